@@ -9,7 +9,8 @@ import { join, resolve } from 'node:path';
 import { run } from '../lib/process/run.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const build = join(root, '.build');
+/** One per process, so that two builds do not meet; ncc runs inside it, so that no bundle names it. */
+const build = join(root, '.build', String(process.pid));
 
 /** What a bundle may consist of: anything else (native files, text) is a dependency gone wrong. */
 const ALLOWED = /(\.js|\.json)$/;
@@ -37,7 +38,6 @@ export function bundledFolders(): string[] {
 }
 
 async function compile(): Promise<void> {
-  rmSync(build, { recursive: true, force: true });
   await run(['npx', 'tsc', '-p', 'tsconfig.build.json', '--outDir', build], { cwd: root });
   cpSync(join(root, 'package.json'), join(build, 'package.json'));
 }
@@ -46,7 +46,7 @@ async function bundle({ source, output }: Entry): Promise<string> {
   const target = join(root, output);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
-  await run(['npx', 'ncc', 'build', join(build, source), '-o', target, '--quiet'], { cwd: root });
+  await run(['npx', 'ncc', 'build', source, '-o', target, '--quiet'], { cwd: build });
   removeStrays(target);
   const kilobytes = Math.round(statSync(join(target, 'index.js')).size / 1024);
   return `${output}/index.js ${kilobytes} KB`;
@@ -70,6 +70,10 @@ if (import.meta.main) {
   const folders = bundledFolders().filter(
     (folder) => wanted.length === 0 || wanted.includes(folder),
   );
-  await compile();
-  for (const entry of folders.flatMap(entriesOf)) console.log(await bundle(entry));
+  try {
+    await compile();
+    for (const entry of folders.flatMap(entriesOf)) console.log(await bundle(entry));
+  } finally {
+    rmSync(build, { recursive: true, force: true });
+  }
 }

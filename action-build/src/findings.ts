@@ -1,0 +1,145 @@
+import { z } from 'zod';
+
+/** What Trivy found in one image, and whether it may pass. Decided here, not by exit codes. */
+
+export const SEVERITIES = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'UNKNOWN'] as const;
+export type Severity = (typeof SEVERITIES)[number];
+
+export interface Finding {
+  kind: 'vulnerability' | 'secret' | 'misconfiguration';
+  severity: Severity;
+  /** CVE, or the rule's id. */
+  id: string;
+  title: string;
+  /** The package with its version, or the file. */
+  subject: string;
+  /** The version that mends it; undefined when there is none yet. */
+  fixedIn: string | undefined;
+  platform: string;
+}
+
+export interface Policy {
+  severities: readonly Severity[];
+  ignoreUnfixed: boolean;
+}
+
+const severity = z.enum(SEVERITIES).catch('UNKNOWN');
+/** The part of Trivy's JSON report that decides; `Results` is null for an empty image. */
+export const trivyReport = z.object({
+  ArtifactName: z.string(),
+  Metadata: z.object({
+    ImageConfig: z.object({
+      architecture: z.string(),
+      config: z.object({ User: z.string().optional() }).optional(),
+    }),
+  }),
+  Results: z
+    .array(
+      z.object({
+        Target: z.string(),
+        Vulnerabilities: z
+          .array(
+            z.object({
+              VulnerabilityID: z.string(),
+              PkgName: z.string(),
+              PkgPath: z.string().optional(),
+              InstalledVersion: z.string(),
+              FixedVersion: z.string().optional(),
+              Severity: severity,
+              Title: z.string().default(''),
+            }),
+          )
+          .optional(),
+        Secrets: z
+          .array(
+            z.object({ RuleID: z.string(), Severity: severity, Title: z.string().default('') }),
+          )
+          .optional(),
+        Misconfigurations: z
+          .array(z.object({ ID: z.string(), Severity: severity, Title: z.string().default('') }))
+          .optional(),
+      }),
+    )
+    .nullish(),
+});
+export type TrivyReport = z.infer<typeof trivyReport>;
+
+export function findingsOf(report: TrivyReport, platform: string): Finding[] {
+  const results = (report.Results ?? []).flatMap((result) => [
+    ...(result.Vulnerabilities ?? []).map(
+      (found): Finding => ({
+        kind: 'vulnerability',
+        severity: found.Severity,
+        id: found.VulnerabilityID,
+        title: found.Title,
+        subject: `${found.PkgName} ${found.InstalledVersion}`,
+        fixedIn: found.FixedVersion || undefined,
+        platform,
+      }),
+    ),
+    ...(result.Secrets ?? []).map(
+      (found): Finding => ({
+        kind: 'secret',
+        severity: found.Severity,
+        id: found.RuleID,
+        title: found.Title,
+        subject: result.Target,
+        fixedIn: undefined,
+        platform,
+      }),
+    ),
+    ...(result.Misconfigurations ?? []).map(
+      (found): Finding => ({
+        kind: 'misconfiguration',
+        severity: found.Severity,
+        id: found.ID,
+        title: found.Title,
+        subject: result.Target,
+        fixedIn: undefined,
+        platform,
+      }),
+    ),
+  ]);
+  return [...results, ...rootUser(report, platform)].sort(bySeverity);
+}
+
+/** Trivy misses this one silently for images without build history, so it is looked at here. */
+function rootUser(report: TrivyReport, platform: string): Finding[] {
+  const user = report.Metadata.ImageConfig.config?.User ?? '';
+  const told = (report.Results ?? []).some((result) =>
+    result.Misconfigurations?.some(({ ID }) => ID === 'DS-0002'),
+  );
+  if (told || !['', '0', 'root'].includes(user.split(':')[0] ?? '')) return [];
+  return [
+    {
+      kind: 'misconfiguration',
+      severity: 'HIGH',
+      id: 'DS-0002',
+      title: 'The image runs as root: give it a USER',
+      subject: 'image configuration',
+      fixedIn: undefined,
+      platform,
+    },
+  ];
+}
+
+/** Those that refuse the image. */
+export function refusals(findings: readonly Finding[], policy: Policy): Finding[] {
+  return findings.filter(
+    (finding) =>
+      policy.severities.includes(finding.severity) &&
+      !(policy.ignoreUnfixed && finding.kind === 'vulnerability' && !finding.fixedIn),
+  );
+}
+
+export function countBySeverity(findings: readonly Finding[]): Partial<Record<Severity, number>> {
+  const counts: Partial<Record<Severity, number>> = {};
+  for (const { severity: level } of findings) counts[level] = (counts[level] ?? 0) + 1;
+  return counts;
+}
+
+function bySeverity(a: Finding, b: Finding): number {
+  return (
+    SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id.localeCompare(b.id)
+  );
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import {
+  boolean,
+  InputError,
+  integer,
+  lines,
+  optional,
+  optionalSecret,
+  required,
+  yaml,
+} from '../../lib/runner/inputs.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
+import { SEVERITIES, type Severity } from './findings.ts';
+
+export interface ImageSource {
+  name: string;
+  context: string;
+  file: string | undefined;
+  target: string | undefined;
+  buildArgs: Record<string, string>;
+}
+
+export interface Inputs {
+  images: ImageSource[];
+  registry: string;
+  /** What the registry asks for; without it images are built from public bases and pushed openly. */
+  login: { username: string; password: string } | undefined;
+  version: string;
+  tags: string[];
+  platforms: string[];
+  severities: Severity[];
+  ignoreUnfixed: boolean;
+  ignoreFile: string | undefined;
+  trivyVersion: string;
+  trivyDatabase: string | undefined;
+  toolMirror: string | undefined;
+  push: boolean;
+  parallel: number;
+}
+
+const name = z.string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
+const image = z.strictObject({
+  name,
+  context: z.string().min(1),
+  file: z.string().optional(),
+  target: z.string().optional(),
+  'build-args': z.record(z.string(), z.coerce.string()).default({}),
+});
+
+export function readInputs(runner: Runner): Inputs {
+  return {
+    images: images(runner),
+    registry: registry(runner),
+    login: login(runner),
+    version: tag(required(runner, 'version', 'give the version to build.'), 'version'),
+    tags: lines(runner, 'tags').map((line) => tag(line, 'tags')),
+    platforms: platforms(runner),
+    severities: severities(runner),
+    ignoreUnfixed: boolean(runner, 'ignore-unfixed', false),
+    ignoreFile: optional(runner, 'ignore-file'),
+    trivyVersion: optional(runner, 'trivy-version') ?? '0.70.0',
+    trivyDatabase: optional(runner, 'trivy-database'),
+    toolMirror: optional(runner, 'tool-mirror'),
+    push: boolean(runner, 'push', true),
+    parallel: integer(runner, 'parallel', 2, { min: 1, max: 16 }),
+  };
+}
+
+function images(runner: Runner): ImageSource[] {
+  const given = yaml(runner, 'images', z.array(image).min(1));
+  if (given === undefined) {
+    throw new InputError('images', 'is missing: give a YAML list of name and context.');
+  }
+  const names = given.map((entry) => entry.name);
+  const twice = names.find((candidate, i) => names.indexOf(candidate) !== i);
+  if (twice !== undefined) throw new InputError('images', `has '${twice}' twice.`);
+  return given.map(({ 'build-args': buildArgs, file, target, ...rest }) => ({
+    ...rest,
+    file,
+    target,
+    buildArgs,
+  }));
+}
+
+function registry(runner: Runner): string {
+  const value = required(runner, 'registry', 'give registry and namespace.').replace(/\/+$/, '');
+  if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
+    throw new InputError(
+      'registry',
+      `is '${value}': give it as host[:port]/namespace, without scheme.`,
+    );
+  }
+  return value;
+}
+
+function login(runner: Runner): Inputs['login'] {
+  const password = optionalSecret(runner, 'password');
+  const username = optional(runner, 'username');
+  if (username === undefined && password === undefined) return undefined;
+  if (username === undefined) throw new InputError('username', 'is missing: a password was given.');
+  if (password === undefined) throw new InputError('password', 'is missing: a username was given.');
+  return { username, password };
+}
+
+function tag(value: string, input: string): string {
+  if (!/^\w[\w.-]{0,127}$/.test(value)) {
+    throw new InputError(
+      input,
+      `has '${value}', which is no image tag: letters, digits, . _ and -.`,
+    );
+  }
+  return value;
+}
+
+function platforms(runner: Runner): string[] {
+  const given = lines(runner, 'platforms');
+  const wrong = given.find((platform) => !/^linux\/[a-z0-9]+(\/v\d)?$/.test(platform));
+  if (wrong) throw new InputError('platforms', `has '${wrong}': give them as linux/amd64.`);
+  return given.length > 0 ? given : ['linux/amd64'];
+}
+
+function severities(runner: Runner): Severity[] {
+  const given = (optional(runner, 'severity') ?? 'CRITICAL,HIGH')
+    .split(',')
+    .map((part) => part.trim());
+  return given.map((word) => {
+    const severity = SEVERITIES.find((candidate) => candidate === word.toUpperCase());
+    if (!severity)
+      throw new InputError('severity', `has '${word}': give some of ${SEVERITIES.join(', ')}.`);
+    return severity;
+  });
+}

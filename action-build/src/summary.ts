@@ -1,0 +1,70 @@
+import { code, details, elapsed, table, type Verdict, verdict } from '../../lib/report/markdown.ts';
+import { countBySeverity, type Finding, SEVERITIES } from './findings.ts';
+
+export interface BuiltImage {
+  name: string;
+  digest: string;
+  findings: Finding[];
+  refusals: Finding[];
+  milliseconds: number;
+}
+
+export function summary(images: readonly BuiltImage[], pushed: boolean): string {
+  const refused = images.filter((image) => image.refusals.length > 0);
+  const [kind, sentence]: [Verdict, string] =
+    refused.length > 0
+      ? ['failed', `${refused.length} of ${images.length} images refused: nothing was pushed`]
+      : [
+          'passed',
+          `${images.length} images ${pushed ? 'scanned and pushed' : 'scanned, not pushed'}`,
+        ];
+  return [
+    verdict(kind, sentence),
+    '',
+    table(['image', 'verdict', 'findings', 'digest', 'time'], images.map(row)),
+    ...refused.flatMap((image) => [
+      '',
+      `#### Why ${image.name} was refused`,
+      '',
+      reasons(image.refusals),
+    ]),
+    ...(refused.length === 0 ? ['', howToVerify(images)] : []),
+  ].join('\n');
+}
+
+/** "log4j-core 2.14.1 has CVE-2021-44228 (CRITICAL), fixed in 2.15.0". */
+export function sentenceOf(finding: Finding): string {
+  const fix = finding.fixedIn ? `, fixed in ${finding.fixedIn}` : '';
+  return `${finding.subject} has ${finding.id} (${finding.severity})${fix}`;
+}
+
+function row(image: BuiltImage): string[] {
+  const counts = countBySeverity(image.findings);
+  const shown = SEVERITIES.flatMap((level) =>
+    counts[level] ? [`${counts[level]} ${level.toLowerCase()}`] : [],
+  );
+  return [
+    image.name,
+    image.refusals.length > 0 ? '❌ refused' : '✅ passed',
+    shown.join(', ') || 'none',
+    `\`${image.digest.slice(0, 19)}…\``,
+    elapsed(image.milliseconds),
+  ];
+}
+
+function reasons(findings: readonly Finding[]): string {
+  return table(
+    ['severity', 'what', 'where', 'fixed in', 'platform'],
+    findings.map((finding) => [
+      finding.severity,
+      `${finding.id} ${finding.title}`.trim(),
+      finding.subject,
+      finding.fixedIn ?? 'no fix yet',
+      finding.platform,
+    ]),
+  );
+}
+
+function howToVerify(images: readonly BuiltImage[]): string {
+  return details('Digests', code(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
+}

@@ -1,0 +1,76 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import type { HttpCheck } from './inputs.ts';
+import type { Check } from './result.ts';
+
+/**
+ * Waits until the address answers with the expected version, so that nothing is proven of
+ * the old release. A probe every half second; the last answer is in the message.
+ */
+export async function awaitVersion(
+  baseUrl: string,
+  path: string,
+  expected: string,
+  timeoutMs: number,
+  cancelled: AbortSignal,
+): Promise<Check> {
+  const started = Date.now();
+  let last = 'nothing yet';
+  while (Date.now() - started < timeoutMs && !cancelled.aborted) {
+    last = await versionAt(`${baseUrl}${path}`);
+    if (last === expected) break;
+    await sleep(500);
+  }
+  return {
+    probe: 'version',
+    name: `${path} says ${expected}`,
+    status: last === expected ? 'passed' : 'failed',
+    milliseconds: Date.now() - started,
+    message: last === expected ? '' : `answered ${last}`,
+  };
+}
+
+async function versionAt(url: string): Promise<string> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const body = z.object({ version: z.string() }).safeParse(await response.json());
+    return body.success ? body.data.version : `${response.status} without a version`;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+export async function checkHttp(baseUrl: string, check: HttpCheck): Promise<Check> {
+  const started = Date.now();
+  const problem = await problemOf(baseUrl, check).catch(reasonOf);
+  return {
+    probe: 'http',
+    name: check.name,
+    status: problem === '' ? 'passed' : 'failed',
+    milliseconds: Date.now() - started,
+    message: problem,
+  };
+}
+
+async function problemOf(baseUrl: string, check: HttpCheck): Promise<string> {
+  const response = await fetch(`${baseUrl}${check.path}`, {
+    method: check.method,
+    headers: check.headers,
+    redirect: 'manual',
+    signal: AbortSignal.timeout(check.maxMs),
+    ...(check.body === undefined ? {} : { body: check.body }),
+  });
+  const body = await response.text();
+  if (response.status !== check.status) return `answered ${response.status}, not ${check.status}`;
+  if (check.contains !== undefined && !body.includes(check.contains)) {
+    return `the answer does not contain '${check.contains}'`;
+  }
+  return '';
+}
+
+/** fetch() says "fetch failed" and keeps the reason in its cause. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.name === 'TimeoutError') return 'did not answer in time';
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

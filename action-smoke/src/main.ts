@@ -1,0 +1,73 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Step } from '../../lib/runner/main.ts';
+import { findTool } from '../../lib/tools/find.ts';
+import { awaitVersion, checkHttp } from './http.ts';
+import { type Inputs, readInputs } from './inputs.ts';
+import { runK6 } from './k6.ts';
+import { runPlaywright } from './playwright.ts';
+import { junit, summary } from './report.ts';
+import { type Check, passed } from './result.ts';
+
+export async function run(step: Step): Promise<void> {
+  const { runner } = step;
+  const inputs = readInputs(runner);
+  mkdirSync(inputs.resultsPath, { recursive: true });
+  const checks = await probe(inputs, step);
+  const ok = passed(checks, inputs.failOnFlaky);
+
+  const resultsFile = join(inputs.resultsPath, 'results.json');
+  const junitFile = join(inputs.resultsPath, 'junit.xml');
+  writeFileSync(resultsFile, runner.redact(JSON.stringify({ passed: ok, checks }, null, 2)));
+  writeFileSync(junitFile, runner.redact(junit(checks)));
+  runner.output('passed', ok);
+  runner.output('results-file', resultsFile);
+  runner.output('junit-file', junitFile);
+  runner.summary(summary(checks, ok, inputs.baseUrl));
+  if (ok) return;
+  const failed = checks.filter((check) => check.status === 'failed' || check.status === 'flaky');
+  throw new Error(
+    failed.length > 0
+      ? failed.map((check) => `${check.probe}: ${check.name}: ${check.message}`).join('\n')
+      : 'Nothing was tested: give http, k6, playwright or expected-version.',
+  );
+}
+
+/** The old version answering makes every further result worthless, so that ends the probing. */
+async function probe(inputs: Inputs, { runner, cancelled }: Step): Promise<Check[]> {
+  const { baseUrl, timeoutMs, resultsPath: results } = inputs;
+  const checks: Check[] = [];
+  if (inputs.expectedVersion !== undefined) {
+    runner.info(`Waiting for ${inputs.expectedVersion} at ${baseUrl}${inputs.versionPath}`);
+    checks.push(
+      await awaitVersion(baseUrl, inputs.versionPath, inputs.expectedVersion, timeoutMs, cancelled),
+    );
+    if (!passed(checks, true)) return checks;
+  }
+  checks.push(...(await Promise.all(inputs.http.map((check) => checkHttp(baseUrl, check)))));
+
+  const shared = { baseUrl, results, timeoutMs, cancelled, env: runner.env };
+  const show = (line: string) => runner.info(line);
+  if (inputs.playwright !== undefined) {
+    const { browser, expectedVersion } = inputs;
+    checks.push(
+      ...(await runPlaywright(inputs.playwright, {
+        ...shared,
+        browser,
+        expectedVersion,
+        onLine: show,
+      })),
+    );
+  }
+  if (inputs.k6Scripts.length > 0) {
+    const folder = await findTool({
+      name: 'k6',
+      version: inputs.k6Version,
+      mirror: inputs.toolMirror,
+    });
+    for (const script of inputs.k6Scripts) {
+      checks.push(...(await runK6(script, { ...shared, k6: join(folder, 'k6'), onLine: show })));
+    }
+  }
+  return checks;
+}

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { run } from '../../lib/process/run.ts';
+import type { Check } from './result.ts';
+
+export interface PlaywrightContext {
+  baseUrl: string;
+  browser: string | undefined;
+  expectedVersion: string | undefined;
+  results: string;
+  timeoutMs: number;
+  env: NodeJS.ProcessEnv;
+  cancelled: AbortSignal;
+  onLine: (line: string) => void;
+}
+
+/**
+ * Runs the Playwright of the folder's own packages, so that the tests decide its version.
+ * The exit code is not asked: what counts is what the JSON report says of each test.
+ *
+ * @throws Error when there is no readable report, which means that nothing was tested.
+ */
+export async function runPlaywright(folder: string, context: PlaywrightContext): Promise<Check[]> {
+  const report = join(context.results, 'playwright.json');
+  const output = join(context.results, 'playwright');
+  await run(
+    ['npx', '--no-install', 'playwright', 'test', '--reporter=list,json', '--output', output],
+    {
+      cwd: folder,
+      env: {
+        ...context.env,
+        BASE_URL: context.baseUrl,
+        SMOKE_BROWSER: context.browser ?? '',
+        EXPECTED_VERSION: context.expectedVersion ?? '',
+        PLAYWRIGHT_JSON_OUTPUT_FILE: report,
+        CI: 'true',
+      },
+      allowedExitCodes: [0, 1],
+      timeoutMs: context.timeoutMs,
+      signal: context.cancelled,
+      onLine: context.onLine,
+    },
+  );
+  const checks = testsOf(readFileSync(report, 'utf8'));
+  if (checks.length === 0) throw new Error(`Playwright found no test in ${folder}.`);
+  return checks;
+}
+
+const result = z.looseObject({
+  duration: z.number(),
+  error: z.looseObject({ message: z.string().optional() }).optional(),
+});
+const spec = z.object({
+  title: z.string(),
+  tests: z.array(
+    z.object({
+      status: z.enum(['expected', 'unexpected', 'flaky', 'skipped']),
+      results: z.array(result),
+    }),
+  ),
+});
+interface Suite {
+  specs: z.infer<typeof spec>[];
+  suites?: Suite[] | undefined;
+}
+const suite: z.ZodType<Suite> = z.lazy(() =>
+  z.object({ specs: z.array(spec), suites: z.array(suite).optional() }),
+);
+const jsonReport = z.object({ suites: z.array(suite) });
+
+const STATUS = {
+  expected: 'passed',
+  unexpected: 'failed',
+  flaky: 'flaky',
+  skipped: 'skipped',
+} as const;
+
+export function testsOf(report: string): Check[] {
+  const { suites } = jsonReport.parse(JSON.parse(report));
+  return suites.flatMap(specsOf).flatMap(({ title, tests }) =>
+    tests.map((test): Check => {
+      const error = test.results.findLast(({ error }) => error)?.error?.message ?? '';
+      return {
+        probe: 'playwright',
+        name: title,
+        status: STATUS[test.status],
+        milliseconds: test.results.reduce((sum, { duration }) => sum + duration, 0),
+        message: test.status === 'expected' ? '' : firstLine(error),
+      };
+    }),
+  );
+}
+
+function specsOf(parent: Suite): Suite['specs'] {
+  return [...parent.specs, ...(parent.suites ?? []).flatMap(specsOf)];
+}
+
+/** Playwright's messages carry colours even in its JSON. */
+function firstLine(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what an escape sequence starts with
+  return message.replaceAll(/\u001b\[[0-9;]*m/g, '').split('\n')[0] ?? '';
+}

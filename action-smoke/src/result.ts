@@ -1,0 +1,14 @@
+/** One model for three probes, so that a person reads one table and a machine one file. */
+export interface Check {
+  probe: 'version' | 'http' | 'k6' | 'playwright';
+  name: string;
+  status: 'passed' | 'failed' | 'flaky' | 'skipped';
+  milliseconds: number;
+  /** What was measured, or why it failed; '' when there is nothing to add. */
+  message: string;
+}
+
+export function passed(checks: readonly Check[], failOnFlaky: boolean): boolean {
+  const bad = failOnFlaky ? ['failed', 'flaky'] : ['failed'];
+  return checks.length > 0 && !checks.some((check) => bad.includes(check.status));
+}
