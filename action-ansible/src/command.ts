@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { Hosts } from './hosts.ts';
+import type { Inputs } from './inputs.ts';
+
+/** Pure: nothing secret is among the arguments; those are in files or the environment. */
+export function playbookArgv(
+  ansible: string,
+  inputs: Inputs,
+  hosts: Hosts,
+  extraVarsFile: string,
+  limit: string | undefined,
+): string[] {
+  return [
+    join(ansible, 'bin', 'ansible-playbook'),
+    '--inventory',
+    hosts.inventory,
+    '--extra-vars',
+    `@${extraVarsFile}`,
+    ...(limit ? ['--limit', limit] : []),
+    ...(inputs.tags ? ['--tags', inputs.tags] : []),
+    ...(inputs.check ? ['--check'] : []),
+    inputs.playbook,
+  ];
+}
+
+export interface AnsibleFiles {
+  workspace: string;
+  callback: string;
+  events: string;
+  vaultPassword: string | undefined;
+  sshConfig: string;
+}
+
+export function ansibleEnvironment(
+  env: NodeJS.ProcessEnv,
+  ansible: string,
+  files: AnsibleFiles,
+): NodeJS.ProcessEnv {
+  return {
+    // Inputs carry secrets, and Ansible would hand its whole environment to local tasks.
+    ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))),
+    PATH: `${join(ansible, 'bin')}:${env.PATH ?? ''}`,
+    ANSIBLE_HOST_KEY_CHECKING: 'True',
+    ANSIBLE_SSH_COMMON_ARGS: `-F ${files.sshConfig}`,
+    ANSIBLE_SSH_CONTROL_PATH_DIR: join(files.workspace, 'cp'),
+    ANSIBLE_LOCAL_TEMP: join(files.workspace, 'tmp'),
+    ANSIBLE_CALLBACK_PLUGINS: files.callback,
+    ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
+    COMPTA_EVENTS_FILE: files.events,
+    ANSIBLE_NOCOWS: '1',
+    ANSIBLE_FORCE_COLOR: '1',
+    PYTHONUNBUFFERED: '1',
+    ...(files.vaultPassword ? { ANSIBLE_VAULT_PASSWORD_FILE: files.vaultPassword } : {}),
+  };
+}

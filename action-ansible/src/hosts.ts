@@ -1,0 +1,63 @@
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import { ansibleInventory, knownHosts, sshConfig } from '../../lib/inventory/formats.ts';
+import { parseTerraformOutputs } from '../../lib/inventory/inventory.ts';
+import type { Agent } from './agent.ts';
+import type { Inputs } from './inputs.ts';
+
+export interface Hosts {
+  /** For `ansible-playbook --inventory`. */
+  inventory: string;
+  /** For `ssh -F`. */
+  sshConfig: string;
+}
+
+/** Writes inventory, known hosts and SSH configuration into the workspace. */
+export function writeHosts(inputs: Inputs, agent: Agent, workspace: string): Hosts {
+  const file = (name: string) => join(workspace, name);
+  const ssh = file('ssh_config');
+  const knownHostsFile = file('known_hosts');
+  if (inputs.hosts.from === 'inventory') {
+    writeFileSync(knownHostsFile, `${inputs.hosts.knownHosts}\n`);
+    writeFileSync(ssh, directConfig(agent, knownHostsFile));
+    return { inventory: inputs.inventory, sshConfig: ssh };
+  }
+  const servers = parseTerraformOutputs(JSON.parse(readFileSync(inputs.hosts.file, 'utf8')));
+  writeFileSync(knownHostsFile, knownHosts(servers));
+  writeFileSync(
+    ssh,
+    sshConfig(servers, {
+      identityFile: agent.publicKeyFile,
+      identityAgent: agent.socket,
+      knownHostsFile,
+    }),
+  );
+  const folder = file('inventory');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'hosts.yml'), stringify(ansibleInventory(servers)));
+  linkVariables(inputs.inventory, folder);
+  return { inventory: folder, sshConfig: ssh };
+}
+
+/** Ansible looks for group_vars and host_vars beside the inventory, so they are put there. */
+function linkVariables(source: string, folder: string): void {
+  const from = statSync(source).isDirectory() ? source : dirname(source);
+  for (const name of ['group_vars', 'host_vars']) {
+    if (existsSync(join(from, name))) symlinkSync(join(from, name), join(folder, name));
+  }
+}
+
+function directConfig(agent: Agent, knownHostsFile: string): string {
+  return [
+    'Host *',
+    `  IdentityAgent "${agent.socket}"`,
+    `  IdentityFile "${agent.publicKeyFile}"`,
+    '  IdentitiesOnly yes',
+    `  UserKnownHostsFile "${knownHostsFile}"`,
+    '  GlobalKnownHostsFile /dev/null',
+    '  StrictHostKeyChecking yes',
+    '  BatchMode yes',
+    '',
+  ].join('\n');
+}

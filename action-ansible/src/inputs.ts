@@ -1,0 +1,96 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import {
+  duration,
+  InputError,
+  integer,
+  oneOf,
+  optional,
+  optionalSecret,
+  required,
+  secret,
+  yaml,
+} from '../../lib/runner/inputs.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
+import { normalisePrivateKey } from '../../lib/ssh/private-key.ts';
+
+export interface Inputs {
+  directory: string;
+  /** Relative to `directory`, as Ansible will print it. */
+  playbook: string;
+  inventory: string;
+  /** Where the host keys come from: without either there is no way to know whom we talk to. */
+  hosts: { from: 'terraform'; file: string } | { from: 'inventory'; knownHosts: string };
+  privateKey: string;
+  vaultPassword: string | undefined;
+  limit: string | undefined;
+  tags: string | undefined;
+  extraVars: Record<string, unknown>;
+  check: boolean;
+  requirements: string | undefined;
+  version: string;
+  timeoutMs: number;
+  retryUnreachable: number;
+}
+
+export function readInputs(runner: Runner): Inputs {
+  const directory = resolve(optional(runner, 'directory') ?? '.');
+  const inside = (input: string, path: string) => {
+    if (!existsSync(join(directory, path))) {
+      throw new InputError(input, `is '${path}', which does not exist in ${directory}.`);
+    }
+    return path;
+  };
+  const requirements = optional(runner, 'requirements');
+  return {
+    directory,
+    playbook: inside('playbook', required(runner, 'playbook', 'give the playbook to run.')),
+    inventory: resolve(
+      directory,
+      inside('inventory', required(runner, 'inventory', 'give the inventory of the hosts.')),
+    ),
+    hosts: hosts(runner),
+    privateKey: privateKey(runner),
+    vaultPassword: optionalSecret(runner, 'vault-password'),
+    limit: optional(runner, 'limit'),
+    tags: optional(runner, 'tags'),
+    extraVars: yaml(runner, 'extra-vars', z.record(z.string(), z.unknown())) ?? {},
+    check: oneOf(runner, 'mode', ['run', 'check'], 'run') === 'check',
+    requirements: requirements && inside('requirements', requirements),
+    version: version(runner),
+    timeoutMs: duration(runner, 'timeout', '30m'),
+    retryUnreachable: integer(runner, 'retry-unreachable', 1, { max: 10 }),
+  };
+}
+
+function hosts(runner: Runner): Inputs['hosts'] {
+  const file = optional(runner, 'terraform-outputs');
+  const knownHosts = optional(runner, 'known-hosts');
+  if (file !== undefined) {
+    if (existsSync(file)) return { from: 'terraform', file };
+    throw new InputError('terraform-outputs', `is '${file}', which does not exist.`);
+  }
+  if (knownHosts !== undefined) return { from: 'inventory', knownHosts };
+  throw new InputError(
+    'known-hosts',
+    'is missing, and so is terraform-outputs: host keys are always checked. Give the file of ' +
+      '`terraform output -json`, or the lines that the server’s console shows for ' +
+      '/etc/ssh/ssh_host_ed25519_key.pub.',
+  );
+}
+
+function privateKey(runner: Runner): string {
+  const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+  try {
+    return normalisePrivateKey(text);
+  } catch (cause) {
+    throw new InputError('private-key', 'is not usable.', cause);
+  }
+}
+
+function version(runner: Runner): string {
+  const value = optional(runner, 'version') ?? '2.19.4';
+  if (/^\d+\.\d+\.\d+$/.test(value)) return value;
+  throw new InputError('version', `is '${value}': give an exact version such as 2.19.4.`);
+}

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { z } from 'zod';
+import { CommandFailed, run } from '../../lib/process/run.ts';
+import type { Login } from './database.ts';
+import type { Inputs } from './inputs.ts';
+
+/**
+ * Flyway's command line, decided on its JSON: `validate` exits 0 on a mismatch, and a failure
+ * has another shape than a success (measured with 11.8.2; flyway/flyway#3302).
+ */
+export interface Flyway {
+  program: string;
+  scripts: string;
+  database: string;
+  owner: string;
+  login: Login;
+  /** The tunnel's end on this machine. */
+  port: number;
+  limits: Inputs['limits'];
+  env: NodeJS.ProcessEnv;
+  cancelled: AbortSignal;
+}
+
+const script = z.object({
+  category: z.string(),
+  version: z.string().nullish(),
+  description: z.string(),
+  state: z.string(),
+  filepath: z.string().nullish(),
+});
+export type Script = z.infer<typeof script>;
+
+const info = z.object({ schemaVersion: z.string().nullish(), migrations: z.array(script) });
+const validation = z.object({
+  validationSuccessful: z.boolean(),
+  invalidMigrations: z.array(
+    z.object({
+      version: z.string().nullish(),
+      description: z.string(),
+      errorDetails: z.object({ errorCode: z.string(), errorMessage: z.string() }),
+    }),
+  ),
+});
+const migration = z.object({
+  success: z.literal(true),
+  targetSchemaVersion: z.string().nullish(),
+  migrations: z.array(
+    z.object({ version: z.string(), description: z.string(), executionTime: z.number() }),
+  ),
+});
+export type Migration = z.infer<typeof migration>;
+const repair = z.object({ repairActions: z.array(z.string()) });
+const failure = z.object({
+  error: z.object({
+    errorCode: z.string(),
+    message: z.string(),
+    path: z.string().nullish(),
+    lineNumber: z.number().nullish(),
+  }),
+});
+
+/** Flyway said no; `sqlState` is dug out of the message, as it stands nowhere else. */
+export class FlywayRefused extends Error {
+  override readonly name = 'FlywayRefused';
+  readonly sqlState: string | undefined;
+  constructor(error: z.infer<typeof failure>['error']) {
+    const at = error.path
+      ? ` (${error.path}${error.lineNumber ? `:${error.lineNumber}` : ''})`
+      : '';
+    super(`Flyway: ${error.errorCode}${at}: ${error.message.trim()}`);
+    this.sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
+  }
+}
+
+export async function readInfo(flyway: Flyway): Promise<{ version: string; pending: Script[] }> {
+  const { schemaVersion, migrations } = await ask(flyway, 'info', info);
+  return {
+    version: schemaVersion ?? 'none',
+    pending: migrations.filter(({ state }) => state === 'Pending'),
+  };
+}
+
+/** What is wrong with scripts that were applied already; pending ones are not wrong. */
+export async function mismatches(flyway: Flyway): Promise<string[]> {
+  const { invalidMigrations } = await ask(flyway, 'validate', validation);
+  return invalidMigrations
+    .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
+    .map(({ errorDetails }) => `${errorDetails.errorCode}: ${errorDetails.errorMessage.trim()}`);
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. */
+export async function migrate(flyway: Flyway, onRetry: (line: string) => void): Promise<Migration> {
+  for (let seconds = 2; ; seconds *= 2) {
+    try {
+      return await ask(flyway, 'migrate', migration);
+    } catch (error) {
+      const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
+      if (!locked || seconds > 8 || flyway.cancelled.aborted) throw error;
+      onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
+      await sleep(seconds * 1000);
+    }
+  }
+}
+
+export async function repairHistory(flyway: Flyway): Promise<string[]> {
+  return (await ask(flyway, 'repair', repair)).repairActions;
+}
+
+async function ask<T>(flyway: Flyway, command: string, shape: z.ZodType<T>): Promise<T> {
+  const { stdout } = await run([flyway.program, '-outputType=json', command], {
+    env: { ...flyway.env, ...settings(flyway) },
+    signal: flyway.cancelled,
+    allowedExitCodes: [0, 1],
+  });
+  const answer = parsed(stdout, flyway.program);
+  const refused = failure.safeParse(answer);
+  if (refused.success) throw new FlywayRefused(refused.data.error);
+  return shape.parse(answer);
+}
+
+/** By environment, so that no password is in argv; the limits ride on the connection itself. */
+function settings({ scripts, database, owner, login, port, limits }: Flyway): NodeJS.ProcessEnv {
+  const options = [
+    `-c role=${owner}`,
+    `-c lock_timeout=${limits.lockMs}`,
+    `-c statement_timeout=${limits.statementMs}`,
+  ].join(' ');
+  return {
+    FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}`,
+    FLYWAY_USER: login.user,
+    FLYWAY_PASSWORD: login.password,
+    FLYWAY_LOCATIONS: `filesystem:${scripts}`,
+    FLYWAY_CONNECT_RETRIES: '3',
+  };
+}
+
+function parsed(stdout: string, program: string): unknown {
+  try {
+    return JSON.parse(stdout);
+  } catch (cause) {
+    throw new CommandFailed(program, 'printed no JSON', { stdout }, cause);
+  }
+}

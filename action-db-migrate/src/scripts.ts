@@ -1,0 +1,86 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { unzipSync } from 'fflate';
+import { extract } from 'tar';
+import { z } from 'zod';
+import { run } from '../../lib/process/run.ts';
+import type { Inputs } from './inputs.ts';
+
+/** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
+const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql)$/;
+
+/**
+ * The folder with the scripts. From an image they come out of the service's own jar, so that
+ * what runs is what is released, whatever a checkout says.
+ *
+ * @throws Error when the image cannot be read or its jars hold no script.
+ */
+export async function scriptsFolder(
+  scripts: Inputs['scripts'],
+  temp: string,
+  cancelled: AbortSignal,
+): Promise<string> {
+  if (scripts.from === 'folder') return scripts.path;
+  const layout = join(temp, 'image');
+  await run(
+    [
+      'skopeo',
+      'copy',
+      ...authentication(scripts, temp),
+      `docker://${scripts.reference}`,
+      `oci:${layout}:scripts`,
+    ],
+    { signal: cancelled, timeoutMs: 10 * 60_000 },
+  );
+  const folder = join(temp, 'scripts');
+  mkdirSync(folder);
+  for (const layer of layersOf(layout)) await extractScripts(layer, folder, temp);
+  if (readdirSync(folder).length === 0) {
+    throw new Error(`${scripts.reference} holds no db/migration/*.sql: is it the right image?`);
+  }
+  return folder;
+}
+
+function authentication(
+  { reference, login }: Extract<Inputs['scripts'], { from: 'image' }>,
+  temp: string,
+): string[] {
+  if (!login) return [];
+  const file = join(temp, 'registry.json');
+  const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
+  const host = reference.split('/')[0] ?? '';
+  writeFileSync(file, JSON.stringify({ auths: { [host]: { auth } } }), { mode: 0o600 });
+  return ['--src-authfile', file];
+}
+
+const digests = (shape: 'manifests' | 'layers') =>
+  z.object({ [shape]: z.array(z.object({ digest: z.string() })).min(1) });
+
+function layersOf(layout: string): string[] {
+  const blob = (digest: string) => join(layout, 'blobs', ...digest.split(':'));
+  const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as unknown;
+  const { manifests = [] } = digests('manifests').parse(read(join(layout, 'index.json')));
+  const manifest = blob(manifests[0]?.digest ?? '');
+  const { layers = [] } = digests('layers').parse(read(manifest));
+  return layers.map(({ digest }) => blob(digest));
+}
+
+/** Later layers win, as they do in the image. */
+async function extractScripts(layer: string, folder: string, temp: string): Promise<void> {
+  const jars = mkdtempSync(join(temp, 'layer-'));
+  await extract({ file: layer, cwd: jars, filter: isServiceJar, strict: false });
+  for (const path of readdirSync(jars, { recursive: true, encoding: 'utf8' })) {
+    if (!path.endsWith('.jar')) continue;
+    const found = unzipSync(readFileSync(join(jars, path)), {
+      filter: ({ name }) => MIGRATIONS.test(name),
+    });
+    for (const [name, content] of Object.entries(found)) {
+      writeFileSync(join(folder, basename(name)), content);
+    }
+  }
+}
+
+/** Libraries bring migrations of their own (Quartz, Spring Batch): they are not ours to run. */
+function isServiceJar(path: string): boolean {
+  return path.endsWith('.jar') && !/(^|\/)lib\//.test(path);
+}
