@@ -50,11 +50,6 @@ export function releaseInstance(instance: Instance): void {
   if (existsSync(CLAIMS) && readdirSync(CLAIMS).length === 0) rmSync(CLAIMS, { recursive: true });
 }
 
-/** Where sockets live: a path under the checkout may be longer than a socket's 107 characters. */
-export function runDirectory(instance: Instance): string {
-  return `/run/compta${instance.number}`;
-}
-
 function ownedNumber(directory: string): number | undefined {
   if (!existsSync(CLAIMS)) return undefined;
   return NUMBERS.find((number) => ownerOf(number) === directory);

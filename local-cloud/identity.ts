@@ -16,6 +16,7 @@ export interface Identity {
   stateSecretKey: string;
   planKey: string;
   slackToken: string;
+  githubToken: string;
   testUser: string;
   testPassword: string;
   /** OpenSSH format; its public half is what Terraform gives to servers. */
@@ -42,6 +43,7 @@ function makeIdentity(): Identity {
     stateSecretKey: word(20),
     planKey: word(32),
     slackToken: `xoxb-${word(16)}`,
+    githubToken: `ghs_${word(18)}`,
     testUser: 'amina',
     testPassword: word(12),
     sshPrivateKey: key.private,

@@ -90,7 +90,7 @@ function privateKey(runner: Runner): string {
 }
 
 function version(runner: Runner): string {
-  const value = optional(runner, 'version') ?? '2.19.4';
+  const value = optional(runner, 'version') ?? '2.19.14';
   if (/^\d+\.\d+\.\d+$/.test(value)) return value;
-  throw new InputError('version', `is '${value}': give an exact version such as 2.19.4.`);
+  throw new InputError('version', `is '${value}': give an exact version such as 2.19.14.`);
 }

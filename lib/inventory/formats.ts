@@ -18,7 +18,7 @@ export function knownHosts(inventory: Inventory): string {
  */
 export function sshConfig(
   inventory: Inventory,
-  files: { identityFile: string; knownHostsFile: string },
+  files: { identityFile: string; identityAgent?: string; knownHostsFile: string },
 ): string {
   const { bastion } = inventory;
   const hosts = inventory.servers.map((server) =>
@@ -31,6 +31,7 @@ export function sshConfig(
     `  User ${inventory.ssh.user}`,
     `  Port ${inventory.ssh.port}`,
     `  IdentityFile "${files.identityFile}"`,
+    ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
     '  IdentitiesOnly yes',
     `  UserKnownHostsFile "${files.knownHostsFile}"`,
     '  GlobalKnownHostsFile /dev/null',

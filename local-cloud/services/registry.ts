@@ -4,7 +4,7 @@ import { stringify } from 'yaml';
 import { run } from '../../lib/process/run.ts';
 import type { Certificates, Identity } from '../identity.ts';
 import { gatewayAddress, type Instance } from '../instance.ts';
-import type { Daemon } from '../processes.ts';
+import { type Daemon, filesOf } from './daemons.ts';
 
 export function registryAddress(instance: Instance): string {
   return `${gatewayAddress(instance)}:5000`;
@@ -38,5 +38,5 @@ export async function registryDaemon(
       auth: { htpasswd: { realm: 'compta', path: accounts } },
     }),
   );
-  return { name: 'registry', argv: ['docker-registry', 'serve', configuration], directory: folder };
+  return { argv: ['docker-registry', 'serve', configuration], ...filesOf(instance, 'registry') };
 }

@@ -1,0 +1,58 @@
+/** Terraform's command lines: pure, so that a test can read them. No secret is ever in one. */
+
+export function initArgv(backendConfig: readonly string[]): string[] {
+  return [
+    'init',
+    '-input=false',
+    '-no-color',
+    '-lockfile=readonly',
+    '-reconfigure',
+    ...backendConfig.map((entry) => `-backend-config=${entry}`),
+  ];
+}
+
+/** For `validate`, which needs the providers and no state. */
+export const initWithoutBackendArgv = [
+  'init',
+  '-input=false',
+  '-no-color',
+  '-lockfile=readonly',
+  '-backend=false',
+];
+
+export interface PlanOptions {
+  varFiles: readonly string[];
+  lockTimeout: string;
+  planFile: string;
+  destroy?: boolean;
+}
+
+export function planArgv({ varFiles, lockTimeout, planFile, destroy }: PlanOptions): string[] {
+  return [
+    'plan',
+    '-input=false',
+    '-no-color',
+    '-detailed-exitcode',
+    `-lock-timeout=${lockTimeout}`,
+    `-out=${planFile}`,
+    ...(destroy ? ['-destroy'] : []),
+    ...varFiles.map((file) => `-var-file=${file}`),
+  ];
+}
+
+export function applyArgv(planFile: string, lockTimeout: string): string[] {
+  return ['apply', '-input=false', '-no-color', `-lock-timeout=${lockTimeout}`, planFile];
+}
+
+export const showArgv = (planFile: string): string[] => ['show', '-json', '-no-color', planFile];
+export const outputArgv = ['output', '-json', '-no-color'];
+export const statePullArgv = ['state', 'pull'];
+export const validateArgv = ['validate', '-json', '-no-color'];
+export const fmtArgv = ['fmt', '-check', '-list=true', '-diff', '-recursive', '-no-color'];
+export const workspaceArgv = (name: string): string[] => [
+  'workspace',
+  'select',
+  '-or-create',
+  '-no-color',
+  name,
+];

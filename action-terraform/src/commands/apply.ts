@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { elapsed, verdict } from '../../../lib/report/markdown.ts';
+import type { Artifacts } from '../../../lib/runner/artifacts.ts';
+import { applyArgv } from '../argv.ts';
+import { currentBinding } from '../bind.ts';
+import { planDigest } from '../digest.ts';
+import { StepFailed } from '../failure.ts';
+import { writeOutputs } from '../outputs.ts';
+import { countsOf, type Plan } from '../plan.ts';
+import { readPlan } from '../planning.ts';
+import { open, PlanRefused } from '../seal.ts';
+import { initialise, type Session } from '../session.ts';
+import { countSentence } from '../summary.ts';
+import { receivePlan } from '../travel.ts';
+
+/** Applies exactly the plan of this run, or nothing. */
+export async function apply(session: Session, artifacts: Artifacts, key: string): Promise<void> {
+  await initialise(session);
+  const sealed = await receivePlan(session, artifacts);
+  const file = join(session.work, 'plan.tfplan');
+  await writeFile(file, await opened(session, sealed, key), { mode: 0o600 });
+  const plan = await readPlan(session, file);
+  await applyFile(session, file, plan);
+}
+
+async function opened(session: Session, sealed: Buffer, key: string): Promise<Buffer> {
+  const now = await currentBinding(session, key);
+  try {
+    return open(sealed, key, now);
+  } catch (error) {
+    if (!(error instanceof PlanRefused)) throw error;
+    throw new StepFailed('plan-refused', error.message, error.cause);
+  }
+}
+
+/** Applies a plan file, live in the log, and leaves the outputs for the next step. */
+export async function applyFile(session: Session, file: string, plan: Plan): Promise<void> {
+  const { inputs, runner } = session;
+  const counts = countsOf(plan);
+  runner.output('changes', counts.changes);
+  runner.output('add', counts.add);
+  runner.output('change', counts.change);
+  runner.output('destroy', counts.destroy);
+  runner.output('plan-digest', planDigest(plan));
+
+  const start = Date.now();
+  await runner.group('Terraform apply', () =>
+    session.terraform(applyArgv(file, inputs.lockTimeout), { live: true }),
+  );
+  await writeOutputs(session);
+  const took = elapsed(Date.now() - start);
+  runner.summary(
+    counts.changes
+      ? verdict('passed', `${inputs.directoryName} applied in ${took}: ${countSentence(counts)}`)
+      : verdict('unchanged', `${inputs.directoryName} is as planned: nothing to apply`),
+  );
+}

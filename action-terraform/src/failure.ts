@@ -1,0 +1,76 @@
+import { CommandFailed } from '../../lib/process/run.ts';
+
+/** What a workflow can branch on, as output `failure-reason`. */
+export type FailureReason =
+  | 'plan-missing'
+  | 'plan-refused'
+  | 'plan-stale'
+  | 'state-locked'
+  | 'destroy-refused'
+  | 'api-refused'
+  | 'not-formatted'
+  | 'not-valid'
+  | 'cancelled'
+  | 'failed';
+
+/** A step that failed for a reason we can name, with the sentence that says what to do. */
+export class StepFailed extends Error {
+  override readonly name = 'StepFailed';
+  readonly reason: FailureReason;
+  constructor(reason: FailureReason, message: string, cause?: unknown) {
+    super(message, cause === undefined ? {} : { cause });
+    this.reason = reason;
+  }
+}
+
+/** Reads Terraform's own words for the failures that have a remedy of their own. */
+export function explained(error: unknown): unknown {
+  if (!(error instanceof CommandFailed)) return error;
+  const said = `${error.stdout}\n${error.stderr}`;
+  if (/Saved plan is stale/.test(said)) {
+    return new StepFailed(
+      'plan-stale',
+      'The state has moved since the plan was made, so it was not applied. Plan again.',
+      error,
+    );
+  }
+  if (/Error acquiring the state lock/.test(said)) {
+    return new StepFailed('state-locked', lockSentence(lockIn(said)), error);
+  }
+  if (/unauthorized|token you provided is invalid|Invalid token/i.test(said)) {
+    return new StepFailed(
+      'api-refused',
+      "Hetzner refused the API token: check input 'hcloud-token'.",
+      error,
+    );
+  }
+  if (/was cancelled/.test(error.message)) {
+    return new StepFailed('cancelled', 'The job was cancelled; Terraform was asked to end.', error);
+  }
+  return error;
+}
+
+export interface Lock {
+  id: string;
+  who: string;
+  operation: string;
+  created: string;
+}
+
+/** The lock that Terraform's error describes. */
+export function lockIn(text: string): Lock | undefined {
+  const field = (name: string) => new RegExp(`\\b${name}:\\s+(.+?)\\s*$`, 'm').exec(text)?.[1];
+  const id = field('ID');
+  if (id === undefined) return undefined;
+  const known = (name: string) => field(name) ?? 'unknown';
+  return { id, who: known('Who'), operation: known('Operation'), created: known('Created') };
+}
+
+function lockSentence(lock: Lock | undefined): string {
+  if (lock === undefined) return 'The state is locked by somebody else.';
+  return (
+    `The state is locked by ${lock.who} since ${lock.created} (${lock.operation}, lock ${lock.id}). ` +
+    "Wait for it, raise 'lock-timeout', or, when its owner is surely gone, free it with " +
+    `'terraform force-unlock ${lock.id}'.`
+  );
+}

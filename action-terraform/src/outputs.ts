@@ -1,0 +1,26 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { outputArgv } from './argv.ts';
+import { strings } from './sensitive.ts';
+import type { Session } from './session.ts';
+
+const schema = z.record(z.string(), z.looseObject({ sensitive: z.boolean(), value: z.unknown() }));
+
+/**
+ * Writes `terraform output -json` to a file that only we can read, with sensitive values masked
+ * everywhere else. @returns the names of the outputs
+ */
+export async function writeOutputs(session: Session): Promise<string[]> {
+  const { inputs, runner } = session;
+  const { stdout } = await session.terraform(outputArgv);
+  const outputs = schema.parse(JSON.parse(stdout));
+  for (const output of Object.values(outputs).filter(({ sensitive }) => sensitive)) {
+    for (const value of strings(output.value)) runner.mask(value);
+  }
+  const file = inputs.outputsFile ?? join(session.work, 'outputs.json');
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, stdout, { mode: 0o600 });
+  runner.output('outputs-file', file);
+  return Object.keys(outputs);
+}

@@ -1,0 +1,83 @@
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type RunOptions, type RunResult, run } from '../../lib/process/run.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
+import { findTool } from '../../lib/tools/find.ts';
+import { initArgv, statePullArgv, workspaceArgv } from './argv.ts';
+import { terraformEnvironment } from './environment.ts';
+import { explained } from './failure.ts';
+import type { Inputs } from './inputs.ts';
+import { WORK_STATE } from './state.ts';
+
+/** Terraform in one root module, for the length of one step. */
+export interface Session {
+  inputs: Inputs;
+  runner: Runner;
+  env: NodeJS.ProcessEnv;
+  /** 0700, emptied in post: what must not outlive the job lies here. */
+  work: string;
+  dataDirectory: string;
+  terraform(argv: readonly string[], options?: Options): Promise<RunResult>;
+}
+
+export interface Options {
+  /** Exit codes that are no failure; [0] when left out. */
+  allowedExitCodes?: readonly number[];
+  /** Prints the lines as they come. */
+  live?: boolean;
+}
+
+export async function openSession(
+  inputs: Inputs,
+  runner: Runner,
+  cancelled: AbortSignal,
+): Promise<Session> {
+  const { tool, version, mirror } = inputs;
+  const program = join(await findTool({ name: tool, version, mirror }), tool);
+  const work = await mkdtemp(join(runner.temp, 'compta-terraform-'));
+  runner.saveState(WORK_STATE, work);
+  const dataDirectory = join(work, 'data');
+  const plugins = runner.env.TF_PLUGIN_CACHE_DIR || join(runner.temp, 'compta-terraform-plugins');
+  await mkdir(plugins, { recursive: true });
+  const env = {
+    ...terraformEnvironment(inputs, runner.env, dataDirectory),
+    TF_PLUGIN_CACHE_DIR: plugins,
+  };
+  return {
+    inputs,
+    runner,
+    env,
+    work,
+    dataDirectory,
+    async terraform(argv, options = {}) {
+      const settings: RunOptions = { cwd: inputs.directory, env, signal: cancelled };
+      if (options.live) settings.onLine = (line) => runner.info(line);
+      if (options.allowedExitCodes) settings.allowedExitCodes = options.allowedExitCodes;
+      try {
+        return await run([program, ...argv], settings);
+      } catch (error) {
+        throw explained(error);
+      }
+    },
+  };
+}
+
+/** Providers, backend and workspace. */
+export async function initialise(session: Session): Promise<void> {
+  const { backendConfig, workspace } = session.inputs;
+  await session.terraform(initArgv(backendConfig));
+  if (workspace !== 'default') await session.terraform(workspaceArgv(workspace));
+}
+
+export interface StateIdentity {
+  lineage: string;
+  serial: number;
+}
+
+/** Which state this is, and how often it was written; empty when there is none yet. */
+export async function stateIdentity(session: Session): Promise<StateIdentity> {
+  const { stdout } = await session.terraform(statePullArgv);
+  if (stdout.trim() === '') return { lineage: '', serial: 0 };
+  const { lineage, serial } = JSON.parse(stdout) as StateIdentity;
+  return { lineage, serial };
+}

@@ -1,0 +1,209 @@
+import { readFileSync, statSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { formsOf } from '../../lib/runner/secrets.ts';
+import { type Result, startWorld, type World } from './world.ts';
+
+/** The bundle, real Terraform and real providers against Hetzner's API, an S3 and GitHub's artifacts. */
+let world: World;
+beforeAll(async () => {
+  world = await startWorld();
+}, 60_000);
+afterAll(() => world?.stop());
+
+describe('from nothing to an environment', () => {
+  let planned: Result;
+
+  it('refuses to apply while there is no plan', async () => {
+    const result = await world.step('apply');
+    expect(result.exitCode).toBe(1);
+    expect(result.outputs['failure-reason']).toBe('plan-missing');
+    expect(result.stdout).toMatch(/::error::This run has no artifact 'terraform-plan-staging-/);
+  }, 60_000);
+
+  it('plans, with the price, and leaves the plan sealed', async () => {
+    planned = await world.step('plan');
+    expect(planned.stdout).not.toContain('::error');
+    expect(planned.outputs).toMatchObject({ changes: 'true', add: '21', destroy: '0' });
+    expect(planned.summary).toMatch(/^### ✅ .*21 to add, 0 to change, 0 to destroy/);
+    expect(planned.summary).toMatch(/Monthly cost: 0\.00 EUR → \d+\.\d\d EUR/);
+    const sealed = readFileSync(planned.outputs['plan-path'] ?? '');
+    expect(sealed.subarray(0, 14).toString()).toBe('compta-plan-v1');
+  }, 60_000);
+
+  it('has the same digest for the same changes', async () => {
+    const again = await world.step('plan', {}, { run: 2 });
+    expect(again.outputs['plan-digest']).toBe(planned.outputs['plan-digest']);
+  }, 60_000);
+
+  it.each([
+    ['another commit', {}, { GITHUB_SHA: 'f'.repeat(40) }, /- sha: /],
+    ['another repository', {}, { GITHUB_REPOSITORY: 'other/deploy' }, /- repository: /],
+    ['other variables', {}, { TF_VAR_location: 'hel1' }, /- variables: /],
+    ['another workflow', {}, { GITHUB_WORKFLOW: 'other' }, /- workflow: /],
+  ])(
+    'refuses that plan for %s',
+    async (_what, inputs, env, message) => {
+      const result = await world.step('apply', inputs, { env });
+      expect(result.outputs['failure-reason']).toBe('plan-refused');
+      expect(result.stdout.replaceAll('%0A', '\n')).toMatch(message);
+    },
+    60_000,
+  );
+
+  it('refuses it under another key', async () => {
+    const result = await world.step('apply', { 'plan-key': `${'x'.repeat(40)}` });
+    // Variables and variable files are bound by digests under the key, so these differ first.
+    expect(result.outputs['failure-reason']).toBe('plan-refused');
+  }, 60_000);
+
+  it('does not find the plan of another run', async () => {
+    const result = await world.step('apply', {}, { run: 99 });
+    expect(result.outputs['failure-reason']).toBe('plan-missing');
+  }, 60_000);
+
+  it('applies it in another job of the run and hands the outputs on', async () => {
+    const applied = await world.step('apply');
+    expect(applied.stdout).not.toContain('::error');
+    expect(applied.summary).toMatch(/^### ✅ .* applied in .*: 21 to add/);
+    const file = applied.outputs['outputs-file'] ?? '';
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const outputs = JSON.parse(readFileSync(file, 'utf8'));
+    expect(outputs.bastion.value).toBe('staging-bastion-1');
+    expect(outputs.ssh.value).toEqual({ user: 'deploy', port: 2222 });
+    expect(outputs.servers.value['staging-db-1']).toEqual({
+      role: 'database',
+      private_ip: '10.0.1.11',
+      public_ip: expect.stringMatching(/^203\.0\.113\./),
+      host_key: expect.stringMatching(/^ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}$/),
+      volume_device: expect.stringMatching(/^\/dev\/disk\/by-id\/scsi-0HC_Volume_\d+$/),
+    });
+  }, 120_000);
+
+  it('refuses to apply the same plan twice: the state has moved', async () => {
+    const result = await world.step('apply');
+    expect(result.outputs['failure-reason']).toBe('plan-refused');
+    expect(result.stdout.replaceAll('%0A', '\n')).toMatch(/- stateSerial: /);
+  }, 60_000);
+
+  it('then finds nothing to change, and no drift', async () => {
+    const again = await world.step('plan', {}, { run: 3 });
+    expect(again.outputs).toMatchObject({ changes: 'false', add: '0', change: '0' });
+    expect(again.summary).toMatch(/^### ➖ .* no changes/);
+    expect((await world.step('drift')).summary).toMatch(/has not drifted/);
+  }, 60_000);
+});
+
+describe('what could hurt', () => {
+  it('is refused until it is allowed by name', async () => {
+    const smaller = { TF_VAR_servers: serversWithout('staging-app-2') };
+    const refused = await world.step('plan', {}, { run: 4, env: smaller });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.outputs).toMatchObject({ 'failure-reason': 'destroy-refused', destroy: '3' });
+    expect(refused.summary).toMatch(/^### ❌ /);
+    expect(refused.outputs['plan-path']).toBeUndefined();
+
+    const allowed = await world.step(
+      'plan',
+      { 'allow-destroy': 'module.server["staging-app-2"].*' },
+      { run: 4, env: smaller },
+    );
+    expect(allowed.stdout).not.toContain('::error');
+    expect(allowed.summary).toMatch(/^### ⚠️ /);
+  }, 90_000);
+
+  it('cannot be a volume, not even by destroy', async () => {
+    const result = await world.step('destroy', { 'allow-destroy': '*' });
+    expect(result.exitCode).toBe(1);
+    expect(result.stdout).toContain('prevent_destroy');
+  }, 60_000);
+});
+
+describe('secrets', () => {
+  it('are readable in nothing that a step writes, host keys included', async () => {
+    const result = await world.step('plan', {}, { run: 5, env: { TF_VAR_location: 'hel1' } });
+    const written = [
+      unmasked(result.stdout),
+      result.summary,
+      JSON.stringify(result.outputs),
+    ].join();
+    for (const secret of world.secrets) {
+      for (const form of formsOf(secret)) expect(written).not.toContain(form);
+    }
+    expect(written).not.toContain('OPENSSH PRIVATE KEY');
+  }, 60_000);
+
+  it('are gone from the disk after post', async () => {
+    const { state } = await world.step('output');
+    expect(statSync(state.work ?? '').mode & 0o777).toBe(0o700);
+    const post = await world.step('output', {}, { entry: 'post', env: { STATE_work: state.work } });
+    expect(post.exitCode).toBe(0);
+    expect(() => statSync(state.work ?? '')).toThrow('ENOENT');
+  }, 60_000);
+});
+
+describe('the code', () => {
+  it('is formatted and valid as it is', async () => {
+    expect((await world.step('fmt', { 'working-directory': 'terraform' })).exitCode).toBe(0);
+    expect((await world.step('validate')).exitCode).toBe(0);
+  }, 60_000);
+
+  it('gets an annotation on the line that is wrong', async () => {
+    const outputs = world.read('outputs.tf');
+    world.write('outputs.tf', `${outputs}\noutput "bad" {\nvalue = var.nowhere\n}\n`);
+    const fmt = await world.step('fmt');
+    expect(fmt.outputs['failure-reason']).toBe('not-formatted');
+    expect(fmt.stdout).toContain('file=terraform/environments/staging/outputs.tf');
+    const validate = await world.step('validate');
+    expect(validate.outputs['failure-reason']).toBe('not-valid');
+    expect(validate.stdout).toMatch(/::error .*file=terraform\/environments\/staging\/outputs\.tf/);
+    world.write('outputs.tf', outputs);
+  }, 60_000);
+});
+
+describe('a wrong input', () => {
+  it.each([
+    ['command', { command: 'aply' }, /Input 'command' is 'aply': give one of fmt, validate/],
+    ['plan-key', { 'plan-key': '' }, /Input 'plan-key' is missing/],
+    ['plan-key', { 'plan-key': 'short' }, /Input 'plan-key' has 5 characters/],
+    ['working-directory', { 'working-directory': '' }, /Input 'working-directory' is missing/],
+    ['variables', { variables: '[1]' }, /Input 'variables' is not valid/],
+    [
+      'backend-config',
+      { 'backend-config': 'secret_key=x' },
+      /Input 'backend-config' has 'secret_key'/,
+    ],
+    ['lock-timeout', { 'lock-timeout': 'soon' }, /Input 'lock-timeout' is 'soon'/],
+  ])('%s ends the step with one annotation', async (_name, inputs, message) => {
+    const result = await world.step('plan', inputs);
+    expect(result.exitCode).toBe(1);
+    const errors = result.stdout.split('\n').filter((line) => line.startsWith('::error'));
+    expect(errors).toEqual([expect.stringMatching(message)]);
+  });
+
+  it('an API token that Hetzner refuses ends the step with what to do', async () => {
+    const result = await world.step('plan', { 'hcloud-token': 'x'.repeat(64) }, { run: 6 });
+    expect(result.outputs['failure-reason']).toBe('api-refused');
+    expect(result.stdout).toMatch(
+      /::error::Hetzner refused the API token: check input 'hcloud-token'/,
+    );
+  }, 60_000);
+});
+
+/** The log as the runner shows it: without the lines that teach it what to hide. */
+function unmasked(stdout: string): string {
+  return stdout
+    .split('\n')
+    .filter((line) => !line.startsWith('::add-mask::'))
+    .join('\n');
+}
+
+function serversWithout(name: string): string {
+  const servers: Record<string, object> = {
+    'staging-bastion-1': { role: 'bastion', server_type: 'cpx12', private_ip: '10.0.1.2' },
+    'staging-db-1': { role: 'database', private_ip: '10.0.1.11', volume_gb: 10, backups: true },
+    'staging-app-1': { role: 'application', private_ip: '10.0.1.21' },
+    'staging-app-2': { role: 'application', private_ip: '10.0.1.22' },
+  };
+  delete servers[name];
+  return JSON.stringify(servers);
+}

@@ -1,0 +1,36 @@
+package tn.compta.kit.traffic;
+
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * Whether this instance wants new requests, and how many it is serving now.
+ *
+ * <p>Turning {@code accepting} off refuses nothing: it only turns readiness to 503, so that the
+ * proxy stops choosing this instance while every request that still arrives is answered.
+ */
+public final class TrafficGate {
+
+    private final AtomicInteger inFlight = new AtomicInteger();
+    private volatile boolean accepting = true;
+
+    public boolean isAccepting() {
+        return accepting;
+    }
+
+    public void setAccepting(boolean accepting) {
+        this.accepting = accepting;
+    }
+
+    /** Requests on the application port that have begun and whose answer is not complete. */
+    public int inFlight() {
+        return inFlight.get();
+    }
+
+    void begin() {
+        inFlight.incrementAndGet();
+    }
+
+    void end() {
+        inFlight.decrementAndGet();
+    }
+}

@@ -1,0 +1,166 @@
+package tn.compta.kit.readiness;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
+import java.net.http.HttpResponse.BodyHandlers;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.actuate.health.Health;
+import org.springframework.boot.actuate.health.HealthIndicator;
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.boot.web.servlet.context.ServletWebServerInitializedEvent;
+import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RestController;
+
+/** A service from its start to its end, as a deploy sees it. */
+class ServiceLifeTest {
+
+    private static final HttpClient HTTP = HttpClient.newHttpClient();
+
+    @Test
+    void isNotReadyBeforeItsDependencyAnswers() throws Exception {
+        Life life = new Life();
+        life.dependencyUp.set(false);
+        Thread starting = new Thread(() -> life.start("--compta.readiness.wait-for=dependency"));
+        starting.start();
+        await().atMost(Duration.ofSeconds(30)).until(() -> life.managementPort > 0);
+        await().atMost(Duration.ofSeconds(10))
+                .until(() -> life.management("/actuator/health/liveness") == 200);
+        assertThat(life.management("/actuator/health/readiness")).isEqualTo(503);
+
+        life.dependencyUp.set(true);
+        await().atMost(Duration.ofSeconds(10))
+                .until(() -> life.management("/actuator/health/readiness") == 200);
+        life.dependencyUp.set(false);
+        assertThat(life.management("/actuator/health/readiness"))
+                .as("a dependency that goes away later takes no instance out")
+                .isEqualTo(200);
+        starting.join();
+        life.context.close();
+    }
+
+    @Test
+    void countsWhatIsInFlightAndFinishesItAfterTheStopSignal() throws Exception {
+        Life life = new Life();
+        life.start();
+        CompletableFuture<HttpResponse<String>> held =
+                HTTP.sendAsync(life.request("/held"), BodyHandlers.ofString());
+        life.entered.await();
+        assertThat(life.traffic()).isEqualTo("{\"accept\":true,\"inFlight\":1}");
+
+        Thread stopping = new Thread(life.context::close);
+        stopping.start();
+        stopping.join(500);
+        assertThat(stopping.isAlive()).as("the stop waits for the request").isTrue();
+        life.release.countDown();
+
+        assertThat(held.join().statusCode()).isEqualTo(200);
+        assertThat(held.join().body()).isEqualTo("done");
+        stopping.join();
+    }
+
+    /** One run of a small service with its knobs. */
+    static final class Life {
+
+        final AtomicBoolean dependencyUp = new AtomicBoolean(true);
+        final CountDownLatch entered = new CountDownLatch(1);
+        final CountDownLatch release = new CountDownLatch(1);
+        volatile int port;
+        volatile int managementPort;
+        volatile ConfigurableApplicationContext context;
+
+        void start(String... arguments) {
+            SpringApplication application = new SpringApplication(Service.class);
+            application.addInitializers(
+                    starting -> {
+                        starting.getBeanFactory().registerSingleton("life", this);
+                        starting.addApplicationListener(
+                                event -> {
+                                    if (event instanceof ServletWebServerInitializedEvent web) {
+                                        opened(web);
+                                    }
+                                });
+                    });
+            application.setDefaultProperties(
+                    Map.of(
+                            "spring.application.name", "sample-service",
+                            "spring.config.import", "classpath:service-kit.yml",
+                            "compta.api-path", "/api/sample"));
+            String[] all = new String[arguments.length + 2];
+            System.arraycopy(arguments, 0, all, 2, arguments.length);
+            all[0] = "--server.port=0";
+            all[1] = "--management.server.port=0";
+            context = application.run(all);
+        }
+
+        private void opened(ServletWebServerInitializedEvent event) {
+            if ("management".equals(event.getApplicationContext().getServerNamespace())) {
+                managementPort = event.getWebServer().getPort();
+            } else {
+                port = event.getWebServer().getPort();
+            }
+        }
+
+        HttpRequest request(String path) {
+            return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build();
+        }
+
+        int management(String path) throws Exception {
+            return HTTP.send(managementRequest(path), BodyHandlers.discarding()).statusCode();
+        }
+
+        String traffic() throws Exception {
+            return HTTP.send(managementRequest("/actuator/traffic"), BodyHandlers.ofString()).body();
+        }
+
+        private HttpRequest managementRequest(String path) {
+            return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + managementPort + path))
+                    .build();
+        }
+    }
+
+    @Configuration(proxyBeanMethods = false)
+    @EnableAutoConfiguration
+    static class Service {
+
+        @Bean
+        HealthIndicator dependencyHealthIndicator(Life life) {
+            return () -> life.dependencyUp.get() ? Health.up().build() : Health.down().build();
+        }
+
+        @Bean
+        Held held(Life life) {
+            return new Held(life);
+        }
+    }
+
+    @RestController
+    static final class Held {
+
+        private final Life life;
+
+        Held(Life life) {
+            this.life = life;
+        }
+
+        @GetMapping("/held")
+        String held() throws InterruptedException {
+            life.entered.countDown();
+            life.release.await();
+            return "done";
+        }
+    }
+}

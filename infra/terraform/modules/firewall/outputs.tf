@@ -1,0 +1,4 @@
+output "id" {
+  description = "Id of the firewall, for a server's `firewall_ids`."
+  value       = hcloud_firewall.this.id
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { ReleaseFailure } from './evidence.ts';
+import { type Host, slotName } from './host.ts';
+import * as layout from './layout.ts';
+import type { Manifest } from './manifest.ts';
+import type { Slot } from './slots.ts';
+import { until } from './waiting.ts';
+
+const upstreamsSchema = z.array(z.object({ address: z.string(), num_requests: z.number() }));
+
+/** Requests that Caddy has under way to a slot; 0 when it has no record of it. */
+export async function requestsUnderWay(host: Host, slot: Slot): Promise<number> {
+  const url = 'http://localhost/reverse_proxy/upstreams';
+  const { status, body } = await host.http(url, '--unix-socket', layout.caddy.adminSocket);
+  if (status !== 200) throw new Error(`Caddy's admin socket on ${host.name} does not answer.`);
+  const address = `${slotName(slot.service, slot.slot)}:${layout.ports.service}`;
+  return upstreamsSchema
+    .parse(JSON.parse(body))
+    .filter((upstream) => upstream.address === address)
+    .reduce((sum, upstream) => sum + upstream.num_requests, 0);
+}
+
+/** Name of the slot that Caddy sends a request for this service to; '' when it has none. */
+export async function chosenSlot(host: Host, edge: string, service: string): Promise<string> {
+  const { stdout } = await host.read(
+    [
+      'curl',
+      '-s',
+      '--max-time',
+      '4',
+      '-o',
+      '/dev/null',
+      '-D',
+      '-',
+      '-H',
+      `Host: ${service}`,
+    ].concat(`http://${edge}/`),
+    { allowFailure: true },
+  );
+  return /^x-compta-slot: (\S+):\d+\s*$/im.exec(stdout)?.[1] ?? '';
+}
+
+/** Lets Caddy itself judge a Caddyfile that is about to be used, with the image that will use it. */
+export async function validateEdge(host: Host, target: Manifest): Promise<void> {
+  const folder = layout.releaseFolder(target.release);
+  const { code, stderr } = await host.change(
+    ['docker', 'run', '--rm', '--network', 'none', '--env-file', `${folder}/edge.env`]
+      .concat('-v', `${folder}/caddy:/etc/caddy:ro`, target.edge.image)
+      .concat('/usr/bin/caddy', 'validate', '--config', '/etc/caddy/Caddyfile')
+      .concat('--adapter', 'caddyfile'),
+    { allowFailure: true },
+  );
+  if (code === 0) return;
+  const reason = stderr.trim().split('\n').at(-1) ?? '';
+  throw new ReleaseFailure(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
+}
+
+/**
+ * Starts Caddy, or replaces it while the load balancer sends this host nothing.
+ * @param drainMs how long the load balancer may take to see that the host is out of rotation.
+ */
+export async function applyEdge(
+  host: Host,
+  target: Manifest,
+  how: 'start' | 'replace',
+  drainMs: number,
+  say: (line: string) => void,
+): Promise<void> {
+  const folder = layout.releaseFolder(target.release);
+  if (how === 'replace') {
+    say(`out of rotation for ${drainMs / 1000} s, as Caddy itself changes`);
+    await host.change(['touch', layout.caddy.outOfRotation]);
+    await new Promise((resolve) => setTimeout(resolve, drainMs));
+  }
+  const source = `${folder}/caddy/Caddyfile`;
+  await host.change(['install', '-m', '0644', source, `${layout.caddy.configuration}/Caddyfile`]);
+  await host.compose(target.release, 'up', '-d', '--no-deps', '--pull', 'never', 'caddy');
+  await until('Caddy to answer', 30_000, async () => {
+    const { edge } = await host.state();
+    if (edge === undefined) return false;
+    const answer = await host.http(`http://${edge.address}:${layout.ports.publicSite}/healthz`);
+    return answer.status !== 0;
+  });
+  await host.change(['rm', '-f', layout.caddy.outOfRotation]);
+}

@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import type { Host } from './host.ts';
+
+/** What can still be learnt of a slot that failed, before it is removed. */
+export interface Evidence {
+  host: string;
+  service: string;
+  slot: string;
+  status: string;
+  exitCode: number;
+  outOfMemory: boolean;
+  restarts: number;
+  /** Output of the last health check. */
+  lastHealth: string;
+  /** Last 50 lines of the container's log. */
+  log: string;
+}
+
+/** A service that cannot be released, with the reason in a sentence. */
+export class ReleaseFailure extends Error {
+  override readonly name = 'ReleaseFailure';
+  readonly evidence: Evidence | undefined;
+  constructor(message: string, evidence?: Evidence, options?: ErrorOptions) {
+    super(message, options);
+    this.evidence = evidence;
+  }
+}
+
+const inspectSchema = z.object({
+  RestartCount: z.number(),
+  State: z.object({
+    Status: z.string(),
+    ExitCode: z.number(),
+    OOMKilled: z.boolean(),
+    Error: z.string(),
+    Health: z
+      .object({
+        Status: z.string(),
+        Log: z.array(z.object({ Output: z.string(), ExitCode: z.number() })).nullable(),
+      })
+      .optional(),
+  }),
+});
+
+export interface Inspection {
+  status: string;
+  health: string | undefined;
+  exitCode: number;
+  outOfMemory: boolean;
+  restarts: number;
+  lastHealth: string;
+}
+
+/** State of one container; `undefined` when it is gone. */
+export async function inspect(host: Host, container: string): Promise<Inspection | undefined> {
+  const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
+  const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+    allowFailure: true,
+  });
+  if (code !== 0) return undefined;
+  const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+  const last = State.Health?.Log?.at(-1);
+  return {
+    status: State.Status,
+    health: State.Health?.Status,
+    exitCode: State.ExitCode,
+    outOfMemory: State.OOMKilled,
+    restarts: RestartCount,
+    lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+  };
+}
+
+/** Gathers what explains a failure. */
+export async function gather(
+  host: Host,
+  container: string,
+  service: string,
+  slot: string,
+): Promise<Evidence> {
+  const seen = await inspect(host, container);
+  const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
+    allowFailure: true,
+  });
+  return {
+    host: host.name,
+    service,
+    slot,
+    status: seen?.status ?? 'gone',
+    exitCode: seen?.exitCode ?? 0,
+    outOfMemory: seen?.outOfMemory ?? false,
+    restarts: seen?.restarts ?? 0,
+    lastHealth: seen?.lastHealth ?? '',
+    log: logs.stdout.trimEnd(),
+  };
+}

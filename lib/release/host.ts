@@ -1,0 +1,117 @@
+import type { Connection, ExecOptions, ExecResult } from '../ssh/connection.ts';
+import { RemoteCommandError } from '../ssh/errors.ts';
+import * as layout from './layout.ts';
+import { type HostState, readContainers, type SlotName } from './slots.ts';
+
+/** The lease was taken over: whatever this run planned is no longer its business. */
+export class LeaseLostError extends Error {
+  override readonly name = 'LeaseLostError';
+}
+
+const lostLease = 97;
+
+/** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
+const fenced = `exec 9>>${layout.lockFile}
+flock -s 9
+token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${layout.leaseFile})
+[ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
+shift
+exec "$@"`;
+
+/** An application server: what a release reads there, and what it changes there under its lease. */
+export class Host {
+  readonly name: string;
+  readonly address: string;
+  readonly #connect: () => Promise<Connection>;
+  /** The lease's fencing token; nothing can be changed before there is one. */
+  token: number | undefined;
+
+  /** @param connect gives the open connection, or a new one when that broke. */
+  constructor(name: string, address: string, connect: () => Promise<Connection>) {
+    this.name = name;
+    this.address = address;
+    this.#connect = connect;
+  }
+
+  /** Runs a command that changes nothing, as root. */
+  async read(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const connection = await this.#connect();
+    return connection.exec(['sudo', '-n', ...command], options);
+  }
+
+  /**
+   * Runs a command that changes something, as root, if the lease is still ours.
+   * @throws LeaseLostError when it is not.
+   */
+  async change(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    if (this.token === undefined) throw new Error(`No lease on ${this.name} yet.`);
+    const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+    try {
+      return await this.read(argv, options);
+    } catch (error) {
+      if (error instanceof RemoteCommandError && error.code === lostLease) {
+        throw new LeaseLostError(
+          `The lease on ${this.name} was taken over by another run; this one stops here. ` +
+            error.stderr.trim(),
+          { cause: error },
+        );
+      }
+      throw error;
+    }
+  }
+
+  /** Replaces a file atomically. */
+  async write(path: string, content: string, mode: string, owner = 'root:root'): Promise<void> {
+    const script = `set -eu
+temporary="$(mktemp "$1.XXXXXX")"
+cat >"$temporary"
+chmod "$2" "$temporary"
+chown "$3" "$temporary"
+sync "$temporary"
+mv -f "$temporary" "$1"`;
+    await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+  }
+
+  /** Adds a line to a file. */
+  async append(path: string, line: string): Promise<void> {
+    await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+  }
+
+  /** Content of a file, or `undefined` when there is none. */
+  async content(path: string): Promise<string | undefined> {
+    const result = await this.read(['cat', path], { allowFailure: true });
+    return result.code === 0 ? result.stdout : undefined;
+  }
+
+  /** What runs here now. */
+  async state(): Promise<HostState> {
+    const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout.project})
+[ -z "$ids" ] || exec docker inspect $ids`;
+    const { stdout } = await this.read(['sh', '-c', script]);
+    return readContainers(stdout, layout.backendNetwork);
+  }
+
+  /** `docker compose …` with a release's files. */
+  async compose(release: string, ...command: string[]): Promise<void> {
+    const folder = layout.releaseFolder(release);
+    const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
+    await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+      timeoutMs: 180_000,
+    });
+  }
+
+  /** An HTTP request from this host to a container on it. */
+  async http(url: string, ...options: string[]): Promise<{ status: number; body: string }> {
+    const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
+    const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+    const end = stdout.lastIndexOf('\n');
+    return code === 0
+      ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
+      : { status: 0, body: '' };
+  }
+}
+
+/** Name of a slot's Compose service, which is its name on the network too. */
+export function slotName(service: string, slot: SlotName): string {
+  return `${service}-${slot}`;
+}

@@ -1,0 +1,24 @@
+/** Where things lie on an application server. */
+export const root = '/opt/compta';
+export const lockFile = `${root}/.lock`;
+export const leaseFile = `${root}/lease.json`;
+export const journalFile = `${root}/journal.json`;
+export const historyFile = `${root}/history.jsonl`;
+export const auditFile = `${root}/audit.log`;
+export const currentLink = `${root}/current`;
+export const releaseFolder = (release: string): string => `${root}/releases/${release}`;
+
+export const caddy = {
+  configuration: `${root}/caddy/etc`,
+  outOfRotation: `${root}/caddy/state/out-of-rotation`,
+  adminSocket: `${root}/caddy/admin/admin.sock`,
+} as const;
+
+/** Services and Caddy run as this user and group. */
+export const serviceUser = '10001';
+export const project = 'compta';
+export const backendNetwork = `${project}_backend`;
+
+export const ports = { service: 8080, management: 8081, publicSite: 8000 } as const;
+/** Milliseconds between two of Caddy's health checks; as in the Caddyfile. */
+export const healthInterval = 500;

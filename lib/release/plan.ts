@@ -1,0 +1,109 @@
+import type { Component, Manifest } from './manifest.ts';
+import type { HostState, Slot, SlotName } from './slots.ts';
+
+/**
+ * One step of a release on a host.
+ * - `start`: start the slot with the target's image.
+ * - `prove`: wait until it is healthy, and hold it to the readiness contract while it is idle.
+ * - `settle`: wait until it is healthy, takes traffic and Caddy sends it some.
+ * - `retire`: take the slot out of rotation, wait until it is idle, end it.
+ */
+export interface Step {
+  kind: 'start' | 'prove' | 'settle' | 'retire';
+  service: string;
+  slot: SlotName;
+}
+
+export interface ServicePlan {
+  service: string;
+  /** Version that serves now, or '' when none does. */
+  from: string;
+  to: string;
+  steps: Step[];
+}
+
+export interface HostPlan {
+  /** Caddy is missing, or its image or file differ from the target's. */
+  edge: 'keep' | 'start' | 'replace';
+  /** In order; a service with nothing to do has no steps. */
+  services: ServicePlan[];
+}
+
+/**
+ * What it takes to bring a host from what runs there to the target. Whatever a killed run left
+ * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
+ * @param current the release that the host's `current` names: who is trusted when both slots run.
+ */
+export function planHost(
+  state: HostState,
+  target: Manifest,
+  current: Manifest | undefined,
+): HostPlan {
+  const services = target.order.flatMap((service) => {
+    const component = target.services[service];
+    if (component === undefined) return [];
+    const slots = state.slots.filter((slot) => slot.service === service);
+    const trusted = current?.services[service];
+    return [
+      {
+        service,
+        from: serving(slots, trusted)?.version ?? '',
+        to: component.version,
+        steps: planService(service, slots, component, trusted),
+      },
+    ];
+  });
+  const { edge } = state;
+  if (edge === undefined) return { edge: 'start', services };
+  const same = edge.image === target.edge.image && edge.config === target.edge.config;
+  return { edge: same ? 'keep' : 'replace', services };
+}
+
+function planService(
+  service: string,
+  slots: readonly Slot[],
+  target: Component,
+  trusted: Component | undefined,
+): Step[] {
+  const step = (kind: Step['kind'], slot: SlotName): Step => ({ kind, service, slot });
+  const wanted = slots.filter((slot) => matches(slot, target));
+  const keep =
+    wanted.find((slot) => slot.health === 'healthy') ??
+    wanted.find((slot) => slot.health === 'starting');
+  if (keep !== undefined) {
+    const others = slots.filter((slot) => slot !== keep);
+    if (others.length === 0 && keep.health === 'healthy') return [];
+    return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
+  }
+  const old = serving(slots, trusted);
+  const fresh = (slot: SlotName): Step[] => [
+    step('start', slot),
+    step('prove', slot),
+    step('settle', slot),
+  ];
+  if (old === undefined) return fresh('a');
+  const idle: SlotName = old.slot === 'a' ? 'b' : 'a';
+  const leftover = slots.some((slot) => slot.slot === idle);
+  return [
+    // What a killed run left in the idle slot goes only once the other one surely serves.
+    ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
+    ...fresh(idle),
+    step('retire', old.slot),
+  ];
+}
+
+function matches(slot: Slot, component: Component): boolean {
+  return slot.image === component.image && slot.config === component.config;
+}
+
+/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
+function serving(slots: readonly Slot[], trusted: Component | undefined): Slot | undefined {
+  const rank = (slot: Slot): number =>
+    (slot.health === 'healthy' ? 0 : 2) + (trusted && matches(slot, trusted) ? 0 : 1);
+  return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
+}
+
+/** Whether the plan changes anything. */
+export function isEmpty(plan: HostPlan): boolean {
+  return plan.edge === 'keep' && plan.services.every((service) => service.steps.length === 0);
+}

@@ -1,0 +1,96 @@
+import {
+  code,
+  details,
+  elapsed,
+  table,
+  timeline,
+  type Verdict,
+  verdict,
+} from '../report/markdown.ts';
+import type { Outcome } from './deploy.ts';
+import type { Evidence } from './evidence.ts';
+import type { HostPlan } from './plan.ts';
+
+const signs: Record<Outcome['status'], Verdict> = {
+  deployed: 'passed',
+  unchanged: 'unchanged',
+  'rolled-back': 'failed',
+  failed: 'failed',
+};
+
+/** The job summary of a deploy or a rollback. */
+export function outcomeMarkdown(action: string, environment: string, outcome: Outcome): string {
+  const time = elapsed(outcome.ended - outcome.started);
+  const from = outcome.previousVersion === '' ? '' : ` (before: ${outcome.previousVersion})`;
+  const sentence = {
+    deployed: `${action} of ${outcome.version} to ${environment} in ${time}${from}`,
+    unchanged: `${environment} runs ${outcome.version} already; nothing was touched`,
+    'rolled-back': `${action} of ${outcome.version} to ${environment} failed; everything is back at ${outcome.previousVersion}`,
+    failed: `${action} of ${outcome.version} to ${environment} failed and was not rolled back`,
+  }[outcome.status];
+  const rows = outcome.rows.map((row) => [
+    row.host,
+    row.service,
+    row.from || '–',
+    row.to,
+    row.outcome === 'unchanged' ? '–' : elapsed(row.end - row.start),
+    row.outcome,
+  ]);
+  const spans = outcome.rows
+    .filter((row) => row.outcome !== 'unchanged')
+    .map((row) => ({
+      section: row.host,
+      label: row.service,
+      start: row.start,
+      end: row.end,
+      failed: row.outcome === 'failed',
+    }));
+  return [
+    verdict(signs[outcome.status], sentence),
+    outcome.problem === undefined ? '' : `**${outcome.problem}**`,
+    outcome.evidence === undefined ? '' : evidenceMarkdown(outcome.evidence),
+    table(['Host', 'Service', 'Old', 'New', 'Time', 'Outcome'], rows),
+    timeline(`${action} ${outcome.version}`, spans),
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+function evidenceMarkdown(evidence: Evidence): string {
+  const facts = table(
+    ['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'],
+    [
+      [
+        `${evidence.host} ${evidence.service}-${evidence.slot}`,
+        evidence.status,
+        String(evidence.exitCode),
+        evidence.outOfMemory ? 'yes' : 'no',
+        String(evidence.restarts),
+        evidence.lastHealth.slice(0, 500),
+      ],
+    ],
+  );
+  return `${facts}\n\n${details('Last lines of its log', code(evidence.log))}`;
+}
+
+/** What a dry run found. */
+export function previewMarkdown(
+  environment: string,
+  release: string,
+  plans: readonly { host: string; plan: HostPlan }[],
+): string {
+  const rows = plans.flatMap(({ host, plan }) => [
+    ...(plan.edge === 'keep' ? [] : [[host, 'caddy', '', '', plan.edge]]),
+    ...plan.services.map((service) => [
+      host,
+      service.service,
+      service.from || '–',
+      service.to,
+      service.steps.map((step) => `${step.kind} ${step.slot}`).join(', ') || 'unchanged',
+    ]),
+  ]);
+  return [
+    verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
+    table(['Host', 'Service', 'Old', 'New', 'Steps'], rows),
+  ].join('\n\n');
+}

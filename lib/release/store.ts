@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import type { Host } from './host.ts';
+import * as layout from './layout.ts';
+import { type Manifest, parseManifest } from './manifest.ts';
+import type { Release } from './target.ts';
+
+const historySchema = z.object({
+  at: z.string(),
+  action: z.enum(['deploy', 'rollback', 'automatic-rollback']),
+  release: z.string(),
+  version: z.string(),
+  /** Release that was current before; '' for the first. */
+  previous: z.string(),
+  by: z.string(),
+  run: z.string(),
+  reason: z.string().optional(),
+  seconds: z.number(),
+});
+/** One line of `history.jsonl`. */
+export type HistoryEntry = z.infer<typeof historySchema>;
+
+/** Makes the folders that a release needs, with the owners that the containers need. */
+export async function prepareFolders(host: Host, services: readonly string[]): Promise<void> {
+  const user = layout.serviceUser;
+  const script = `set -eu
+install -d -m 0755 ${layout.root} ${layout.root}/releases ${layout.root}/caddy
+install -d -m 0755 ${layout.caddy.configuration} ${layout.root}/caddy/state
+install -d -m 0700 -o ${user} -g ${user} ${layout.root}/caddy/admin ${layout.root}/caddy/data
+[ -d ${layout.root}/secrets ] || install -d -m 0755 ${layout.root}/secrets
+for service; do
+  [ -d ${layout.root}/secrets/$service ] ||
+    install -d -m 0500 -o ${user} -g ${user} ${layout.root}/secrets/$service
+done`;
+  await host.change(['sh', '-c', script, 'folders', ...services]);
+}
+
+/** Writes a release's folder; what is there already under this name has the same content. */
+export async function writeRelease(host: Host, { manifest, files }: Release): Promise<void> {
+  const folder = layout.releaseFolder(manifest.release);
+  await host.change(['install', '-d', '-m', '0755', folder, `${folder}/caddy`]);
+  await host.write(`${folder}/compose.yml`, files.compose, '0644');
+  await host.write(`${folder}/.env`, files.env, '0600');
+  await host.write(`${folder}/edge.env`, files.edgeEnv, '0644');
+  await host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644');
+  // Last: a folder with a manifest is complete.
+  await host.write(`${folder}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`, '0644');
+}
+
+/** The release that a host's `current` names; `undefined` before the first. */
+export async function currentRelease(host: Host): Promise<Manifest | undefined> {
+  const path = `${layout.currentLink}/manifest.json`;
+  const text = await host.content(path);
+  return text === undefined ? undefined : parseManifest(text, `${host.name}:${path}`);
+}
+
+/** The manifest of a kept release, or `undefined`. */
+export async function keptRelease(host: Host, release: string): Promise<Manifest | undefined> {
+  const path = `${layout.releaseFolder(release)}/manifest.json`;
+  const text = await host.content(path);
+  return text === undefined ? undefined : parseManifest(text, `${host.name}:${path}`);
+}
+
+/** What was released here, oldest first. */
+export async function readHistory(host: Host): Promise<HistoryEntry[]> {
+  const text = (await host.content(layout.historyFile)) ?? '';
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => historySchema.parse(JSON.parse(line)));
+}
+
+/** Whether an earlier run ended in the middle, and of which release. */
+export async function unfinished(host: Host): Promise<string | undefined> {
+  const text = await host.content(layout.journalFile);
+  if (text === undefined) return undefined;
+  return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
+}
+
+/** Makes a release the current one and closes the journal. */
+export async function record(host: Host, release: string, entry: HistoryEntry): Promise<void> {
+  const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
+  await host.change(['sh', '-c', link, 'current', release]);
+  await host.append(layout.historyFile, JSON.stringify(entry));
+  await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+  await host.change(['rm', '-f', layout.journalFile]);
+}
+
+/** One line in the audit log: when, who, what, from where, why. */
+export async function audit(
+  host: Host,
+  by: string,
+  what: string,
+  run: string,
+  reason = '',
+): Promise<void> {
+  const at = new Date().toISOString();
+  await host.append(layout.auditFile, JSON.stringify({ at, by, what, run, reason }));
+}
+
+/**
+ * Removes old releases' folders, and images that no kept release and no container needs.
+ * @param keep releases that stay, among them what a rollback would go to.
+ */
+export async function prune(host: Host, keep: readonly string[]): Promise<void> {
+  const script = `cd ${layout.root}/releases
+for folder in *; do
+  kept=no
+  for release; do [ "$folder" = "$release" ] && kept=yes; done
+  [ "$kept" = yes ] && continue
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
+  rm -rf "./$folder"
+  for image in $images; do
+    grep -qsF "\\"$image\\"" ./*/manifest.json || docker image rm "$image" >/dev/null 2>&1 || true
+  done
+done`;
+  await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
+}
+
+/** The last `count` different releases, newest first, and always the one before the current. */
+export function releasesToKeep(history: readonly HistoryEntry[], count: number): string[] {
+  const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
+  return [...new Set(newest)].filter((release) => release !== '').slice(0, Math.max(2, count));
+}
+
+/**
+ * The release that a rollback without a version goes to: what was there before the current one was
+ * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
+ */
+export function releaseBefore(
+  history: readonly HistoryEntry[],
+  current: string,
+): string | undefined {
+  const deployed = history.findLast(
+    (entry) => entry.action === 'deploy' && entry.release === current && entry.previous !== current,
+  );
+  return deployed?.previous || undefined;
+}

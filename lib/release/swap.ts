@@ -1,0 +1,135 @@
+import { chosenSlot, requestsUnderWay } from './edge.ts';
+import { gather, inspect, ReleaseFailure } from './evidence.ts';
+import { type Host, slotName } from './host.ts';
+import { healthInterval } from './layout.ts';
+import type { Step } from './plan.ts';
+import type { Slot } from './slots.ts';
+import { accept, proveContract, readiness, traffic } from './traffic.ts';
+import { pause, until, WaitedTooLong } from './waiting.ts';
+
+/** Limits of a swap, in milliseconds. */
+export interface Patience {
+  healthTimeout: number;
+  drainTimeout: number;
+}
+
+/** Restarts after which a container is taken for one that will never come up. */
+const crashLoop = 2;
+
+/** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
+const grace = 30;
+
+/** Carries out one step. Every step may be repeated, or taken up where a killed run left it. */
+export async function perform(
+  host: Host,
+  step: Step,
+  release: string,
+  patience: Patience,
+  say: (line: string) => void,
+): Promise<void> {
+  const name = slotName(step.service, step.slot);
+  if (step.kind === 'start') {
+    await host.compose(release, 'up', '-d', '--no-deps', '--no-build', '--pull', 'never', name);
+    return;
+  }
+  const slot = await runningSlot(host, step);
+  if (step.kind === 'retire') {
+    if (slot !== undefined) await retire(host, slot, patience, say);
+    return;
+  }
+  try {
+    const running = await healthy(host, step, patience.healthTimeout);
+    if (step.kind === 'prove') await proveContract(host, running);
+    else await inRotation(host, running);
+  } catch (error) {
+    if (!(error instanceof ReleaseFailure) || error.evidence !== undefined) throw error;
+    const evidence = await gather(host, `compta-${name}-1`, step.service, step.slot);
+    throw new ReleaseFailure(error.message, evidence, { cause: error.cause });
+  }
+}
+
+async function runningSlot(host: Host, step: Step): Promise<Slot | undefined> {
+  const { slots } = await host.state();
+  return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
+}
+
+/** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
+async function healthy(host: Host, step: Step, timeoutMs: number): Promise<Slot> {
+  const name = slotName(step.service, step.slot);
+  const fail = (why: string): ReleaseFailure =>
+    new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
+  try {
+    await until(`${name} to be healthy`, timeoutMs, async () => {
+      const seen = await inspect(host, `compta-${name}-1`);
+      if (seen === undefined) throw fail('its container is gone');
+      if (seen.outOfMemory) throw fail('it ran out of memory');
+      if (seen.restarts >= crashLoop) throw fail(`it ended ${seen.restarts} times`);
+      if (seen.status === 'exited') throw fail(`it ended with code ${seen.exitCode}`);
+      if (seen.status === 'running' && seen.health === undefined) {
+        throw fail('its image has no HEALTHCHECK; add one to its Dockerfile');
+      }
+      if (seen.health === 'unhealthy') throw fail(`its health check says: ${seen.lastHealth}`);
+      return seen.health === 'healthy';
+    });
+  } catch (error) {
+    if (error instanceof WaitedTooLong) throw fail(`${error.message} Last: not healthy`);
+    throw error;
+  }
+  const slot = await runningSlot(host, step);
+  if (slot === undefined) throw fail('its container is gone');
+  return slot;
+}
+
+/** Lets the slot take traffic and waits until Caddy really sends it some. */
+async function inRotation(host: Host, slot: Slot): Promise<void> {
+  const name = slotName(slot.service, slot.slot);
+  await accept(host, slot, true);
+  try {
+    await until(`${name} to be ready`, 15_000, async () => (await readiness(host, slot)) === 200);
+    await until(`Caddy to choose ${name}`, 15_000, async () => {
+      const { edge } = await host.state();
+      if (edge === undefined) return false;
+      for (let attempt = 0; attempt < 3; attempt++) {
+        if ((await chosenSlot(host, edge.address, slot.service)) === name) return true;
+      }
+      return false;
+    });
+  } catch (error) {
+    if (!(error instanceof WaitedTooLong)) throw error;
+    throw new ReleaseFailure(`On ${host.name}: ${error.message}`);
+  }
+  // The public site checks its upstreams by a clock of its own.
+  await pause(2 * healthInterval);
+}
+
+/** Out of rotation, idle, ended, in this order: a request never meets a slot that is going. */
+async function retire(
+  host: Host,
+  slot: Slot,
+  patience: Patience,
+  say: (line: string) => void,
+): Promise<void> {
+  const name = slotName(slot.service, slot.slot);
+  const ready = await readiness(host, slot);
+  await accept(host, slot, false);
+  if (ready === 200) {
+    await until(`${name} to say 503`, 5_000, async () => (await readiness(host, slot)) !== 200);
+  }
+  // Two checks of Caddy, each of which may take as long as the interval between them.
+  await pause(3 * healthInterval);
+  try {
+    let idle = 0;
+    await until(`${name} to be idle`, patience.drainTimeout, async () => {
+      const counts = await traffic(host, slot);
+      const underWay = (counts?.inFlight ?? 0) + (await requestsUnderWay(host, slot));
+      idle = underWay === 0 ? idle + 1 : 0;
+      return idle >= 2;
+    });
+  } catch (error) {
+    if (!(error instanceof WaitedTooLong)) throw error;
+    say(`${name}: ${error.message} It is ended with its grace of ${grace} s all the same.`);
+  }
+  const timeoutMs = (grace + 30) * 1000;
+  await host.change(['docker', 'stop', '-t', String(grace), slot.id], { timeoutMs });
+  await host.change(['docker', 'rm', '-f', slot.id]);
+}

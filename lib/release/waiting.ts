@@ -1,0 +1,25 @@
+/** Time ran out before something became true. */
+export class WaitedTooLong extends Error {
+  override readonly name = 'WaitedTooLong';
+}
+
+export const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
+
+/**
+ * Asks again and again, every 200 ms, until the answer is yes.
+ * @throws WaitedTooLong saying what was waited for.
+ */
+export async function until(
+  what: string,
+  timeoutMs: number,
+  ask: () => Promise<boolean>,
+): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
+  while (!(await ask())) {
+    if (Date.now() > deadline) {
+      throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
+    }
+    await pause(200);
+  }
+}

@@ -1,0 +1,174 @@
+import { mkdtempSync, readFileSync, statSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from '@jest/globals';
+import {
+  AuthenticationRefusedError,
+  HostKeyError,
+  HostUnreachableError,
+  RemoteCommandError,
+  RemoteTimeoutError,
+} from '../errors.ts';
+import { SshPool, type SshSettings } from '../pool.ts';
+import { keyPair, startServer, type TestServer } from './server.ts';
+
+const user = keyPair();
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+async function server(options?: { address?: string; port?: number }): Promise<TestServer> {
+  const started = await startServer(user.public, options);
+  closing.push(started.close);
+  return started;
+}
+
+function pool(settings: Partial<SshSettings> & { port: number; knownHosts: string }): SshPool {
+  const created = new SshPool({ user: 'deploy', privateKey: user.private, ...settings });
+  closing.push(() => created.close());
+  return created;
+}
+
+describe('a host that is what known_hosts says', () => {
+  test('runs a command with every character of its arguments intact', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+    );
+    const odd = ['a b', "it's", '$HOME `id` \\ "x"', '*', '', 'é\nsecond line'];
+    const result = await ssh.exec(['printf', '%s|', ...odd]);
+    expect(result.stdout).toBe(odd.map((word) => `${word}|`).join(''));
+  });
+
+  test('tells the code and the last words of a command that failed', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+      'app-1',
+    );
+    const failing = ssh.exec(['sh', '-c', 'echo no such image >&2; exit 7']);
+    await expect(failing).rejects.toThrow(RemoteCommandError);
+    await expect(failing).rejects.toThrow(/On app-1, .* ended with code 7: no such image/);
+    const allowed = await ssh.exec(['sh', '-c', 'exit 7'], { allowFailure: true });
+    expect(allowed.code).toBe(7);
+  });
+
+  test('hands over input, and lines as they come', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+    );
+    const lines: string[] = [];
+    await ssh.exec(['cat'], { input: 'one\ntwo\n', onLine: (line) => lines.push(line) });
+    expect(lines).toEqual(['one', 'two']);
+  });
+
+  test('does not wait for ever', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+    );
+    await expect(ssh.exec(['sleep', '2'], { timeoutMs: 100 })).rejects.toThrow(RemoteTimeoutError);
+  });
+
+  test('puts a file in place with its mode', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+    );
+    const path = join(mkdtempSync(join(tmpdir(), 'ssh-')), 'with space.env');
+    await ssh.upload(path, 'A=1\n', { mode: '0600' });
+    await ssh.upload(path, 'A=2\n', { mode: '0600' });
+    expect(readFileSync(path, 'utf8')).toBe('A=2\n');
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+  });
+
+  test('is dialled again after its connection broke', async () => {
+    const host = await server();
+    const hosts = pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') });
+    const first = await hosts.connect('127.0.0.1');
+    const running = first.exec(['sleep', '5']);
+    setTimeout(() => host.drop(), 100);
+    await expect(running).rejects.toThrow(HostUnreachableError);
+    const second = await hosts.connect('127.0.0.1');
+    expect((await second.exec(['echo', 'back'])).stdout).toBe('back\n');
+  });
+});
+
+describe('through the bastion', () => {
+  test('reaches a private host, and forwards a port from there', async () => {
+    const bastion = await server();
+    const inner = await server({ address: '127.0.0.2', port: bastion.port });
+    const hosts = pool({
+      port: bastion.port,
+      knownHosts: bastion.knownHosts('127.0.0.1') + inner.knownHosts('127.0.0.2'),
+      jumpHost: '127.0.0.1',
+    });
+    const web = await webServer('through');
+    const ssh = await hosts.connect('127.0.0.2', 'db-1');
+    expect((await ssh.exec(['echo', 'hello'])).stdout).toBe('hello\n');
+    const forward = await ssh.forward('127.0.0.1', web.port);
+    const answer = await fetch(`http://127.0.0.1:${forward.port}/`, {
+      headers: { connection: 'close' },
+    });
+    expect(await answer.text()).toBe('through');
+    await forward.close();
+  });
+
+  test('says which of the two did not answer', async () => {
+    const bastion = await server();
+    const hosts = pool({
+      port: bastion.port,
+      knownHosts: `${bastion.knownHosts('127.0.0.1')}${bastion.knownHosts('127.0.0.9')}`,
+      jumpHost: '127.0.0.1',
+    });
+    await expect(hosts.connect('127.0.0.9', 'app-9')).rejects.toThrow(
+      /Cannot reach app-9 over SSH: bastion 127\.0\.0\.1 says/,
+    );
+  });
+});
+
+describe('a host that is not trusted or does not trust us', () => {
+  test('nobody there', async () => {
+    const hosts = pool({ port: 1, knownHosts: `[127.0.0.1]:1 ${user.public}` });
+    await expect(hosts.connect('127.0.0.1')).rejects.toThrow(HostUnreachableError);
+  });
+
+  test('another key than the known one', async () => {
+    const host = await server();
+    const other = keyPair();
+    const hosts = pool({ port: host.port, knownHosts: `[127.0.0.1]:${host.port} ${other.public}` });
+    const refused = hosts.connect('127.0.0.1', 'app-1');
+    await expect(refused).rejects.toThrow(HostKeyError);
+    await expect(refused).rejects.toThrow(/it showed ssh-ed25519 SHA256:\S+, known_hosts expects/);
+  });
+
+  test('no line in known_hosts', async () => {
+    const host = await server();
+    const hosts = pool({ port: host.port, knownHosts: '' });
+    await expect(hosts.connect('127.0.0.1')).rejects.toThrow(/has no line for it/);
+  });
+
+  test('a key the server does not accept', async () => {
+    const host = await server();
+    const hosts = pool({
+      port: host.port,
+      knownHosts: host.knownHosts('127.0.0.1'),
+      privateKey: keyPair().private,
+    });
+    const refused = hosts.connect('127.0.0.1');
+    await expect(refused).rejects.toThrow(AuthenticationRefusedError);
+    await expect(refused).rejects.toThrow(/refused user "deploy"/);
+  });
+});
+
+async function webServer(body: string): Promise<{ port: number }> {
+  const web: Server = createServer((_request, response) => response.end(body));
+  await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', resolve));
+  closing.push(() => new Promise((resolve) => web.close(resolve)));
+  const address = web.address();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return { port: address.port };
+}

@@ -1,0 +1,94 @@
+import { spawn } from 'node:child_process';
+import { connect } from 'node:net';
+import ssh2 from 'ssh2';
+
+/** A real SSH server on loopback that runs commands with `sh -c`, like sshd does. */
+export interface TestServer {
+  port: number;
+  /** A known_hosts line for `address`. */
+  knownHosts: (address: string) => string;
+  /** Drops every connection, as a host that loses its power. */
+  drop: () => void;
+  close: () => Promise<void>;
+}
+
+export function keyPair(): { private: string; public: string } {
+  return ssh2.utils.generateKeyPairSync('ed25519');
+}
+
+interface ServerOptions {
+  /** Any 127.x.y.z. */
+  address?: string;
+  port?: number;
+  /** What runs a command line, which is added to it. */
+  shell?: string[];
+  env?: NodeJS.ProcessEnv;
+}
+
+/** Starts a server that lets in whoever holds `authorized`. */
+export async function startServer(
+  authorized: string,
+  { address = '127.0.0.1', port = 0, shell = ['sh', '-c'], env = process.env }: ServerOptions = {},
+): Promise<TestServer> {
+  const hostKey = keyPair();
+  const allowed = ssh2.utils.parseKey(authorized);
+  if (allowed instanceof Error) throw allowed;
+  const connections = new Set<ssh2.Connection>();
+  const server = new ssh2.Server({ hostKeys: [hostKey.private] }, (connection) => {
+    connections.add(connection);
+    connection.on('error', () => {});
+    connection.on('close', () => connections.delete(connection));
+    connection.on('authentication', (context) => {
+      if (context.method !== 'publickey') return context.reject(['publickey']);
+      if (!context.key.data.equals(allowed.getPublicSSH())) return context.reject();
+      if (context.signature === undefined || context.blob === undefined) return context.accept();
+      const good = allowed.verify(context.blob, context.signature, context.hashAlgo);
+      return good === true ? context.accept() : context.reject();
+    });
+    connection.on('session', (accept) => {
+      accept().on('exec', (acceptExec, _reject, { command }) => {
+        const channel = acceptExec();
+        const [program = 'sh', ...words] = [...shell, command];
+        const child = spawn(program, words, { env });
+        channel.on('close', () => child.kill());
+        child.stdout.pipe(channel, { end: false });
+        child.stderr.pipe(channel.stderr, { end: false });
+        channel.pipe(child.stdin);
+        child.stdin.on('error', () => {});
+        child.on('close', (code) => {
+          channel.exit(code ?? 255);
+          channel.end();
+        });
+      });
+    });
+    connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
+      const socket = connect(destPort, destIP);
+      socket.once('error', () => reject());
+      socket.once('connect', () => {
+        const channel = accept();
+        channel.on('error', () => socket.destroy());
+        socket.on('error', () => channel.destroy());
+        socket.pipe(channel).pipe(socket);
+      });
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  const bound = portOf(server.address());
+  return {
+    port: bound,
+    knownHosts: (name) => `[${name}]:${bound} ${hostKey.public}\n`,
+    drop: () => {
+      for (const connection of connections) connection.end();
+    },
+    close: () =>
+      new Promise((resolve) => {
+        for (const connection of connections) connection.end();
+        server.close(() => resolve());
+      }),
+  };
+}
+
+function portOf(address: ReturnType<ssh2.Server['address']>): number {
+  if (address === null || typeof address === 'string') throw new Error('No port to listen on.');
+  return address.port;
+}

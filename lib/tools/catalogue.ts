@@ -1,0 +1,72 @@
+/**
+ * Where each tool is published, and the SHA-256 of every archive we are willing to run.
+ *
+ * A version that is not listed here can still be used from the runner's tool cache; it
+ * cannot be downloaded, as there would be nothing to hold it to.
+ */
+export type ToolName = 'terraform' | 'tofu' | 'trivy' | 'k6' | 'flyway' | 'ansible-core' | 'buildx';
+
+/** The runner's architecture as Node and the tool cache call it. */
+export type Architecture = 'x64' | 'arm64';
+
+export interface Download {
+  /** The address for a version; a mirror serves the same path under its own base. */
+  url(version: string, architecture: Architecture): string;
+  archive: 'zip' | 'tar.gz';
+  /** The folder inside the archive that holds the tool, or '' when it lies at the top. */
+  folder(version: string, architecture: Architecture): string;
+  /** Version → architecture → SHA-256 of the archive, as its publisher lists it. */
+  sha256: Record<string, Partial<Record<Architecture, string>>>;
+}
+
+const GO = { x64: 'amd64', arm64: 'arm64' };
+const TRIVY = { x64: '64bit', arm64: 'ARM64' };
+const GITHUB = 'https://github.com';
+
+export const CATALOGUE: Partial<Record<ToolName, Download>> = {
+  terraform: {
+    url: (version, arch) =>
+      `https://releases.hashicorp.com/terraform/${version}/terraform_${version}_linux_${GO[arch]}.zip`,
+    archive: 'zip',
+    folder: () => '',
+    sha256: {
+      '1.11.4': {
+        x64: '1ce994251c00281d6845f0f268637ba50c0005657eb3cf096b92f753b42ef4dc',
+        arm64: 'a43d1d0da9b9bab214a8305a39db0e40869572594ccf50c416a7756499143633',
+      },
+    },
+  },
+  tofu: {
+    url: (version, arch) =>
+      `${GITHUB}/opentofu/opentofu/releases/download/v${version}/tofu_${version}_linux_${GO[arch]}.zip`,
+    archive: 'zip',
+    folder: () => '',
+    sha256: {
+      '1.10.6': { x64: '15b7bed76420b50da3e121769c43341df8cd57d751ca14e6dbe9c850124c6dac' },
+    },
+  },
+  trivy: {
+    url: (version, arch) =>
+      `${GITHUB}/aquasecurity/trivy/releases/download/v${version}/trivy_${version}_Linux-${TRIVY[arch]}.tar.gz`,
+    archive: 'tar.gz',
+    folder: () => '',
+    sha256: {
+      '0.70.0': {
+        x64: '8b4376d5d6befe5c24d503f10ff136d9e0c49f9127a4279fd110b727929a5aa9',
+        arm64: '2f6bb988b553a1bbac6bdd1ce890f5e412439564e17522b88a4541b4f364fc8d',
+      },
+    },
+  },
+  k6: {
+    url: (version, arch) =>
+      `${GITHUB}/grafana/k6/releases/download/v${version}/k6-v${version}-linux-${GO[arch]}.tar.gz`,
+    archive: 'tar.gz',
+    folder: (version, arch) => `k6-v${version}-linux-${GO[arch]}`,
+    sha256: {
+      '2.1.0': {
+        x64: '295d961ebfca306f295f1133068dcd403a8171c87f387928f5f30b0fbcff858a',
+        arm64: '191fa8d89512a4e5083f3fabcb4c3828af9f5b9eee016de8443f6473c029ffb5',
+      },
+    },
+  },
+};

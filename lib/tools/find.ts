@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { cacheDir, downloadTool, extractTar, extractZip, find } from '@actions/tool-cache';
+import { type Architecture, CATALOGUE, type Download, type ToolName } from './catalogue.ts';
+
+export interface ToolRequest {
+  name: ToolName;
+  /** An exact version, as "1.11.4": a range would let the registry choose what runs. */
+  version: string;
+  /** Base URL of a mirror that serves the publishers' paths; the publisher's own host by default. */
+  mirror?: string | undefined;
+  /** SHA-256 of the archive for a version that the catalogue does not list. */
+  sha256?: string | undefined;
+}
+
+/** A tool that is neither in the tool cache nor to be had safely. */
+export class ToolUnavailable extends Error {
+  override readonly name = 'ToolUnavailable';
+}
+
+/**
+ * The directory of a tool: from the runner's tool cache, else downloaded, held to its
+ * SHA-256, unpacked and put there for the next job.
+ *
+ * @throws ToolUnavailable for a version that is no exact one, that has no known sum, whose
+ * download fails, or whose bytes differ from the sum.
+ */
+export async function findTool(request: ToolRequest): Promise<string> {
+  const { name, version } = request;
+  if (!/^\d+\.\d+\.\d+$/.test(version)) {
+    throw new ToolUnavailable(`${name} '${version}' is no exact version: give one such as 1.11.4.`);
+  }
+  if (!process.env.RUNNER_TOOL_CACHE) {
+    throw new ToolUnavailable(
+      `RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: run inside a runner.`,
+    );
+  }
+  return find(name, version) || install(request, architecture());
+}
+
+async function install(request: ToolRequest, arch: Architecture): Promise<string> {
+  const { name, version, mirror } = request;
+  const tool = CATALOGUE[name];
+  const sum = request.sha256 ?? tool?.sha256[version]?.[arch];
+  if (tool === undefined || sum === undefined) {
+    throw new ToolUnavailable(explainUnknown(name, version, arch, tool));
+  }
+  const url = mirrored(tool.url(version, arch), mirror);
+  const archive = await download(url, `${name} ${version}`);
+  try {
+    const actual = await sha256Of(archive);
+    if (actual !== sum) {
+      throw new ToolUnavailable(
+        `${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`,
+      );
+    }
+    const unpacked = tool.archive === 'zip' ? await extractZip(archive) : await extractTar(archive);
+    return await cacheDir(join(unpacked, tool.folder(version, arch)), name, version, arch);
+  } finally {
+    await rm(archive, { force: true });
+  }
+}
+
+async function download(url: string, what: string): Promise<string> {
+  try {
+    return await downloadTool(url);
+  } catch (cause) {
+    throw new ToolUnavailable(
+      `${what} could not be downloaded from ${url}: make it reachable, or name a mirror.`,
+      { cause },
+    );
+  }
+}
+
+/** The same path below another base: `https://mirror.example/tools` + `/terraform/1.11.4/…`. */
+export function mirrored(url: string, mirror: string | undefined): string {
+  if (!mirror) return url;
+  return mirror.replace(/\/+$/, '') + new URL(url).pathname;
+}
+
+function explainUnknown(
+  name: string,
+  version: string,
+  arch: Architecture,
+  tool: Download | undefined,
+): string {
+  const known = Object.keys(tool?.sha256 ?? {}).join(', ');
+  const choice = known === '' ? '' : ` Versions with a known sum: ${known}.`;
+  return (
+    `${name} ${version} (${arch}) is not in the runner's tool cache, and no SHA-256 is known ` +
+    `that a download could be held to.${choice} Otherwise put it into the tool cache first.`
+  );
+}
+
+function architecture(): Architecture {
+  if (process.arch === 'x64' || process.arch === 'arm64') return process.arch;
+  throw new ToolUnavailable(
+    `No tool is published for this runner's architecture, ${process.arch}.`,
+  );
+}
+
+async function sha256Of(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file), hash);
+  return hash.digest('hex');
+}
