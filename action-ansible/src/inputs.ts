@@ -14,6 +14,7 @@ import {
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { normalisePrivateKey } from '../../lib/ssh/private-key.ts';
+import { scalars } from './vault.ts';
 
 export interface Inputs {
   directory: string;
@@ -33,6 +34,8 @@ export interface Inputs {
   timeoutMs: number;
   retryUnreachable: number;
 }
+
+const variables = z.record(z.string(), z.unknown());
 
 export function readInputs(runner: Runner): Inputs {
   const directory = resolve(optional(runner, 'directory') ?? '.');
@@ -55,7 +58,7 @@ export function readInputs(runner: Runner): Inputs {
     vaultPassword: optionalSecret(runner, 'vault-password'),
     limit: optional(runner, 'limit'),
     tags: optional(runner, 'tags'),
-    extraVars: yaml(runner, 'extra-vars', z.record(z.string(), z.unknown())) ?? {},
+    extraVars: { ...yaml(runner, 'extra-vars', variables), ...secretVars(runner) },
     check: oneOf(runner, 'mode', ['run', 'check'], 'run') === 'check',
     requirements: requirements && inside('requirements', requirements),
     version: version(runner),
@@ -87,6 +90,12 @@ function privateKey(runner: Runner): string {
   } catch (cause) {
     throw new InputError('private-key', 'is not usable.', cause);
   }
+}
+
+function secretVars(runner: Runner): Record<string, unknown> {
+  const given = yaml(runner, 'secret-vars', variables) ?? {};
+  for (const value of scalars(given)) runner.mask(value);
+  return given;
 }
 
 function version(runner: Runner): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { HetznerApi } from './hetzner.ts';
 
 const amount = z.object({ net: z.string() });
 const located = z.array(z.object({ location: z.string(), price_monthly: amount }));
@@ -28,17 +29,9 @@ export interface Prices {
   backupShare: number;
 }
 
-const HETZNER = 'https://api.hetzner.cloud/v1';
-
 /** @throws Error when the API refuses the token, cannot be reached or answers something else */
-export async function fetchPrices(token: string, env: NodeJS.ProcessEnv): Promise<Prices> {
-  const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
-  const answer = await fetch(`${base}/pricing`, {
-    headers: { authorization: `Bearer ${token}` },
-    signal: AbortSignal.timeout(15_000),
-  });
-  if (!answer.ok) throw new Error(`${base}/pricing answered ${answer.status}`);
-  return pricesFrom(await answer.json(), new Date());
+export async function fetchPrices(api: HetznerApi): Promise<Prices> {
+  return pricesFrom(await api.get('/pricing'), new Date());
 }
 
 export function pricesFrom(body: unknown, readAt: Date): Prices {

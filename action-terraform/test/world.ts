@@ -27,7 +27,7 @@ export interface Result {
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** Hetzner's API, an S3 with conditional writes and GitHub's artifacts, each on loopback. */
-export async function startWorld() {
+export async function startWorld({ bootTime = 200 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'compta-terraform-test-'));
   mkdirSync(join(folder, 's3', BUCKET), { recursive: true });
   mkdirSync(join(folder, 'hetzner'));
@@ -36,7 +36,7 @@ export async function startWorld() {
 
   const hetzner = await startHetznerApi({
     instance: { number: 0, stateDirectory: folder },
-    machinery: new RecordingMachinery({ bootTime: 200 }),
+    machinery: new RecordingMachinery({ bootTime }),
     worldFile: join(folder, 'hetzner', 'world.json'),
     token: TOKEN,
     listen: { host: '127.0.0.1', port: 0 },
@@ -87,8 +87,15 @@ export async function startWorld() {
     step(
       command: string,
       inputs: Record<string, string> = {},
-      { run = 1, env = {}, entry = 'main' }: StepOptions = {},
+      options: StepOptions = {},
     ): Promise<Result> {
+      return this.start(command, inputs, options).result;
+    },
+    start(
+      command: string,
+      inputs: Record<string, string> = {},
+      { run = 1, env = {}, entry = 'main' }: StepOptions = {},
+    ): Started {
       const all: Record<string, string> = { command, ...standard, ...inputs };
       return execute(folder, entry, { ...environment(run), ...asInputs(all), ...env });
     },
@@ -99,6 +106,11 @@ export async function startWorld() {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+export interface Started {
+  child: ChildProcess;
+  result: Promise<Result>;
 }
 
 export interface StepOptions {
@@ -113,15 +125,12 @@ function asInputs(inputs: Record<string, string>): NodeJS.ProcessEnv {
   );
 }
 
-async function execute(
-  folder: string,
-  entry: 'main' | 'post',
-  env: NodeJS.ProcessEnv,
-): Promise<Result> {
+function execute(folder: string, entry: 'main' | 'post', env: NodeJS.ProcessEnv): Started {
   const files = mkdtempSync(join(folder, 'step-'));
   const file = (name: string) => join(files, name);
   for (const name of ['output', 'summary', 'state']) writeFileSync(file(name), '');
-  const child = spawn(process.execPath, [join(root, 'action-terraform/dist', entry, 'index.js')], {
+  const bundle = join(root, 'action-terraform/dist', entry, 'index.js');
+  const child = spawn(process.execPath, [bundle], {
     cwd: folder,
     env: {
       ...env,
@@ -136,16 +145,18 @@ async function execute(
       stdout += chunk.toString('utf8');
     });
   }
-  const exitCode = await new Promise<number>((done) =>
-    child.on('close', (code) => done(code ?? 1)),
-  );
-  return {
-    exitCode,
-    stdout,
-    outputs: commandFile(readFileSync(file('output'), 'utf8')),
-    summary: readFileSync(file('summary'), 'utf8'),
-    state: commandFile(readFileSync(file('state'), 'utf8')),
-  };
+  const result = new Promise<Result>((done) => {
+    child.on('close', (code) =>
+      done({
+        exitCode: code ?? 1,
+        stdout,
+        outputs: commandFile(readFileSync(file('output'), 'utf8')),
+        summary: readFileSync(file('summary'), 'utf8'),
+        state: commandFile(readFileSync(file('state'), 'utf8')),
+      }),
+    );
+  });
+  return { child, result };
 }
 
 /** `name<<delimiter\nvalue\ndelimiter`, as the runner reads it. */

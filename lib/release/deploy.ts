@@ -1,6 +1,6 @@
 import { type Evidence, ReleaseFailure } from './evidence.ts';
 import { passGate } from './gate.ts';
-import type { Host } from './host.ts';
+import { type Host, LeaseLostError } from './host.ts';
 import { Lease } from './lease.ts';
 import type { Manifest } from './manifest.ts';
 import { type HostPlan, isEmpty, planHost } from './plan.ts';
@@ -146,39 +146,49 @@ async function bring(
     await recordAll(targets, action, how, started, nothing);
     return finish({ status: nothing ? 'unchanged' : 'deployed' });
   } catch (error) {
-    if (!(error instanceof ReleaseFailure)) throw error;
-    const reason = { problem: error.message, ...(error.evidence && { evidence: error.evidence }) };
-    how.say(error.message);
+    // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
+    if (stop.aborted || error instanceof LeaseLostError) throw error;
+    const problem = messageOf(error);
+    how.say(problem);
+    const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
+    const reason = { problem, ...(evidence && { evidence }) };
     const back = targets.filter((each) => each.current !== undefined);
     if (!how.rollbackOnFailure || back.length < targets.length) {
       return finish({ status: 'failed', ...reason });
     }
-    await goBack(back, rows, options, how);
-    return finish({ status: 'rolled-back', ...reason });
+    const stuck = await goBack(back, rows, options, how);
+    if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
+    const both = `${problem}\nThe rollback failed too: ${stuck.join('\n')}`;
+    return finish({ status: 'failed', ...reason, problem: both });
   }
 }
 
-/** Everything that was swapped goes back, last host first: the plan finds out what that is. */
+/**
+ * Everything that was swapped goes back, last host first: the plan finds out what that is.
+ * A host that cannot go back does not keep the others from it.
+ * @returns what went wrong.
+ */
 async function goBack(
   targets: readonly HostTarget[],
   rows: Row[],
   options: RollOptions,
   how: Circumstances,
-): Promise<void> {
+): Promise<string[]> {
   const started = Date.now();
-  const back = [...targets].reverse().map(({ host, current }) => ({
-    host,
-    target: current as Manifest,
-    current,
-  }));
+  const problems: string[] = [];
   how.say('Rolling back everything that was swapped');
-  const done: Row[] = [];
-  try {
-    await rollHosts(back, done, { ...options, say: how.say }, 'rolled-back');
-  } finally {
+  for (const { host, current } of [...targets].reverse()) {
+    const back = { host, target: current as Manifest, current };
+    const done: Row[] = [];
+    try {
+      await rollHosts([back], done, options, 'rolled-back');
+      await recordAll([back], 'automatic-rollback', how, started, false);
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
     rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
   }
-  await recordAll(back, 'automatic-rollback', how, started, false);
+  return problems;
 }
 
 async function recordAll(
@@ -269,4 +279,8 @@ async function rollbackTarget(
     }
   }
   return (await store.keptRelease(first, name)) as Manifest;
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

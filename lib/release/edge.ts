@@ -20,24 +20,19 @@ export async function requestsUnderWay(host: Host, slot: Slot): Promise<number> 
     .reduce((sum, upstream) => sum + upstream.num_requests, 0);
 }
 
-/** Name of the slot that Caddy sends a request for this service to; '' when it has none. */
-export async function chosenSlot(host: Host, edge: string, service: string): Promise<string> {
-  const { stdout } = await host.read(
-    [
-      'curl',
-      '-s',
-      '--max-time',
-      '4',
-      '-o',
-      '/dev/null',
-      '-D',
-      '-',
-      '-H',
-      `Host: ${service}`,
-    ].concat(`http://${edge}/`),
-    { allowFailure: true },
-  );
-  return /^x-compta-slot: (\S+):\d+\s*$/im.exec(stdout)?.[1] ?? '';
+/** Which slots Caddy sends so many requests for a service to; '' where it has none. */
+export async function chosenSlots(
+  host: Host,
+  edge: string,
+  service: string,
+  count: number,
+): Promise<string[]> {
+  const one = ['curl', '-s', '--max-time', '4', '-o', '/dev/null', '-D', '-'];
+  const urls = Array.from({ length: count }, () => `http://${edge}/`);
+  const { stdout } = await host.read([...one, '-H', `Host: ${service}`, ...urls], {
+    allowFailure: true,
+  });
+  return [...stdout.matchAll(/^x-compta-slot: (\S+):\d+\s*$/gim)].map((match) => match[1] ?? '');
 }
 
 /** Lets Caddy itself judge a Caddyfile that is about to be used, with the image that will use it. */
@@ -78,8 +73,9 @@ export async function applyEdge(
   await until('Caddy to answer', 30_000, async () => {
     const { edge } = await host.state();
     if (edge === undefined) return false;
-    const answer = await host.http(`http://${edge.address}:${layout.ports.publicSite}/healthz`);
-    return answer.status !== 0;
+    // Answered by Caddy itself, whatever the state of the services.
+    const url = `http://${edge.address}:${layout.ports.publicSite}/actuator`;
+    return (await host.http(url)).status === 404;
   });
   await host.change(['rm', '-f', layout.caddy.outOfRotation]);
 }

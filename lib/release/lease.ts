@@ -27,7 +27,7 @@ export interface LeaseOptions {
 }
 
 const held = 75;
-const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${leaseFile} 2>/dev/null; }
+const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${leaseFile} 2>/dev/null || true; }
 now=$(date +%s)`;
 const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f ${leaseFile}.new ${leaseFile}`;
 

@@ -4,7 +4,7 @@ import type { HostState, Slot, SlotName } from './slots.ts';
 /**
  * One step of a release on a host.
  * - `start`: start the slot with the target's image.
- * - `prove`: wait until it is healthy, and hold it to the readiness contract while it is idle.
+ * - `prove`: as `settle`, and hold it to the readiness contract first, while it is idle.
  * - `settle`: wait until it is healthy, takes traffic and Caddy sends it some.
  * - `retire`: take the slot out of rotation, wait until it is idle, end it.
  */
@@ -76,11 +76,7 @@ function planService(
     return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
   }
   const old = serving(slots, trusted);
-  const fresh = (slot: SlotName): Step[] => [
-    step('start', slot),
-    step('prove', slot),
-    step('settle', slot),
-  ];
+  const fresh = (slot: SlotName): Step[] => [step('start', slot), step('prove', slot)];
   if (old === undefined) return fresh('a');
   const idle: SlotName = old.slot === 'a' ? 'b' : 'a';
   const leftover = slots.some((slot) => slot.slot === idle);

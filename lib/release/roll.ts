@@ -119,8 +119,8 @@ function now(): { start: number; end: number } {
 function describe(step: Step): string {
   const what = {
     start: 'start',
-    prove: 'wait until healthy, prove the readiness contract of',
-    settle: 'bring into rotation',
+    prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+    settle: 'wait until healthy, bring into rotation',
     retire: 'take out of rotation, drain and end',
   }[step.kind];
   return `${what} ${step.service}-${step.slot}`;
@@ -129,5 +129,7 @@ function describe(step: Step): string {
 /** Says on the host what is going on there, for whoever finds it after a crash. */
 async function journal(host: Host, release: string, step: string): Promise<void> {
   const entry = { release, step, at: new Date().toISOString(), token: host.token };
-  await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
+  await host.change(['sh', '-c', 'cat >"$1"', 'journal', journalFile], {
+    input: `${JSON.stringify(entry)}\n`,
+  });
 }

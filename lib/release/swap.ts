@@ -1,4 +1,4 @@
-import { chosenSlot, requestsUnderWay } from './edge.ts';
+import { chosenSlots, requestsUnderWay } from './edge.ts';
 import { gather, inspect, ReleaseFailure } from './evidence.ts';
 import { type Host, slotName } from './host.ts';
 import { healthInterval } from './layout.ts';
@@ -32,15 +32,15 @@ export async function perform(
     await host.compose(release, 'up', '-d', '--no-deps', '--no-build', '--pull', 'never', name);
     return;
   }
-  const slot = await runningSlot(host, step);
   if (step.kind === 'retire') {
+    const slot = await runningSlot(host, step);
     if (slot !== undefined) await retire(host, slot, patience, say);
     return;
   }
   try {
     const running = await healthy(host, step, patience.healthTimeout);
     if (step.kind === 'prove') await proveContract(host, running);
-    else await inRotation(host, running);
+    await inRotation(host, running);
   } catch (error) {
     if (!(error instanceof ReleaseFailure) || error.evidence !== undefined) throw error;
     const evidence = await gather(host, `compta-${name}-1`, step.service, step.slot);
@@ -83,16 +83,14 @@ async function healthy(host: Host, step: Step, timeoutMs: number): Promise<Slot>
 /** Lets the slot take traffic and waits until Caddy really sends it some. */
 async function inRotation(host: Host, slot: Slot): Promise<void> {
   const name = slotName(slot.service, slot.slot);
+  const { edge } = await host.state();
+  if (edge === undefined) throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
   await accept(host, slot, true);
   try {
     await until(`${name} to be ready`, 15_000, async () => (await readiness(host, slot)) === 200);
     await until(`Caddy to choose ${name}`, 15_000, async () => {
-      const { edge } = await host.state();
-      if (edge === undefined) return false;
-      for (let attempt = 0; attempt < 3; attempt++) {
-        if ((await chosenSlot(host, edge.address, slot.service)) === name) return true;
-      }
-      return false;
+      const chosen = await chosenSlots(host, edge.address, slot.service, 3);
+      return chosen.includes(name);
     });
   } catch (error) {
     if (!(error instanceof WaitedTooLong)) throw error;
@@ -120,8 +118,8 @@ async function retire(
   try {
     let idle = 0;
     await until(`${name} to be idle`, patience.drainTimeout, async () => {
-      const counts = await traffic(host, slot);
-      const underWay = (counts?.inFlight ?? 0) + (await requestsUnderWay(host, slot));
+      const [own, caddys] = await Promise.all([traffic(host, slot), requestsUnderWay(host, slot)]);
+      const underWay = (own?.inFlight ?? 0) + caddys;
       idle = underWay === 0 ? idle + 1 : 0;
       return idle >= 2;
     });
@@ -130,6 +128,6 @@ async function retire(
     say(`${name}: ${error.message} It is ended with its grace of ${grace} s all the same.`);
   }
   const timeoutMs = (grace + 30) * 1000;
-  await host.change(['docker', 'stop', '-t', String(grace), slot.id], { timeoutMs });
-  await host.change(['docker', 'rm', '-f', slot.id]);
+  const end = 'docker stop -t "$2" "$1" >/dev/null && docker rm -f "$1" >/dev/null';
+  await host.change(['sh', '-c', end, 'end', slot.id, String(grace)], { timeoutMs });
 }

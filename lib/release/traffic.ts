@@ -54,15 +54,16 @@ export async function proveContract(host: Host, slot: Slot): Promise<void> {
     );
   const off = await accept(host, slot, false);
   if (off < 200 || off > 299) throw refuse(`POST /actuator/traffic answered ${off || 'nothing'}`);
-  const closed = await readiness(host, slot);
+  const [closed, counts] = await Promise.all([readiness(host, slot), traffic(host, slot)]);
   if (closed !== 503) throw refuse(`readiness is ${closed} after {"accept":false}`);
-  const counts = await traffic(host, slot);
   if (counts === undefined) throw refuse('GET /actuator/traffic gives no accept and inFlight');
   if (counts.accept) throw refuse('it still says accept:true after {"accept":false}');
   await accept(host, slot, true);
+  let open = 0;
   for (let attempt = 0; attempt < 10; attempt++) {
-    if ((await readiness(host, slot)) === 200) return;
+    open = await readiness(host, slot);
+    if (open === 200) return;
     await pause(200);
   }
-  throw refuse(`readiness is ${await readiness(host, slot)} after {"accept":true}`);
+  throw refuse(`readiness is ${open} after {"accept":true}`);
 }

@@ -2,8 +2,8 @@ import type { LoadBalancerService, LoadBalancerSpec } from '../machinery.ts';
 
 /** Where HAProxy runs and what it may use. */
 export interface BalancerSite {
-  /** Network namespace from which the targets are reached. */
-  namespace: string;
+  /** Name of the host's own network namespace, where clients come in. */
+  hostNamespace: string;
   statsSocket: string;
   /** Health as the former process knew it: see balancer-state.ts. */
   stateFile: string;
@@ -14,7 +14,13 @@ export function sectionName(balancer: LoadBalancerSpec, service: LoadBalancerSer
   return `lb${balancer.id}-${service.listenPort}`;
 }
 
-/** The configuration of one HAProxy that is all load balancers of the instance. */
+/**
+ * The configuration of one HAProxy that is all load balancers of the instance.
+ *
+ * It runs in the router's namespace and listens in the host's, not the other way round: a
+ * worker that is being replaced closes its handles on other namespaces, and could no
+ * longer reach a target for the last connections it accepted.
+ */
 export function balancerConfig(balancers: readonly LoadBalancerSpec[], site: BalancerSite): string {
   const sections = balancers.flatMap((balancer) =>
     balancer.services.map((service) => section(balancer, service, site)),
@@ -55,7 +61,7 @@ function section(
   const { healthCheck } = service;
   const lines = [
     `listen ${sectionName(balancer, service)}`,
-    `  bind ${balancer.publicIp}:${service.listenPort}`,
+    `  bind ${balancer.publicIp}:${service.listenPort} namespace ${site.hostNamespace}`,
     `  mode ${service.protocol}`,
     `  balance ${balancer.algorithm === 'round_robin' ? 'roundrobin' : 'leastconn'}`,
     ...(service.protocol === 'http' ? httpOptions(service) : ['  option tcplog']),
@@ -64,7 +70,7 @@ function section(
   ];
   // Without its leg in the private network a balancer reaches no target.
   const targets = balancer.privateIp === null ? [] : balancer.targets;
-  const server = serverOptions(balancer, service, site);
+  const server = serverOptions(balancer, service);
   return [
     ...lines,
     ...targets.map((ip) => `  server ${ip} ${ip}:${service.destinationPort} ${server}`),
@@ -92,11 +98,7 @@ function httpCheck(check: LoadBalancerService['healthCheck']): string[] {
   ];
 }
 
-function serverOptions(
-  balancer: LoadBalancerSpec,
-  service: LoadBalancerService,
-  site: BalancerSite,
-): string {
+function serverOptions(balancer: LoadBalancerSpec, service: LoadBalancerService): string {
   const { healthCheck } = service;
   const proxied = service.proxyProtocol ? ['send-proxy-v2'] : [];
   // A check on another port speaks to something that expects no PROXY header.
@@ -104,7 +106,6 @@ function serverOptions(
     proxied.push('check-send-proxy');
   }
   return [
-    `namespace ${site.namespace}`,
     `source ${balancer.privateIp}`,
     `check port ${healthCheck.port} inter ${healthCheck.intervalSeconds}s`,
     `fall ${Math.max(1, healthCheck.retries)} rise 1`,

@@ -8,12 +8,13 @@ import { balancerConfig } from './balancer-config.ts';
 import { stateFile } from './balancer-state.ts';
 import { runningPid, startDaemon, stopDaemon } from './daemon.ts';
 import { runDirectory } from './engine.ts';
+import { hostNamespace } from './namespace.ts';
 import { ask } from './unix-socket.ts';
 
 const RELOADED_WITHIN_MS = 10_000;
 
 /**
- * The load balancers: one HAProxy on the host in master-worker mode. A reload hands the
+ * The load balancers: one HAProxy in master-worker mode. A reload hands the
  * listening sockets over, so that no connection is refused; old workers finish theirs.
  */
 export class Balancers {
@@ -39,7 +40,7 @@ export class Balancers {
     const listening = balancers.filter((balancer) => balancer.services.length > 0);
     if (listening.length === 0) return this.stop();
     const site = {
-      namespace: nameOf(this.#instance),
+      hostNamespace: hostNamespace(this.#instance),
       statsSocket: this.#statsSocket,
       stateFile: join(this.#directory, 'state'),
     };
@@ -71,7 +72,11 @@ export class Balancers {
 
   async #start(file: string): Promise<void> {
     await startDaemon({
-      argv: ['haproxy', '-W', '-S', `${this.#masterSocket},mode,600`, '-f', file],
+      argv: [
+        'nsenter',
+        `--net=/run/netns/${nameOf(this.#instance)}`,
+        ...['haproxy', '-W', '-S', `${this.#masterSocket},mode,600`, '-f', file],
+      ],
       pidFile: this.#pidFile,
       logFile: join(this.#instance.stateDirectory, 'log', 'haproxy.log'),
     });

@@ -73,6 +73,11 @@ export async function stopDaemon(pidFile: string, graceMs: number): Promise<void
   await rm(pidFile, { force: true });
 }
 
+/** Whether a process lives; one that has ended and awaits its parent's notice does not. */
+export async function isAlive(pid: number): Promise<boolean> {
+  return (await identify(pid)) !== null;
+}
+
 async function identify(pid: number): Promise<Identity | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');

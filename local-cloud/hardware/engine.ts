@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandFailed, type RunOptions, type RunResult, run } from '../../lib/process/run.ts';
 import { type Instance, nameOf } from '../instance.ts';
-import { runningPid, startDaemon, stopDaemon } from './daemon.ts';
+import { isAlive, runningPid, startDaemon, stopDaemon } from './daemon.ts';
 
 /** A Docker daemon on this very machine. */
 export interface Engine {
@@ -60,7 +60,9 @@ export async function ensureEngine(instance: Instance, log: (line: string) => vo
   await stopDaemon(pidFile(instance), STOP_WITHIN_MS); // one that runs but does not answer
   const directory = runDirectory(instance);
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  await rm(join(directory, 'dockerd.pid'), { force: true }); // stale after kill -9: dockerd refuses it
+  // What kill -9 leaves and dockerd takes for running processes, even where they are zombies.
+  await removeStalePid(join(directory, 'dockerd.pid'));
+  await removeStalePid(join(directory, 'exec', 'containerd', 'containerd.pid'));
   log('starting a Docker daemon of our own');
   const engine = ownEngine(instance);
   const logFile = join(instance.stateDirectory, 'log', 'dockerd.log');
@@ -91,6 +93,8 @@ export async function ensureEngine(instance: Instance, log: (line: string) => vo
 /** Stops our own engine and removes its data; another's is left alone. */
 export async function removeOwnEngine(instance: Instance): Promise<void> {
   await stopDaemon(pidFile(instance), STOP_WITHIN_MS);
+  // After a kill -9 the next daemon no longer knows which mounts were its predecessor's.
+  await unmountBelow([dataRoot(instance), runDirectory(instance)]);
   await rm(dataRoot(instance), { recursive: true, force: true });
   await rm(runDirectory(instance), { recursive: true, force: true });
 }
@@ -117,4 +121,18 @@ async function answers(engine: Engine): Promise<boolean> {
     if (error instanceof CommandFailed && error.exitCode !== undefined) return false;
     throw new Error('the docker client cannot be run: install docker.io', { cause: error });
   }
+}
+
+async function removeStalePid(file: string): Promise<void> {
+  const pid = Number(await readFile(file, 'utf8').catch(() => ''));
+  if (pid > 0 && !(await isAlive(pid))) await rm(file, { force: true });
+}
+
+/** Unmounts the directories and all below, the deepest first. */
+async function unmountBelow(directories: readonly string[]): Promise<void> {
+  const points = (await readFile('/proc/mounts', 'utf8')).split('\n').flatMap((line) => {
+    const point = line.split(' ')[1] ?? '';
+    return directories.some((d) => point === d || point.startsWith(`${d}/`)) ? point : [];
+  });
+  for (const point of points.reverse()) await run(['umount', '--lazy', point]);
 }

@@ -25,9 +25,15 @@ export interface Router {
   routePublic(address: string, present: boolean): Promise<void>;
 }
 
+/** The name under which HAProxy, inside the router, finds the host's own namespace. */
+export function hostNamespace(instance: Instance): string {
+  return `${nameOf(instance)}-host`;
+}
+
 export function createRouter(instance: Instance): Router {
   const name = nameOf(instance);
-  const exists = async () => (await readdir('/run/netns').catch((): string[] => [])).includes(name);
+  const host = hostNamespace(instance);
+  const exists = () => isNamed(name);
 
   async function up(): Promise<boolean> {
     const isNew = !(await isAlive(name));
@@ -35,6 +41,10 @@ export function createRouter(instance: Instance): Router {
       // A name without a namespace behind it is what a kill between the two steps leaves.
       if (await exists()) await run(['ip', 'netns', 'delete', name]);
       await run(['ip', 'netns', 'add', name]);
+    }
+    if (!(await isAlive(host))) {
+      if (await isNamed(host)) await run(['ip', 'netns', 'delete', host]);
+      await run(['ip', 'netns', 'attach', host, String(process.pid)]);
     }
     // No redirects: they would send servers past the router, where isolated ports end.
     const switches = ['ip_forward=1', 'conf.all.send_redirects=0', 'conf.default.send_redirects=0'];
@@ -67,7 +77,9 @@ export function createRouter(instance: Instance): Router {
 
   async function down(): Promise<void> {
     if (await hasLink(null, name)) await run(['ip', 'link', 'delete', name]);
-    if (await exists()) await run(['ip', 'netns', 'delete', name]);
+    for (const namespace of [name, host]) {
+      if (await isNamed(namespace)) await run(['ip', 'netns', 'delete', namespace]);
+    }
     // Made before it is deleted, as in the rulesets: `destroy` needs a newer nft.
     await run(['nft', '-f', '-'], { input: `table ip ${name}\ndelete table ip ${name}\n` });
     await restoreForwarding();
@@ -121,6 +133,10 @@ async function hasLink(namespace: string | null, link: string): Promise<boolean>
   const where = namespace === null ? [] : ['-n', namespace];
   const result = await run(['ip', ...where, 'link', 'show', link], { allowedExitCodes: [0, 1] });
   return result.exitCode === 0;
+}
+
+async function isNamed(namespace: string): Promise<boolean> {
+  return (await readdir('/run/netns').catch((): string[] => [])).includes(namespace);
 }
 
 async function isAlive(namespace: string): Promise<boolean> {

@@ -43,7 +43,7 @@ export function primaryIpRoutes(cloud: Cloud): Route[] {
     ...collectionRoutes(cloud, {
       kind: 'primary_ip',
       present,
-      filters: { ip: ({ ip }) => ip, type: ({ type }) => type },
+      filters: { ip: ({ ip }) => ip.replace('/64', ''), type: ({ type }) => type },
       planUpdate(ip, body) {
         const autoDelete = parseBody(updateSchema, body).auto_delete;
         return () => {

@@ -128,30 +128,28 @@ export const detachFromNetwork: Job<{ id: number; network: number }> = {
 };
 
 /** What only changes the record: the machine has no size and its guest sets alias addresses. */
-export const changeServer: Record<ChangeCommand, Job<{ id: number; change: Partial<Server> }>> = {
+export const changeServer = {
   change_alias_ips: changing('change_alias_ips'),
   change_protection: changing('change_protection'),
-  change_server_type: changing('change_server_type'),
   enable_backup: changing('enable_backup'),
   disable_backup: changing('disable_backup'),
-  add_to_placement_group: changing('add_to_placement_group'),
   remove_from_placement_group: changing('remove_from_placement_group'),
+  // These two move a stopped server to another host, and Hetzner starts it there.
+  add_to_placement_group: changing('add_to_placement_group', boot),
+  change_server_type: changing('change_server_type', boot),
 };
-type ChangeCommand =
-  | 'change_alias_ips'
-  | 'change_protection'
-  | 'change_server_type'
-  | 'enable_backup'
-  | 'disable_backup'
-  | 'add_to_placement_group'
-  | 'remove_from_placement_group';
 
-function changing(command: ChangeCommand): Job<{ id: number; change: Partial<Server> }> {
+function changing(
+  command: string,
+  restart?: typeof boot,
+): Job<{ id: number; change: Partial<Server> }> {
   return {
     name: `server.${command}`,
     locks: ['server'],
-    async perform({ world }, { id, change }) {
-      Object.assign(find(world, 'server', id), change);
+    async perform(site, { id, change }) {
+      const server = find(site.world, 'server', id);
+      if (restart) await during(server, 'starting', 'running', () => restart(site, server));
+      Object.assign(server, change);
     },
   };
 }

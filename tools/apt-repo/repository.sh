@@ -35,7 +35,7 @@ publish() {
   (packages_index "$1") >"$dist/$index/Packages"
   gzip --keep --no-name --best "$dist/$index/Packages"
   {
-    printf 'Origin: apt.postgresql.org\nLabel: PostgreSQL for Debian, as the local cloud has it\n'
+    printf 'Origin: COMPTA local cloud\nLabel: PostgreSQL for Debian\n'
     printf 'Suite: %s\nCodename: %s\nDate: %s\n' "$2" "$2" "$(LC_ALL=C date -Ru)"
     printf 'Architectures: amd64\nComponents: main\nSHA256:\n'
     (cd "$dist" && for file in "$index"/Packages*; do

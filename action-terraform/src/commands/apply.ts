@@ -6,6 +6,7 @@ import { applyArgv } from '../argv.ts';
 import { currentBinding } from '../bind.ts';
 import { planDigest } from '../digest.ts';
 import { StepFailed } from '../failure.ts';
+import { locked } from '../locking.ts';
 import { writeOutputs } from '../outputs.ts';
 import { countsOf, type Plan } from '../plan.ts';
 import { readPlan } from '../planning.ts';
@@ -46,7 +47,7 @@ export async function applyFile(session: Session, file: string, plan: Plan): Pro
 
   const start = Date.now();
   await runner.group('Terraform apply', () =>
-    session.terraform(applyArgv(file, inputs.lockTimeout), { live: true }),
+    locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true }),
   );
   await writeOutputs(session);
   const took = elapsed(Date.now() - start);

@@ -3,7 +3,7 @@ import type { LoadBalancerService, LoadBalancerSpec } from '../../machinery.ts';
 import { balancerConfig } from '../balancer-config.ts';
 
 const site = {
-  namespace: 'compta3',
+  hostNamespace: 'compta3-host',
   statsSocket: '/run/compta3/haproxy.sock',
   stateFile: '/state/haproxy/state',
 };

@@ -85,6 +85,14 @@ export class ArtifactStore {
         this.#keep();
         return json(response, 200, { ok: true, artifact_id: String(artifact.id) });
       }
+      case 'DeleteArtifact': {
+        const artifact = this.#find(run.runId, body.name ?? '');
+        if (!artifact) return notFound(response);
+        this.artifacts.splice(this.artifacts.indexOf(artifact), 1);
+        rmSync(join(this.#folder, artifact.blob), { force: true });
+        this.#keep();
+        return json(response, 200, { ok: true, artifact_id: String(artifact.id) });
+      }
       case 'ListArtifacts':
         return json(response, 200, {
           artifacts: this.of(run.runId)

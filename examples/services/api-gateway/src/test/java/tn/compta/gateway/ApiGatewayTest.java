@@ -112,11 +112,11 @@ class ApiGatewayTest extends ReadinessContract {
             Arrays.fill(part, (byte) 'x');
             writing.write(part);
             writing.flush();
-            assertThat(FIRST_BYTE.await(10, TimeUnit.SECONDS))
+            assertThat(FIRST_BYTE.await(60, TimeUnit.SECONDS))
                     .as("the service reads while the client is still sending")
                     .isTrue();
             writing.close();
-            assertThat(answer.get(10, TimeUnit.SECONDS).body()).endsWith("xxx");
+            assertThat(answer.get(60, TimeUnit.SECONDS).body()).endsWith("xxx");
         }
     }
 

@@ -36,13 +36,13 @@ class ServiceLifeTest {
         life.dependencyUp.set(false);
         Thread starting = new Thread(() -> life.start("--compta.readiness.wait-for=dependency"));
         starting.start();
-        await().atMost(Duration.ofSeconds(30)).until(() -> life.managementPort > 0);
-        await().atMost(Duration.ofSeconds(10))
+        await().atMost(Duration.ofMinutes(2)).until(() -> life.managementPort > 0);
+        await().atMost(Duration.ofSeconds(30))
                 .until(() -> life.management("/actuator/health/liveness") == 200);
         assertThat(life.management("/actuator/health/readiness")).isEqualTo(503);
 
         life.dependencyUp.set(true);
-        await().atMost(Duration.ofSeconds(10))
+        await().atMost(Duration.ofSeconds(30))
                 .until(() -> life.management("/actuator/health/readiness") == 200);
         life.dependencyUp.set(false);
         assertThat(life.management("/actuator/health/readiness"))

@@ -1,0 +1,49 @@
+import { CommandFailed, type RunResult } from '../../lib/process/run.ts';
+import { type Lock, lockIn, StepFailed } from './failure.ts';
+import { deadOwner, otherOwners, recordOwner, thisMachine } from './owners.ts';
+import type { Options, Session } from './session.ts';
+
+/**
+ * Runs a command that takes the state's lock. A lock whose owner is provably dead is freed, with
+ * a line that says so; any other is waited for.
+ *
+ * @param argv the command line for a lock timeout
+ */
+export async function locked(
+  session: Session,
+  argv: (lockTimeout: string) => string[],
+  options: Options = {},
+): Promise<RunResult> {
+  const { inputs, runner } = session;
+  const forget = await recordOwner(runner.env);
+  try {
+    return await session.terraform(argv('0s'), options);
+  } catch (error) {
+    const lock = lockOf(error);
+    if (lock === undefined) throw error;
+    if (!(await freeIfDead(session, lock))) {
+      runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
+    }
+    return await session.terraform(argv(inputs.lockTimeout), options);
+  } finally {
+    await forget();
+  }
+}
+
+async function freeIfDead(session: Session, lock: Lock): Promise<boolean> {
+  const { runner } = session;
+  const owner = deadOwner(lock, await otherOwners(runner.env), thisMachine());
+  if (owner === undefined) return false;
+  await session.terraform(['force-unlock', '-force', lock.id]);
+  runner.warning(
+    `Freed the state lock ${lock.id} (${lock.operation}, taken ${lock.created} by ${lock.who}): ` +
+      `its owner, ${owner.run}, was killed on this machine and no Terraform of that time is running.`,
+    { title: 'State unlocked' },
+  );
+  return true;
+}
+
+function lockOf(error: unknown): Lock | undefined {
+  if (!(error instanceof StepFailed) || error.reason !== 'state-locked') return undefined;
+  return error.cause instanceof CommandFailed ? lockIn(error.cause.stderr) : undefined;
+}

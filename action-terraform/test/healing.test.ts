@@ -1,0 +1,129 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Lock } from '../src/failure.ts';
+import { deadOwner, type Machine, type Owner } from '../src/owners.ts';
+import { startWorld, TOKEN, type World } from './world.ts';
+
+describe("the death of a lock's owner", () => {
+  const taken = Date.parse('2026-11-22T12:00:00Z');
+  const lock: Lock = {
+    id: 'id',
+    who: 'runner@host',
+    operation: 'OperationTypeApply',
+    created: '2026-11-22 12:00:00.123456 +0000 UTC',
+  };
+  const owner: Owner = { who: 'runner@host', bootId: 'b1', run: 'r', started: taken - 60_000 };
+  const machine: Machine = { who: 'runner@host', bootId: 'b1', running: [] };
+
+  it.each<[string, boolean, Partial<Lock>, Owner[], Partial<Machine>]>([
+    ['is proven when nothing of its time runs here', true, {}, [owner], {}],
+    ['is proven by a reboot', true, {}, [{ ...owner, bootId: 'b0' }], { running: [taken - 1] }],
+    [
+      'is not proven while a Terraform of its time runs',
+      false,
+      {},
+      [owner],
+      { running: [taken - 5_000] },
+    ],
+    ['does not depend on a later Terraform', true, {}, [owner], { running: [taken + 60_000] }],
+    ['is not proven for another machine', false, { who: 'runner@other' }, [owner], {}],
+    ['is not proven for a person at the same machine', false, {}, [], {}],
+    [
+      'is not proven by a step that began later',
+      false,
+      {},
+      [{ ...owner, started: taken + 60_000 }],
+      {},
+    ],
+    ['is not proven by a date that cannot be read', false, { created: 'unknown' }, [owner], {}],
+  ])('%s', (_what, proven, lockMore, owners, machineMore) => {
+    const dead = deadOwner({ ...lock, ...lockMore }, owners, { ...machine, ...machineMore });
+    expect(dead !== undefined).toBe(proven);
+  });
+});
+
+describe('an apply that was killed', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld({ bootTime: 1_500 });
+  }, 60_000);
+  afterAll(() => world?.stop());
+
+  it('is healed by the next run: unlocked with a line that says so, and what exists is adopted', async () => {
+    await world.step('plan', {}, { run: 1 });
+    const applying = world.start('apply', {}, { run: 1 });
+    await servers(2);
+    const terraform = childrenOf(applying.child.pid ?? 0);
+    expect(terraform).toHaveLength(1);
+    applying.child.kill('SIGKILL');
+    for (const pid of terraform) process.kill(pid, 'SIGKILL');
+    await applying.result;
+    await settled();
+
+    const planned = await world.step('plan', {}, { run: 2 });
+    expect(planned.stdout).not.toContain('::error');
+    expect(planned.stdout).toMatch(
+      /::warning title=State unlocked::Freed the state lock [0-9a-f-]+/,
+    );
+    expect(planned.stdout).toMatch(/module\.network\.hcloud_network\.this exists already/);
+    expect(planned.summary).toMatch(/🔵 adopt/);
+    expect(planned.outputs.destroy).toBe('0');
+
+    const applied = await world.step('apply', {}, { run: 2 });
+    expect(applied.stdout).not.toContain('::error');
+    const keys = JSON.parse(readFileSync(applied.outputs['outputs-file'] ?? '', 'utf8'));
+    for (const { name, labels } of await servers(4)) {
+      const label = String(labels['host-key'])
+        .slice(1, -1)
+        .replaceAll('-', '+')
+        .replaceAll('_', '/');
+      expect(keys.servers.value[name].host_key.endsWith(label)).toBe(true);
+    }
+    const again = await world.step('plan', {}, { run: 3 });
+    expect(again.outputs.changes).toBe('false');
+  }, 180_000);
+
+  /** Waits until the API has at least so many servers. */
+  async function servers(
+    count: number,
+  ): Promise<{ name: string; labels: Record<string, string> }[]> {
+    for (let attempt = 0; attempt < 300; attempt += 1) {
+      const found = (await ask('/servers')).servers;
+      if (found.length >= count) return found;
+      await sleep(100);
+    }
+    throw new Error(`never ${count} servers`);
+  }
+
+  /** Actions that were started go on at Hetzner, whoever asked for them. */
+  async function settled(): Promise<void> {
+    for (let attempt = 0; attempt < 100; attempt += 1) {
+      const { actions } = await ask('/actions?status=running');
+      if (actions.length === 0) return;
+      await sleep(100);
+    }
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: answers are asserted by shape, not by type
+  async function ask(path: string): Promise<any> {
+    const answer = await fetch(`${world.hetznerUrl}${path}`, {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    return answer.json();
+  }
+});
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const after = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1);
+        return Number(after?.split(' ')[1]) === parent;
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}

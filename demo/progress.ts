@@ -1,0 +1,66 @@
+import { elapsed } from '../lib/report/markdown.ts';
+import type { LogEntry } from './workflow.ts';
+
+export interface JobRecord {
+  id: string;
+  name: string;
+  start: number;
+  end: number;
+  result: string;
+  /** Markdown of its steps' summaries, in order. */
+  summaries: string[];
+  errors: string[];
+}
+
+/** Follows a run: who is at what, since when; and keeps what the report needs. */
+export class Progress {
+  readonly jobs = new Map<string, JobRecord>();
+  readonly #print: (line: string) => void;
+  readonly #begun = Date.now();
+
+  constructor(print: (line: string) => void) {
+    this.#print = print;
+  }
+
+  take(entry: LogEntry): void {
+    if (entry.job === undefined) {
+      if (entry.level === 'error' || entry.level === 'fatal') this.#say('', entry.msg.trim());
+      return;
+    }
+    const job = this.#job(entry);
+    job.end = Date.parse(entry.time);
+    if (entry.command === 'summary' && entry.content) job.summaries.push(entry.content);
+    if (entry.command === 'error') {
+      job.errors.push(entry.arg ?? entry.msg);
+      this.#say(job.name, `❌ ${entry.arg ?? entry.msg}`);
+    }
+    if (entry.stepResult !== undefined && entry.stage === 'Main') {
+      this.#say(job.name, `${entry.stepResult === 'success' ? '✓' : '✗'} ${entry.step ?? ''}`);
+    }
+    if (entry.jobResult !== undefined) job.result = entry.jobResult;
+  }
+
+  #job(entry: LogEntry): JobRecord {
+    const name = (entry.job ?? '').replace(/^[^/]*\//, '').trim();
+    const known = this.jobs.get(name);
+    if (known) return known;
+    const start = Date.parse(entry.time);
+    const job = {
+      id: entry.jobID ?? name,
+      name,
+      start,
+      end: start,
+      result: '',
+      summaries: [],
+      errors: [],
+    };
+    this.jobs.set(name, job);
+    this.#say(name, 'started');
+    return job;
+  }
+
+  #say(job: string, text: string): void {
+    const time = elapsed(Date.now() - this.#begun).padStart(13);
+    for (const line of text.split('\n')) this.#print(`${time}  ${job.padEnd(32)}  ${line}`);
+  }
+}

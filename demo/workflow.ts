@@ -1,0 +1,153 @@
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { CommandFailed, run } from '../lib/process/run.ts';
+import type { Instance } from '../local-cloud/instance.ts';
+import { gitHubUrl, runnerFiles } from '../local-cloud/runner-files.ts';
+
+export interface WorkflowRun {
+  workflow: string;
+  event: { name: string; payload: unknown; ref: string };
+  workspace: string;
+  sha: string;
+  /** Unique: artifacts and locks are told apart by it. */
+  id: number;
+  /** Where the log is kept. */
+  folder: string;
+}
+
+/** A line of act's JSON log, as far as it is of interest. */
+export interface LogEntry {
+  time: string;
+  level: string;
+  msg: string;
+  job?: string;
+  jobID?: string;
+  step?: string;
+  stage?: string;
+  stepResult?: string;
+  jobResult?: string;
+  command?: string;
+  /** Of a `summary` command. */
+  content?: string;
+  /** Of an annotation. */
+  arg?: string;
+}
+
+/**
+ * Runs a workflow file, byte for byte as GitHub would get it, on a runner that is this machine.
+ * Returns whether it succeeded; every line of the log goes through `onEntry`.
+ */
+export async function runWorkflow(
+  instance: Instance,
+  workflow: WorkflowRun,
+  onEntry: (entry: LogEntry) => void,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  mkdirSync(workflow.folder, { recursive: true });
+  linkToolCache();
+  const eventFile = join(workflow.folder, 'event.json');
+  writeFileSync(eventFile, JSON.stringify(workflow.event.payload));
+  const log = join(workflow.folder, 'log.jsonl');
+  await reportRun(instance, workflow, 'in_progress', null);
+  const succeeded = await act(instance, workflow, eventFile, log, onEntry, signal);
+  await reportRun(instance, workflow, 'completed', succeeded ? 'success' : 'failure');
+  return succeeded;
+}
+
+async function act(
+  instance: Instance,
+  workflow: WorkflowRun,
+  eventFile: string,
+  log: string,
+  onEntry: (entry: LogEntry) => void,
+  signal?: AbortSignal,
+): Promise<boolean> {
+  const files = runnerFiles(instance);
+  const argv = [
+    'act',
+    workflow.event.name,
+    '--workflows',
+    workflow.workflow,
+    '--eventpath',
+    eventFile,
+    '--platform',
+    'ubuntu-latest=-self-hosted',
+    '--no-cache-server',
+    '--concurrent-jobs',
+    '2',
+    '--secret-file',
+    files.secrets,
+    '--var-file',
+    files.variables,
+    '--env-file',
+    environmentFile(instance, workflow),
+    '--json',
+  ];
+  try {
+    await run(argv, {
+      cwd: workflow.workspace,
+      ...(signal ? { signal } : {}),
+      onLine(line) {
+        appendFileSync(log, `${line}\n`, { mode: 0o600 });
+        const entry = parsed(line);
+        if (entry) onEntry(entry);
+      },
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof CommandFailed && error.exitCode !== undefined) return false;
+    throw error;
+  }
+}
+
+/** The runner's environment, with a run of its own and the token of its artifacts. */
+function environmentFile(instance: Instance, { id, folder }: WorkflowRun): string {
+  const file = join(folder, 'env');
+  const claims = { scp: `Actions.Results:${id}:${id}` };
+  const token = ['{}', JSON.stringify(claims), ''].map((part) =>
+    Buffer.from(part).toString('base64url'),
+  );
+  const own = `GITHUB_RUN_ID=${id}\nGITHUB_RUN_NUMBER=${id}\nACTIONS_RUNTIME_TOKEN=${token.join('.')}\n`;
+  writeFileSync(file, readFileSync(runnerFiles(instance).environment, 'utf8') + own, {
+    mode: 0o600,
+  });
+  return file;
+}
+
+/** GitHub knows which runs are alive: what proves that a lock's owner is dead. */
+async function reportRun(
+  instance: Instance,
+  { id, sha, event, workflow }: WorkflowRun,
+  status: 'in_progress' | 'completed',
+  conclusion: 'success' | 'failure' | null,
+): Promise<void> {
+  const run = { id, status, conclusion, head_sha: sha, event: event.name, path: workflow };
+  await fetch(`${gitHubUrl(instance)}/_runs`, { method: 'PUT', body: JSON.stringify(run) });
+}
+
+/** act has a tool cache of its own below XDG_CACHE_HOME; a hosted runner's is full already. */
+function linkToolCache(): void {
+  const { XDG_CACHE_HOME = '', RUNNER_TOOL_CACHE = '' } = process.env;
+  const link = join(XDG_CACHE_HOME, 'act', 'tool_cache');
+  if (existsSync(link) && lstatSync(link).isSymbolicLink()) return;
+  mkdirSync(join(XDG_CACHE_HOME, 'act'), { recursive: true });
+  rmSync(link, { recursive: true, force: true });
+  symlinkSync(RUNNER_TOOL_CACHE, link);
+}
+
+function parsed(line: string): LogEntry | undefined {
+  try {
+    return JSON.parse(line) as LogEntry;
+  } catch {
+    return undefined;
+  }
+}
