@@ -37,7 +37,7 @@ function makeIdentity(): Identity {
   const key = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'compta-deploy' });
   return {
     hcloudToken: word(32),
-    registryUser: 'compta',
+    registryUser: 'compta-pipeline',
     registryPassword: word(16),
     stateAccessKey: word(10),
     stateSecretKey: word(20),

@@ -70,7 +70,7 @@ export function writeRunnerFiles(
     AWS_ENDPOINT_URL_S3: `http://${s3Address(instance)}`,
     ACTIONS_RESULTS_URL: gitHubUrl(instance),
     SSL_CERT_FILE: trustedAuthorities(instance),
-    NODE_EXTRA_CA_CERTS: certificates.authority,
+    NODE_EXTRA_CA_CERTS: trustedAuthorities(instance),
     BUILDX_BUILDER: builderName(instance),
   });
 }

@@ -4,7 +4,17 @@
  * Two steps, because ncc's own TypeScript loader refuses imports that carry `.ts`:
  * tsc writes JavaScript to .build/, ncc makes one file of it and its dependencies.
  */
-import { cpSync, existsSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { run } from '../lib/process/run.ts';
 
@@ -14,6 +24,10 @@ const build = join(root, '.build', String(process.pid));
 
 /** What a bundle may consist of: anything else (native files, text) is a dependency gone wrong. */
 const ALLOWED = /(\.js|\.json)$/;
+
+/** ssh2's WebAssembly asks for its folder the CommonJS way, which an ES module does not have. */
+const COMMONJS_NAMES =
+  'const __dirname = import.meta.dirname;\nconst __filename = import.meta.filename;\n';
 
 interface Entry {
   source: string;
@@ -47,6 +61,8 @@ async function bundle({ source, output }: Entry): Promise<string> {
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
   await run(['npx', 'ncc', 'build', source, '-o', target, '--quiet'], { cwd: build });
+  const file = join(target, 'index.js');
+  writeFileSync(file, COMMONJS_NAMES + readFileSync(file, 'utf8'));
   removeStrays(target);
   const kilobytes = Math.round(statSync(join(target, 'index.js')).size / 1024);
   return `${output}/index.js ${kilobytes} KB`;

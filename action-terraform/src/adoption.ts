@@ -11,15 +11,15 @@ export interface Adoption {
 }
 
 type Values = Record<string, unknown>;
-type Rule = (after: Values, api: HetznerApi) => Promise<string | undefined>;
+type Rule = (after: Values, api: HetznerApi, environment: string) => Promise<string | undefined>;
 
 /** Things with a name of their own: found by it, and ours only by their labels. */
 const named =
   (collection: string): Rule =>
-  async (after, api) => {
+  async (after, api, environment) => {
     if (typeof after.name !== 'string') return undefined;
     const found = await api.byName(collection, after.name);
-    return found && isOurs(found, after.labels) ? String(found.id) : undefined;
+    return found && isOurs(found, environment) ? String(found.id) : undefined;
   };
 
 /** Things that are a part of another one: found once that one's id is known. */
@@ -63,10 +63,12 @@ const RULES: Record<string, Rule> = {
 
 /** Everything that the plan would create although the API has it already. */
 export async function findAdoptions(plan: Plan, api: HetznerApi): Promise<Adoption[]> {
+  const environment = environmentOf(plan);
+  if (environment === undefined) return [];
   const found = await Promise.all(
     managed(plan)
       .filter(({ change }) => kindOf(change) === 'create')
-      .map((resource) => adoptionOf(resource, api)),
+      .map((resource) => adoptionOf(resource, api, environment)),
   );
   return found.filter((adoption) => adoption !== undefined);
 }
@@ -74,9 +76,21 @@ export async function findAdoptions(plan: Plan, api: HetznerApi): Promise<Adopti
 async function adoptionOf(
   { address, type, change }: ResourceChange,
   api: HetznerApi,
+  environment: string,
 ): Promise<Adoption | undefined> {
-  const id = await RULES[type]?.((change.after ?? {}) as Values, api);
+  const id = await RULES[type]?.((change.after ?? {}) as Values, api, environment);
   return id === undefined ? undefined : { address, id };
+}
+
+/**
+ * The one environment that the plan's labels name. Of the plan as a whole, as the labels of a
+ * server are not known before its host key is. None or several: nothing is adopted.
+ */
+export function environmentOf(plan: Plan): string | undefined {
+  const labels = managed(plan).map(({ change }) => ((change.after ?? {}) as Values).labels);
+  const names = labels.map((of) => ((of ?? {}) as Values).environment);
+  const distinct = [...new Set(names.filter((name) => typeof name === 'string'))];
+  return distinct.length === 1 ? distinct[0] : undefined;
 }
 
 /** The import blocks, as a file of the root module. */

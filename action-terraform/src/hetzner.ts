@@ -40,13 +40,7 @@ export function hetznerApi(token: string, env: NodeJS.ProcessEnv): HetznerApi {
   };
 }
 
-/** A thing is ours when Terraform made it for the environment that the plan makes it for. */
-export function isOurs(found: HetznerObject, planned: unknown): boolean {
-  const wanted = (planned ?? {}) as Record<string, unknown>;
-  return (
-    wanted['managed-by'] === 'terraform' &&
-    found.labels?.['managed-by'] === 'terraform' &&
-    wanted.environment !== undefined &&
-    found.labels.environment === wanted.environment
-  );
+/** A thing is ours when Terraform made it for that environment, which its labels tell. */
+export function isOurs({ labels }: HetznerObject, environment: string): boolean {
+  return labels?.['managed-by'] === 'terraform' && labels.environment === environment;
 }

@@ -1,6 +1,6 @@
 import { CommandFailed, type RunResult } from '../../lib/process/run.ts';
 import { type Lock, lockIn, StepFailed } from './failure.ts';
-import { deadOwner, otherOwners, recordOwner, thisMachine } from './owners.ts';
+import { deadOwner, forgetOwners, otherOwners, recordOwner, thisMachine } from './owners.ts';
 import type { Options, Session } from './session.ts';
 
 /**
@@ -35,6 +35,7 @@ async function freeIfDead(session: Session, lock: Lock): Promise<boolean> {
   const owner = deadOwner(lock, await otherOwners(runner.env), thisMachine());
   if (owner === undefined) return false;
   await session.terraform(['force-unlock', '-force', lock.id]);
+  await forgetOwners(runner.env, owner);
   runner.warning(
     `Freed the state lock ${lock.id} (${lock.operation}, taken ${lock.created} by ${lock.who}): ` +
       `its owner, ${owner.run}, was killed on this machine and no Terraform of that time is running.`,

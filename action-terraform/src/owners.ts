@@ -22,13 +22,14 @@ const DIRECTORY = '.compta-terraform-owners';
 /** @returns how to take the record away again */
 export async function recordOwner(env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const directory = ownersDirectory(env);
-  const file = join(directory, `${process.pid}-${Date.now()}.json`);
+  const started = Date.now();
+  const file = join(directory, `${process.pid}-${started}.json`);
   await mkdir(directory, { recursive: true });
   const owner: Owner = {
     who: `${userInfo().username}@${hostname()}`,
     bootId: bootId(),
     run: `${env.GITHUB_REPOSITORY ?? ''} run ${env.GITHUB_RUN_ID ?? ''}`,
-    started: Date.now(),
+    started,
   };
   await writeFile(file, JSON.stringify(owner));
   return () => rm(file, { force: true });
@@ -42,6 +43,14 @@ export async function otherOwners(env: NodeJS.ProcessEnv): Promise<Owner[]> {
   return Promise.all(
     others.map(async (name) => JSON.parse(await readFile(join(directory, name), 'utf8')) as Owner),
   );
+}
+
+/** Takes away the records of a dead owner and of those before it. */
+export async function forgetOwners(env: NodeJS.ProcessEnv, until: Owner): Promise<void> {
+  const directory = ownersDirectory(env);
+  const began = (name: string) => Number(/-(\d+)\.json$/.exec(name)?.[1]);
+  const dead = (await readdir(directory)).filter((name) => began(name) <= until.started);
+  await Promise.all(dead.map((name) => rm(join(directory, name), { force: true })));
 }
 
 /** Start times, in milliseconds since the epoch, of every Terraform that runs on this machine. */

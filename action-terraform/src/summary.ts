@@ -90,7 +90,7 @@ function attributesOf(change: Change): string[] {
   const unknown = asRecord(change.after_unknown);
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names
-    .filter((name) => unknown[name] || shown(before[name]) !== shown(after[name]))
+    .filter((name) => unknown[name] === true || shown(before[name]) !== shown(after[name]))
     .map((name) =>
       unknown[name] === true
         ? `${name}: known after apply`

@@ -22,6 +22,8 @@ export interface Circumstances extends Omit<RollOptions, 'say' | 'stop'> {
   keep: number;
   say: (line: string) => void;
   cancelled: AbortSignal;
+  /** Told the lease's token, so that it can be freed even if this process is killed. */
+  leaseTaken?: (token: number) => void;
 }
 
 export interface Outcome {
@@ -103,6 +105,7 @@ async function underLease(
     waitMs: how.lockTimeout,
     say: how.say,
     cancelled: how.cancelled,
+    ...(how.leaseTaken && { taken: how.leaseTaken }),
   });
   try {
     return await body(lease);

@@ -22,6 +22,8 @@ export interface LeaseOptions {
   waitMs: number;
   say: (line: string) => void;
   cancelled?: AbortSignal;
+  /** Told the token once the lease is taken, for whoever has to free it if this process dies. */
+  taken?: (token: number) => void;
   /** Seconds until a holder that went silent is taken for dead; 30 by default. */
   lifetime?: number;
 }
@@ -92,7 +94,10 @@ export class Lease {
         taken: new Date().toISOString(),
       }).slice(0, -1);
       const holder = await takeAll(hosts, record, token, lifetime, force);
-      if (holder === undefined) return new Lease(hosts, record, lifetime);
+      if (holder === undefined) {
+        options.taken?.(token);
+        return new Lease(hosts, record, lifetime);
+      }
       if (Date.now() > deadline) {
         throw new Error(
           `The environment is held by ${describe(holder)}, and did not come free within ` +
@@ -152,6 +157,29 @@ async function takeAll(
     }
   }
   return undefined;
+}
+
+/**
+ * Frees what a process that died left behind.
+ * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
+ * @returns the leases that were freed.
+ */
+export async function freeLeases(
+  hosts: readonly Host[],
+  token: number | undefined,
+): Promise<LeaseRecord[]> {
+  const freed: LeaseRecord[] = [];
+  for (const host of hosts) {
+    const lease = await readLease(host);
+    if (lease === undefined || lease.expires === 0) continue;
+    if (token !== undefined && lease.token !== token) continue;
+    const { expires: _expires, ...record } = lease;
+    host.token = lease.token;
+    const words = [JSON.stringify(record).slice(0, -1), '0'];
+    await host.change(['sh', '-c', renewScript, 'renew', ...words]);
+    freed.push(lease);
+  }
+  return freed;
 }
 
 /** The lease as it stands on a host; `undefined` before the first. */

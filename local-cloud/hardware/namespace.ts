@@ -55,6 +55,10 @@ export function createRouter(instance: Instance): Router {
     if (!(await hasLink(name, 'up0'))) await addUplink(name);
     await ipBatch(name, [
       'link set lo up',
+      // Left to itself a bridge takes the lowest of its ports' addresses, and changes it
+      // under the servers that know their gateway by it whenever a port comes or goes.
+      'link set pub0 address 02:00:00:00:00:01',
+      'link set priv0 address 02:00:00:00:00:02',
       'link set pub0 up',
       'link set priv0 up',
       'link set up0 up',

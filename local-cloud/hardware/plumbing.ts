@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../../lib/process/run.ts';
 import { macAddress, networkGateway, PUBLIC_GATEWAY } from './addresses.ts';
 import { ipBatch } from './namespace.ts';
@@ -31,6 +32,8 @@ export async function plugPrivate(plumbing: Plumbing, address: string, network: 
     `route replace ${gateway}/32 dev ens10`,
     `route replace ${network} via ${gateway} dev ens10`,
   ]);
+  // The router may have learned meanwhile that nobody answers at this address.
+  await ipBatch(plumbing.namespace, [`neighbour flush to ${address} dev priv0`]);
 }
 
 /** Pulls ens10 out. */
@@ -57,6 +60,18 @@ async function plug(plumbing: Plumbing, name: 'eth0' | 'ens10'): Promise<void> {
     `link set ${port} up`,
   ]);
   await insideServer(plumbing, ['link set lo up', `link set ${name} up`]);
+  await operational(enter(plumbing), name);
+  await operational(['nsenter', `--net=/run/netns/${namespace}`], port);
+}
+
+/** Waits for the kernel to open an interface: for up to a second it drops what comes. */
+async function operational(inside: readonly string[], name: string): Promise<void> {
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(20)) {
+    const { stdout } = await run([...inside, 'ip', '-j', 'link', 'show', name]);
+    const [link] = JSON.parse(stdout) as { operstate?: string }[];
+    if (link?.operstate === 'UP') return;
+  }
+  throw new Error(`the interface ${name} did not come up within 10 s`);
 }
 
 async function has(plumbing: Plumbing, name: string): Promise<boolean> {

@@ -44,8 +44,10 @@ export const changedServiceSchema = z.object({
 });
 type ServiceRequest = z.infer<typeof changedServiceSchema>;
 
-/** Hetzner's health check where a service names none. */
+/** What Hetzner sets where a service names nothing. */
 const DEFAULT_CHECK = { interval: 15, timeout: 10, retries: 3 };
+const COOKIE = { cookie_name: 'HCLBSTICKY', cookie_lifetime: 300 };
+const IDLE_SECONDS = 60;
 const DEFAULT_HTTP = { domain: '', path: '/', statusCodes: ['2??', '3??'] };
 
 /**
@@ -119,6 +121,15 @@ function mergeCheck(check: HealthCheck, wanted: z.infer<typeof healthCheckSchema
 /** What HAProxy is not set up for here is refused rather than ignored. */
 function refuse({ http, health_check }: ServiceRequest): void {
   if (http?.sticky_sessions) throw notAvailable('a load balancer service with sticky sessions');
+  if ((http?.cookie_name ?? COOKIE.cookie_name) !== COOKIE.cookie_name) {
+    throw notAvailable("a sticky session's own cookie name");
+  }
+  if ((http?.cookie_lifetime ?? COOKIE.cookie_lifetime) !== COOKIE.cookie_lifetime) {
+    throw notAvailable("a sticky session's own cookie lifetime");
+  }
+  if ((http?.timeout_idle ?? IDLE_SECONDS) !== IDLE_SECONDS) {
+    throw notAvailable(`an idle timeout other than ${IDLE_SECONDS} seconds`);
+  }
   if (http?.redirect_http) throw notAvailable('a load balancer service that redirects to https');
   if (health_check?.http?.tls) throw notAvailable('a health check over TLS');
   if (health_check?.http?.response) throw notAvailable("a health check of the response's text");
@@ -134,12 +145,11 @@ export function presentService(service: Service) {
     proxyprotocol,
     ...(protocol === 'http' && {
       http: {
-        cookie_name: 'HCLBSTICKY',
-        cookie_lifetime: 300,
+        ...COOKIE,
         certificates: [],
         redirect_http: false,
         sticky_sessions: false,
-        timeout_idle: 60,
+        timeout_idle: IDLE_SECONDS,
       },
     }),
     health_check: {

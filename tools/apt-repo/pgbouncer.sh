@@ -16,7 +16,7 @@ newer_apt() {
   "apt-$command" -qq -o APT::Architecture=amd64 -o APT::Sandbox::User=root \
     -o Dir::Etc::sourcelist="$apt/sources.list" -o Dir::Etc::sourceparts=- \
     -o Dir::State::status="$apt/status" -o Dir::State::lists="$apt/lists" \
-    -o Dir::Cache="$apt/cache" -o Acquire::Languages=none "$@"
+    -o Dir::Cache="$apt/cache" -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
 fetch_pgbouncer() {

@@ -62,7 +62,8 @@ deb $mirror $SUITE-updates main
 deb $mirror-security $SUITE-security main
 LIST
   echo 'force-unsafe-io' >"$root/etc/dpkg/dpkg.cfg.d/80-compta-build"
-  echo 'Acquire::Languages "none";' >"$root/etc/apt/apt.conf.d/80-compta-build"
+  printf 'Acquire::Languages "none";\nAcquire::Retries "3";\n' \
+    >"$root/etc/apt/apt.conf.d/80-compta-build"
   in_root "$root" "$debs" apt-get -qq update
   in_root "$root" "$debs" apt-get -qq -o Dpkg::Use-Pty=0 upgrade -y
 }
@@ -72,7 +73,7 @@ clean_root() {
   local root=$1
   rm -f "$root"/etc/dpkg/dpkg.cfg.d/80-compta-build "$root"/etc/apt/apt.conf.d/80-compta-build \
     "$root"/etc/ssh/ssh_host_* "$root"/var/lib/dbus/machine-id \
-    "$root"/var/log/{bootstrap,alternatives,dpkg}.log
+    "$root"/var/log/{bootstrap,alternatives,dpkg}.log "$root"/var/cache/apt/*.bin
   rm -rf "$root"/var/log/apt "$root"/tmp/* "$root"/var/tmp/*
   : >"$root/etc/machine-id"
 }

@@ -95,10 +95,6 @@ func putVulnerability(config db.Config, tx *bolt.Tx, sources map[string]Source, 
 	if err != nil {
 		return err
 	}
-	// Without an entry in the list of known ids Trivy drops the finding's details.
-	if err := config.PutVulnerabilityID(tx, v.ID); err != nil {
-		return err
-	}
 	return config.PutVulnerability(tx, v.ID, detail)
 }
 
@@ -123,4 +119,3 @@ func writeJavaIndex(folder string, now time.Time) error {
 		DownloadedAt: now,
 	})
 }
-

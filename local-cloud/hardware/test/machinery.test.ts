@@ -12,7 +12,7 @@ import { createMachinery, type LinuxMachinery } from '../machinery.ts';
 import { footprint } from './footprint.ts';
 import { WEB_USER_DATA } from './trial-server.ts';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 /** Far from the numbers that checkouts claim, lowest first. */
 const NUMBER = 15;
@@ -67,7 +67,7 @@ afterAll(async () => {
 
 describe('servers', () => {
   test('boot with systemd, and cloud-init applies user data, name and keys', async () => {
-    expect((await on('one', ['cloud-init', 'status'])).trim()).toBe('status: done');
+    expect((await on('one', ['cloud-init', 'status', '--wait'])).trim()).toMatch(/status: done$/);
     expect((await on('one', ['cat', '/etc/hostname'])).trim()).toBe('one');
     expect(await on('one', ['cat', '/root/.ssh/authorized_keys'])).toContain('AAAAIJ8yaHZqj1e8R');
   });
@@ -292,8 +292,10 @@ async function on(server: string, argv: string[]): Promise<string> {
   return (await execute(server, argv)).stdout;
 }
 
-async function booted(server: string): Promise<void> {
-  await until(async () => (await on(server, ['systemctl', 'is-active', 'web.service'])) !== '');
+/** Waits for the server's own web service, which cloud-init installs at the first boot. */
+async function booted(server: 'one' | 'two'): Promise<void> {
+  const address = server === 'one' ? PUBLIC_ONE : PUBLIC_TWO;
+  await until(async () => (await get(address, 8080)) === server, 180_000);
 }
 
 /** Start time of the server's init. */

@@ -12,8 +12,9 @@ resource "hcloud_load_balancer" "this" {
 
 resource "hcloud_load_balancer_network" "this" {
   load_balancer_id = hcloud_load_balancer.this.id
-  subnet_id        = var.subnet_id
-  ip               = var.private_ip
+  # By network and address: an imported one knows no subnet, and would be replaced to learn it.
+  network_id = tonumber(split("-", var.subnet_id)[0])
+  ip         = var.private_ip
 }
 
 resource "hcloud_load_balancer_service" "this" {

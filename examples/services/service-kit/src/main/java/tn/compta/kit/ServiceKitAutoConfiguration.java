@@ -1,8 +1,6 @@
 package tn.compta.kit;
 
-import java.util.List;
-import org.springframework.beans.factory.annotation.Value;
-import org.springframework.boot.actuate.health.HealthEndpoint;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.boot.autoconfigure.AutoConfiguration;
 import org.springframework.boot.web.servlet.FilterRegistrationBean;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -10,6 +8,7 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Import;
 import org.springframework.core.Ordered;
 import tn.compta.kit.problem.ProblemAdvice;
+import tn.compta.kit.readiness.Dependency;
 import tn.compta.kit.readiness.DependencyWait;
 import tn.compta.kit.traffic.InFlightFilter;
 import tn.compta.kit.traffic.TrafficEndpoint;
@@ -47,9 +46,7 @@ public class ServiceKitAutoConfiguration {
 
     @Bean
     DependencyWait dependencyWait(
-            @Value("${compta.readiness.wait-for:}") List<String> names,
-            HealthEndpoint health,
-            ConfigurableApplicationContext context) {
-        return new DependencyWait(names, health, context);
+            ObjectProvider<Dependency> dependencies, ConfigurableApplicationContext context) {
+        return new DependencyWait(dependencies.orderedStream().toList(), context);
     }
 }

@@ -6,11 +6,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.boot.ApplicationArguments;
 import org.springframework.boot.ApplicationRunner;
-import org.springframework.boot.actuate.health.Health;
-import org.springframework.boot.actuate.health.HealthComponent;
-import org.springframework.boot.actuate.health.HealthEndpoint;
-import org.springframework.boot.actuate.health.Status;
 import org.springframework.context.ConfigurableApplicationContext;
+import org.springframework.core.NestedExceptionUtils;
 import org.springframework.core.Ordered;
 import org.springframework.core.annotation.Order;
 
@@ -18,9 +15,9 @@ import org.springframework.core.annotation.Order;
  * Holds readiness at 503 until each dependency has answered once.
  *
  * <p>Spring reports "ready" only after every {@link ApplicationRunner} has returned. A release with
- * a wrong database password therefore never becomes ready and its log says why, and the first
- * user's request does not pay for opening the pool. Afterwards a dependency's health is no part of
- * readiness: one slow moment of the database must not take every instance out at once.
+ * a wrong database password therefore never becomes ready and its last log line says why, and the
+ * first user's request does not pay for opening the pool. Afterwards a dependency's health is no
+ * part of readiness: one slow moment of the database must not take every instance out at once.
  */
 @Order(Ordered.HIGHEST_PRECEDENCE)
 public final class DependencyWait implements ApplicationRunner {
@@ -28,42 +25,36 @@ public final class DependencyWait implements ApplicationRunner {
     private static final Logger LOG = LoggerFactory.getLogger(DependencyWait.class);
     private static final Duration PAUSE = Duration.ofSeconds(1);
 
-    private final List<String> names;
-    private final HealthEndpoint health;
+    private final List<Dependency> dependencies;
     private final ConfigurableApplicationContext context;
 
-    /** @param names health contributors to wait for, such as {@code db} and {@code redis} */
-    public DependencyWait(
-            List<String> names, HealthEndpoint health, ConfigurableApplicationContext context) {
-        this.names = List.copyOf(names);
-        this.health = health;
+    public DependencyWait(List<Dependency> dependencies, ConfigurableApplicationContext context) {
+        this.dependencies = List.copyOf(dependencies);
         this.context = context;
     }
 
     @Override
     public void run(ApplicationArguments arguments) throws InterruptedException {
-        for (String name : names) {
-            awaitUp(name);
+        for (Dependency dependency : dependencies) {
+            while (context.isActive() && !reached(dependency)) {
+                Thread.sleep(PAUSE.toMillis());
+            }
         }
     }
 
-    private void awaitUp(String name) throws InterruptedException {
-        while (context.isActive()) {
-            HealthComponent component = health.healthForPath(name);
-            if (component == null) {
-                throw new IllegalStateException(
-                        "compta.readiness.wait-for names \"" + name + "\", but there is no such "
-                                + "health contributor; remove it or add its starter");
+    private boolean reached(Dependency dependency) throws InterruptedException {
+        try {
+            dependency.reach();
+            return true;
+        } catch (InterruptedException e) {
+            throw e;
+        } catch (Exception e) {
+            // While the service is being stopped its pool is closed: that is not the reason.
+            if (context.isActive()) {
+                Throwable reason = NestedExceptionUtils.getMostSpecificCause(e);
+                LOG.warn("not ready: {}: {}", dependency.name(), reason.toString());
             }
-            if (Status.UP.equals(component.getStatus())) {
-                return;
-            }
-            LOG.warn("not ready: {} is {}: {}", name, component.getStatus(), reason(component));
-            Thread.sleep(PAUSE.toMillis());
+            return false;
         }
-    }
-
-    private static Object reason(HealthComponent component) {
-        return component instanceof Health detailed ? detailed.getDetails() : "";
     }
 }

@@ -15,8 +15,6 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.springframework.boot.SpringApplication;
-import org.springframework.boot.actuate.health.Health;
-import org.springframework.boot.actuate.health.HealthIndicator;
 import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
 import org.springframework.boot.web.servlet.context.ServletWebServerInitializedEvent;
 import org.springframework.context.ConfigurableApplicationContext;
@@ -34,7 +32,7 @@ class ServiceLifeTest {
     void isNotReadyBeforeItsDependencyAnswers() throws Exception {
         Life life = new Life();
         life.dependencyUp.set(false);
-        Thread starting = new Thread(() -> life.start("--compta.readiness.wait-for=dependency"));
+        Thread starting = new Thread(life::start);
         starting.start();
         await().atMost(Duration.ofMinutes(2)).until(() -> life.managementPort > 0);
         await().atMost(Duration.ofSeconds(30))
@@ -82,7 +80,7 @@ class ServiceLifeTest {
         volatile int managementPort;
         volatile ConfigurableApplicationContext context;
 
-        void start(String... arguments) {
+        void start() {
             SpringApplication application = new SpringApplication(Service.class);
             application.addInitializers(
                     starting -> {
@@ -99,11 +97,7 @@ class ServiceLifeTest {
                             "spring.application.name", "sample-service",
                             "spring.config.import", "classpath:service-kit.yml",
                             "compta.api-path", "/api/sample"));
-            String[] all = new String[arguments.length + 2];
-            System.arraycopy(arguments, 0, all, 2, arguments.length);
-            all[0] = "--server.port=0";
-            all[1] = "--management.server.port=0";
-            context = application.run(all);
+            context = application.run("--server.port=0", "--management.server.port=0");
         }
 
         private void opened(ServletWebServerInitializedEvent event) {
@@ -137,8 +131,20 @@ class ServiceLifeTest {
     static class Service {
 
         @Bean
-        HealthIndicator dependencyHealthIndicator(Life life) {
-            return () -> life.dependencyUp.get() ? Health.up().build() : Health.down().build();
+        Dependency dependency(Life life) {
+            return new Dependency() {
+                @Override
+                public String name() {
+                    return "dependency";
+                }
+
+                @Override
+                public void reach() {
+                    if (!life.dependencyUp.get()) {
+                        throw new IllegalStateException("it is away");
+                    }
+                }
+            };
         }
 
         @Bean

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const repository = new URL('../../', import.meta.url).pathname;
+
+export interface Ended {
+  code: number | null;
+  stdout: string;
+  outputs: Record<string, string>;
+  summary: string;
+}
+
+/** Starts an action's built bundle as the runner does, with real inputs and command files. */
+export function start(
+  action: string,
+  inputs: Record<string, string>,
+  entry: 'main' | 'post' = 'main',
+  state: Record<string, string> = {},
+): { child: ChildProcess; said: (words: string) => Promise<void>; ended: Promise<Ended> } {
+  const temp = mkdtempSync(join(tmpdir(), 'compta-action-'));
+  const files = { GITHUB_OUTPUT: 'output', GITHUB_STEP_SUMMARY: 'summary', GITHUB_STATE: 'state' };
+  const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, HOME: temp, RUNNER_TEMP: temp };
+  for (const [name, file] of Object.entries(files)) {
+    env[name] = join(temp, file);
+    writeFileSync(join(temp, file), '');
+  }
+  for (const [name, value] of Object.entries(inputs)) {
+    env[`INPUT_${name.toUpperCase()}`] = value;
+  }
+  for (const [name, value] of Object.entries(state)) env[`STATE_${name}`] = value;
+  const bundle = join(repository, action, 'dist', entry, 'index.js');
+  const child = spawn(process.execPath, [bundle], { cwd: repository, env });
+  let stdout = '';
+  const listeners = new Set<() => void>();
+  child.stdout.on('data', (data) => {
+    stdout += data;
+    for (const listener of listeners) listener();
+  });
+  child.stderr.on('data', (data) => {
+    stdout += data;
+  });
+  const read = (file: string): string => readFileSync(join(temp, file), 'utf8');
+  const ended = new Promise<Ended>((resolve) => {
+    child.once('close', (code) => {
+      resolve({ code, stdout, outputs: commands(read('output')), summary: read('summary') });
+    });
+  });
+  const said = (words: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (stdout.includes(words)) resolve();
+      };
+      listeners.add(look);
+      look();
+      void ended.then(() => reject(new Error(`It ended without saying "${words}":\n${stdout}`)));
+    });
+  return { child, said, ended };
+}
+
+/** The runner's command files: `name<<delimiter`, value, delimiter. */
+function commands(text: string): Record<string, string> {
+  const pattern = /^(.+?)<<(\S+)\n([\s\S]*?)\n\2$/gm;
+  return Object.fromEntries([...text.matchAll(pattern)].map((match) => [match[1], match[3] ?? '']));
+}

@@ -1,0 +1,53 @@
+import { describe, expect, test } from '@jest/globals';
+import { keyPair } from '../../lib/ssh/test/server.ts';
+import { start } from './bundle.ts';
+
+const digest = `registry/compta/auth-service@sha256:${'a'.repeat(64)}`;
+const good = {
+  environment: 'staging',
+  version: '1.0.0',
+  images: `auth-service: ${digest}`,
+  hosts: 'app-1=127.0.0.1',
+  'known-hosts': `[127.0.0.1]:1 ${keyPair().public}`,
+  port: '1',
+  'private-key': keyPair().private,
+};
+
+describe('a wrong input ends the step with one annotation that names it', () => {
+  test.each([
+    ['environment', 'prod', 'production, staging, dev'],
+    ['version', '', 'is missing'],
+    ['images', 'auth-service: registry/compta/auth-service:latest', 'repository@sha256'],
+    ['private-key', '/home/me/id_ed25519', 'is not usable'],
+    ['known-hosts', '', 'is missing'],
+    ['hosts', '', 'terraform-outputs'],
+    ['batch', '0', 'whole number'],
+    ['health-timeout', 'soon', 'give a duration'],
+    ['base-url', 'compta.tn', 'give a URL'],
+    ['compose-file', '/nowhere.yml', 'does not exist'],
+  ])('%s', async (name, value, message) => {
+    const end = await start('action-deploy', { ...good, [name]: value }).ended;
+    expect(end.code).toBe(1);
+    expect(end.stdout.match(/::error/g)).toHaveLength(1);
+    expect(end.stdout).toContain(message);
+  });
+
+  test('a server that nobody answers at', async () => {
+    const end = await start('action-deploy', good).ended;
+    expect(end.stdout.match(/::error/g)).toHaveLength(1);
+    expect(end.stdout).toContain('Cannot reach app-1');
+  });
+});
+
+describe('a rollback', () => {
+  test.each([
+    ['reason', '', 'say why'],
+    ['confirm', 'production', "repeat the environment, 'staging'"],
+  ])('needs %s', async (name, value, message) => {
+    const inputs = { ...good, reason: 'wrong totals', confirm: 'staging', [name]: value };
+    const end = await start('action-rollback', inputs).ended;
+    expect(end.code).toBe(1);
+    expect(end.stdout.match(/::error/g)).toHaveLength(1);
+    expect(end.stdout).toContain(message);
+  });
+});

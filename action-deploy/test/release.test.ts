@@ -1,0 +1,162 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  paths,
+  startEnvironment,
+  type TestEnvironment,
+} from '../../lib/release/test/fixture/environment.ts';
+import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
+import { type Ended, start } from './bundle.ts';
+
+let environment: TestEnvironment;
+let loads: ReturnType<typeof startLoad>[] = [];
+beforeAll(async () => {
+  environment = await startEnvironment(2);
+}, 120_000);
+afterAll(async () => {
+  await environment?.close();
+}, 60_000);
+afterEach(async () => {
+  await noFailedRequest();
+});
+
+function connection(): Record<string, string> {
+  const { test: servers } = environment;
+  return {
+    environment: 'staging',
+    hosts: servers.hosts.map(({ name, ssh }) => `${name}=${ssh}`).join('\n'),
+    'known-hosts': servers.knownHosts,
+    'jump-host': servers.bastion,
+    port: String(servers.port),
+    'private-key': servers.privateKey,
+    'base-url': environment.base,
+    'edge-drain': '1s',
+    batch: '2',
+  };
+}
+
+async function deploy(
+  version: string,
+  faults: Record<string, string> = {},
+  only?: string[],
+): Promise<Record<string, string>> {
+  const wanted = await environment.wanted(version, faults, only);
+  const { images, variables } = wanted;
+  return {
+    ...connection(),
+    version,
+    images: JSON.stringify(images),
+    variables: JSON.stringify(variables),
+  };
+}
+
+const ran = (action: string, inputs: Record<string, string>): Promise<Ended> =>
+  start(action, inputs).ended;
+
+/** From here to the end of the test, clients talk to both servers and give up at the first error. */
+function underLoad(): void {
+  const { hosts } = environment.test;
+  loads = hosts.map((host) => startLoad(`http://${host.address}`, paths, { connections: 8 }));
+}
+
+async function noFailedRequest(): Promise<LoadResult[]> {
+  const results = await Promise.all(loads.splice(0).map((load) => load.stop()));
+  expect(results.flatMap((result) => result.failed)).toEqual([]);
+  return results;
+}
+
+async function versionAt(host: number, path: string): Promise<string> {
+  const response = await fetch(`http://${environment.test.hosts[host]?.address}${path}`);
+  return ((await response.json()) as { version: string }).version;
+}
+
+describe('releases on two servers', () => {
+  test('the first one starts everything', async () => {
+    const end = await ran('action-deploy', await deploy('1.0.0'));
+    expect(end.stdout).not.toContain('::error');
+    expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.0.0' });
+    expect(await versionAt(1, '/api/accounting/version')).toBe('1.0.0');
+  }, 300_000);
+
+  test('the same again touches nothing', async () => {
+    const end = await ran('action-deploy', await deploy('1.0.0'));
+    expect(end.outputs.status).toBe('unchanged');
+  }, 120_000);
+
+  test('the next one replaces everything, and no request fails', async () => {
+    underLoad();
+    const end = await ran('action-deploy', await deploy('1.1.0'));
+    expect(end.outputs).toMatchObject({ status: 'deployed', 'previous-version': '1.0.0' });
+    expect(end.summary).toContain('```mermaid');
+    const results = await noFailedRequest();
+    for (const { versions } of results)
+      expect(Object.keys(versions).sort()).toEqual(['1.0.0', '1.1.0']);
+  }, 300_000);
+
+  test('one service alone leaves the others as they are', async () => {
+    underLoad();
+    const end = await ran('action-deploy', await deploy('1.2.0', {}, ['accounting-service']));
+    expect(end.outputs.status).toBe('deployed');
+    expect(await versionAt(0, '/api/accounting/version')).toBe('1.2.0');
+    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.0');
+  }, 300_000);
+
+  test('one that never becomes healthy goes back, everywhere, and says why', async () => {
+    underLoad();
+    const faults = { 'reporting-service': 'exits' };
+    const end = await ran('action-deploy', await deploy('1.3.0', faults));
+    expect(end.code).toBe(1);
+    expect(end.outputs.status).toBe('rolled-back');
+    expect(end.summary).toContain('cannot open the ledger: disk quota exceeded');
+    expect(end.stdout.match(/::error/g)).toHaveLength(1);
+    for (const host of [0, 1]) {
+      expect(await versionAt(host, '/api/auth/version')).toBe('1.1.0');
+      expect(await versionAt(host, '/api/accounting/version')).toBe('1.2.0');
+    }
+  }, 300_000);
+
+  test('one that ignores the readiness contract is refused with what to add', async () => {
+    underLoad();
+    const faults = { 'auth-service': 'ignores-contract' };
+    const end = await ran('action-deploy', await deploy('1.4.0', faults, ['auth-service']));
+    expect(end.outputs.status).toBe('rolled-back');
+    expect(end.stdout).toContain('does not keep the readiness contract');
+    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.0');
+  }, 300_000);
+
+  test('a run killed in the middle of a swap is finished by the next', async () => {
+    underLoad();
+    const inputs = await deploy('2.0.0');
+    const killed = start('action-deploy', inputs);
+    await killed.said('take out of rotation, drain and end accounting-service');
+    killed.child.kill('SIGKILL');
+    await killed.ended;
+    const end = await ran('action-deploy', inputs);
+    expect(end.stdout).toContain('an earlier run ended in the middle of 2.0.0');
+    expect(end.outputs.status).toBe('deployed');
+    for (const host of [0, 1]) expect(await versionAt(host, '/api/version')).toBe('2.0.0');
+  }, 400_000);
+
+  test('a rollback brings the release before back', async () => {
+    underLoad();
+    const inputs = { ...connection(), reason: 'totals are wrong', confirm: 'staging' };
+    const end = await ran('action-rollback', inputs);
+    expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.2.0' });
+    expect(await versionAt(1, '/api/auth/version')).toBe('1.1.0');
+    expect(await versionAt(1, '/api/accounting/version')).toBe('1.2.0');
+  }, 300_000);
+});
+
+test('a cancelled run frees the environment in its post step', async () => {
+  const inputs = await deploy('3.0.0');
+  const killed = start('action-deploy', inputs);
+  await killed.said('start auth-service');
+  killed.child.kill('SIGKILL');
+  await killed.ended;
+  const lease = JSON.parse((await environment.hosts[0]?.content('/opt/compta/lease.json')) ?? '{}');
+  const post = await start('action-deploy', inputs, 'post', { 'lease-token': `${lease.token}` })
+    .ended;
+  expect(post.stdout).toContain('Freed the lease on 2 hosts');
+  const undo = { ...connection(), reason: 'was cancelled', confirm: 'staging' };
+  const end = await ran('action-rollback', undo);
+  expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.2.0' });
+}, 300_000);

@@ -1,0 +1,4 @@
+import { main } from '../../lib/runner/main.ts';
+import { run } from './main.ts';
+
+await main(run);

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Releases to production by hand: `compta deploy` under the same lease as the pipeline. See compta --help.
+# Usage: deploy-production.sh OUTPUTS.json --private-key FILE --version V --images FILE --variables FILE
+set -eu
+outputs=${1:?"give the file of terraform output -json of production first"}
+shift
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+grep -q '"production"' "$outputs" || { echo "$outputs is not of production" >&2; exit 1; }
+cd "$root"
+exec node cli/dist/main/index.js deploy --terraform-outputs "$outputs" "$@"

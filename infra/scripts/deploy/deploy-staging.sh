@@ -1,0 +1,10 @@
+#!/bin/sh
+# Releases to staging by hand: `compta deploy` under the same lease as the pipeline. See compta --help.
+# Usage: deploy-staging.sh OUTPUTS.json --private-key FILE --version V --images FILE --variables FILE
+set -eu
+outputs=${1:?"give the file of terraform output -json of staging first"}
+shift
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+grep -q '"staging"' "$outputs" || { echo "$outputs is not of staging" >&2; exit 1; }
+cd "$root"
+exec node cli/dist/main/index.js deploy --terraform-outputs "$outputs" "$@"

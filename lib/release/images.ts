@@ -1,0 +1,35 @@
+import { z } from 'zod';
+import { imageReference } from './manifest.ts';
+
+/** What action-build puts out: `{name: {reference}}`; a bare `{name: reference}` is as good. */
+export const imagesSchema = z.record(
+  z.string(),
+  z.union([
+    imageReference,
+    z.looseObject({ reference: imageReference }).transform((image) => image.reference),
+  ]),
+);
+
+/** Values for a Compose file; numbers and booleans are taken as they are written. */
+export const variablesSchema = z.record(
+  z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'),
+  z.union([z.string(), z.number(), z.boolean()]).transform(String),
+);
+
+/** The name Caddy goes by among the images; it is no service with slots. */
+const edgeName = 'caddy';
+
+/** Splits off Caddy's own image, and drops the `compta/` of a name. */
+export function sortImages(
+  images: Record<string, string>,
+  variables: Record<string, string>,
+): { images: Record<string, string>; variables: Record<string, string> } {
+  const named = Object.entries(images).map(
+    ([name, reference]) => [name.split('/').at(-1) ?? name, reference] as const,
+  );
+  const edge = named.find(([name]) => name === edgeName);
+  return {
+    images: Object.fromEntries(named.filter(([name]) => name !== edgeName)),
+    variables: edge === undefined ? variables : { ...variables, CADDY_IMAGE: edge[1] },
+  };
+}

@@ -1,0 +1,116 @@
+import { describe, expect, test } from '@jest/globals';
+import type { Manifest } from '../manifest.ts';
+import { isEmpty, planHost } from '../plan.ts';
+import type { HostState, Slot } from '../slots.ts';
+
+const image = (letter: string): string => `registry/auth@sha256:${letter.repeat(64)}`;
+const component = (letter: string, config = 'c1') => ({
+  image: image(letter),
+  version: letter,
+  config,
+});
+const manifest = (letter: string, config?: string): Manifest => ({
+  release: `r-${letter}`,
+  version: letter,
+  environment: 'staging',
+  services: { auth: component(letter, config) },
+  order: ['auth'],
+  versionPaths: {},
+  edge: { image: 'caddy', config: 'e1' },
+  createdAt: '2026-01-01T00:00:00Z',
+});
+const slot = (name: 'a' | 'b', letter: string, changes: Partial<Slot> = {}): Slot => ({
+  ...component(letter),
+  id: name,
+  service: 'auth',
+  slot: name,
+  release: '',
+  health: 'healthy',
+  startedAt: name === 'a' ? '2026-01-01T00:00:00Z' : '2026-01-01T00:01:00Z',
+  address: '172.17.0.2',
+  ...changes,
+});
+const state = (...slots: Slot[]): HostState => ({
+  slots,
+  edge: { id: 'caddy', image: 'caddy', config: 'e1', address: '172.17.0.9' },
+});
+const steps = (now: HostState, target: Manifest, current?: Manifest): string[] =>
+  planHost(now, target, current).services.flatMap((service) =>
+    service.steps.map((step) => `${step.kind} ${step.slot}`),
+  );
+
+describe('a service on a host', () => {
+  test('that never ran starts in slot a', () => {
+    expect(steps(state(), manifest('1'))).toEqual(['start a', 'prove a']);
+  });
+
+  test('with another image is swapped into the idle slot', () => {
+    expect(steps(state(slot('a', '1')), manifest('2'), manifest('1'))).toEqual([
+      'start b',
+      'prove b',
+      'retire a',
+    ]);
+    expect(steps(state(slot('b', '1')), manifest('2'), manifest('1'))).toEqual([
+      'start a',
+      'prove a',
+      'retire b',
+    ]);
+  });
+
+  test('with the same image and configuration is not touched', () => {
+    const plan = planHost(state(slot('b', '1')), manifest('1'), manifest('1'));
+    expect(isEmpty(plan)).toBe(true);
+  });
+
+  test('with another configuration only is swapped', () => {
+    expect(steps(state(slot('a', '1')), manifest('1', 'c2'), manifest('1'))).toContain('start b');
+  });
+
+  test('whose only container is unhealthy gets a new one', () => {
+    expect(steps(state(slot('a', '1', { health: 'unhealthy' })), manifest('1'))).toEqual([
+      'start b',
+      'prove b',
+      'retire a',
+    ]);
+  });
+});
+
+describe('what a killed run left', () => {
+  const both = state(slot('a', '1'), slot('b', '2'));
+
+  test('is finished by the same release', () => {
+    expect(steps(both, manifest('2'), manifest('1'))).toEqual(['settle b', 'retire a']);
+  });
+
+  test('is waited for when it still starts', () => {
+    const starting = state(slot('a', '1'), slot('b', '2', { health: 'starting' }));
+    expect(steps(starting, manifest('2'), manifest('1'))).toEqual(['settle b', 'retire a']);
+  });
+
+  test('is undone by a rollback', () => {
+    expect(steps(both, manifest('1'), manifest('1'))).toEqual(['settle a', 'retire b']);
+  });
+
+  test('gives way to a third release, the current one serving on', () => {
+    expect(steps(both, manifest('3'), manifest('1'))).toEqual([
+      'settle a',
+      'retire b',
+      'start b',
+      'prove b',
+      'retire a',
+    ]);
+  });
+
+  test('that never became healthy is retired, whichever is wanted', () => {
+    const failed = state(slot('a', '1'), slot('b', '2', { health: 'unhealthy' }));
+    expect(steps(failed, manifest('1'), manifest('1'))).toEqual(['settle a', 'retire b']);
+    expect(steps(failed, manifest('2'), manifest('1'))[0]).toBe('settle a');
+  });
+});
+
+test('Caddy is started when it is missing, and replaced when its file changed', () => {
+  expect(planHost({ slots: [], edge: undefined }, manifest('1'), undefined).edge).toBe('start');
+  const other = { ...manifest('1'), edge: { image: 'caddy', config: 'e2' } };
+  expect(planHost(state(), other, undefined).edge).toBe('replace');
+  expect(planHost(state(), manifest('1'), undefined).edge).toBe('keep');
+});

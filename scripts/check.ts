@@ -1,0 +1,37 @@
+/** The checks that need no server: `node scripts/check.ts`. Every one is run, then the verdict. */
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { CommandFailed, run } from '../lib/process/run.ts';
+import { elapsed } from '../lib/report/markdown.ts';
+
+const root = resolve(import.meta.dirname, '..');
+const workflows = readdirSync(join(root, '.github/workflows')).map(
+  (name) => `.github/workflows/${name}`,
+);
+
+const CHECKS: Record<string, readonly string[]> = {
+  'format and lint': ['npx', 'biome', 'ci', '.'],
+  types: ['npx', 'tsc', '--noEmit'],
+  'action READMEs': ['node', 'scripts/readme.ts'],
+  'workflows (actionlint)': ['actionlint', ...workflows],
+  'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
+  'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
+  bundles: ['node', 'scripts/check-dist.ts'],
+};
+
+let failed = 0;
+for (const [name, argv] of Object.entries(CHECKS)) {
+  const started = Date.now();
+  try {
+    await run(argv, { cwd: root });
+    console.log(`✅ ${name} (${elapsed(Date.now() - started)})`);
+  } catch (error) {
+    if (!(error instanceof CommandFailed)) throw error;
+    failed += 1;
+    console.log(`❌ ${name}\n${error.stdout}${error.stderr}`);
+  }
+}
+if (failed > 0) {
+  console.error(`${failed} of ${Object.keys(CHECKS).length} checks failed.`);
+  process.exitCode = 1;
+}
