@@ -15,7 +15,7 @@ import { gitHubUrl, runnerFiles } from '../local-cloud/runner-files.ts';
 
 export interface WorkflowRun {
   workflow: string;
-  event: { name: string; payload: unknown; ref: string };
+  event: { name: string; payload: unknown };
   workspace: string;
   sha: string;
   /** Unique: artifacts and locks are told apart by it. */

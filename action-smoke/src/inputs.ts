@@ -25,6 +25,7 @@ export interface Inputs {
   failOnFlaky: boolean;
   timeoutMs: number;
   resultsPath: string;
+  artifact: string | undefined;
   toolMirror: string | undefined;
 }
 
@@ -59,6 +60,7 @@ export function readInputs(runner: Runner): Inputs {
     failOnFlaky: boolean(runner, 'fail-on-flaky', true),
     timeoutMs: duration(runner, 'timeout', '5m'),
     resultsPath: resolve(optional(runner, 'results-path') ?? join(runner.temp, 'smoke')),
+    artifact: optional(runner, 'artifact'),
     toolMirror: optional(runner, 'tool-mirror'),
   };
 }

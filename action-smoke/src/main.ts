@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { githubArtifacts } from '../../lib/runner/artifacts.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { findTool } from '../../lib/tools/find.ts';
 import { awaitVersion, checkHttp } from './http.ts';
@@ -24,6 +25,7 @@ export async function run(step: Step): Promise<void> {
   runner.output('results-file', resultsFile);
   runner.output('junit-file', junitFile);
   runner.summary(summary(checks, ok, inputs.baseUrl));
+  if (inputs.artifact) await githubArtifacts().upload(inputs.artifact, inputs.resultsPath);
   if (ok) return;
   const failed = checks.filter((check) => check.status === 'failed' || check.status === 'flaky');
   throw new Error(

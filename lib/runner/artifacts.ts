@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ArtifactNotFoundError, DefaultArtifactClient } from '@actions/artifact';
 
 /** What travels from one job of a run to another; never found by another run. */
 export interface Artifacts {
-  /** Replaces an artifact of that name, so that a job can be run again. */
-  upload(name: string, file: string): Promise<void>;
+  /** Replaces an artifact of that name, so that a job can be run again. A folder goes up whole. */
+  upload(name: string, path: string): Promise<void>;
   /**
    * Unpacks the artifact of this run into `directory`.
    * @returns false when this run has none of that name
@@ -13,16 +13,18 @@ export interface Artifacts {
   download(name: string, directory: string): Promise<boolean>;
 }
 
-/** How long a plan may wait for its approval. */
+/** How long a plan may wait for its approval, and a report for its reader. */
 const RETENTION_DAYS = 7;
 
 /** GitHub's own artifact service, with the token that the runner hands to this job. */
 export function githubArtifacts(): Artifacts {
   const client = new DefaultArtifactClient();
   return {
-    async upload(name, file) {
+    async upload(name, path) {
       await client.deleteArtifact(name).catch(ignoreMissing);
-      await client.uploadArtifact(name, [file], dirname(file), { retentionDays: RETENTION_DAYS });
+      const folder = (await stat(path)).isDirectory() ? path : dirname(path);
+      const files = folder === path ? await filesBelow(folder) : [path];
+      await client.uploadArtifact(name, files, folder, { retentionDays: RETENTION_DAYS });
     },
     async download(name, directory) {
       const found = await client.getArtifact(name).catch(ignoreMissing);
@@ -32,6 +34,13 @@ export function githubArtifacts(): Artifacts {
       return true;
     },
   };
+}
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 function ignoreMissing(error: unknown): undefined {

@@ -18,7 +18,7 @@ interface Identity {
   boot: string;
 }
 
-/** Starts the daemon in its own session, its output appended to the log file. */
+/** Starts the daemon detached from us, its output appended to the log file. */
 export async function startDaemon(daemon: Daemon): Promise<number> {
   const [program, ...args] = daemon.argv;
   if (program === undefined) throw new TypeError('a daemon needs at least the name of a program');

@@ -81,7 +81,7 @@ describe('servers', () => {
     await on('one', ['getent', 'hosts', 'deb.debian.org']);
   });
 
-  test('run Docker inside, on a file system that needs no copies', async () => {
+  test('have a place for Docker inside that is no layered file system', async () => {
     const { stdout } = await execute('one', ['findmnt', '-no', 'FSTYPE', '/var/lib/docker']);
     expect(stdout.trim()).not.toBe('overlay');
   });

@@ -32,7 +32,8 @@ final class EntryRules {
         if (entry.date() == null) {
             found.add(new Violation("date", "must be a date such as 2026-01-31"));
         }
-        if (entry.label() == null || entry.label().isBlank() || entry.label().length() > LABEL_LIMIT) {
+        String label = entry.label();
+        if (label == null || label.isBlank() || label.length() > LABEL_LIMIT) {
             found.add(new Violation("label", "must have 1 to " + LABEL_LIMIT + " characters"));
         }
         List<Line> lines = entry.lines();

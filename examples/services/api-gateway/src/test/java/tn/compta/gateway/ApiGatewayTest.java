@@ -85,9 +85,13 @@ class ApiGatewayTest extends ReadinessContract {
 
     @DynamicPropertySource
     static void targets(DynamicPropertyRegistry properties) {
-        properties.add("compta.routes.auth", () -> "http://127.0.0.1:" + service.getAddress().getPort());
-        properties.add("compta.routes.accounting", () -> "http://127.0.0.1:" + hangsUp.getLocalPort());
-        properties.add("compta.routes.reporting", () -> "http://127.0.0.1:1");
+        properties.add("compta.routes.auth", () -> url(service.getAddress().getPort()));
+        properties.add("compta.routes.accounting", () -> url(hangsUp.getLocalPort()));
+        properties.add("compta.routes.reporting", () -> url(1));
+    }
+
+    private static String url(int port) {
+        return "http://127.0.0.1:" + port;
     }
 
     @Test

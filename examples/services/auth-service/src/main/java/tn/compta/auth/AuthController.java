@@ -34,7 +34,10 @@ class AuthController {
     private final String nobodysHash;
 
     AuthController(
-            UserRepository users, PasswordEncoder passwords, LoginAttempts attempts, Tokens tokens) {
+            UserRepository users,
+            PasswordEncoder passwords,
+            LoginAttempts attempts,
+            Tokens tokens) {
         this.users = users;
         this.passwords = passwords;
         this.attempts = attempts;

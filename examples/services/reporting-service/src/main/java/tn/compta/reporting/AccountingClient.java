@@ -46,7 +46,9 @@ class AccountingClient {
                 CloseableHttpClient client,
                 @Value("${compta.accounting.url}") String url) {
             return new AccountingClient(
-                    builder.baseUrl(url).requestFactory(InternalHttp.requestFactory(client)).build());
+                    builder.baseUrl(url)
+                            .requestFactory(InternalHttp.requestFactory(client))
+                            .build());
         }
     }
 }

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { run } from '../lib/process/run.ts';
+import { findEngine } from '../local-cloud/hardware/engine.ts';
+import { loadIdentity } from '../local-cloud/identity.ts';
+import { type Instance, nameOf } from '../local-cloud/instance.ts';
+import { judge, readTraffic, type Verdict } from './ledger.ts';
+
+/** The client that works while the next version is released. */
+export interface Office {
+  /**
+   * Ends the work and holds what the client saw against the database; it goes on before that
+   * until `enough` requests were made.
+   */
+  close(window: { start: number; end: number }, enough: number): Promise<Verdict>;
+}
+
+export async function openOffice(instance: Instance, url: string, folder: string): Promise<Office> {
+  const logFile = join(folder, 'traffic.jsonl');
+  rmSync(logFile, { force: true });
+  const { testUser, testPassword } = loadIdentity(instance);
+  const client = spawn(process.execPath, [join(import.meta.dirname, 'traffic.ts'), url, logFile], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, SMOKE_USER: testUser, SMOKE_PASSWORD: testPassword },
+  });
+  const ended = new Promise<void>((resolve) => client.once('close', () => resolve()));
+  process.once('exit', () => client.kill('SIGTERM'));
+  await sleep(2_000);
+  if (client.exitCode !== null) throw new Error(`The client could not sign in at ${url}.`);
+  return {
+    async close(window, enough) {
+      while (client.exitCode === null && readTraffic(logFile).length < enough) await sleep(2_000);
+      client.kill('SIGTERM');
+      await ended;
+      return judge(readTraffic(logFile), await storedEntries(instance), window);
+    },
+  };
+}
+
+/** Entry ids in the database with how often each is there, asked at the server itself. */
+async function storedEntries(instance: Instance): Promise<Map<string, number>> {
+  const engine = await findEngine(instance);
+  if (!engine) throw new Error('The local cloud is down.');
+  const { stdout } = await run(
+    [
+      'docker',
+      'exec',
+      '--interactive',
+      `${nameOf(instance)}-staging-db-1`,
+      'runuser',
+      '--user',
+      'postgres',
+      '--',
+      'psql',
+      '--no-psqlrc',
+      '--tuples-only',
+      '--no-align',
+      '--dbname=compta_accounting',
+    ],
+    {
+      env: { ...process.env, DOCKER_HOST: engine.host },
+      input: 'SELECT entry_id, count(*) FROM journal_entry GROUP BY entry_id;',
+    },
+  );
+  const rows = stdout
+    .split('\n')
+    .filter(Boolean)
+    .map((row) => row.split('|'));
+  return new Map(rows.map(([id = '', count = '']) => [id, Number(count)]));
+}
