@@ -6,13 +6,16 @@ export default {
   modulePathIgnorePatterns: ['/.local-cloud/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: {
-    '^.+\\.ts$': ['@swc/jest', {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
         jsc: {
           parser: { syntax: 'typescript' },
           target: 'es2024',
           experimental: { keepImportAttributes: true },
         },
-      }],
+      },
+    ],
   },
   testTimeout: 30_000,
 };

@@ -1,6 +1,6 @@
 /** `local-cloud up | down | status | reset`: a Hetzner Cloud of one's own, on this machine. */
-import { readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { elapsed } from '../lib/report/markdown.ts';
 import { checkout, claimInstance, findInstance, releaseInstance } from './claim.ts';
@@ -33,8 +33,8 @@ async function up(): Promise<void> {
     return;
   }
   await stopDaemon(files.pidFile, 10_000);
-  writeFileSync(files.logFile, '', { flag: 'a' });
-  truncateSync(files.logFile);
+  mkdirSync(dirname(files.logFile), { recursive: true });
+  writeFileSync(files.logFile, '');
   await startDaemon({
     argv: [process.execPath, join(checkout, 'local-cloud', 'cloud.ts')],
     ...files,
@@ -115,7 +115,7 @@ function isReady(logFile: string): boolean {
 }
 
 function linesOf(file: string): string[] {
-  return readFileSync(file, 'utf8').split('\n');
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
 }
 
 const command = commands[process.argv[2] ?? ''];

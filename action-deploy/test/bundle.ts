@@ -54,7 +54,10 @@ export function start(
       };
       listeners.add(look);
       look();
-      void ended.then(() => reject(new Error(`It ended without saying "${words}":\n${stdout}`)));
+      void ended.then(() => {
+        const log = stdout.replaceAll(/^::add-mask::.*\n/gm, '');
+        reject(new Error(`It ended without saying "${words}":\n${log}`));
+      });
     });
   return { child, said, ended };
 }

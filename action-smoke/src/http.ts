@@ -16,10 +16,11 @@ export async function awaitVersion(
 ): Promise<Check> {
   const started = Date.now();
   let last = 'nothing yet';
-  while (Date.now() - started < timeoutMs && !cancelled.aborted) {
-    last = await versionAt(`${baseUrl}${path}`);
+  for (let left = timeoutMs; left > 0 && !cancelled.aborted; ) {
+    last = await versionAt(`${baseUrl}${path}`, Math.min(5_000, left));
     if (last === expected) break;
     await sleep(500);
+    left = timeoutMs - (Date.now() - started);
   }
   return {
     probe: 'version',
@@ -30,9 +31,9 @@ export async function awaitVersion(
   };
 }
 
-async function versionAt(url: string): Promise<string> {
+async function versionAt(url: string, timeoutMs: number): Promise<string> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5_000) });
+    const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
     const body = z.object({ version: z.string() }).safeParse(await response.json());
     return body.success ? body.data.version : `${response.status} without a version`;
   } catch (error) {

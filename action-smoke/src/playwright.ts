@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { run } from '../../lib/process/run.ts';
@@ -24,6 +24,7 @@ export interface PlaywrightContext {
 export async function runPlaywright(folder: string, context: PlaywrightContext): Promise<Check[]> {
   const report = join(context.results, 'playwright.json');
   const output = join(context.results, 'playwright');
+  rmSync(report, { force: true }); // an earlier run's would prove nothing
   await run(
     ['npx', '--no-install', 'playwright', 'test', '--reporter=list,json', '--output', output],
     {
@@ -42,6 +43,9 @@ export async function runPlaywright(folder: string, context: PlaywrightContext):
       onLine: context.onLine,
     },
   );
+  if (!existsSync(report)) {
+    throw new Error(`Playwright wrote no report: look above for what is wrong in ${folder}.`);
+  }
   const checks = testsOf(readFileSync(report, 'utf8'));
   if (checks.length === 0) throw new Error(`Playwright found no test in ${folder}.`);
   return checks;
@@ -67,7 +71,11 @@ interface Suite {
 const suite: z.ZodType<Suite> = z.lazy(() =>
   z.object({ specs: z.array(spec), suites: z.array(suite).optional() }),
 );
-const jsonReport = z.object({ suites: z.array(suite) });
+const jsonReport = z.object({
+  suites: z.array(suite),
+  /** What failed outside of any test: a file that does not load, a global set-up. */
+  errors: z.array(z.looseObject({ message: z.string().default('') })).default([]),
+});
 
 const STATUS = {
   expected: 'passed',
@@ -77,8 +85,17 @@ const STATUS = {
 } as const;
 
 export function testsOf(report: string): Check[] {
-  const { suites } = jsonReport.parse(JSON.parse(report));
-  return suites.flatMap(specsOf).flatMap(({ title, tests }) =>
+  const { suites, errors } = jsonReport.parse(JSON.parse(report));
+  const outside = errors.map(
+    ({ message }): Check => ({
+      probe: 'playwright',
+      name: 'outside of the tests',
+      status: 'failed',
+      milliseconds: 0,
+      message: firstLine(message),
+    }),
+  );
+  const tests = suites.flatMap(specsOf).flatMap(({ title, tests }) =>
     tests.map((test): Check => {
       const error = test.results.findLast(({ error }) => error)?.error?.message ?? '';
       return {
@@ -90,6 +107,7 @@ export function testsOf(report: string): Check[] {
       };
     }),
   );
+  return [...outside, ...tests];
 }
 
 function specsOf(parent: Suite): Suite['specs'] {

@@ -1,7 +1,7 @@
 import { chosenSlots, requestsUnderWay } from './edge.ts';
 import { gather, inspect, ReleaseFailure } from './evidence.ts';
 import { type Host, slotName } from './host.ts';
-import { healthInterval } from './layout.ts';
+import { healthInterval, ports } from './layout.ts';
 import type { Step } from './plan.ts';
 import type { Slot } from './slots.ts';
 import { accept, proveContract, readiness, traffic } from './traffic.ts';
@@ -110,9 +110,7 @@ async function retire(
   const name = slotName(slot.service, slot.slot);
   const ready = await readiness(host, slot);
   await accept(host, slot, false);
-  if (ready === 200) {
-    await until(`${name} to say 503`, 5_000, async () => (await readiness(host, slot)) !== 200);
-  }
+  if (ready === 200) await closed(host, slot, say);
   // Two checks of Caddy, each of which may take as long as the interval between them.
   await pause(3 * healthInterval);
   try {
@@ -130,4 +128,22 @@ async function retire(
   const timeoutMs = (grace + 30) * 1000;
   const end = 'docker stop -t "$2" "$1" >/dev/null && docker rm -f "$1" >/dev/null';
   await host.change(['sh', '-c', end, 'end', slot.id, String(grace)], { timeoutMs });
+}
+
+/**
+ * Waits for the readiness to turn to 503. A slot that does not obey would be chosen until its last
+ * moment, so its management port is shut from outside: Caddy's health checks fail, no request comes
+ * any more, and those under way are served to their end.
+ */
+async function closed(host: Host, slot: Slot, say: (line: string) => void): Promise<void> {
+  const name = slotName(slot.service, slot.slot);
+  try {
+    await until(`${name} to say 503`, 5_000, async () => (await readiness(host, slot)) !== 200);
+  } catch (error) {
+    if (!(error instanceof WaitedTooLong)) throw error;
+    say(`${name} ignores {"accept":false}; its management port is shut instead`);
+    const shut = `exec nsenter -t "$(docker inspect -f '{{.State.Pid}}' "$1")" -n \
+iptables -I INPUT ! -i lo -p tcp --dport "$2" -j REJECT --reject-with tcp-reset`;
+    await host.change(['sh', '-c', shut, 'shut', slot.id, String(ports.management)]);
+  }
 }

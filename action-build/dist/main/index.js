@@ -1,3 +1,5 @@
+const __dirname = import.meta.dirname;
+const __filename = import.meta.filename;
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
@@ -51544,15 +51546,31 @@ function nameOf({ platform }) {
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/parallel.js
-/** Runs `work` over all items, at most `limit` at a time; the results keep the order. */
+/**
+ * Runs `work` over all items, at most `limit` at a time; the results keep the order.
+ *
+ * After a failure nothing new begins, but what has begun is waited for: its child processes
+ * and files would outlive the step otherwise. The first failure is thrown.
+ */
 async function inParallel(items, limit, work) {
     const results = new Array(items.length);
+    const failures = [];
     const queue = items.entries();
     const lane = async () => {
-        for (const [position, item] of queue)
-            results[position] = await work(item);
+        for (const [position, item] of queue) {
+            if (failures.length > 0)
+                return;
+            try {
+                results[position] = await work(item);
+            }
+            catch (error) {
+                failures.push(error);
+            }
+        }
     };
     await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+    if (failures.length > 0)
+        throw failures[0];
     return results;
 }
 

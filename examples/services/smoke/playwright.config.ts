@@ -14,7 +14,12 @@ export default defineConfig({
     trace: 'on-first-retry',
     // A hosted runner has Chrome; any other Chromium is named by its path.
     ...(SMOKE_BROWSER
-      ? { launchOptions: { executablePath: SMOKE_BROWSER, args: ['--no-sandbox', '--disable-quic'] } }
+      ? {
+          launchOptions: {
+            executablePath: SMOKE_BROWSER,
+            args: ['--no-sandbox', '--disable-quic'],
+          },
+        }
       : { channel: 'chrome' }),
   },
 });

@@ -1,0 +1,42 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runAction } from '../../lib/runner/test/start-action.ts';
+import { keyPair } from '../../lib/ssh/test/server.ts';
+
+const key = keyPair();
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'compta-inputs-'));
+  for (const name of ['site.yml', 'hosts.yml']) writeFileSync(join(folder, name), '');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test.each<[Record<string, string>, string]>([
+  [{ playbook: '' }, "Input 'playbook' is missing"],
+  [{ playbook: 'sit.yml' }, "Input 'playbook' is 'sit.yml', which does not exist"],
+  [{ inventory: 'staging' }, "Input 'inventory' is 'staging', which does not exist"],
+  [{ 'known-hosts': '' }, 'is missing, and so is terraform-outputs: host keys are always checked'],
+  [{ 'terraform-outputs': 'none.json' }, "'terraform-outputs' is 'none.json', which does not"],
+  [{ 'private-key': key.public }, 'It looks like the public half'],
+  [{ 'private-key': key.private.slice(0, 200) }, "Input 'private-key' is not usable"],
+  [{ mode: 'dry' }, "Input 'mode' is 'dry': give one of run, check"],
+  [{ version: '2.19' }, "Input 'version' is '2.19': give an exact version"],
+  [{ timeout: 'soon' }, "Input 'timeout' is 'soon': give a duration"],
+  [{ 'retry-unreachable': '99' }, "Input 'retry-unreachable' is '99'"],
+  [{ 'extra-vars': '[1, 2]' }, "Input 'extra-vars' is not valid"],
+  [{ requirements: 'none.yml' }, "Input 'requirements' is 'none.yml', which does not exist"],
+])('%o ends with one annotation', async (wrong, message) => {
+  const good = {
+    playbook: 'site.yml',
+    directory: folder,
+    inventory: 'hosts.yml',
+    'known-hosts': 'host ssh-ed25519 AAAA',
+    'private-key': key.private,
+  };
+  const ended = await runAction('action-ansible', { ...good, ...wrong });
+  expect(ended).toMatchObject({ exitCode: 1, outputs: {} });
+  expect(ended.errors).toEqual([expect.stringContaining(message)]);
+});
