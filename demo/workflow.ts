@@ -11,6 +11,7 @@ import {
 import { join } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
 import type { Instance } from '../local-cloud/instance.ts';
+import { endLeftovers, RUNNER_MARK } from '../local-cloud/leftovers.ts';
 import { gitHubUrl, runnerFiles } from '../local-cloud/runner-files.ts';
 
 export interface WorkflowRun {
@@ -57,8 +58,10 @@ export async function runWorkflow(
   const eventFile = join(workflow.folder, 'event.json');
   writeFileSync(eventFile, JSON.stringify(workflow.event.payload));
   const log = join(workflow.folder, 'log.jsonl');
+  await endLeftovers(instance.stateDirectory);
   await reportRun(instance, workflow, 'in_progress', null);
   const succeeded = await act(instance, workflow, eventFile, log, onEntry, signal);
+  await endLeftovers(instance.stateDirectory);
   await reportRun(instance, workflow, 'completed', succeeded ? 'success' : 'failure');
   return succeeded;
 }
@@ -116,7 +119,13 @@ function environmentFile(instance: Instance, { id, folder }: WorkflowRun): strin
   const token = ['{}', JSON.stringify(claims), ''].map((part) =>
     Buffer.from(part).toString('base64url'),
   );
-  const own = `GITHUB_RUN_ID=${id}\nGITHUB_RUN_NUMBER=${id}\nACTIONS_RUNTIME_TOKEN=${token.join('.')}\n`;
+  const own = [
+    `GITHUB_RUN_ID=${id}`,
+    `GITHUB_RUN_NUMBER=${id}`,
+    `ACTIONS_RUNTIME_TOKEN=${token.join('.')}`,
+    `${RUNNER_MARK}=${instance.stateDirectory}`,
+    '',
+  ].join('\n');
   writeFileSync(file, readFileSync(runnerFiles(instance).environment, 'utf8') + own, {
     mode: 0o600,
   });

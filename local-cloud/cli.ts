@@ -8,6 +8,7 @@ import { runningPid, startDaemon, stopDaemon } from './hardware/daemon.ts';
 import { runDirectory } from './hardware/engine.ts';
 import { createMachinery } from './hardware/machinery.ts';
 import { type Instance, nameOf } from './instance.ts';
+import { endLeftovers } from './leftovers.ts';
 import { gitHubUrl, hetznerUrl, slackUrl } from './runner-files.ts';
 import { forgetBuilder } from './services/builder.ts';
 import { filesOf, SERVICES, stopServices } from './services/daemons.ts';
@@ -71,6 +72,7 @@ async function down(): Promise<void> {
     console.log('There is no local cloud of this checkout.');
     return;
   }
+  await endLeftovers(instance.stateDirectory);
   await stopDaemon(filesOf(instance, 'cloud').pidFile, 30_000);
   await stopServices(instance);
   await forgetBuilder(instance);

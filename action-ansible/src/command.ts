@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Hosts } from './hosts.ts';
 import type { Inputs } from './inputs.ts';
+import { controlSockets } from './workspace.ts';
 
 /** Pure: nothing secret is among the arguments; those are in files or the environment. */
 export function playbookArgv(
@@ -42,7 +43,7 @@ export function ansibleEnvironment(
     PATH: `${join(ansible, 'bin')}:${env.PATH ?? ''}`,
     ANSIBLE_HOST_KEY_CHECKING: 'True',
     ANSIBLE_SSH_COMMON_ARGS: `-F ${files.sshConfig}`,
-    ANSIBLE_SSH_CONTROL_PATH_DIR: join(files.workspace, 'cp'),
+    ANSIBLE_SSH_CONTROL_PATH_DIR: controlSockets(files.workspace),
     ANSIBLE_LOCAL_TEMP: join(files.workspace, 'tmp'),
     ANSIBLE_CALLBACK_PLUGINS: files.callback,
     ANSIBLE_CALLBACKS_ENABLED: 'compta_events',

@@ -44,9 +44,17 @@ export function recap(results: readonly TaskResult[]): Record<string, HostRecap>
     hosts[host] = counts;
     if (outcome === 'ok' || outcome === 'ignored') counts.ok += 1;
     else counts[outcome] += 1;
-    if (changed && outcome === 'ok') counts.changed += 1;
+    if (changed && (outcome === 'ok' || outcome === 'ignored')) counts.changed += 1;
   }
   return hosts;
+}
+
+/** Without what an attempt said of a host that a later one tried again. */
+export function settled(results: readonly TaskResult[]): TaskResult[] {
+  const last = new Map(results.map((entry) => [entry.host, entry]));
+  return results.filter(
+    (entry) => entry.outcome !== 'unreachable' || last.get(entry.host) === entry,
+  );
 }
 
 /** Hosts whose last word was "unreachable", by events: exit code 4 also means a parse error. */

@@ -5,13 +5,13 @@ import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { startAgent } from './agent.ts';
 import { ansibleEnvironment, playbookArgv } from './command.ts';
-import { readEvents, recap, type TaskResult, unreachableHosts } from './events.ts';
+import { readEvents, recap, settled, type TaskResult, unreachableHosts } from './events.ts';
 import { type Hosts, writeHosts } from './hosts.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { findAnsible } from './install.ts';
 import { summary, totals } from './summary.ts';
 import { maskVault, vaultFiles } from './vault.ts';
-import { makeWorkspace, removeWorkspace } from './workspace.ts';
+import { controlSockets, makeWorkspace, removeWorkspace } from './workspace.ts';
 
 export async function run(step: Step): Promise<void> {
   const { runner, cancelled } = step;
@@ -35,7 +35,7 @@ export async function run(step: Step): Promise<void> {
     await play(inputs, hosts, { ansible, env, workspace }, step);
   } finally {
     agent.stop();
-    removeWorkspace(runner, workspace);
+    await removeWorkspace(runner, workspace);
   }
 }
 
@@ -48,7 +48,7 @@ function environment(
 ): NodeJS.ProcessEnv {
   const password = join(workspace, 'vault-password');
   if (inputs.vaultPassword) writeFileSync(password, inputs.vaultPassword, { mode: 0o600 });
-  mkdirSync(join(workspace, 'cp'), { mode: 0o700 });
+  mkdirSync(controlSockets(workspace), { mode: 0o700 });
   return ansibleEnvironment(runner.env, ansible, {
     workspace,
     // Beside dist/, as a bundle may hold JavaScript only.
@@ -95,7 +95,7 @@ async function play(inputs: Inputs, hosts: Hosts, tools: Ansible, step: Step): P
     failure = await attempt(inputs, hosts, tools, lost.join(','), step);
     results = readEvents(events);
   }
-  const final = settled(results);
+  const final = settled(results).map((entry) => redacted(entry, runner));
   report(inputs, final, failure === undefined, Date.now() - started, runner);
   if (failure) throw new Error(sentenceOf(inputs, final), { cause: reasonOf(failure, final) });
 }
@@ -124,10 +124,9 @@ async function attempt(
   }
 }
 
-/** What an earlier attempt said of a host that was tried again no longer counts. */
-function settled(results: readonly TaskResult[]): TaskResult[] {
-  const lost = new Set(unreachableHosts(results));
-  return results.filter(({ host, outcome }) => outcome !== 'unreachable' || lost.has(host));
+/** Before anything is escaped for Markdown or JSON, where a secret would look different. */
+function redacted(entry: TaskResult, runner: Runner): TaskResult {
+  return { ...entry, task: runner.redact(entry.task), message: runner.redact(entry.message) };
 }
 
 function report(

@@ -44,7 +44,8 @@ export async function maskVault(
         });
       },
     );
-    for (const value of scalars(parse(stdout))) {
+    // As texts: a long number would lose digits, and then not be the one that Ansible prints.
+    for (const value of scalars(parse(stdout, { schema: 'failsafe' }))) {
       if (value.length < 6) short += 1;
       else runner.mask(value);
     }

@@ -91,10 +91,10 @@ test('an ignored failure is no failure, and no_log hides its message', async () 
     'site.yml',
     playbook(
       { command: 'false', ignore_errors: true },
-      { command: 'sh -c "echo planted >&2; exit 1"', no_log: true },
+      { command: 'sh -c "echo {{ word }} >&2; exit 1"', no_log: true },
     ),
   );
-  const ended = await run();
+  const ended = await run({ 'extra-vars': 'word: planted' });
   expect(ended.outputs).toMatchObject({ ok: '1', failed: '1' });
   expect(ended.errors.join()).toContain('hidden by no_log');
   expect(`${ended.stdout}${ended.summary}`).not.toContain('planted');

@@ -42,7 +42,6 @@ export const trivyReport = z.object({
             z.object({
               VulnerabilityID: z.string(),
               PkgName: z.string(),
-              PkgPath: z.string().optional(),
               InstalledVersion: z.string(),
               FixedVersion: z.string().optional(),
               Severity: severity,
@@ -83,7 +82,7 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
         severity: found.Severity,
         id: found.RuleID,
         title: found.Title,
-        subject: result.Target,
+        subject: placeOf(result.Target, report),
         fixedIn: undefined,
         platform,
       }),
@@ -94,13 +93,20 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
         severity: found.Severity,
         id: found.ID,
         title: found.Title,
-        subject: result.Target,
+        subject: placeOf(result.Target, report),
         fixedIn: undefined,
         platform,
       }),
     ),
   ]);
   return [...results, ...rootUser(report, platform)].sort(bySeverity);
+}
+
+const CONFIGURATION = 'image configuration';
+
+/** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
+function placeOf(target: string, { ArtifactName }: TrivyReport): string {
+  return target.startsWith(ArtifactName) ? CONFIGURATION : target;
 }
 
 /** Trivy misses this one silently for images without build history, so it is looked at here. */
@@ -116,7 +122,7 @@ function rootUser(report: TrivyReport, platform: string): Finding[] {
       severity: 'HIGH',
       id: 'DS-0002',
       title: 'The image runs as root: give it a USER',
-      subject: 'image configuration',
+      subject: CONFIGURATION,
       fixedIn: undefined,
       platform,
     },

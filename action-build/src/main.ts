@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { run as runProcess } from '../../lib/process/run.ts';
+import { CommandFailed, run as runProcess } from '../../lib/process/run.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { findTool } from '../../lib/tools/find.ts';
@@ -74,6 +74,8 @@ async function build(
     env: { ...login.env, SOURCE_DATE_EPOCH: runner.env.SOURCE_DATE_EPOCH ?? '0' },
     signal: cancelled,
     onLine: (line) => runner.info(`${image.name} │ ${line}`),
+  }).catch((cause: unknown) => {
+    throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
   });
 }
 
@@ -90,9 +92,18 @@ async function push(
     await runProcess(pushArgv(layout, reference, authFile), {
       signal: cancelled,
       timeoutMs: 15 * 60_000,
+    }).catch((cause: unknown) => {
+      throw new Error(`${reference} could not be pushed${adviceOn(cause)}.`, { cause });
     });
     runner.info(`${name} │ pushed ${reference}`);
   }
+}
+
+function adviceOn(error: unknown): string {
+  const refused = /unauthorized|authentication required|access to the resource is denied/i;
+  return error instanceof CommandFailed && refused.test(error.stderr)
+    ? ": the registry refused the login. Check 'username' and 'password'"
+    : '';
 }
 
 /** Outputs and summary come before the failing throw, so that later steps can read them. */

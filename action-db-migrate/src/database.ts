@@ -3,10 +3,10 @@ import type { Connection } from '../../lib/ssh/connection.ts';
 
 /** The database server's own psql, as its superuser over the local socket; SQL by standard input. */
 export class Database {
-  readonly #server: Connection;
+  readonly #server: Pick<Connection, 'exec'>;
   readonly #port: number;
 
-  constructor(server: Connection, port: number) {
+  constructor(server: Pick<Connection, 'exec'>, port: number) {
     this.#server = server;
     this.#port = port;
   }

@@ -1,5 +1,5 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { extract } from 'tar';
 import { z } from 'zod';
@@ -8,6 +8,9 @@ import type { Inputs } from './inputs.ts';
 
 /** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
 const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql)$/;
+
+/** BuildKit's layer of nothing, which a reader of tar archives takes for a broken one. */
+const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1';
 
 /**
  * The folder with the scripts. From an image they come out of the service's own jar, so that
@@ -32,11 +35,26 @@ export async function scriptsFolder(
     ],
     { signal: cancelled, timeoutMs: 10 * 60_000 },
   );
-  const folder = join(temp, 'scripts');
-  mkdirSync(folder);
-  for (const layer of layersOf(layout)) await extractScripts(layer, folder, temp);
+  const folder = await scriptsOf(layout, temp);
   if (readdirSync(folder).length === 0) {
     throw new Error(`${scripts.reference} holds no db/migration/*.sql: is it the right image?`);
+  }
+  return folder;
+}
+
+/** The folder with the scripts of an OCI image layout; empty when its jars hold none. */
+export async function scriptsOf(layout: string, temp: string): Promise<string> {
+  const jars = join(temp, 'jars');
+  const folder = join(temp, 'scripts');
+  for (const name of [jars, folder]) mkdirSync(name);
+  for (const layer of layersOf(layout)) await applyLayer(layer, jars);
+  for (const path of jarsBelow(jars)) {
+    const found = unzipSync(readFileSync(join(jars, path)), {
+      filter: ({ name }) => MIGRATIONS.test(name),
+    });
+    for (const [name, content] of Object.entries(found)) {
+      writeFileSync(join(folder, basename(name)), content);
+    }
   }
   return folder;
 }
@@ -62,22 +80,25 @@ function layersOf(layout: string): string[] {
   const { manifests = [] } = digests('manifests').parse(read(join(layout, 'index.json')));
   const manifest = blob(manifests[0]?.digest ?? '');
   const { layers = [] } = digests('layers').parse(read(manifest));
-  return layers.map(({ digest }) => blob(digest));
+  return layers.filter(({ digest }) => digest !== EMPTY_LAYER).map(({ digest }) => blob(digest));
 }
 
-/** Later layers win, as they do in the image. */
-async function extractScripts(layer: string, folder: string, temp: string): Promise<void> {
-  const jars = mkdtempSync(join(temp, 'layer-'));
+const REMOVED = '.wh.';
+
+/** A later layer replaces a jar, or takes it away by an empty file `.wh.<name>`. */
+async function applyLayer(layer: string, jars: string): Promise<void> {
   await extract({ file: layer, cwd: jars, filter: isServiceJar, strict: false });
-  for (const path of readdirSync(jars, { recursive: true, encoding: 'utf8' })) {
-    if (!path.endsWith('.jar')) continue;
-    const found = unzipSync(readFileSync(join(jars, path)), {
-      filter: ({ name }) => MIGRATIONS.test(name),
-    });
-    for (const [name, content] of Object.entries(found)) {
-      writeFileSync(join(folder, basename(name)), content);
-    }
+  for (const path of jarsBelow(jars)) {
+    if (!basename(path).startsWith(REMOVED)) continue;
+    rmSync(join(jars, path));
+    rmSync(join(jars, dirname(path), basename(path).slice(REMOVED.length)), { force: true });
   }
+}
+
+function jarsBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+    path.endsWith('.jar'),
+  );
 }
 
 /** Libraries bring migrations of their own (Quartz, Spring Batch): they are not ours to run. */

@@ -147,9 +147,11 @@ describe('releases on two servers', () => {
 });
 
 test('a cancelled run frees the environment in its post step', async () => {
+  const before = await ran('action-deploy', await deploy('2.9.0'));
+  expect(before.outputs.status).toBe('deployed');
   const inputs = await deploy('3.0.0');
   const killed = start('action-deploy', inputs);
-  await killed.said('start auth-service');
+  await killed.said('app-1  wait until healthy');
   killed.child.kill('SIGKILL');
   await killed.ended;
   const lease = JSON.parse((await environment.hosts[0]?.content('/opt/compta/lease.json')) ?? '{}');
@@ -158,5 +160,8 @@ test('a cancelled run frees the environment in its post step', async () => {
   expect(post.stdout).toContain('Freed the lease on 2 hosts');
   const undo = { ...connection(), reason: 'was cancelled', confirm: 'staging' };
   const end = await ran('action-rollback', undo);
-  expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.2.0' });
+  expect(end.outputs).toMatchObject({ status: 'deployed', version: '2.9.0' });
+  expect(await environment.hosts[0]?.content('/opt/compta/journal.json')).toBeUndefined();
+  const again = await ran('action-rollback', { ...undo, version: '2.9.0' });
+  expect(again.outputs.status).toBe('unchanged');
 }, 300_000);

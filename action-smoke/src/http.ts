@@ -15,29 +15,36 @@ export async function awaitVersion(
   cancelled: AbortSignal,
 ): Promise<Check> {
   const started = Date.now();
-  let last = 'nothing yet';
+  let last: Answer = { said: 'nothing was asked yet' };
   for (let left = timeoutMs; left > 0 && !cancelled.aborted; ) {
     last = await versionAt(`${baseUrl}${path}`, Math.min(5_000, left));
-    if (last === expected) break;
+    if (last.version === expected) break;
     await sleep(500);
     left = timeoutMs - (Date.now() - started);
   }
   return {
     probe: 'version',
     name: `${path} says ${expected}`,
-    status: last === expected ? 'passed' : 'failed',
+    status: last.version === expected ? 'passed' : 'failed',
     milliseconds: Date.now() - started,
-    message: last === expected ? '' : `answered ${last}`,
+    message: last.version === expected ? '' : last.said,
   };
 }
 
-async function versionAt(url: string, timeoutMs: number): Promise<string> {
+interface Answer {
+  version?: string;
+  said: string;
+}
+
+async function versionAt(url: string, timeoutMs: number): Promise<Answer> {
   try {
     const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
     const body = z.object({ version: z.string() }).safeParse(await response.json());
-    return body.success ? body.data.version : `${response.status} without a version`;
+    if (!body.success) return { said: `answered ${response.status} without a version` };
+    const { version } = body.data;
+    return { version, said: `answered ${version}` };
   } catch (error) {
-    return reasonOf(error);
+    return { said: reasonOf(error) };
   }
 }
 

@@ -5,7 +5,7 @@ import { Lease } from './lease.ts';
 import type { Manifest } from './manifest.ts';
 import { type HostPlan, isEmpty, planHost } from './plan.ts';
 import { preflight, pull } from './preflight.ts';
-import { type HostTarget, type RollOptions, type Row, rollHosts } from './roll.ts';
+import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
 import * as store from './store.ts';
 import { buildRelease, newestOf, type Wanted } from './target.ts';
 
@@ -141,7 +141,11 @@ async function bring(
   await tellLeftovers(targets, how.say);
   try {
     const nothing = await isAlreadyThere(targets);
-    if (!nothing) await rollHosts(targets, rows, options);
+    if (!nothing) {
+      // On every host before the first change on one: a rollback then knows what to undo.
+      await Promise.all(hosts.map((host) => journal(host, target.release, 'begin')));
+      await rollHosts(targets, rows, options);
+    }
     if (how.baseUrl !== undefined) {
       how.say(`Asking ${how.baseUrl} for ${target.version}`);
       await passGate(how.baseUrl, target, 2 * hosts.length, 30_000);
@@ -203,7 +207,7 @@ async function recordAll(
 ): Promise<void> {
   await Promise.all(
     targets.map(async ({ host, target, current }) => {
-      if (nothing && current?.release === target.release) return;
+      if (nothing && current?.release === target.release) return store.closeJournal(host);
       await store.record(host, target.release, {
         at: new Date().toISOString(),
         action,

@@ -74,8 +74,8 @@ async function rollHost(
     row.outcome = 'failed';
     for (const step of service.steps) {
       options.stop.throwIfAborted();
-      options.say(`${host.name}  ${describe(step)}`);
       await journal(host, target.release, describe(step));
+      options.say(`${host.name}  ${describe(step)}`);
       try {
         await perform(host, step, target.release, options, (line) =>
           options.say(`${host.name}  ${line}`),
@@ -127,7 +127,7 @@ function describe(step: Step): string {
 }
 
 /** Says on the host what is going on there, for whoever finds it after a crash. */
-async function journal(host: Host, release: string, step: string): Promise<void> {
+export async function journal(host: Host, release: string, step: string): Promise<void> {
   const entry = { release, step, at: new Date().toISOString(), token: host.token };
   await host.change(['sh', '-c', 'cat >"$1"', 'journal', journalFile], {
     input: `${JSON.stringify(entry)}\n`,

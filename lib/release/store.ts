@@ -82,6 +82,11 @@ export async function record(host: Host, release: string, entry: HistoryEntry): 
   await host.change(['sh', '-c', link, 'current', release]);
   await host.append(layout.historyFile, JSON.stringify(entry));
   await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+  await closeJournal(host);
+}
+
+/** Says that nothing is under way on the host any more. */
+export async function closeJournal(host: Host): Promise<void> {
   await host.change(['rm', '-f', layout.journalFile]);
 }
 

@@ -20,6 +20,8 @@ export function builderDaemon(instance: Instance, trustedAuthorities: string): D
       address(instance),
       '--root',
       root,
+      '--otel-socket-path',
+      join(runDirectory(instance), 'otel.sock'),
       '--oci-worker-net',
       'host',
       '--containerd-worker=false',

@@ -64189,7 +64189,58 @@ function publicHalf(privateKey) {
     return `${key.type} ${key.getPublicSSH().toString('base64')}\n`;
 }
 
+;// CONCATENATED MODULE: ./action-ansible/src/workspace.js
+
+
+
+/** The one folder of a run, 0700, for the vault's password, the agent's socket and the rest. */
+function makeWorkspace(runner) {
+    // A short name: a control socket of SSH in it must stay below 108 characters.
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'an-'));
+    (0,external_node_fs_.chmodSync)(folder, 0o700);
+    runner.saveState('workspace', folder);
+    return folder;
+}
+/** Where Ansible's SSH puts its control sockets. */
+const controlSockets = (workspace) => (0,external_node_path_namespaceObject.join)(workspace, 'cp');
+/** Ends what still runs for a workspace, and removes it: from the main step, or after it. */
+async function removeWorkspace(runner, folder = runner.state('workspace')) {
+    const agent = Number(runner.state('agent'));
+    if (agent > 0)
+        endAgent(agent);
+    if (folder === '')
+        return;
+    await endConnections(controlSockets(folder));
+    // More than once: the agent takes its socket away meanwhile, and rmSync stops without a
+    // word when something vanishes under it.
+    for (let tries = 0; (0,external_node_fs_.existsSync)(folder) && tries < 20; tries += 1) {
+        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
+    if ((0,external_node_fs_.existsSync)(folder))
+        throw new Error(`${folder} could not be removed: it holds secrets.`);
+}
+/** SSH keeps a connection for a minute after its last use (ControlPersist). */
+async function endConnections(sockets) {
+    if (!(0,external_node_fs_.existsSync)(sockets))
+        return;
+    for (const name of (0,external_node_fs_.readdirSync)(sockets)) {
+        const control = `ControlPath=${(0,external_node_path_namespaceObject.join)(sockets, name)}`;
+        await run(['ssh', '-F', 'none', '-O', 'exit', '-o', control, 'host'], {
+            allowedExitCodes: [0, 255], // 255: it has ended by itself
+        });
+    }
+}
+function endAgent(pid) {
+    try {
+        process.kill(pid, 'SIGTERM');
+    }
+    catch {
+        // It has ended with the main step, which is the usual case.
+    }
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/command.js
+
 
 /** Pure: nothing secret is among the arguments; those are in files or the environment. */
 function playbookArgv(ansible, inputs, hosts, extraVarsFile, limit) {
@@ -64212,7 +64263,7 @@ function ansibleEnvironment(env, ansible, files) {
         PATH: `${(0,external_node_path_namespaceObject.join)(ansible, 'bin')}:${env.PATH ?? ''}`,
         ANSIBLE_HOST_KEY_CHECKING: 'True',
         ANSIBLE_SSH_COMMON_ARGS: `-F ${files.sshConfig}`,
-        ANSIBLE_SSH_CONTROL_PATH_DIR: (0,external_node_path_namespaceObject.join)(files.workspace, 'cp'),
+        ANSIBLE_SSH_CONTROL_PATH_DIR: controlSockets(files.workspace),
         ANSIBLE_LOCAL_TEMP: (0,external_node_path_namespaceObject.join)(files.workspace, 'tmp'),
         ANSIBLE_CALLBACK_PLUGINS: files.callback,
         ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
@@ -73797,10 +73848,15 @@ function recap(results) {
             counts.ok += 1;
         else
             counts[outcome] += 1;
-        if (changed && outcome === 'ok')
+        if (changed && (outcome === 'ok' || outcome === 'ignored'))
             counts.changed += 1;
     }
     return hosts;
+}
+/** Without what an attempt said of a host that a later one tried again. */
+function settled(results) {
+    const last = new Map(results.map((entry) => [entry.host, entry]));
+    return results.filter((entry) => entry.outcome !== 'unreachable' || last.get(entry.host) === entry);
 }
 /** Hosts whose last word was "unreachable", by events: exit code 4 also means a parse error. */
 function unreachableHosts(results) {
@@ -74177,7 +74233,8 @@ async function maskVault(runner, files, ansibleVault, env) {
                 cause,
             });
         });
-        for (const value of scalars((0,dist/* parse */.qg)(stdout))) {
+        // As texts: a long number would lose digits, and then not be the one that Ansible prints.
+        for (const value of scalars((0,dist/* parse */.qg)(stdout, { schema: 'failsafe' }))) {
             if (value.length < 6)
                 short += 1;
             else
@@ -75282,33 +75339,6 @@ function spans(results) {
     return [...bars.values()];
 }
 
-;// CONCATENATED MODULE: ./action-ansible/src/workspace.js
-
-
-/** The one folder of a run, 0700, for the vault's password, the agent's socket and the rest. */
-function makeWorkspace(runner) {
-    // A short name: a control socket of SSH in it must stay below 108 characters.
-    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'an-'));
-    (0,external_node_fs_.chmodSync)(folder, 0o700);
-    runner.saveState('workspace', folder);
-    return folder;
-}
-function removeWorkspace(runner, folder = runner.state('workspace')) {
-    const agent = Number(runner.state('agent'));
-    if (agent > 0)
-        endAgent(agent);
-    if (folder !== '')
-        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-}
-function endAgent(pid) {
-    try {
-        process.kill(pid, 'SIGTERM');
-    }
-    catch {
-        // It has ended with the main step, which is the usual case.
-    }
-}
-
 ;// CONCATENATED MODULE: ./action-ansible/src/main.js
 
 
@@ -75344,14 +75374,14 @@ async function main_run(step) {
     }
     finally {
         agent.stop();
-        removeWorkspace(runner, workspace);
+        await removeWorkspace(runner, workspace);
     }
 }
 function environment(inputs, hosts, ansible, workspace, runner) {
     const password = (0,external_node_path_namespaceObject.join)(workspace, 'vault-password');
     if (inputs.vaultPassword)
         (0,external_node_fs_.writeFileSync)(password, inputs.vaultPassword, { mode: 0o600 });
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_namespaceObject.join)(workspace, 'cp'), { mode: 0o700 });
+    (0,external_node_fs_.mkdirSync)(controlSockets(workspace), { mode: 0o700 });
     return ansibleEnvironment(runner.env, ansible, {
         workspace,
         // Beside dist/, as a bundle may hold JavaScript only.
@@ -75387,7 +75417,7 @@ async function play(inputs, hosts, tools, step) {
         failure = await attempt(inputs, hosts, tools, lost.join(','), step);
         results = readEvents(events);
     }
-    const final = settled(results);
+    const final = settled(results).map((entry) => redacted(entry, runner));
     report(inputs, final, failure === undefined, Date.now() - started, runner);
     if (failure)
         throw new Error(sentenceOf(inputs, final), { cause: reasonOf(failure, final) });
@@ -75411,10 +75441,9 @@ async function attempt(inputs, hosts, { ansible, env, workspace }, limit, { runn
         throw error;
     }
 }
-/** What an earlier attempt said of a host that was tried again no longer counts. */
-function settled(results) {
-    const lost = new Set(unreachableHosts(results));
-    return results.filter(({ host, outcome }) => outcome !== 'unreachable' || lost.has(host));
+/** Before anything is escaped for Markdown or JSON, where a secret would look different. */
+function redacted(entry, runner) {
+    return { ...entry, task: runner.redact(entry.task), message: runner.redact(entry.message) };
 }
 function report(inputs, results, ok, milliseconds, runner) {
     const hosts = recap(results);

@@ -28580,33 +28580,158 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7844);
-/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1012);
+/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5890);
 
 
 /** Also after a cancelled or killed main step: nothing secret stays. */
-await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(async ({ runner }) => (0,_workspace_js__WEBPACK_IMPORTED_MODULE_1__/* .removeWorkspace */ .q)(runner));
+await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(async ({ runner }) => (0,_workspace_js__WEBPACK_IMPORTED_MODULE_1__/* .removeWorkspace */ .qh)(runner));
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
 
 /***/ }),
 
-/***/ 1012:
+/***/ 5890:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  q: () => (/* binding */ removeWorkspace)
+  qh: () => (/* binding */ removeWorkspace)
 });
 
-// UNUSED EXPORTS: makeWorkspace
+// UNUSED EXPORTS: controlSockets, makeWorkspace
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./lib/process/run.js
+
+
+/** A child that ended with a code we did not allow, was killed, or could not be started. */
+class CommandFailed extends Error {
+    name = 'CommandFailed';
+    exitCode;
+    stdout;
+    stderr;
+    constructor(program, reason, result, cause) {
+        const last = tail(result.stderr || result.stdout || '', 20);
+        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
+        this.exitCode = result.exitCode;
+        this.stdout = result.stdout ?? '';
+        this.stderr = result.stderr ?? '';
+    }
+}
+/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+const GRACE_MS = 7_500;
+/**
+ * The one door to child processes: an argument vector, never a shell.
+ *
+ * The child leads its own process group, so that a signal meant for us reaches it only
+ * when we pass it on and can end its children with it.
+ *
+ * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
+ * a code outside `allowedExitCodes`.
+ */
+async function run(argv, options = {}) {
+    const [program, ...args] = argv;
+    if (program === undefined)
+        throw new TypeError('run() needs at least the name of a program');
+    options.signal?.throwIfAborted();
+    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        detached: true,
+        stdio: 'pipe',
+    });
+    const ended = new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const ending = endGracefully(child.pid, options);
+    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
+    child.stdin.end(options.input ?? '');
+    try {
+        const [stdout, stderr, end] = await Promise.all([
+            collect(child.stdout, 'stdout', options.onLine),
+            collect(child.stderr, 'stderr', options.onLine),
+            ended,
+        ]);
+        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const reason = ending.reason();
+        if (reason)
+            throw new CommandFailed(program, reason, result, options.signal?.reason);
+        if (end.signal)
+            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
+        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
+            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+        }
+        return result;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            throw error;
+        throw new CommandFailed(program, 'could not be started', {}, error);
+    }
+    finally {
+        ending.disarm();
+    }
+}
+/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
+function endGracefully(pid, options) {
+    let why;
+    const timers = [];
+    const end = (reason) => {
+        if (why !== undefined || pid === undefined)
+            return;
+        why = reason;
+        send(pid, 'SIGINT');
+        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
+        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
+    };
+    const onAbort = () => end('was cancelled');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const limit = options.timeoutMs;
+    if (limit !== undefined) {
+        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
+    }
+    return {
+        reason: () => why,
+        disarm() {
+            options.signal?.removeEventListener('abort', onAbort);
+            for (const timer of timers)
+                clearTimeout(timer);
+        },
+    };
+}
+function send(pid, signal) {
+    try {
+        process.kill(-pid, signal);
+    }
+    catch {
+        // The group is gone already, which is what the signal was for.
+    }
+}
+async function collect(stream, name, onLine) {
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    if (onLine) {
+        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
+    }
+    await new Promise((resolve) => stream.once('close', resolve));
+    return Buffer.concat(chunks).toString('utf8');
+}
+function tail(text, count) {
+    return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/workspace.js
+
 
 
 /** The one folder of a run, 0700, for the vault's password, the agent's socket and the rest. */
@@ -28617,12 +28742,34 @@ function makeWorkspace(runner) {
     runner.saveState('workspace', folder);
     return folder;
 }
-function removeWorkspace(runner, folder = runner.state('workspace')) {
+/** Where Ansible's SSH puts its control sockets. */
+const controlSockets = (workspace) => (0,external_node_path_namespaceObject.join)(workspace, 'cp');
+/** Ends what still runs for a workspace, and removes it: from the main step, or after it. */
+async function removeWorkspace(runner, folder = runner.state('workspace')) {
     const agent = Number(runner.state('agent'));
     if (agent > 0)
         endAgent(agent);
-    if (folder !== '')
-        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+    if (folder === '')
+        return;
+    await endConnections(controlSockets(folder));
+    // More than once: the agent takes its socket away meanwhile, and rmSync stops without a
+    // word when something vanishes under it.
+    for (let tries = 0; (0,external_node_fs_.existsSync)(folder) && tries < 20; tries += 1) {
+        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
+    if ((0,external_node_fs_.existsSync)(folder))
+        throw new Error(`${folder} could not be removed: it holds secrets.`);
+}
+/** SSH keeps a connection for a minute after its last use (ControlPersist). */
+async function endConnections(sockets) {
+    if (!(0,external_node_fs_.existsSync)(sockets))
+        return;
+    for (const name of (0,external_node_fs_.readdirSync)(sockets)) {
+        const control = `ControlPath=${(0,external_node_path_namespaceObject.join)(sockets, name)}`;
+        await run(['ssh', '-F', 'none', '-O', 'exit', '-o', control, 'host'], {
+            allowedExitCodes: [0, 255], // 255: it has ended by itself
+        });
+    }
 }
 function endAgent(pid) {
     try {

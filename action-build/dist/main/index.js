@@ -51203,7 +51203,6 @@ const trivyReport = object({
         Vulnerabilities: array(object({
             VulnerabilityID: schemas_string(),
             PkgName: schemas_string(),
-            PkgPath: schemas_string().optional(),
             InstalledVersion: schemas_string(),
             FixedVersion: schemas_string().optional(),
             Severity: severity,
@@ -51233,7 +51232,7 @@ function findingsOf(report, platform) {
             severity: found.Severity,
             id: found.RuleID,
             title: found.Title,
-            subject: result.Target,
+            subject: placeOf(result.Target, report),
             fixedIn: undefined,
             platform,
         })),
@@ -51242,12 +51241,17 @@ function findingsOf(report, platform) {
             severity: found.Severity,
             id: found.ID,
             title: found.Title,
-            subject: result.Target,
+            subject: placeOf(result.Target, report),
             fixedIn: undefined,
             platform,
         })),
     ]);
     return [...results, ...rootUser(report, platform)].sort(bySeverity);
+}
+const CONFIGURATION = 'image configuration';
+/** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
+function placeOf(target, { ArtifactName }) {
+    return target.startsWith(ArtifactName) ? CONFIGURATION : target;
 }
 /** Trivy misses this one silently for images without build history, so it is looked at here. */
 function rootUser(report, platform) {
@@ -51261,7 +51265,7 @@ function rootUser(report, platform) {
             severity: 'HIGH',
             id: 'DS-0002',
             title: 'The image runs as root: give it a USER',
-            subject: 'image configuration',
+            subject: CONFIGURATION,
             fixedIn: undefined,
             platform,
         },
@@ -51866,6 +51870,8 @@ async function build(image, layout, inputs, login, runner, cancelled) {
         env: { ...login.env, SOURCE_DATE_EPOCH: runner.env.SOURCE_DATE_EPOCH ?? '0' },
         signal: cancelled,
         onLine: (line) => runner.info(`${image.name} │ ${line}`),
+    }).catch((cause) => {
+        throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
     });
 }
 async function push(name, layout, inputs, authFile, runner, cancelled) {
@@ -51874,9 +51880,17 @@ async function push(name, layout, inputs, authFile, runner, cancelled) {
         await run(pushArgv(layout, reference, authFile), {
             signal: cancelled,
             timeoutMs: 15 * 60_000,
+        }).catch((cause) => {
+            throw new Error(`${reference} could not be pushed${adviceOn(cause)}.`, { cause });
         });
         runner.info(`${name} │ pushed ${reference}`);
     }
+}
+function adviceOn(error) {
+    const refused = /unauthorized|authentication required|access to the resource is denied/i;
+    return error instanceof CommandFailed && refused.test(error.stderr)
+        ? ": the registry refused the login. Check 'username' and 'password'"
+        : '';
 }
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
 function report(images, inputs, outcome, runner) {

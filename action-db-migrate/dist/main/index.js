@@ -78354,6 +78354,8 @@ var zr=Object.defineProperty;var Ur=(s,t)=>{for(var e in t)zr(s,e,{get:t[e],enum
 
 /** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
 const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql)$/;
+/** BuildKit's layer of nothing, which a reader of tar archives takes for a broken one. */
+const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1';
 /**
  * The folder with the scripts. From an image they come out of the service's own jar, so that
  * what runs is what is released, whatever a checkout says.
@@ -78371,12 +78373,27 @@ async function scriptsFolder(scripts, temp, cancelled) {
         `docker://${scripts.reference}`,
         `oci:${layout}:scripts`,
     ], { signal: cancelled, timeoutMs: 10 * 60_000 });
-    const folder = (0,external_node_path_namespaceObject.join)(temp, 'scripts');
-    (0,external_node_fs_.mkdirSync)(folder);
-    for (const layer of layersOf(layout))
-        await extractScripts(layer, folder, temp);
+    const folder = await scriptsOf(layout, temp);
     if ((0,external_node_fs_.readdirSync)(folder).length === 0) {
         throw new Error(`${scripts.reference} holds no db/migration/*.sql: is it the right image?`);
+    }
+    return folder;
+}
+/** The folder with the scripts of an OCI image layout; empty when its jars hold none. */
+async function scriptsOf(layout, temp) {
+    const jars = (0,external_node_path_namespaceObject.join)(temp, 'jars');
+    const folder = (0,external_node_path_namespaceObject.join)(temp, 'scripts');
+    for (const name of [jars, folder])
+        (0,external_node_fs_.mkdirSync)(name);
+    for (const layer of layersOf(layout))
+        await applyLayer(layer, jars);
+    for (const path of jarsBelow(jars)) {
+        const found = unzipSync((0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(jars, path)), {
+            filter: ({ name }) => MIGRATIONS.test(name),
+        });
+        for (const [name, content] of Object.entries(found)) {
+            (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, (0,external_node_path_namespaceObject.basename)(name)), content);
+        }
     }
     return folder;
 }
@@ -78396,22 +78413,21 @@ function layersOf(layout) {
     const { manifests = [] } = digests('manifests').parse(read((0,external_node_path_namespaceObject.join)(layout, 'index.json')));
     const manifest = blob(manifests[0]?.digest ?? '');
     const { layers = [] } = digests('layers').parse(read(manifest));
-    return layers.map(({ digest }) => blob(digest));
+    return layers.filter(({ digest }) => digest !== EMPTY_LAYER).map(({ digest }) => blob(digest));
 }
-/** Later layers win, as they do in the image. */
-async function extractScripts(layer, folder, temp) {
-    const jars = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'layer-'));
+const REMOVED = '.wh.';
+/** A later layer replaces a jar, or takes it away by an empty file `.wh.<name>`. */
+async function applyLayer(layer, jars) {
     await So({ file: layer, cwd: jars, filter: isServiceJar, strict: false });
-    for (const path of (0,external_node_fs_.readdirSync)(jars, { recursive: true, encoding: 'utf8' })) {
-        if (!path.endsWith('.jar'))
+    for (const path of jarsBelow(jars)) {
+        if (!(0,external_node_path_namespaceObject.basename)(path).startsWith(REMOVED))
             continue;
-        const found = unzipSync((0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(jars, path)), {
-            filter: ({ name }) => MIGRATIONS.test(name),
-        });
-        for (const [name, content] of Object.entries(found)) {
-            (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, (0,external_node_path_namespaceObject.basename)(name)), content);
-        }
+        (0,external_node_fs_.rmSync)((0,external_node_path_namespaceObject.join)(jars, path));
+        (0,external_node_fs_.rmSync)((0,external_node_path_namespaceObject.join)(jars, (0,external_node_path_namespaceObject.dirname)(path), (0,external_node_path_namespaceObject.basename)(path).slice(REMOVED.length)), { force: true });
     }
+}
+function jarsBelow(folder) {
+    return (0,external_node_fs_.readdirSync)(folder, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.jar'));
 }
 /** Libraries bring migrations of their own (Quartz, Spring Batch): they are not ours to run. */
 function isServiceJar(path) {

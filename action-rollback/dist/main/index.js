@@ -78179,8 +78179,8 @@ async function rollHost({ host, target, current }, rows, options, outcome) {
         row.outcome = 'failed';
         for (const step of service.steps) {
             options.stop.throwIfAborted();
-            options.say(`${host.name}  ${roll_describe(step)}`);
             await journal(host, target.release, roll_describe(step));
+            options.say(`${host.name}  ${roll_describe(step)}`);
             try {
                 await perform(host, step, target.release, options, (line) => options.say(`${host.name}  ${line}`));
             }
@@ -78348,6 +78348,10 @@ async function store_record(host, release, entry) {
     await host.change(['sh', '-c', link, 'current', release]);
     await host.append(historyFile, JSON.stringify(entry));
     await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    await closeJournal(host);
+}
+/** Says that nothing is under way on the host any more. */
+async function closeJournal(host) {
     await host.change(['rm', '-f', journalFile]);
 }
 /** One line in the audit log: when, who, what, from where, why. */
@@ -78656,8 +78660,11 @@ async function bring(hosts, target, action, how, lease) {
     await tellLeftovers(targets, how.say);
     try {
         const nothing = await isAlreadyThere(targets);
-        if (!nothing)
+        if (!nothing) {
+            // On every host before the first change on one: a rollback then knows what to undo.
+            await Promise.all(hosts.map((host) => journal(host, target.release, 'begin')));
             await rollHosts(targets, rows, options);
+        }
         if (how.baseUrl !== undefined) {
             how.say(`Asking ${how.baseUrl} for ${target.version}`);
             await passGate(how.baseUrl, target, 2 * hosts.length, 30_000);
@@ -78710,7 +78717,7 @@ async function goBack(targets, rows, options, how) {
 async function recordAll(targets, action, how, started, nothing) {
     await Promise.all(targets.map(async ({ host, target, current }) => {
         if (nothing && current?.release === target.release)
-            return;
+            return closeJournal(host);
         await store_record(host, target.release, {
             at: new Date().toISOString(),
             action,

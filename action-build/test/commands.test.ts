@@ -1,0 +1,95 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, test } from '@jest/globals';
+import { buildArgv, pushArgv, scanArgv } from '../src/commands.ts';
+import { inParallel } from '../src/parallel.ts';
+
+describe('the build', () => {
+  const labels = { revision: 'abc', source: 'https://x.test/compta', created: '1970-01-01' };
+  const image = {
+    name: 'auth-service',
+    context: 'examples/services/auth-service',
+    file: undefined,
+    target: undefined,
+    buildArgs: {},
+  };
+  const inputs = { platforms: ['linux/amd64', 'linux/arm64'], version: '1.4.0' };
+
+  test('writes a layout for all platforms, without provenance, labelled', () => {
+    expect(buildArgv(image, inputs, labels, '/tmp/out')).toEqual([
+      ...['docker', 'buildx', 'build', '--platform', 'linux/amd64,linux/arm64'],
+      ...['--provenance=false', '--progress=plain'],
+      '--output=type=oci,tar=false,dest=/tmp/out,rewrite-timestamp=true',
+      ...['--label', 'org.opencontainers.image.title=auth-service'],
+      ...['--label', 'org.opencontainers.image.version=1.4.0'],
+      ...['--label', 'org.opencontainers.image.revision=abc'],
+      ...['--label', 'org.opencontainers.image.source=https://x.test/compta'],
+      ...['--label', 'org.opencontainers.image.created=1970-01-01'],
+      'examples/services/auth-service',
+    ]);
+  });
+
+  test('takes file, target and arguments, each one argument whatever is in it', () => {
+    const more = { ...image, file: 'a b/Dockerfile', target: 'runtime', buildArgs: { A: '1; id' } };
+    const argv = buildArgv(more, inputs, labels, '/tmp/out').join('\n');
+    expect(argv).toContain('--file\na b/Dockerfile\n--target\nruntime\n--build-arg\nA=1; id\n');
+  });
+});
+
+describe('the scan', () => {
+  const scan = {
+    trivy: '/opt/trivy',
+    layout: '/tmp/one',
+    cache: '/tmp/cache',
+    report: '/tmp/report.json',
+    offline: false,
+    ignoreFile: undefined,
+  };
+
+  test('looks at no configuration of the checkout', () => {
+    const argv = scanArgv(scan).join(' ');
+    expect(argv).toContain('--config /dev/null --ignorefile /dev/null');
+    expect(argv).not.toContain('--skip-db-update');
+  });
+
+  test('with a database at hand asks the network for nothing', () => {
+    const argv = scanArgv({ ...scan, offline: true, ignoreFile: 'accepted.yaml' }).join(' ');
+    expect(argv).toContain('--ignorefile accepted.yaml');
+    expect(argv).toContain('--skip-db-update --skip-java-db-update --offline-scan');
+  });
+});
+
+test.each([
+  [undefined, []],
+  ['/tmp/auth.json', ['--dest-authfile', '/tmp/auth.json']],
+])('the push keeps every digest; login from %j', (authFile, options) => {
+  expect(pushArgv('/tmp/out', 'registry.test/compta/x:1', authFile)).toEqual([
+    ...['skopeo', 'copy', '--all', '--preserve-digests', ...options],
+    ...['oci:/tmp/out', 'docker://registry.test/compta/x:1'],
+  ]);
+});
+
+describe('work in parallel', () => {
+  test('is never more than allowed, and keeps its order', async () => {
+    let now = 0;
+    let most = 0;
+    const results = await inParallel([30, 10, 20, 5], 2, async (milliseconds) => {
+      most = Math.max(most, ++now);
+      await sleep(milliseconds);
+      now -= 1;
+      return milliseconds;
+    });
+    expect(results).toEqual([30, 10, 20, 5]);
+    expect(most).toBe(2);
+  });
+
+  test('after a failure waits for what has begun and begins nothing more', async () => {
+    const ended: string[] = [];
+    const work = inParallel(['fails', 'slow', 'never'], 2, async (name) => {
+      if (name === 'fails') throw new Error('no space left');
+      await sleep(50);
+      ended.push(name);
+    });
+    await expect(work).rejects.toThrow('no space left');
+    expect(ended).toEqual(['slow']);
+  });
+});

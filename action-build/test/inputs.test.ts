@@ -1,0 +1,51 @@
+import { expect, test } from '@jest/globals';
+import { runAction } from '../../lib/runner/test/start-action.ts';
+
+const good = {
+  images: '- { name: auth-service, context: . }',
+  registry: 'registry.test:5000/compta',
+  version: '1.4.0',
+};
+
+test.each([
+  ['images', '', 'is missing'],
+  ['images', '[]', 'is not valid'],
+  ['images', '- { name: auth-service }', 'context'],
+  ['images', '- { name: Auth, context: . }', 'is no image name'],
+  ['images', '- { name: a/../b, context: . }', 'is no image name'],
+  ['images', '- { name: a, context: ., dockerfile: x }', 'dockerfile'],
+  ['images', '- { name: a, context: . }\n- { name: a, context: b }', "has 'a' twice"],
+  ['images', '- { name: [', 'is not YAML'],
+  ['registry', '', 'is missing'],
+  ['registry', 'https://registry.test/compta', 'without scheme'],
+  ['version', '', 'is missing'],
+  ['version', '1.4.0+build', 'is no image tag'],
+  ['tags', 'develop\nfeature/x', "has 'feature/x'"],
+  ['platforms', 'amd64', 'linux/amd64'],
+  ['severity', 'CRITICAL,SEVERE', "has 'SEVERE'"],
+  ['ignore-unfixed', 'yes', 'give true or false'],
+  ['push', '1', 'give true or false'],
+  ['parallel', '0', 'whole number from 1 to 16'],
+  ['username', 'pipeline', "Input 'password' is missing"],
+  ['password', 'a-registry-password', "Input 'username' is missing"],
+])(
+  '%s: %j ends the step with one annotation that says what is wrong',
+  async (name, value, says) => {
+    const ended = await runAction('action-build', { ...good, [name]: value });
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toHaveLength(1);
+    expect(ended.errors[0]).toContain(`Input '${says.startsWith('Input') ? '' : name}`);
+    expect(ended.errors[0]).toContain(says);
+  },
+);
+
+test('a version of Trivy that is a range is refused', async () => {
+  const { RUNNER_TOOL_CACHE = '' } = process.env;
+  const ended = await runAction(
+    'action-build',
+    { ...good, 'trivy-version': 'latest' },
+    { RUNNER_TOOL_CACHE },
+  );
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining("trivy 'latest' is no exact version")]);
+});

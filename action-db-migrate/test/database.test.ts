@@ -1,0 +1,79 @@
+import { createHmac } from 'node:crypto';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createLogin, dropLogin, invalidIndexes, scramVerifier } from '../src/database.ts';
+import { type Postgres, startPostgres } from './postgres.ts';
+
+let postgres: Postgres;
+
+beforeAll(async () => {
+  postgres = startPostgres(18432);
+  await postgres.database.query('postgres', 'CREATE ROLE compta_test_owner;');
+});
+afterAll(() => postgres.stop());
+
+const rows = (sql: string) => postgres.database.query('postgres', sql);
+
+test('the verifier proves the server of the exchange in RFC 7677', () => {
+  const salt = 'W22ZaJ0SNY7soEsUEjb6gQ==';
+  const nonce = 'rOprNGfwEbeRWgbNEkqO';
+  const both = `${nonce}%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0`;
+  const exchange = `n=user,r=${nonce},r=${both},s=${salt},i=4096,c=biws,r=${both}`;
+  const verifier = scramVerifier('pencil', Buffer.from(salt, 'base64'));
+  expect(verifier).toMatch(/^SCRAM-SHA-256\$4096:W22ZaJ0SNY7soEsUEjb6gQ==\$[^:]{44}:[^:]{44}$/);
+  const serverKey = Buffer.from(verifier.split(':').at(-1) ?? '', 'base64');
+  expect(createHmac('sha256', serverKey).update(exchange).digest('base64')).toBe(
+    '6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=',
+  );
+});
+
+test('a login of one run opens the database as the owner for an hour, and is gone after it', async () => {
+  const login = await createLogin(postgres.database, 'compta_test_owner');
+  expect(await postgres.ask(login, 'SET ROLE compta_test_owner; SELECT current_user;')).toBe(
+    'compta_test_owner',
+  );
+  await expect(postgres.ask({ ...login, password: 'another' }, 'SELECT 1;')).rejects.toThrow(
+    'password authentication failed',
+  );
+  const [kept] = await rows(
+    `SELECT rolpassword, extract(epoch FROM rolvaliduntil - now())::int, rolsuper
+     FROM pg_authid WHERE rolname = '${login.user}';`,
+  );
+  expect(kept?.[0]).toMatch(/^SCRAM-SHA-256\$4096:/);
+  expect(Number(kept?.[1])).toBeGreaterThan(3500);
+  expect(Number(kept?.[1])).toBeLessThanOrEqual(3600);
+  expect(kept?.[2]).toBe('f');
+
+  const open = postgres.ask(login, 'SELECT pg_sleep(30);');
+  const ended = expect(open).rejects.toThrow('terminating connection');
+  for (let tries = 0; (await sessions(login.user)) === 0 && tries < 100; tries += 1);
+  await dropLogin(postgres.database, login);
+  await ended;
+  await expect(postgres.ask(login, 'SELECT 1;')).rejects.toThrow('password authentication failed');
+});
+
+test('a login that a killed run left behind is dropped by the next, a living one is not', async () => {
+  const living = await createLogin(postgres.database, 'compta_test_owner');
+  await rows(`CREATE ROLE compta_migration_dead LOGIN VALID UNTIL 'yesterday';`);
+  const login = await createLogin(postgres.database, 'compta_test_owner');
+  const names = await rows(
+    `SELECT rolname FROM pg_roles WHERE rolname LIKE 'compta_migration_%' ORDER BY 1;`,
+  );
+  expect(names.flat()).toEqual([living.user, login.user].sort());
+  for (const each of [living, login]) await dropLogin(postgres.database, each);
+});
+
+test('an index that could not be built is found', async () => {
+  await rows('CREATE TABLE entry (id int); INSERT INTO entry VALUES (1), (1);');
+  expect(await invalidIndexes(postgres.database, 'postgres')).toEqual([]);
+  await expect(rows('CREATE UNIQUE INDEX CONCURRENTLY one_id ON entry (id);')).rejects.toThrow(
+    'could not create unique index',
+  );
+  expect(await invalidIndexes(postgres.database, 'postgres')).toEqual(['one_id']);
+});
+
+async function sessions(user: string): Promise<number> {
+  const [row] = await rows(
+    `SELECT count(*) FROM pg_stat_activity WHERE usename = '${user}' AND state = 'active';`,
+  );
+  return Number(row?.[0]);
+}

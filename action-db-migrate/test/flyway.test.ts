@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { find } from '@actions/tool-cache';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { createLogin } from '../src/database.ts';
+import {
+  type Flyway,
+  type FlywayRefused,
+  migrate,
+  mismatches,
+  readInfo,
+  repairHistory,
+} from '../src/flyway.ts';
+import { type Postgres, startPostgres } from './postgres.ts';
+
+const database = 'compta_test';
+let postgres: Postgres;
+let flyway: Flyway;
+
+/** One database whose history the tests go on writing, in their order. */
+beforeAll(async () => {
+  postgres = startPostgres(18433);
+  const owner = `${database}_owner`;
+  await postgres.database.query('postgres', `CREATE ROLE ${owner};`);
+  await postgres.database.query('postgres', `CREATE DATABASE ${database} OWNER ${owner};`);
+  flyway = {
+    program: join(find('flyway', '11.8.2'), 'flyway'),
+    scripts: mkdtempSync(join(tmpdir(), 'compta-flyway-')),
+    database,
+    owner,
+    login: await createLogin(postgres.database, owner),
+    port: postgres.port,
+    limits: { lockMs: 300, statementMs: 20_000 },
+    env: process.env,
+    cancelled: new AbortController().signal,
+  };
+});
+afterAll(() => {
+  postgres.stop();
+  rmSync(flyway.scripts, { recursive: true });
+});
+
+const write = (name: string, sql: string) => writeFileSync(join(flyway.scripts, name), sql);
+const rows = (sql: string) => postgres.database.query(database, sql);
+const unexpected = (line: string) => {
+  throw new Error(`There was nothing to wait for: ${line}`);
+};
+
+test('pending scripts are told, then applied as the owner of the schema', async () => {
+  write('V1__entries.sql', 'CREATE TABLE entry (id int);');
+  write('V2__labels.sql', 'ALTER TABLE entry ADD label text;');
+  const before = await readInfo(flyway);
+  expect(before.version).toBe('none');
+  expect(before.pending.map(({ description }) => description)).toEqual(['entries', 'labels']);
+  expect(await mismatches(flyway)).toEqual([]);
+
+  const { migrations } = await migrate(flyway, unexpected);
+  expect(migrations.map(({ version }) => version)).toEqual(['1', '2']);
+  expect(await readInfo(flyway)).toEqual({ version: '2', pending: [] });
+  expect(await rows(`SELECT tableowner FROM pg_tables WHERE tablename = 'entry';`)).toEqual([
+    ['compta_test_owner'],
+  ]);
+}, 60_000);
+
+test('a script that fails is named with its line and SQL state, and leaves nothing behind', async () => {
+  write('V3__wrong.sql', 'CREATE TABLE half (id int);\nALTER TABLE nowhere ADD x int;\n');
+  const refused = await migrate(flyway, unexpected).catch((error: FlywayRefused) => error);
+  expect(refused).toMatchObject({ name: 'FlywayRefused', sqlState: '42P01' });
+  expect((refused as Error).message).toMatch(/V3__wrong\.sql:2\)/);
+  expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
+  expect((await readInfo(flyway)).version).toBe('2');
+}, 60_000);
+
+test('a lock that is not to be had is waited for by trying again', async () => {
+  write('V3__wrong.sql', 'ALTER TABLE entry ADD amount numeric;');
+  const holder = rows('BEGIN; LOCK TABLE entry; SELECT pg_sleep(60);');
+  const released = expect(holder).rejects.toThrow('terminating connection');
+  const retries: string[] = [];
+  const { migrations } = await migrate(flyway, (line) => {
+    retries.push(line);
+    void rows(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid();`,
+    );
+  });
+  await released;
+  expect(retries).toEqual(['A lock was not to be had: trying again in 2 s.']);
+  expect(migrations.map(({ version }) => version)).toEqual(['3']);
+}, 60_000);
+
+test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
+  write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
+  write('V4__more.sql', 'SELECT 1;');
+  expect(await mismatches(flyway)).toEqual([
+    expect.stringMatching(/^CHECKSUM_MISMATCH: Migration checksum mismatch for .* version 1/),
+  ]);
+  await expect(migrate(flyway, unexpected)).rejects.toThrow('Flyway: VALIDATE_ERROR');
+  expect((await readInfo(flyway)).version).toBe('3');
+
+  expect((await repairHistory(flyway)).length).toBeGreaterThan(0);
+  expect(await mismatches(flyway)).toEqual([]);
+}, 60_000);
+
+test('a refused login is an error of Flyway, without its password', async () => {
+  const login = { ...flyway.login, password: 'planted-wrong' };
+  const refused = await readInfo({ ...flyway, login }).catch((error: Error) => error);
+  expect((refused as Error).message).toContain('password authentication failed');
+  expect((refused as Error).message).not.toContain('planted');
+}, 60_000);

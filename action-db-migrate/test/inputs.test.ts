@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { runAction } from '../../lib/runner/test/start-action.ts';
+import { keyPair } from '../../lib/ssh/test/server.ts';
+
+const key = keyPair();
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'compta-inputs-'));
+  writeFileSync(join(folder, 'outputs.json'), '{}');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test.each<[Record<string, string>, string]>([
+  [{ command: 'clean' }, "Input 'command' is 'clean': give one of migrate, validate, info, repair"],
+  [{ database: '' }, "Input 'database' is missing"],
+  [{ database: 'a"; DROP' }, "Input 'database' is 'a\"; DROP': lower-case letters, digits and _"],
+  [{ owner: 'Someone' }, "Input 'owner' is 'Someone'"],
+  [{ locations: '' }, "Input 'image' is missing: give the image with the scripts, or locations"],
+  [{ locations: '/none' }, "Input 'locations' is '/none', which does not exist"],
+  [{ image: 'registry.test/compta/auth:1.0' }, 'give it by digest'],
+  [{ command: 'repair' }, "Input 'repair-confirm' must be 'compta_auth'"],
+  [{ command: 'repair', 'repair-confirm': 'yes' }, "'repair-confirm' must be 'compta_auth'"],
+  [{ 'terraform-outputs': 'none.json' }, "'terraform-outputs' is 'none.json', which does not"],
+  [{ port: '6432' }, "Input 'port' is PgBouncer's"],
+  [{ port: '70000' }, "Input 'port' is '70000': give a whole number from 1 to 65535"],
+  [{ 'private-key': key.public }, 'It looks like the public half'],
+  [{ 'dry-run': 'maybe' }, "Input 'dry-run' is 'maybe': give true or false"],
+  [{ 'lock-timeout': 'long' }, "Input 'lock-timeout' is 'long': give a duration"],
+  [{}, 'The Terraform outputs do not describe an environment'],
+])('%o ends with one annotation', async (wrong, message) => {
+  const good = {
+    database: 'compta_auth',
+    locations: folder,
+    'terraform-outputs': join(folder, 'outputs.json'),
+    'private-key': key.private,
+  };
+  const ended = await runAction('action-db-migrate', { ...good, ...wrong });
+  expect(ended).toMatchObject({ exitCode: 1, outputs: {} });
+  expect(ended.errors).toEqual([expect.stringContaining(message)]);
+});

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { runAction } from '../../lib/runner/test/start-action.ts';
+import { thresholds } from '../src/k6.ts';
+import { type Application, startApplication } from './application.ts';
+
+let application: Application;
+let folder: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'compta-k6-'));
+  application = await startApplication('1.4.0');
+});
+
+afterAll(async () => {
+  await application.close();
+  rmSync(folder, { recursive: true });
+});
+
+describe('a real k6', () => {
+  test('whose threshold holds passes with what was measured', async () => {
+    const ended = await k6(
+      'holds.js',
+      script("thresholds: { http_req_failed: ['rate<0.01'], checks: ['rate>0.9'] }"),
+    );
+    expect(ended).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
+    expect(ended.summary).toContain('2 checks passed');
+    expect(ended.summary).toContain('holds: checks rate>0.9');
+    expect(application.asked).toContain('/from-k6');
+  });
+
+  test('whose threshold is crossed fails the step and says which', async () => {
+    const ended = await k6(
+      'crossed.js',
+      script("thresholds: { http_reqs: ['count>1000'], http_req_failed: ['rate<0.01'] }"),
+    );
+    expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
+    expect(ended.errors).toEqual([
+      expect.stringMatching(/^k6: crossed: http_reqs count>1000: .*count 2$/),
+    ]);
+    expect(ended.summary).toContain('1 of 2 checks did not pass');
+  });
+
+  test('whose script throws while it loads', async () => {
+    const ended = await k6('broken.js', "throw new Error('no such journey');");
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toEqual(['k6: broken: the script threw an error']);
+    expect(ended.stdout).toContain('no such journey');
+  });
+});
+
+test.each([
+  ['the older shape, where true means crossed', true, false],
+  ['the newer shape', { ok: false }, { ok: true }],
+])('%s', (_shape, crossed, held) => {
+  const metrics = {
+    http_req_duration: {
+      avg: 12.3456,
+      'p(95)': 310,
+      thresholds: { 'p(95)<300': crossed, 'avg<100': held },
+    },
+    vus: { value: 1 },
+  };
+  expect(thresholds('load', JSON.stringify({ metrics }), 900)).toEqual([
+    {
+      probe: 'k6',
+      name: 'load: http_req_duration p(95)<300',
+      status: 'failed',
+      milliseconds: 900,
+      message: 'avg 12.35, p(95) 310',
+    },
+    expect.objectContaining({ name: 'load: http_req_duration avg<100', status: 'passed' }),
+  ]);
+});
+
+function k6(name: string, text: string) {
+  const file = join(folder, name);
+  writeFileSync(file, text);
+  const { RUNNER_TOOL_CACHE = '' } = process.env;
+  return runAction(
+    'action-smoke',
+    { 'base-url': application.url, k6: file, 'results-path': folder },
+    { RUNNER_TOOL_CACHE },
+  );
+}
+
+/** Two requests by one user. */
+function script(options: string): string {
+  return `
+    import http from 'k6/http';
+    import { check } from 'k6';
+    export const options = { vus: 1, iterations: 2, ${options} };
+    export default () => {
+      const answer = http.get(__ENV.BASE_URL + '/from-k6');
+      check(answer, { 'is fine': ({ status }) => status === 200 });
+    };`;
+}

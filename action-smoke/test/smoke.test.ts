@@ -1,0 +1,155 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
+import { type Application, startApplication } from './application.ts';
+
+let application: Application;
+let folder: string;
+
+beforeEach(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'compta-smoke-'));
+  application = await startApplication('1.4.0');
+});
+
+afterEach(async () => {
+  await application.close();
+  rmSync(folder, { recursive: true });
+});
+
+const smoke = (inputs: Record<string, string>) =>
+  runAction('action-smoke', { 'base-url': application.url, 'results-path': folder, ...inputs });
+
+describe('HTTP checks', () => {
+  test('all that hold are one verdict, in the summary and in both files', async () => {
+    const ended = await smoke({
+      'expected-version': '1.4.0',
+      http: `- { path: /, contains: Bienvenue, name: front page }
+- { path: /missing, status: 404 }
+- { path: /old, status: 301 }
+- { path: /entries, method: POST, body: '{}', status: 201 }`,
+    });
+    expect(ended).toMatchObject({
+      exitCode: 0,
+      errors: [],
+      outputs: {
+        passed: 'true',
+        'results-file': join(folder, 'results.json'),
+        'junit-file': join(folder, 'junit.xml'),
+      },
+    });
+    expect(ended.summary).toContain(`5 checks passed at ${application.url}`);
+    expect(results()).toEqual({
+      passed: true,
+      checks: [
+        expect.objectContaining({ probe: 'version', status: 'passed' }),
+        expect.objectContaining({ probe: 'http', name: 'front page', message: '' }),
+        expect.objectContaining({ name: 'GET /missing' }),
+        expect.objectContaining({ name: 'GET /old' }),
+        expect.objectContaining({ name: 'POST /entries' }),
+      ],
+    });
+    expect(junit()).toContain('<testsuite name="smoke" tests="5" failures="0">');
+  });
+
+  test('each that does not hold is told with its reason, in one annotation', async () => {
+    const ended = await smoke({
+      http: `- { path: /, contains: 'Bon "retour" <ici>' }
+- { path: /missing }
+- { path: /slow, max-ms: 200 }
+- { path: /fine }`,
+    });
+    expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
+    expect(ended.errors).toEqual([
+      [
+        `http: GET /: the answer does not contain 'Bon "retour" <ici>'`,
+        'http: GET /missing: answered 404, not 200',
+        'http: GET /slow: did not answer in time',
+      ].join('\n'),
+    ]);
+    expect(ended.summary).toContain('3 of 4 checks did not pass');
+    expect(junit()).toContain('tests="4" failures="3"');
+    expect(junit()).toContain('Bon &quot;retour&quot; &lt;ici&gt;');
+  });
+
+  test('an address where nobody listens', async () => {
+    await application.close();
+    const ended = await smoke({ http: '- { path: / }' });
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toEqual([expect.stringContaining('ECONNREFUSED')]);
+  });
+});
+
+describe('the expected version', () => {
+  test('is waited for', async () => {
+    const { ended } = startAction('action-smoke', {
+      'base-url': application.url,
+      'results-path': folder,
+      'expected-version': '1.5.0',
+    });
+    while (application.asked.length === 0) await new Promise((resolve) => setTimeout(resolve, 50));
+    application.become('1.5.0');
+    expect((await ended).exitCode).toBe(0);
+    expect(application.asked.length).toBeGreaterThan(1);
+  });
+
+  test('that does not come fails after the timeout, and nothing of the old one is tested', async () => {
+    const ended = await smoke({
+      'expected-version': '1.5.0',
+      timeout: '2s',
+      http: '- { path: /page }',
+    });
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toEqual(['version: /api/version says 1.5.0: answered 1.4.0']);
+    expect(application.asked).not.toContain('/page');
+    const [{ milliseconds }] = results().checks as [{ milliseconds: number }];
+    expect(milliseconds).toBeGreaterThanOrEqual(2_000);
+    expect(milliseconds).toBeLessThan(4_000);
+  });
+
+  test('is not waited for any longer at an address that never answers', async () => {
+    const ended = await smoke({
+      'expected-version': '1.5.0',
+      'version-path': '/slow',
+      timeout: '2s',
+    });
+    expect(ended.errors).toEqual(['version: /slow says 1.5.0: did not answer in time']);
+    expect((results().checks as { milliseconds: number }[])[0]?.milliseconds).toBeLessThan(4_000);
+  });
+});
+
+test('nothing to test is a failure, not a success', async () => {
+  const ended = await smoke({});
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
+  expect(ended.errors).toEqual([expect.stringContaining('Nothing was tested')]);
+});
+
+describe('a wrong input ends the step with one annotation that names it', () => {
+  test.each([
+    ['base-url', 'staging.compta.tn', "is 'staging.compta.tn'"],
+    ['base-url', '', 'is missing'],
+    ['http', '- { path: health }', 'is not valid'],
+    ['http', '- { path: /, stauts: 200 }', 'stauts'],
+    ['http', '- { path: [', 'is not YAML'],
+    ['k6', '/nowhere.js', "names '/nowhere.js'"],
+    ['playwright', '/', 'no playwright.config.ts'],
+    ['browser', '/nowhere/chrome', 'does not exist'],
+    ['fail-on-flaky', 'maybe', 'give true or false'],
+    ['timeout', 'soon', 'give a duration'],
+  ])('%s: %j', async (name, value, message) => {
+    const ended = await smoke({ [name]: value });
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toEqual([expect.stringContaining(`Input '${name}'`)]);
+    expect(ended.errors[0]).toContain(message);
+    expect(application.asked).toEqual([]);
+  });
+});
+
+function results(): { passed: boolean; checks: unknown[] } {
+  return JSON.parse(readFileSync(join(folder, 'results.json'), 'utf8'));
+}
+
+function junit(): string {
+  return readFileSync(join(folder, 'junit.xml'), 'utf8');
+}
