@@ -1,7 +1,5 @@
 import {
   appendFileSync,
-  existsSync,
-  lstatSync,
   mkdirSync,
   readFileSync,
   rmSync,
@@ -54,14 +52,13 @@ export async function runWorkflow(
   signal?: AbortSignal,
 ): Promise<boolean> {
   mkdirSync(workflow.folder, { recursive: true });
-  linkToolCache();
   const eventFile = join(workflow.folder, 'event.json');
   writeFileSync(eventFile, JSON.stringify(workflow.event.payload));
   const log = join(workflow.folder, 'log.jsonl');
-  await endLeftovers(instance.stateDirectory);
+  await freshRunner(instance);
   await reportRun(instance, workflow, 'in_progress', null);
   const succeeded = await act(instance, workflow, eventFile, log, onEntry, signal);
-  await endLeftovers(instance.stateDirectory);
+  await freshRunner(instance);
   await reportRun(instance, workflow, 'completed', succeeded ? 'success' : 'failure');
   return succeeded;
 }
@@ -98,6 +95,7 @@ async function act(
   try {
     await run(argv, {
       cwd: workflow.workspace,
+      env: { ...process.env, XDG_CACHE_HOME: runnerFolder(instance) },
       ...(signal ? { signal } : {}),
       onLine(line) {
         appendFileSync(log, `${line}\n`, { mode: 0o600 });
@@ -143,14 +141,18 @@ async function reportRun(
   await fetch(`${gitHubUrl(instance)}/_runs`, { method: 'PUT', body: JSON.stringify(run) });
 }
 
-/** act has a tool cache of its own below XDG_CACHE_HOME; a hosted runner's is full already. */
-function linkToolCache(): void {
-  const { XDG_CACHE_HOME = '', RUNNER_TOOL_CACHE = '' } = process.env;
-  const link = join(XDG_CACHE_HOME, 'act', 'tool_cache');
-  if (existsSync(link) && lstatSync(link).isSymbolicLink()) return;
-  mkdirSync(join(XDG_CACHE_HOME, 'act'), { recursive: true });
-  rmSync(link, { recursive: true, force: true });
-  symlinkSync(RUNNER_TOOL_CACHE, link);
+/** act keeps workspaces and temporary files below its XDG_CACHE_HOME. */
+function runnerFolder(instance: Instance): string {
+  return join(instance.stateDirectory, 'runner');
+}
+
+/** A runner without any trace of a run, and with a full tool cache, as a hosted one is. */
+async function freshRunner(instance: Instance): Promise<void> {
+  await endLeftovers(instance.stateDirectory);
+  const folder = runnerFolder(instance);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(join(folder, 'act'), { recursive: true, mode: 0o700 });
+  symlinkSync(process.env.RUNNER_TOOL_CACHE ?? '', join(folder, 'act', 'tool_cache'));
 }
 
 function parsed(line: string): LogEntry | undefined {

@@ -1,5 +1,5 @@
-import { spawn } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import ssh2 from 'ssh2';
@@ -17,18 +17,36 @@ export interface Agent {
 export async function startAgent(privateKey: string, folder: string): Promise<Agent> {
   const socket = join(folder, 'agent');
   const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore', detached: true });
-  agent.on('error', () => {}); // seen below: the socket does not appear
-  for (let tries = 0; !existsSync(socket) && tries < 100; tries += 1) await sleep(50);
-  if (agent.pid === undefined || !existsSync(socket)) {
-    throw new Error('ssh-agent could not be started: install the OpenSSH client.');
+  agent.on('error', () => {}); // seen below: it has no pid
+  const stop = () => void agent.kill('SIGTERM');
+  try {
+    await handOver(agent, socket, privateKey);
+  } catch (error) {
+    stop();
+    throw error;
   }
-  await run(['ssh-add', '-q', '-'], {
-    env: { ...process.env, SSH_AUTH_SOCK: socket },
-    input: privateKey,
-  });
   const publicKeyFile = join(folder, 'key.pub');
   writeFileSync(publicKeyFile, publicHalf(privateKey), { mode: 0o600 });
-  return { pid: agent.pid, socket, publicKeyFile, stop: () => void agent.kill('SIGTERM') };
+  return { pid: agent.pid ?? 0, socket, publicKeyFile, stop };
+}
+
+const STARTS_WITHIN_MS = 30_000;
+const NO_AGENT_YET = 2;
+
+/** Until it is taken: the socket is there a moment before somebody listens on it. */
+async function handOver(agent: ChildProcess, socket: string, privateKey: string): Promise<void> {
+  const env = { ...process.env, SSH_AUTH_SOCK: socket };
+  const deadline = Date.now() + STARTS_WITHIN_MS;
+  while (agent.pid !== undefined && agent.exitCode === null && Date.now() < deadline) {
+    const { exitCode } = await run(['ssh-add', '-q', '-'], {
+      env,
+      input: privateKey,
+      allowedExitCodes: [0, NO_AGENT_YET],
+    });
+    if (exitCode === 0) return;
+    await sleep(50);
+  }
+  throw new Error('ssh-agent could not be started: install the OpenSSH client.');
 }
 
 function publicHalf(privateKey: string): string {

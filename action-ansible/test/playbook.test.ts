@@ -60,6 +60,7 @@ test('check reports the drift and changes nothing; the run removes it; the next 
   expect(readFileSync(join(sshd.home, 'drift'), 'utf8')).toBe('hello');
 
   const again = await run({ ...greeting, mode: 'check' });
+  expect(again.errors).toEqual([]);
   expect(again.outputs).toMatchObject({ drift: 'false', changed: '0' });
   expect(again.summary).toContain('nothing to change');
 }, 90_000);

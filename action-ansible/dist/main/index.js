@@ -64168,19 +64168,36 @@ var lib = __nccwpck_require__(972);
 async function startAgent(privateKey, folder) {
     const socket = (0,external_node_path_namespaceObject.join)(folder, 'agent');
     const agent = (0,external_node_child_process_namespaceObject.spawn)('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore', detached: true });
-    agent.on('error', () => { }); // seen below: the socket does not appear
-    for (let tries = 0; !(0,external_node_fs_.existsSync)(socket) && tries < 100; tries += 1)
-        await (0,promises_namespaceObject.setTimeout)(50);
-    if (agent.pid === undefined || !(0,external_node_fs_.existsSync)(socket)) {
-        throw new Error('ssh-agent could not be started: install the OpenSSH client.');
+    agent.on('error', () => { }); // seen below: it has no pid
+    const stop = () => void agent.kill('SIGTERM');
+    try {
+        await handOver(agent, socket, privateKey);
     }
-    await run(['ssh-add', '-q', '-'], {
-        env: { ...process.env, SSH_AUTH_SOCK: socket },
-        input: privateKey,
-    });
+    catch (error) {
+        stop();
+        throw error;
+    }
     const publicKeyFile = (0,external_node_path_namespaceObject.join)(folder, 'key.pub');
     (0,external_node_fs_.writeFileSync)(publicKeyFile, publicHalf(privateKey), { mode: 0o600 });
-    return { pid: agent.pid, socket, publicKeyFile, stop: () => void agent.kill('SIGTERM') };
+    return { pid: agent.pid ?? 0, socket, publicKeyFile, stop };
+}
+const STARTS_WITHIN_MS = 30_000;
+const NO_AGENT_YET = 2;
+/** Until it is taken: the socket is there a moment before somebody listens on it. */
+async function handOver(agent, socket, privateKey) {
+    const env = { ...process.env, SSH_AUTH_SOCK: socket };
+    const deadline = Date.now() + STARTS_WITHIN_MS;
+    while (agent.pid !== undefined && agent.exitCode === null && Date.now() < deadline) {
+        const { exitCode } = await run(['ssh-add', '-q', '-'], {
+            env,
+            input: privateKey,
+            allowedExitCodes: [0, NO_AGENT_YET],
+        });
+        if (exitCode === 0)
+            return;
+        await (0,promises_namespaceObject.setTimeout)(50);
+    }
+    throw new Error('ssh-agent could not be started: install the OpenSSH client.');
 }
 function publicHalf(privateKey) {
     const key = lib.utils.parseKey(privateKey);
