@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../lib/process/run.ts';
@@ -19,7 +19,7 @@ export interface Office {
 
 export async function openOffice(instance: Instance, url: string, folder: string): Promise<Office> {
   const logFile = join(folder, 'traffic.jsonl');
-  rmSync(logFile, { force: true });
+  mkdirSync(folder, { recursive: true });
   const { testUser, testPassword } = loadIdentity(instance);
   const client = spawn(process.execPath, [join(import.meta.dirname, 'traffic.ts'), url, logFile], {
     stdio: ['ignore', 'inherit', 'inherit'],

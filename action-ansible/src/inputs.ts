@@ -9,11 +9,10 @@ import {
   optional,
   optionalSecret,
   required,
-  secret,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { normalisePrivateKey } from '../../lib/ssh/private-key.ts';
+import { privateKeyInput } from '../../lib/ssh/inputs.ts';
 import { scalars } from './vault.ts';
 
 export interface Inputs {
@@ -54,7 +53,7 @@ export function readInputs(runner: Runner): Inputs {
       inside('inventory', required(runner, 'inventory', 'give the inventory of the hosts.')),
     ),
     hosts: hosts(runner),
-    privateKey: privateKey(runner),
+    privateKey: privateKeyInput(runner),
     vaultPassword: optionalSecret(runner, 'vault-password'),
     limit: optional(runner, 'limit'),
     tags: optional(runner, 'tags'),
@@ -81,15 +80,6 @@ function hosts(runner: Runner): Inputs['hosts'] {
       '`terraform output -json`, or the lines that the server’s console shows for ' +
       '/etc/ssh/ssh_host_ed25519_key.pub.',
   );
-}
-
-function privateKey(runner: Runner): string {
-  const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
-  try {
-    return normalisePrivateKey(text);
-  } catch (cause) {
-    throw new InputError('private-key', 'is not usable.', cause);
-  }
 }
 
 function secretVars(runner: Runner): Record<string, unknown> {

@@ -9,10 +9,9 @@ import {
   optional,
   optionalSecret,
   required,
-  secret,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { normalisePrivateKey } from '../../lib/ssh/private-key.ts';
+import { privateKeyInput } from '../../lib/ssh/inputs.ts';
 
 const COMMANDS = ['migrate', 'validate', 'info', 'repair'] as const;
 
@@ -51,7 +50,7 @@ export function readInputs(runner: Runner): Inputs {
     database,
     owner: identifier(optional(runner, 'owner') ?? `${database}_owner`, 'owner'),
     terraformOutputs: file(runner),
-    privateKey: privateKey(runner),
+    privateKey: privateKeyInput(runner),
     port: port(runner),
     dryRun: boolean(runner, 'dry-run', false),
     backup: boolean(runner, 'backup', true),
@@ -92,15 +91,6 @@ function file(runner: Runner): string {
   const path = required(runner, 'terraform-outputs', 'give the file of `terraform output -json`.');
   if (existsSync(path)) return path;
   throw new InputError('terraform-outputs', `is '${path}', which does not exist.`);
-}
-
-function privateKey(runner: Runner): string {
-  const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
-  try {
-    return normalisePrivateKey(text);
-  } catch (cause) {
-    throw new InputError('private-key', 'is not usable.', cause);
-  }
 }
 
 function port(runner: Runner): number {

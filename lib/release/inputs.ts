@@ -9,11 +9,11 @@ import {
   oneOf,
   optional,
   required,
-  secret,
 } from '../runner/inputs.ts';
 import type { Runner } from '../runner/runner.ts';
+import { privateKeyInput } from '../ssh/inputs.ts';
 import { KnownHosts } from '../ssh/known-hosts.ts';
-import { normalisePrivateKey } from '../ssh/private-key.ts';
+
 import { type Destination, destinationOf } from './connect.ts';
 import type { Circumstances } from './deploy.ts';
 
@@ -24,9 +24,7 @@ export const environmentInput = (runner: Runner): string =>
 
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
 export function destinationInputs(runner: Runner): Destination {
-  const privateKey = valid('private-key', 'is not usable.', () =>
-    normalisePrivateKey(secret(runner, 'private-key', 'give the SSH key of the deploy user.')),
-  );
+  const privateKey = privateKeyInput(runner);
   const path = optional(runner, 'terraform-outputs');
   if (path !== undefined) {
     const destination = destinationOf(inventoryFrom(path), privateKey);

@@ -90,10 +90,11 @@ function httpOptions(service: LoadBalancerService): string[] {
 
 function httpCheck(check: LoadBalancerService['healthCheck']): string[] {
   const codes = check.statusCodes.map((code) => code.replaceAll('?', '[0-9]'));
-  const host = check.domain ? ` hdr Host ${quote(check.domain)}` : '';
+  // HTTP/1.1 without a Host is answered 400.
+  const host = quote(check.domain ?? 'localhost');
   return [
     '  option httpchk',
-    `  http-check send meth GET uri ${quote(check.path ?? '/')} ver HTTP/1.1${host} hdr Connection close`,
+    `  http-check send meth GET uri ${quote(check.path ?? '/')} ver HTTP/1.1 hdr Host ${host} hdr Connection close`,
     `  http-check expect rstatus ^(${codes.join('|') || '[23][0-9][0-9]'})$`,
   ];
 }

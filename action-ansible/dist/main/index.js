@@ -64006,7 +64006,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(329);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7008);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2647);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -64016,7 +64016,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 7008:
+/***/ 2647:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -74214,6 +74214,20 @@ function normalisePrivateKey(text) {
     return key;
 }
 
+;// CONCATENATED MODULE: ./lib/ssh/inputs.js
+
+
+/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
+function privateKeyInput(runner) {
+    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+    try {
+        return normalisePrivateKey(text);
+    }
+    catch (cause) {
+        throw new InputError('private-key', 'is not usable.', cause);
+    }
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/vault.js
 
 
@@ -74293,7 +74307,7 @@ function readInputs(runner) {
         playbook: inside('playbook', inputs_required(runner, 'playbook', 'give the playbook to run.')),
         inventory: (0,external_node_path_namespaceObject.resolve)(directory, inside('inventory', inputs_required(runner, 'inventory', 'give the inventory of the hosts.'))),
         hosts: hosts(runner),
-        privateKey: privateKey(runner),
+        privateKey: privateKeyInput(runner),
         vaultPassword: optionalSecret(runner, 'vault-password'),
         limit: inputs_optional(runner, 'limit'),
         tags: inputs_optional(runner, 'tags'),
@@ -74318,15 +74332,6 @@ function hosts(runner) {
     throw new InputError('known-hosts', 'is missing, and so is terraform-outputs: host keys are always checked. Give the file of ' +
         '`terraform output -json`, or the lines that the server’s console shows for ' +
         '/etc/ssh/ssh_host_ed25519_key.pub.');
-}
-function privateKey(runner) {
-    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
-    try {
-        return normalisePrivateKey(text);
-    }
-    catch (cause) {
-        throw new InputError('private-key', 'is not usable.', cause);
-    }
 }
 function secretVars(runner) {
     const given = yaml(runner, 'secret-vars', variables) ?? {};
@@ -75545,6 +75550,8 @@ function formsOf(secret) {
         Buffer.from(part).toString('base64').replace(/=+$/, ''),
         Buffer.from(part).toString('base64url'),
         encodeURIComponent(part),
+        // Jinja's urlencode leaves slashes as they are.
+        encodeURIComponent(part).replaceAll('%2F', '/'),
         JSON.stringify(part).slice(1, -1),
     ]);
     return [...new Set(forms)];

@@ -64006,7 +64006,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(329);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4834);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5310);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -64016,7 +64016,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4834:
+/***/ 5310:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -75533,6 +75533,20 @@ function inputs_parsed(name, text) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/ssh/inputs.js
+
+
+/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
+function privateKeyInput(runner) {
+    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+    try {
+        return normalisePrivateKey(text);
+    }
+    catch (cause) {
+        throw new InputError('private-key', 'is not usable.', cause);
+    }
+}
+
 ;// CONCATENATED MODULE: ./action-db-migrate/src/inputs.js
 
 
@@ -75551,7 +75565,7 @@ function readInputs(runner) {
         database,
         owner: identifier(inputs_optional(runner, 'owner') ?? `${database}_owner`, 'owner'),
         terraformOutputs: inputs_file(runner),
-        privateKey: privateKey(runner),
+        privateKey: privateKeyInput(runner),
         port: port(runner),
         dryRun: inputs_boolean(runner, 'dry-run', false),
         backup: inputs_boolean(runner, 'backup', true),
@@ -75592,15 +75606,6 @@ function inputs_file(runner) {
     if ((0,external_node_fs_.existsSync)(path))
         return path;
     throw new InputError('terraform-outputs', `is '${path}', which does not exist.`);
-}
-function privateKey(runner) {
-    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
-    try {
-        return normalisePrivateKey(text);
-    }
-    catch (cause) {
-        throw new InputError('private-key', 'is not usable.', cause);
-    }
 }
 function port(runner) {
     const value = inputs_integer(runner, 'port', 5432, { min: 1, max: 65535 });
@@ -78726,6 +78731,8 @@ function formsOf(secret) {
         Buffer.from(part).toString('base64').replace(/=+$/, ''),
         Buffer.from(part).toString('base64url'),
         encodeURIComponent(part),
+        // Jinja's urlencode leaves slashes as they are.
+        encodeURIComponent(part).replaceAll('%2F', '/'),
         JSON.stringify(part).slice(1, -1),
     ]);
     return [...new Set(forms)];

@@ -67117,7 +67117,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2550);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4330);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8097);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67127,7 +67127,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4330:
+/***/ 8097:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78883,6 +78883,20 @@ function parsed(name, text) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/ssh/inputs.js
+
+
+/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
+function privateKeyInput(runner) {
+    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+    try {
+        return normalisePrivateKey(text);
+    }
+    catch (cause) {
+        throw new InputError('private-key', 'is not usable.', cause);
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/release/inputs.js
 
 
@@ -78895,7 +78909,7 @@ const environments = ['production', 'staging', 'dev'];
 const environmentInput = (runner) => oneOf(runner, 'environment', environments);
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
 function destinationInputs(runner) {
-    const privateKey = valid('private-key', 'is not usable.', () => normalisePrivateKey(secret(runner, 'private-key', 'give the SSH key of the deploy user.')));
+    const privateKey = privateKeyInput(runner);
     const path = inputs_optional(runner, 'terraform-outputs');
     if (path !== undefined) {
         const destination = destinationOf(inventoryFrom(path), privateKey);
@@ -82270,6 +82284,8 @@ function formsOf(secret) {
         Buffer.from(part).toString('base64').replace(/=+$/, ''),
         Buffer.from(part).toString('base64url'),
         encodeURIComponent(part),
+        // Jinja's urlencode leaves slashes as they are.
+        encodeURIComponent(part).replaceAll('%2F', '/'),
         JSON.stringify(part).slice(1, -1),
     ]);
     return [...new Set(forms)];

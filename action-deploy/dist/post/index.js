@@ -60766,7 +60766,7 @@ exports.visitAsync = visitAsync;
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6170);
+/* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4255);
 /* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8716);
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2550);
 
@@ -61454,7 +61454,7 @@ function slotName(service, slot) {
 
 /***/ }),
 
-/***/ 6170:
+/***/ 4255:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -61570,10 +61570,24 @@ function parsed(name, text) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/ssh/known-hosts.js
-var known_hosts = __nccwpck_require__(6652);
 // EXTERNAL MODULE: ./lib/ssh/private-key.js
 var private_key = __nccwpck_require__(760);
+;// CONCATENATED MODULE: ./lib/ssh/inputs.js
+
+
+/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
+function privateKeyInput(runner) {
+    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+    try {
+        return (0,private_key/* normalisePrivateKey */.B)(text);
+    }
+    catch (cause) {
+        throw new inputs_InputError('private-key', 'is not usable.', cause);
+    }
+}
+
+// EXTERNAL MODULE: ./lib/ssh/known-hosts.js
+var known_hosts = __nccwpck_require__(6652);
 // EXTERNAL MODULE: ./lib/release/connect.js + 5 modules
 var connect = __nccwpck_require__(410);
 ;// CONCATENATED MODULE: ./lib/release/inputs.js
@@ -61588,7 +61602,7 @@ const environments = (/* unused pure expression or super */ null && (['productio
 const environmentInput = (runner) => oneOf(runner, 'environment', environments);
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
 function destinationInputs(runner) {
-    const privateKey = valid('private-key', 'is not usable.', () => (0,private_key/* normalisePrivateKey */.B)(secret(runner, 'private-key', 'give the SSH key of the deploy user.')));
+    const privateKey = privateKeyInput(runner);
     const path = inputs_optional(runner, 'terraform-outputs');
     if (path !== undefined) {
         const destination = (0,connect/* destinationOf */.M)(inventoryFrom(path), privateKey);
@@ -65099,6 +65113,8 @@ function formsOf(secret) {
         Buffer.from(part).toString('base64').replace(/=+$/, ''),
         Buffer.from(part).toString('base64url'),
         encodeURIComponent(part),
+        // Jinja's urlencode leaves slashes as they are.
+        encodeURIComponent(part).replaceAll('%2F', '/'),
         JSON.stringify(part).slice(1, -1),
     ]);
     return [...new Set(forms)];

@@ -1,3 +1,5 @@
+const __dirname = import.meta.dirname;
+const __filename = import.meta.filename;
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
@@ -50138,6 +50140,8 @@ function formsOf(secret) {
         Buffer.from(part).toString('base64').replace(/=+$/, ''),
         Buffer.from(part).toString('base64url'),
         encodeURIComponent(part),
+        // Jinja's urlencode leaves slashes as they are.
+        encodeURIComponent(part).replaceAll('%2F', '/'),
         JSON.stringify(part).slice(1, -1),
     ]);
     return [...new Set(forms)];

@@ -31604,6 +31604,8 @@ function formsOf(secret) {
         Buffer.from(part).toString('base64').replace(/=+$/, ''),
         Buffer.from(part).toString('base64url'),
         encodeURIComponent(part),
+        // Jinja's urlencode leaves slashes as they are.
+        encodeURIComponent(part).replaceAll('%2F', '/'),
         JSON.stringify(part).slice(1, -1),
     ]);
     return [...new Set(forms)];

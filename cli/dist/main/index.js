@@ -38631,8 +38631,8 @@ var external_node_fs_ = __nccwpck_require__(3024);
 const external_node_util_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:util");
 // EXTERNAL MODULE: ./lib/release/connect.js + 6 modules
 var connect = __nccwpck_require__(7084);
-// EXTERNAL MODULE: ./lib/release/inputs.js + 1 modules
-var inputs = __nccwpck_require__(6170);
+// EXTERNAL MODULE: ./lib/release/inputs.js + 2 modules
+var inputs = __nccwpck_require__(4255);
 ;// CONCATENATED MODULE: ./cli/src/arguments.js
 
 
@@ -40082,8 +40082,8 @@ function sortImages(images, variables) {
     };
 }
 
-// EXTERNAL MODULE: ./lib/release/inputs.js + 1 modules
-var inputs = __nccwpck_require__(6170);
+// EXTERNAL MODULE: ./lib/release/inputs.js + 2 modules
+var inputs = __nccwpck_require__(4255);
 // EXTERNAL MODULE: ./cli/src/arguments.js + 1 modules
 var src_arguments = __nccwpck_require__(5521);
 ;// CONCATENATED MODULE: ./cli/src/commands.js
@@ -40968,7 +40968,7 @@ function slotName(service, slot) {
 
 /***/ }),
 
-/***/ 6170:
+/***/ 4255:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -41087,10 +41087,24 @@ function parsed(name, text) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/ssh/known-hosts.js
-var known_hosts = __nccwpck_require__(6652);
 // EXTERNAL MODULE: ./lib/ssh/private-key.js
 var private_key = __nccwpck_require__(760);
+;// CONCATENATED MODULE: ./lib/ssh/inputs.js
+
+
+/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
+function inputs_privateKeyInput(runner) {
+    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+    try {
+        return normalisePrivateKey(text);
+    }
+    catch (cause) {
+        throw new InputError('private-key', 'is not usable.', cause);
+    }
+}
+
+// EXTERNAL MODULE: ./lib/ssh/known-hosts.js
+var known_hosts = __nccwpck_require__(6652);
 // EXTERNAL MODULE: ./lib/release/connect.js + 6 modules
 var connect = __nccwpck_require__(7084);
 ;// CONCATENATED MODULE: ./lib/release/inputs.js
@@ -41105,7 +41119,7 @@ const environments = (/* unused pure expression or super */ null && (['productio
 const environmentInput = (runner) => oneOf(runner, 'environment', environments);
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
 function destinationInputs(runner) {
-    const privateKey = valid('private-key', 'is not usable.', () => normalisePrivateKey(secret(runner, 'private-key', 'give the SSH key of the deploy user.')));
+    const privateKey = privateKeyInput(runner);
     const path = optional(runner, 'terraform-outputs');
     if (path !== undefined) {
         const destination = destinationOf(inventoryFrom(path), privateKey);
