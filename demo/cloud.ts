@@ -5,31 +5,16 @@ import { loadIdentity } from '../local-cloud/identity.ts';
 import type { Instance } from '../local-cloud/instance.ts';
 import { hetznerUrl } from '../local-cloud/runner-files.ts';
 
-const price = z.object({ location: z.string(), price_monthly: z.object({ net: z.string() }) });
-const servers = z.object({
-  servers: z.array(
-    z.object({
-      location: z.object({ name: z.string() }),
-      server_type: z.object({ prices: z.array(price) }),
-    }),
-  ),
-});
 const balancers = z.object({
   load_balancers: z.array(
-    z.object({
-      public_net: z.object({ ipv4: z.object({ ip: z.string() }) }),
-      location: z.object({ name: z.string() }),
-      load_balancer_type: z.object({ prices: z.array(price) }),
-    }),
+    z.object({ public_net: z.object({ ipv4: z.object({ ip: z.string() }) }) }),
   ),
 });
-const volumes = z.object({ volumes: z.array(z.object({ size: z.number() })) });
+const servers = z.object({ servers: z.array(z.unknown()) });
+const volumes = z.object({ volumes: z.array(z.unknown()) });
 const networks = z.object({ networks: z.array(z.unknown()) });
-const pricing = z.object({
-  pricing: z.object({ volume: z.object({ price_per_gb_month: z.object({ net: z.string() }) }) }),
-});
 
-/** What the cloud has after a run, where the application answers, and what Hetzner would ask for it. */
+/** What the cloud has after a run, and where the application answers. */
 export async function inventoryOf(instance: Instance) {
   const ask = async <T>(path: string, shape: z.ZodType<T>): Promise<T> => {
     const headers = { authorization: `Bearer ${loadIdentity(instance).hcloudToken}` };
@@ -41,11 +26,6 @@ export async function inventoryOf(instance: Instance) {
   const edges = (await ask('/load_balancers', balancers)).load_balancers;
   const disks = (await ask('/volumes', volumes)).volumes;
   const ranges = (await ask('/networks', networks)).networks;
-  const perGb = Number((await ask('/pricing', pricing)).pricing.volume.price_per_gb_month.net);
-  const monthly =
-    sum(machines.map((server) => at(server.server_type.prices, server.location.name))) +
-    sum(edges.map((edge) => at(edge.load_balancer_type.prices, edge.location.name))) +
-    sum(disks.map(({ size }) => size * perGb));
   const address = edges[0]?.public_net.ipv4.ip;
   return {
     url: address === undefined ? undefined : `http://${address}`,
@@ -55,17 +35,8 @@ export async function inventoryOf(instance: Instance) {
       volumes: disks.length,
       networks: ranges.length,
     },
-    cost: { monthly: monthly.toFixed(2), pricesOf: '2026-09-04' },
     results: (run: number) => resultsOf(instance, run),
   };
-}
-
-function at(prices: readonly z.infer<typeof price>[], location: string): number {
-  return Number(prices.find((entry) => entry.location === location)?.price_monthly.net ?? 0);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
 
 const artifacts = z.array(z.object({ runId: z.string(), name: z.string(), blob: z.string() }));

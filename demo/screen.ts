@@ -9,15 +9,23 @@ export interface Outcome {
   url: string | undefined;
   /** What the cloud has: kind → count. */
   created: Record<string, number>;
-  /** Net euros a month and the day of the prices. */
-  cost: { monthly: string; pricesOf: string } | undefined;
   jobs: readonly JobRecord[];
   traffic: Verdict | undefined;
 }
 
+/** Day of the catalogue that the local cloud serves; see local-cloud/hetzner. */
+const PRICES_OF = '2026-09-04';
+
+/** What the plan's own summary says that everything costs a month, in net euros. */
+function monthlyCost(jobs: readonly JobRecord[]): string | undefined {
+  const summaries = jobs.flatMap((job) => job.summaries).join('\n');
+  return /Monthly cost: .*?→ ([\d.]+) EUR/.exec(summaries)?.[1];
+}
+
 /** The one screen at the end. */
 export function screen(outcome: Outcome): string[] {
-  const { succeeded, version, milliseconds, url, created, cost, jobs, traffic } = outcome;
+  const { succeeded, version, milliseconds, url, created, jobs, traffic } = outcome;
+  const cost = monthlyCost(jobs);
   const sentence = succeeded
     ? `✅ COMPTA ${version} is released, after ${elapsed(milliseconds)}`
     : `❌ COMPTA ${version} was not released (${elapsed(milliseconds)})`;
@@ -27,9 +35,7 @@ export function screen(outcome: Outcome): string[] {
     '',
     ...(url ? [`  application   ${url}`] : []),
     `  created       ${kinds.join(', ')}`,
-    ...(cost
-      ? [`  would cost    ${cost.monthly} € net a month (catalogue prices of ${cost.pricesOf})`]
-      : []),
+    ...(cost ? [`  would cost    ${cost} € net a month (catalogue prices of ${PRICES_OF})`] : []),
     ...(traffic ? trafficLines(traffic) : []),
     '',
     ...jobs.map((job) => {

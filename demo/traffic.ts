@@ -25,8 +25,8 @@ export interface Sent {
 /** Slow ones keep more than 20 requests in flight at every instant; the quick ones do the work. */
 const SLOW_CLIENTS = 26;
 const QUICK_CLIENTS = 10;
-const SLOW_MS = 1_500;
-const PAUSE_MS = 100;
+const SLOW_MS = 2_500;
+const PAUSE_MS = 250;
 const LONGEST_MS = 3_600_000;
 
 const [baseUrl = '', logFile = ''] = process.argv.slice(2);

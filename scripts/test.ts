@@ -15,7 +15,11 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   lib: { paths: ['lib/', 'demo/'], seconds: 240 },
   tools: { paths: ['tools/'], seconds: 120 },
   'local-cloud': { paths: ['local-cloud/'], seconds: 600 },
-  actions: { paths: ['action-'], seconds: 600 },
+  actions: {
+    paths: ['action-(terraform|ansible|build|db-migrate|smoke|notify)/'],
+    seconds: 900,
+  },
+  release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 
 interface JestReport {
