@@ -1,7 +1,7 @@
 # Everything a person types. Each target installs what it needs, pinned, and can be run again
 # after it was interrupted.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check down
+.PHONY: help demo test check bench down
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,10 @@ test: ## Run every test
 check: ## Format, lint, types, bundles, workflows
 	tools/install
 	tools/run node scripts/check.ts
+
+bench: ## The long measurements: loss, kills, leaks, leavings (hours)
+	tools/install
+	tools/run node bench/run.ts
 
 down: ## Remove everything that demo started
 	tools/run node local-cloud/cli.ts down

@@ -15,6 +15,8 @@ const volumes = z.object({ volumes: z.array(z.unknown()) });
 const networks = z.object({ networks: z.array(z.unknown()) });
 
 /** What the cloud has after a run, and where the application answers. */
+export type Inventory = Awaited<ReturnType<typeof inventoryOf>>;
+
 export async function inventoryOf(instance: Instance) {
   const ask = async <T>(path: string, shape: z.ZodType<T>): Promise<T> => {
     const headers = { authorization: `Bearer ${loadIdentity(instance).hcloudToken}` };

@@ -50,6 +50,13 @@ export async function pushNextVersion(
   return { workspace, before, version, sha: await git('rev-parse', 'HEAD') };
 }
 
+/** The clone and commit of the last push. */
+export async function pushedLast(state: string): Promise<Pick<Push, 'workspace' | 'sha'>> {
+  const workspace = join(state, 'workspace');
+  const { stdout } = await run(['git', '-C', workspace, 'rev-parse', 'HEAD']);
+  return { workspace, sha: stdout.trim() };
+}
+
 /** The checkout's version for the first push, one more in the last place for every further one. */
 function nextVersion(pushed: string, initial: string): string {
   if (!existsSync(pushed)) return readFileSync(initial, 'utf8').trim();

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
 import type { Instance } from '../local-cloud/instance.ts';
 import { endLeftovers, RUNNER_MARK } from '../local-cloud/leftovers.ts';
-import { gitHubUrl, runnerFiles } from '../local-cloud/runner-files.ts';
+import { dotenv, gitHubUrl, runnerFiles } from '../local-cloud/runner-files.ts';
 
 export interface WorkflowRun {
   workflow: string;
@@ -21,6 +21,8 @@ export interface WorkflowRun {
   id: number;
   /** Where the log is kept. */
   folder: string;
+  /** Put in the place of the repository's own. */
+  secrets?: Record<string, string>;
 }
 
 /** A line of act's JSON log, as far as it is of interest. */
@@ -85,7 +87,7 @@ async function act(
     '--concurrent-jobs',
     '2',
     '--secret-file',
-    files.secrets,
+    secretFile(instance, workflow),
     '--var-file',
     files.variables,
     '--env-file',
@@ -108,6 +110,15 @@ async function act(
     if (error instanceof CommandFailed && error.exitCode !== undefined) return false;
     throw error;
   }
+}
+
+/** Of two lines with one name act takes the later one. */
+function secretFile(instance: Instance, { folder, secrets = {} }: WorkflowRun): string {
+  const own = runnerFiles(instance).secrets;
+  if (Object.keys(secrets).length === 0) return own;
+  const file = join(folder, 'secrets');
+  writeFileSync(file, readFileSync(own, 'utf8') + dotenv(secrets), { mode: 0o600 });
+  return file;
 }
 
 /** The runner's environment, with a run of its own and the token of its artifacts. */

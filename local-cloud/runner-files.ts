@@ -131,8 +131,13 @@ function vaultPassword(): string {
   return readFileSync(join(checkout, file), 'utf8').trim();
 }
 
-/** dotenv with double quotes, in which a line break is written `\n`, as act reads it. */
+/** With double quotes, in which a line break is written `\\n`, as act reads it. */
+export function dotenv(values: Record<string, string>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${JSON.stringify(value)}\n`)
+    .join('');
+}
+
 function write(file: string, values: Record<string, string>): void {
-  const lines = Object.entries(values).map(([name, value]) => `${name}=${JSON.stringify(value)}\n`);
-  writeFileSync(file, lines.join(''), { mode: 0o600 });
+  writeFileSync(file, dotenv(values), { mode: 0o600 });
 }

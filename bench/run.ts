@@ -1,0 +1,61 @@
+/**
+ * `make bench`: the measurements too long for `make test`, on the local cloud of this checkout.
+ *
+ *   node bench/run.ts [scenario …]     all of them when none is named
+ *   node bench/run.ts --help           what each one shows
+ *
+ * A scenario that fails ends the bench; the figures of the others are kept in results.json.
+ */
+import { join } from 'node:path';
+import { elapsed } from '../lib/report/markdown.ts';
+import { claimInstance } from '../local-cloud/claim.ts';
+import { record } from './results.ts';
+import { broken } from './scenarios/broken.ts';
+import { kills } from './scenarios/kills.ts';
+import { leaks } from './scenarios/leaks.ts';
+import { leavings } from './scenarios/leavings.ts';
+import { refusals } from './scenarios/refusals.ts';
+import { releases } from './scenarios/releases.ts';
+import { rollback } from './scenarios/rollback.ts';
+import type { Scenario } from './scenarios/scenario.ts';
+import { vulnerable } from './scenarios/vulnerable.ts';
+
+const SCENARIOS: Record<string, Scenario> = {
+  releases,
+  broken,
+  rollback,
+  vulnerable,
+  refusals,
+  leaks,
+  kills,
+  leavings,
+};
+
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in SCENARIOS));
+if (unknown.length > 0) {
+  const list = Object.entries(SCENARIOS).map(
+    ([name, { shows }]) => `  ${name.padEnd(11)} ${shows}`,
+  );
+  const help = unknown.some((name) => name === '--help' || name === '-h');
+  if (!help) console.error(`There is no scenario ${unknown.join(', ')}.\n`);
+  console.log(`usage: node bench/run.ts [scenario …]\n\n${list.join('\n')}`);
+  process.exit(help ? 0 : 2);
+}
+
+const file = join(import.meta.dirname, 'results.json');
+for (const [name, scenario] of Object.entries(SCENARIOS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  const begun = Date.now();
+  console.log(`\n▶ ${name}: ${scenario.shows}\n`);
+  try {
+    const figures = await scenario.run(claimInstance(), console.log);
+    await record(file, name, figures);
+    console.log(
+      `\n✅ ${name}, ${elapsed(Date.now() - begun)}\n${JSON.stringify(figures, null, 2)}`,
+    );
+  } catch (error) {
+    console.error(`\n❌ ${name}, ${elapsed(Date.now() - begun)}`);
+    throw error;
+  }
+}
