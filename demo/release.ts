@@ -103,9 +103,10 @@ async function runUnderTraffic(
   if (url) print(`A client posts entries to ${url} until the run is over.`);
   print('');
   const progress = new Progress(print);
+  const ticking = setInterval(() => progress.tick(), 5_000);
   const succeeded = await runWorkflow(instance, { ...run, id, folder }, (entry) =>
     progress.take(entry),
-  );
+  ).finally(() => clearInterval(ticking));
   const jobs = [...progress.jobs.values()];
   const window = jobs.find(({ name }) => name === watched) ?? { start: 0, end: 0 };
   const traffic = await office?.close(window, ENOUGH_REQUESTS);

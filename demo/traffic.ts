@@ -24,7 +24,7 @@ export interface Sent {
 
 /** Slow ones keep more than 20 requests in flight at every instant; the quick ones do the work. */
 const SLOW_CLIENTS = 26;
-const QUICK_CLIENTS = 10;
+const QUICK_CLIENTS = 8;
 const SLOW_MS = 2_500;
 const PAUSE_MS = 250;
 const LONGEST_MS = 3_600_000;

@@ -36,6 +36,8 @@ export interface LogEntry {
   stage?: string;
   stepResult?: string;
   jobResult?: string;
+  /** Set on what the step itself wrote. */
+  raw_output?: boolean;
   command?: string;
   /** Of a `summary` command. */
   content?: string;

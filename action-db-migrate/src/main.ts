@@ -87,6 +87,8 @@ interface Tools {
 }
 
 interface Done {
+  /** Whether the database may be another than before. */
+  changed: boolean;
   applied: Migration['migrations'];
   backup: Backup | undefined;
   problems: string[];
@@ -98,7 +100,7 @@ async function carryOut(inputs: Inputs, tools: Tools, { runner }: Step): Promise
   const wrong = await mismatches(flyway);
   const say = (line: string) => runner.info(line);
   const done = await act(inputs, tools, before.pending, wrong, say);
-  const after = await readInfo(flyway);
+  const after = done.changed ? await readInfo(flyway) : before;
 
   runner.output('previous-schema-version', before.version);
   runner.output('schema-version', after.version);
@@ -134,12 +136,17 @@ async function act(
     inputs.command === 'validate' ||
     (inputs.command === 'migrate' && (pending.length === 0 || wrong.length > 0));
   if (idle)
-    return { applied: [], backup: undefined, problems: inputs.command === 'info' ? [] : wrong };
+    return {
+      changed: false,
+      applied: [],
+      backup: undefined,
+      problems: inputs.command === 'info' ? [] : wrong,
+    };
 
   const backup = inputs.backup ? await verifiedBackup(server, inputs.database, say) : undefined;
   if (inputs.command === 'repair') {
     for (const action of await repairHistory(flyway)) say(`repair: ${action}`);
-    return { applied: [], backup, problems: await mismatches(flyway) };
+    return { changed: true, applied: [], backup, problems: await mismatches(flyway) };
   }
   const { migrations } = await migrate(flyway, say);
   const broken = await invalidIndexes(database, inputs.database);
@@ -147,7 +154,7 @@ async function act(
     ...(await mismatches(flyway)),
     ...broken.map((index) => `the index ${index} is invalid: drop it and create it again`),
   ];
-  return { applied: migrations, backup, problems };
+  return { changed: true, applied: migrations, backup, problems };
 }
 
 function textOf(pending: readonly Script[]): Map<string, string> {

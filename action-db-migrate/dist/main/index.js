@@ -75423,6 +75423,8 @@ function settings({ scripts, database, owner, login, port, limits }) {
         FLYWAY_PASSWORD: login.password,
         FLYWAY_LOCATIONS: `filesystem:${scripts}`,
         FLYWAY_CONNECT_RETRIES: '3',
+        // It lives for seconds: the thorough compiler and collector would not pay.
+        JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
     };
 }
 function parsed(stdout, program) {
@@ -78631,7 +78633,7 @@ async function carryOut(inputs, tools, { runner }) {
     const wrong = await mismatches(flyway);
     const say = (line) => runner.info(line);
     const done = await act(inputs, tools, before.pending, wrong, say);
-    const after = await readInfo(flyway);
+    const after = done.changed ? await readInfo(flyway) : before;
     runner.output('previous-schema-version', before.version);
     runner.output('schema-version', after.version);
     runner.output('pending', before.pending.length);
@@ -78657,12 +78659,17 @@ async function act(inputs, { flyway, database, server }, pending, wrong, say) {
         inputs.command === 'validate' ||
         (inputs.command === 'migrate' && (pending.length === 0 || wrong.length > 0));
     if (idle)
-        return { applied: [], backup: undefined, problems: inputs.command === 'info' ? [] : wrong };
+        return {
+            changed: false,
+            applied: [],
+            backup: undefined,
+            problems: inputs.command === 'info' ? [] : wrong,
+        };
     const backup = inputs.backup ? await verifiedBackup(server, inputs.database, say) : undefined;
     if (inputs.command === 'repair') {
         for (const action of await repairHistory(flyway))
             say(`repair: ${action}`);
-        return { applied: [], backup, problems: await mismatches(flyway) };
+        return { changed: true, applied: [], backup, problems: await mismatches(flyway) };
     }
     const { migrations } = await migrate(flyway, say);
     const broken = await invalidIndexes(database, inputs.database);
@@ -78670,7 +78677,7 @@ async function act(inputs, { flyway, database, server }, pending, wrong, say) {
         ...(await mismatches(flyway)),
         ...broken.map((index) => `the index ${index} is invalid: drop it and create it again`),
     ];
-    return { applied: migrations, backup, problems };
+    return { changed: true, applied: migrations, backup, problems };
 }
 function textOf(pending) {
     return new Map(pending.flatMap(({ filepath }) => filepath ? [[(0,external_node_path_namespaceObject.basename)(filepath), (0,external_node_fs_.readFileSync)(filepath, 'utf8')]] : []));
