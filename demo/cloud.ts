@@ -32,10 +32,10 @@ export async function inventoryOf(instance: Instance) {
   return {
     url: address === undefined ? undefined : `http://${address}`,
     created: {
-      servers: machines.length,
-      'load balancers': edges.length,
-      volumes: disks.length,
-      networks: ranges.length,
+      server: machines.length,
+      'load balancer': edges.length,
+      volume: disks.length,
+      network: ranges.length,
     },
     results: (run: number) => resultsOf(instance, run),
   };

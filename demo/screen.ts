@@ -7,7 +7,7 @@ export interface Outcome {
   version: string;
   milliseconds: number;
   url: string | undefined;
-  /** What the cloud has: kind → count. */
+  /** What the cloud has: kind, in the singular → count. */
   created: Record<string, number>;
   jobs: readonly JobRecord[];
   traffic: Verdict | undefined;
@@ -29,7 +29,9 @@ export function screen(outcome: Outcome): string[] {
   const sentence = succeeded
     ? `✅ COMPTA ${version} is released, after ${elapsed(milliseconds)}`
     : `❌ COMPTA ${version} was not released (${elapsed(milliseconds)})`;
-  const kinds = Object.entries(created).map(([kind, count]) => `${count} ${kind}`);
+  const kinds = Object.entries(created).map(
+    ([kind, count]) => `${count} ${kind}${count === 1 ? '' : 's'}`,
+  );
   return [
     sentence,
     '',

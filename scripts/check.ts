@@ -13,6 +13,7 @@ const CHECKS: Record<string, readonly string[]> = {
   'format and lint': ['npx', 'biome', 'ci', '.'],
   types: ['npx', 'tsc', '--noEmit'],
   'action READMEs': ['node', 'scripts/readme.ts'],
+  'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],

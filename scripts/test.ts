@@ -19,6 +19,7 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
     paths: ['action-(terraform|ansible|build|db-migrate|smoke|notify)/'],
     seconds: 900,
   },
+  terraform: { paths: ['infra/terraform/'], seconds: 420 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 

@@ -20,7 +20,7 @@ output "servers" {
 
 output "bastion" {
   description = "Name of the one server with SSH from outside."
-  value       = local.bastion
+  value       = module.topology.bastion
 }
 
 output "load_balancer" {

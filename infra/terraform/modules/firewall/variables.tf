@@ -28,13 +28,25 @@ variable "inbound" {
   }
 
   validation {
+    condition     = alltrue([for rule in values(var.inbound) : rule.port == null || can(regex("^[0-9]+(-[0-9]+)?$", rule.port))])
+    error_message = "A port is a number or a range in quotes, \"443\" or \"8000-8100\": \"any\" is what a firewall is there to prevent."
+  }
+
+  validation {
+    condition     = alltrue([for rule in values(var.inbound) : length(rule.source_ips) > 0])
+    error_message = "A rule names who may come in (source_ips); to let nobody in, leave the rule out."
+  }
+
+  validation {
+    # A range that holds the port counts too, and half of the internet (0.0.0.0/1) as the whole.
     condition = alltrue(flatten([
       for rule in values(var.inbound) : [
-        for range in rule.source_ips : !contains(["22", "2222", "5432", "6379", "6432"], coalesce(rule.port, "icmp"))
-        || !contains(["0.0.0.0/0", "::/0"], range)
+        for port in [22, 2222, 5432, 6379, 6432] :
+        try(port < tonumber(split("-", rule.port)[0]) || port > tonumber(reverse(split("-", rule.port))[0]), true)
+        || alltrue([for range in rule.source_ips : try(tonumber(split("/", range)[1]) >= 8, true)])
       ]
     ]))
-    error_message = "SSH, PostgreSQL, PgBouncer and Redis are never opened to the whole internet: name the addresses that need them."
+    error_message = "SSH (22, 2222), PostgreSQL (5432), PgBouncer (6432) and Redis (6379) are never opened to the whole internet, not within a range of ports either: name the addresses that need them."
   }
 }
 

@@ -73,6 +73,21 @@ variable "services" {
   }
 
   validation {
+    condition = alltrue(flatten([
+      for service in values(var.services) : [
+        for port in [service.listen_port, service.destination_port, service.health_check.port] :
+        port >= 1 && port <= 65535 && floor(port) == port
+      ]
+    ]))
+    error_message = "A port is a whole number from 1 to 65535."
+  }
+
+  validation {
+    condition     = alltrue([for service in values(var.services) : startswith(service.health_check.path, "/")])
+    error_message = "The path of a health check begins with a slash, such as /healthz."
+  }
+
+  validation {
     condition     = length(distinct([for service in values(var.services) : service.listen_port])) == length(var.services)
     error_message = "Two services cannot listen on one port."
   }
@@ -81,6 +96,11 @@ variable "services" {
 variable "targets" {
   description = "Ids of the target servers by server name."
   type        = map(number)
+
+  validation {
+    condition     = length(var.targets) > 0
+    error_message = "A load balancer without targets answers nobody: give it at least one server."
+  }
 }
 
 variable "delete_protection" {

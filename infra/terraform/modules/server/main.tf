@@ -24,11 +24,19 @@ locals {
   })
 }
 
+# A type that is sold out where it is wanted is ordered in the next location that has it.
+module "stock" {
+  source = "../stock"
+
+  server_type = var.server_type
+  locations   = concat([var.location], var.fallback_locations)
+}
+
 resource "hcloud_server" "this" {
   name        = var.name
   server_type = var.server_type
   image       = var.image
-  location    = var.location
+  location    = module.stock.location
   labels      = local.labels
 
   user_data          = local.template == null ? local.base : templatefile(local.template, { base = local.base })
@@ -59,9 +67,9 @@ resource "hcloud_server" "this" {
   }
 
   lifecycle {
-    # What a server was born from. A change of it must not replace a running server by the way:
-    # ask for that with -replace.
-    ignore_changes = [user_data, ssh_keys, image, labels["host-key"]]
+    # What a server was born from and where. A change of it, or of what Hetzner has in stock, must
+    # not replace a running server by the way: ask for that with -replace.
+    ignore_changes = [user_data, ssh_keys, image, location, labels["host-key"]]
 
     precondition {
       condition     = length(var.firewall_ids) > 0

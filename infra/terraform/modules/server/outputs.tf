@@ -8,6 +8,11 @@ output "role" {
   value       = var.role
 }
 
+output "location" {
+  description = "Location that it was created in, which its volume must share."
+  value       = hcloud_server.this.location
+}
+
 output "public_ip" {
   description = "Its public IPv4 address."
   value       = hcloud_server.this.ipv4_address

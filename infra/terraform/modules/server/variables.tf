@@ -42,11 +42,22 @@ variable "image" {
   description = "Image that the server is created from; later changes do not touch a running server."
   type        = string
   default     = "debian-12"
+
+  validation {
+    condition     = contains(["debian-12", "debian-13"], var.image)
+    error_message = "cloud-init and the Ansible roles are written for Debian: give debian-12 or debian-13."
+  }
 }
 
 variable "location" {
-  description = "Hetzner location."
+  description = "Hetzner location of a new server; a running one stays where it is."
   type        = string
+}
+
+variable "fallback_locations" {
+  description = "Where it goes instead when its type is sold out there, in this order."
+  type        = list(string)
+  default     = []
 }
 
 variable "subnet_id" {
@@ -72,6 +83,11 @@ variable "authorized_keys" {
 variable "ssh_key_ids" {
   description = "Ids of Hetzner SSH keys; with at least one, Hetzner mails no root password around."
   type        = list(string)
+
+  validation {
+    condition     = length(var.ssh_key_ids) > 0
+    error_message = "Give at least one Hetzner SSH key: without one Hetzner makes a root password and mails it."
+  }
 }
 
 variable "firewall_ids" {

@@ -1,6 +1,11 @@
 variable "name" {
   description = "Name of the volume, unique in the Hetzner project."
   type        = string
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,63}$", var.name))
+    error_message = "A volume's name has 1 to 64 letters, digits, dots, dashes and underscores."
+  }
 }
 
 variable "size_gb" {

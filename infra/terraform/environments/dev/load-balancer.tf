@@ -1,0 +1,21 @@
+module "load_balancer" {
+  source = "../../modules/load-balancer"
+
+  name              = "${local.environment}-lb"
+  type              = var.load_balancer_type
+  location          = var.location
+  subnet_id         = module.network.subnet_ids["servers"]
+  private_ip        = var.load_balancer_ip
+  targets           = { for name in module.topology.applications : name => module.server[name].id }
+  delete_protection = var.delete_protection
+  labels            = merge(module.topology.labels, { role = "load-balancer" })
+
+  # Caddy answers /healthz with 200 only while its gateway has a healthy slot.
+  services = {
+    for name, port in var.public_ports : name => {
+      listen_port      = port
+      destination_port = port
+      health_check     = { port = 80, path = "/healthz" }
+    }
+  }
+}

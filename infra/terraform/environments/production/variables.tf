@@ -1,0 +1,126 @@
+variable "authorized_keys" {
+  description = "OpenSSH public keys that may log in as `deploy`, by owner: { ci = \"ssh-ed25519 AAAA…\" }."
+  type        = map(string)
+  nullable    = false
+}
+
+variable "admin_cidrs" {
+  description = "Addresses that may reach SSH on the bastion. There is no default on purpose."
+  type        = list(string)
+  nullable    = false
+
+  validation {
+    condition = alltrue([
+      for range in var.admin_cidrs :
+      try(tonumber(split("/", range)[1]) >= (strcontains(range, ":") ? 48 : 24), true)
+    ])
+    error_message = "In production admin_cidrs names addresses and offices, never the internet: an IPv4 range is /24 or narrower (203.0.113.7/32), an IPv6 one /48 or narrower."
+  }
+}
+
+variable "location" {
+  description = "Hetzner location of new servers and of the load balancer."
+  type        = string
+  default     = "nbg1"
+  nullable    = false
+}
+
+variable "fallback_locations" {
+  description = "Where a new server goes whose type is sold out in `location`, in this order; of the same network zone."
+  type        = list(string)
+  default     = ["fsn1", "hel1"]
+  nullable    = false
+}
+
+variable "network_cidr" {
+  description = "Range of the private network."
+  type        = string
+  default     = "10.0.0.0/16"
+  nullable    = false
+}
+
+variable "subnet_cidr" {
+  description = "Range of the servers' subnet inside it."
+  type        = string
+  default     = "10.0.1.0/24"
+  nullable    = false
+}
+
+variable "image" {
+  description = "Image of new servers."
+  type        = string
+  default     = "debian-12"
+  nullable    = false
+}
+
+variable "servers" {
+  description = <<-EOT
+    The servers by name. `backups` are Hetzner's, of the server's own disk: a volume is not in them,
+    so they do not cover PostgreSQL. `volume_gb` gives the server a volume of its own for its data.
+  EOT
+  type = map(object({
+    role        = string
+    server_type = optional(string, "cpx22")
+    private_ip  = string
+    volume_gb   = optional(number)
+    backups     = optional(bool, true)
+  }))
+  default = {
+    production-bastion-1    = { role = "bastion", server_type = "cpx12", private_ip = "10.0.1.2" }
+    production-db-1         = { role = "database", server_type = "cpx42", private_ip = "10.0.1.11", volume_gb = 100 }
+    production-app-1        = { role = "application", server_type = "cpx32", private_ip = "10.0.1.21" }
+    production-app-2        = { role = "application", server_type = "cpx32", private_ip = "10.0.1.22" }
+    production-monitoring-1 = { role = "monitoring", private_ip = "10.0.1.31" }
+  }
+  nullable = false
+
+  validation {
+    condition     = length([for server in values(var.servers) : server if server.role == "application"]) >= 2
+    error_message = "Production has at least two application servers: with one, every release and every dead machine is an outage."
+  }
+
+  validation {
+    condition = alltrue([
+      for role in ["database", "monitoring"] : contains([for server in values(var.servers) : server.role], role)
+    ])
+    error_message = "Production has a database server and a monitoring server."
+  }
+
+  validation {
+    condition     = alltrue([for server in values(var.servers) : server.volume_gb != null if server.role == "database"])
+    error_message = "Production's database lies on a volume of its own (volume_gb): the server can then be replaced without the data."
+  }
+
+  validation {
+    condition     = alltrue([for server in values(var.servers) : server.backups])
+    error_message = "Production's servers have backups = true: seven days of each disk for 20 % of the server's price."
+  }
+}
+
+variable "load_balancer_type" {
+  description = "Type of the load balancer."
+  type        = string
+  default     = "lb11"
+  nullable    = false
+}
+
+variable "load_balancer_ip" {
+  description = "Private address of the load balancer."
+  type        = string
+  default     = "10.0.1.5"
+  nullable    = false
+}
+
+variable "public_ports" {
+  description = "Ports that the load balancer hands through to the application servers, by name."
+  type        = map(number)
+  default     = { web = 80, tls = 443 }
+  nullable    = false
+}
+
+variable "delete_protection" {
+  description = "Protects network, servers, volumes and load balancer at the API. To destroy, apply with false first."
+  type        = bool
+  default     = true
+  nullable    = false
+}
