@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
+import { provider } from './provider/scenario.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
 import { kills } from './scenarios/kills.ts';
@@ -29,6 +30,7 @@ const SCENARIOS: Record<string, Scenario> = {
   leaks,
   kills,
   leavings,
+  provider,
 };
 
 const wanted = process.argv.slice(2);

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
+import { EVERYTHING } from '../../local-cloud/hetzner/abilities.ts';
 import { startHetznerApi } from '../../local-cloud/hetzner/server.ts';
 import { RecordingMachinery } from '../../local-cloud/hetzner/test/recording-machinery.ts';
 import { type Outcome, readOutcomes } from './outcomes.ts';
@@ -25,6 +26,7 @@ export async function accept(suite: Suite, resource: string): Promise<Outcome[]>
     machinery: new RecordingMachinery(),
     worldFile: join(folder, 'world.json'),
     token: TOKEN,
+    abilities: EVERYTHING,
     listen: { host: '127.0.0.1', port: 0 },
     // Hetzner raises it for its own test project, too.
     rateLimit: 1_000_000,
@@ -38,7 +40,6 @@ export async function accept(suite: Suite, resource: string): Promise<Outcome[]>
         ...CHOICES,
         TF_ACC: '1',
         TF_ACC_TERRAFORM_PATH: terraform,
-        TF_CLI_CONFIG_FILE: suite.terraformConfig,
         HCLOUD_ENDPOINT: api.url,
         HCLOUD_TOKEN: TOKEN,
       },

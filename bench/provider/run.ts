@@ -2,7 +2,7 @@
  * The Hetzner provider's own acceptance tests against the local cloud's API, over recorded
  * hardware.
  *
- *   tools/run node bench/provider/run.ts [package …]     all that the project uses when none is named
+ *   tools/run node bench/provider/run.ts [package …]     all of them when none is named
  */
 import { acceptance, RESOURCES } from './scenario.ts';
 

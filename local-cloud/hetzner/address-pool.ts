@@ -1,6 +1,6 @@
 import { loopback, publicAddresses } from '../instance.ts';
 import { ApiError } from './errors.ts';
-import type { PrimaryIp } from './resources.ts';
+import type { FloatingIp, PrimaryIp } from './resources.ts';
 import type { Site } from './site.ts';
 import { newId } from './world.ts';
 
@@ -53,4 +53,26 @@ export function freeLoadBalancerAddress({ world, instance }: Site): string {
     if (!used.has(address)) return address;
   }
   throw new ApiError('resource_limit_exceeded', 'all load balancer addresses are in use');
+}
+
+/** The lowest free public IPv6 for a load balancer: one address, of a range of its own. */
+export function freeLoadBalancerIpv6({ world, instance }: Site): string {
+  const used = new Set(world.records.load_balancer.map(({ publicIpv6 }) => publicIpv6));
+  let index = 1;
+  const address = () => `2001:db8:${instance.number.toString(16)}:ffff::${index.toString(16)}`;
+  while (used.has(address())) index += 1;
+  return address();
+}
+
+/** The lowest free floating address, of documentation ranges that nothing else here uses. */
+export function freeFloatingAddress({ world, instance }: Site, type: FloatingIp['type']): string {
+  const used = new Set(world.records.floating_ip.map(({ ip }) => ip));
+  for (let index = 1; index < 255; index += 1) {
+    const address =
+      type === 'ipv4'
+        ? `198.51.100.${index}`
+        : `2001:db8:${instance.number.toString(16)}:${(0xf000 + index).toString(16)}::/64`;
+    if (!used.has(address)) return address;
+  }
+  throw new ApiError('resource_limit_exceeded', `all ${type} floating addresses are in use`);
 }

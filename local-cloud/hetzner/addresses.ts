@@ -1,3 +1,5 @@
+import { isIPv6 } from 'node:net';
+
 /** IPv4 arithmetic on numbers; ranges are written `a.b.c.d/len`. */
 export interface Range {
   first: number;
@@ -42,4 +44,33 @@ export function holds(range: Range, ip: number): boolean {
 export function gatewayOf(networkRange: string): string {
   const range = parseRange(networkRange);
   return range ? formatIp(range.first + 1) : '';
+}
+
+/**
+ * A range of either family as the API keeps it: IPv6 in RFC 5952's form. Null when the text
+ * is none, or has host bits set.
+ */
+export function canonicalRange(text: string): string | null {
+  const [address = '', length = ''] = text.split('/');
+  if (!isIPv6(address)) return parseRange(text) && text;
+  const prefix = Number(length);
+  if (!/^\d{1,3}$/.test(length) || prefix > 128) return null;
+  // A URL's host is written in that form.
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  return ipv6Number(canonical) % 2n ** BigInt(128 - prefix) === 0n
+    ? `${canonical}/${prefix}`
+    : null;
+}
+
+/** The value of an address in RFC 5952's form. */
+function ipv6Number(address: string): bigint {
+  const [head = '', tail] = address.split('::');
+  const words = (part: string) => part.split(':').filter(Boolean);
+  const before = words(head);
+  const after = tail === undefined ? [] : words(tail);
+  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
+  return [...before, ...zeros, ...after].reduce(
+    (value, word) => value * 65_536n + BigInt(`0x${word}`),
+    0n,
+  );
 }

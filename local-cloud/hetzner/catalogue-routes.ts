@@ -1,7 +1,6 @@
-import { images, loadBalancerTypes, locations, pricing, serverTypes } from './catalogue.ts';
-import { ApiError, notAvailable } from './errors.ts';
+import { isos, loadBalancerTypes, locations, pricing, serverTypes } from './catalogue.ts';
+import { ApiError } from './errors.ts';
 import { idOf, ok, type Route } from './http.ts';
-import { parseSelector } from './labels.ts';
 import { paginate, sorted } from './pagination.ts';
 
 interface Entry {
@@ -15,20 +14,8 @@ export function catalogueRoutes(): Route[] {
     ...listAndGet('location', locations),
     ...listAndGet('server_type', serverTypes),
     ...listAndGet('load_balancer_type', loadBalancerTypes),
-    ...listAndGet('image', images, (image, query) => {
-      const selector = query.get('label_selector');
-      return (
-        among(query, 'type', image.type) &&
-        among(query, 'status', image.status) &&
-        among(query, 'architecture', image.architecture) &&
-        !query.has('bound_to') &&
-        (!selector || parseSelector(selector)(image.labels))
-      );
-    }),
-    ...listAndGet('iso', [] as Entry[]),
+    ...listAndGet('iso', isos, (iso, query) => among(query, 'architecture', iso.architecture)),
     { method: 'GET', path: '/pricing', handle: () => ok({ pricing }) },
-    { method: 'PUT', path: '/images/:id', handle: systemImage },
-    { method: 'DELETE', path: '/images/:id', handle: systemImage },
     { method: 'GET', path: '/datacenters', handle: gone },
     { method: 'GET', path: '/datacenters/:id', handle: gone },
   ];
@@ -68,10 +55,6 @@ function listAndGet<T extends Entry>(
 function among(query: URLSearchParams, parameter: string, value: string): boolean {
   const wanted = query.getAll(parameter);
   return wanted.length === 0 || wanted.includes(value);
-}
-
-function systemImage(): never {
-  throw notAvailable('changing images (there are no snapshots)');
 }
 
 function gone(): never {

@@ -6,6 +6,11 @@ type ServerTypeEntry = (typeof catalogue.server_types)[number];
 type LoadBalancerTypeEntry = (typeof catalogue.load_balancer_types)[number];
 type ImageEntry = (typeof catalogue.images)[number];
 
+interface Price {
+  monthly_net: string;
+  source: string;
+}
+
 const HOURS_CHARGED_A_MONTH = 624;
 
 /** Hetzner's decimals: text with trailing zeros, net and with VAT. */
@@ -14,8 +19,10 @@ function price(net: number): { net: string; gross: string } {
   return { net: net.toFixed(10), gross: gross.toFixed(16) };
 }
 
-function prices(monthlyNet: string, locations: string[]) {
-  const monthly = Number(monthlyNet);
+/** In every location the same; none where no source tells one. */
+function prices(entry: Price | null, locations: string[]) {
+  if (entry === null) return [];
+  const monthly = Number(entry.monthly_net);
   const hourly = Math.round((monthly / HOURS_CHARGED_A_MONTH) * 10_000) / 10_000;
   return locations.map((location) => ({
     location,
@@ -24,11 +31,11 @@ function prices(monthlyNet: string, locations: string[]) {
   }));
 }
 
-function withTraffic(monthlyNet: string, locations: string[]) {
-  return prices(monthlyNet, locations).map((entry) => ({
-    ...entry,
-    included_traffic: catalogue.included_traffic_bytes,
-    price_per_tb_traffic: price(Number(catalogue.traffic_tb_net)),
+function withTraffic(entry: Price | null, locations: string[]) {
+  return prices(entry, locations).map((each) => ({
+    ...each,
+    included_traffic: catalogue.traffic.included_bytes,
+    price_per_tb_traffic: price(Number(catalogue.traffic.tb_net)),
   }));
 }
 
@@ -37,13 +44,13 @@ const everywhere = catalogue.locations.map(({ name }) => name);
 export const locations: Location[] = catalogue.locations;
 
 export const serverTypes = catalogue.server_types.map((entry: ServerTypeEntry) => {
-  const { monthly_net, prices_as_of, available, recommended, deprecation, ...type } = entry;
+  const { price: listed, available, recommended, deprecation, ...type } = entry;
   return {
     ...type,
     storage_type: 'local',
     deprecated: deprecation !== null,
     deprecation,
-    prices: withTraffic(monthly_net, entry.locations),
+    prices: withTraffic(listed, entry.locations),
     locations: entry.locations.map((name) => ({
       id: location(name).id,
       name,
@@ -56,11 +63,11 @@ export const serverTypes = catalogue.server_types.map((entry: ServerTypeEntry) =
 export type ServerType = (typeof serverTypes)[number];
 
 export const loadBalancerTypes = catalogue.load_balancer_types.map(
-  ({ monthly_net, prices_as_of, ...type }: LoadBalancerTypeEntry) => ({
+  ({ price: listed, ...type }: LoadBalancerTypeEntry) => ({
     ...type,
     deprecated: null,
     deprecation: null,
-    prices: withTraffic(monthly_net, everywhere),
+    prices: withTraffic(listed, everywhere),
   }),
 );
 
@@ -78,27 +85,25 @@ export const images = catalogue.images.map((image: ImageEntry) => ({
   labels: {},
 }));
 
-/** The body of `GET /pricing`. */
+export const isos = catalogue.isos.map((entry) => ({
+  ...entry,
+  type: 'public',
+  architecture: 'x86',
+  deprecation: null,
+}));
+
+/** The body of `GET /pricing`: what has no source has no price. */
 export const pricing = {
   currency: catalogue.currency,
   vat_rate: catalogue.vat_rate,
-  image: { price_per_gb_month: price(Number(catalogue.image_gb_monthly_net)) },
-  floating_ip: { price_monthly: price(Number(catalogue.floating_ip_monthly_net.ipv4)) },
-  floating_ips: perFamily(catalogue.floating_ip_monthly_net),
-  primary_ips: perFamily(catalogue.primary_ip_monthly_net),
-  server_backup: { percentage: catalogue.server_backup_percentage },
-  traffic: { price_per_tb: price(Number(catalogue.traffic_tb_net)) },
-  volume: { price_per_gb_month: price(Number(catalogue.volume_gb_monthly_net)) },
+  image: { price_per_gb_month: price(Number(catalogue.image_gb.monthly_net)) },
+  floating_ips: [],
+  primary_ips: [{ type: 'ipv4', prices: prices(catalogue.primary_ipv4, everywhere) }],
+  server_backup: { percentage: catalogue.server_backup.percentage },
+  volume: { price_per_gb_month: price(Number(catalogue.volume_gb.monthly_net)) },
   server_types: serverTypes.map(({ id, name, prices }) => ({ id, name, prices })),
   load_balancer_types: loadBalancerTypes.map(({ id, name, prices }) => ({ id, name, prices })),
 };
-
-function perFamily(monthlyNet: { ipv4: string; ipv6: string }) {
-  return (['ipv4', 'ipv6'] as const).map((type) => ({
-    type,
-    prices: prices(monthlyNet[type], everywhere),
-  }));
-}
 
 /** Finds by ID or name. @throws ApiError `invalid_input` naming the field */
 function choose<T extends { id: number; name: string }>(
@@ -125,8 +130,9 @@ export function loadBalancerType(idOrName: string | number) {
   return choose(loadBalancerTypes, idOrName, 'load_balancer_type');
 }
 
-export function image(idOrName: string | number) {
-  return choose(images, idOrName, 'image');
+/** Installation media, by ID or name. */
+export function iso(idOrName: string | number) {
+  return choose(isos, idOrName, 'iso');
 }
 
 /**

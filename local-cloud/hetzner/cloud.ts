@@ -1,13 +1,17 @@
 import type { Instance } from '../instance.ts';
 import type { Machinery } from '../machinery.ts';
-import { Actions, presentAction } from './actions.ts';
+import { type Abilities, HARDWARE } from './abilities.ts';
+import { Actions } from './actions.ts';
 import { catalogueRoutes } from './catalogue-routes.ts';
-import { listActions } from './collection.ts';
-import { ApiError } from './errors.ts';
+import { certificateRoutes } from './certificates.ts';
+import { getAction, listActions } from './collection.ts';
 import { Faults } from './faults.ts';
 import { firewallJobs } from './firewall-jobs.ts';
 import { firewallRoutes } from './firewalls.ts';
-import { idOf, ok, type Route } from './http.ts';
+import { floatingIpJobs } from './floating-ip-jobs.ts';
+import { floatingIpRoutes } from './floating-ips.ts';
+import { idOf, type Route } from './http.ts';
+import { createImage, imageRoutes } from './images.ts';
 import { loadBalancerJobs } from './load-balancer-jobs.ts';
 import { loadBalancerRoutes } from './load-balancers.ts';
 import { networkJobs } from './network-jobs.ts';
@@ -25,8 +29,22 @@ import { volumeJobs } from './volume-jobs.ts';
 import { volumeRoutes } from './volumes.ts';
 import { openWorld, saveWorld } from './world.ts';
 
+export interface CloudOptions {
+  instance: Instance;
+  machinery: Machinery;
+  /** Where the state lives. */
+  worldFile: string;
+  /** What the machinery can do; by default, what `local-cloud/hardware` can. */
+  abilities?: Abilities;
+}
+
 /** Opens the world and everything that acts on it. */
-export function openCloud(instance: Instance, machinery: Machinery, worldFile: string): Cloud {
+export function openCloud({
+  instance,
+  machinery,
+  worldFile,
+  abilities = HARDWARE,
+}: CloudOptions): Cloud {
   const world = openWorld(worldFile);
   const site: Site = {
     instance,
@@ -34,11 +52,14 @@ export function openCloud(instance: Instance, machinery: Machinery, worldFile: s
     machinery,
     policies: new Policies(world, machinery),
     faults: new Faults(),
+    abilities,
     save: () => saveWorld(worldFile, world),
   };
   const actions = new Actions(site, [
+    createImage,
     ...firewallJobs,
     ...loadBalancerJobs,
+    ...floatingIpJobs,
     ...networkJobs,
     ...primaryIpJobs,
     ...protectionJobs,
@@ -53,11 +74,14 @@ export function apiRoutes(cloud: Cloud): Route[] {
   return [
     ...actionRoutes(cloud),
     ...catalogueRoutes(),
+    ...imageRoutes(cloud),
+    ...certificateRoutes(cloud),
     ...sshKeyRoutes(cloud),
     ...networkRoutes(cloud),
     ...firewallRoutes(cloud),
     ...placementGroupRoutes(cloud),
     ...primaryIpRoutes(cloud),
+    ...floatingIpRoutes(cloud),
     ...serverRoutes(cloud),
     ...volumeRoutes(cloud),
     ...loadBalancerRoutes(cloud),
@@ -75,11 +99,7 @@ function actionRoutes({ world }: Cloud): Route[] {
     {
       method: 'GET',
       path: '/actions/:id',
-      handle(request) {
-        const action = world.actions.find(({ id }) => id === idOf(request));
-        if (!action) throw new ApiError('not_found', 'action not found');
-        return ok({ action: presentAction(action) });
-      },
+      handle: (request) => getAction(world.actions, idOf(request)),
     },
   ];
 }

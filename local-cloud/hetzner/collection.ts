@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { presentAction } from './actions.ts';
-import { parseBody } from './errors.ts';
+import { ApiError, parseBody } from './errors.ts';
 import { type ApiRequest, idOf, ok, type Route } from './http.ts';
 import { type Labels, labelsSchema, parseSelector } from './labels.ts';
 import { paginate, sorted } from './pagination.ts';
@@ -66,22 +66,41 @@ export function collectionRoutes<K extends Kind>(cloud: Cloud, own: Collection<K
 }
 
 /** The actions of all resources of a kind, and of one of them. */
-function actionRoutes(cloud: Cloud, kind: Kind, plural: string): Route[] {
+export function actionRoutes(cloud: Cloud, kind: Kind, plural: string): Route[] {
   const actionsOf = (id: number | null) =>
     cloud.world.actions.filter((action) =>
       action.resources.some(
         (resource) => resource.type === kind && (id === null || resource.id === id),
       ),
     );
+  const one = (id: number | null, request: ApiRequest) =>
+    getAction(actionsOf(id), idOf(request, 'action'));
   const list = (id: number | null, { query }: ApiRequest) => listActions(actionsOf(id), query);
   return [
     { method: 'GET', path: `/${plural}/actions`, handle: (request) => list(null, request) },
     {
       method: 'GET',
+      path: `/${plural}/actions/:action`,
+      handle: (request) => one(null, request),
+    },
+    {
+      method: 'GET',
       path: `/${plural}/:id/actions`,
       handle: (request) => list(find(cloud.world, kind, idOf(request)).id, request),
     },
+    {
+      method: 'GET',
+      path: `/${plural}/:id/actions/:action`,
+      handle: (request) => one(idOf(request), request),
+    },
   ];
+}
+
+/** @throws ApiError `not_found` */
+export function getAction(actions: Cloud['world']['actions'], wanted: number) {
+  const action = actions.find(({ id }) => id === wanted);
+  if (!action) throw new ApiError('not_found', `action ${wanted} not found`);
+  return ok({ action: presentAction(action) });
 }
 
 /** A page of actions, by `id`, `status` and `sort` of the query. */

@@ -32,6 +32,7 @@ const STATUS = {
   must_be_unassigned: 422,
   volume_already_attached: 422,
   firewall_already_applied: 422,
+  firewall_managed_by_label_selector: 422,
   firewall_resource_not_found: 404,
   private_net_only_server: 422,
   load_balancer_already_attached: 422,

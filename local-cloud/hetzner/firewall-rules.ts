@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { ApiError, invalidInput, notAvailable } from './errors.ts';
+import { canonicalRange } from './addresses.ts';
+import { ApiError, invalidInput } from './errors.ts';
 import { isSameTarget } from './firewall-jobs.ts';
 import { parseSelector } from './labels.ts';
-import { publicIpv4 } from './policies.ts';
+import { firewallsOf, publicIpv4 } from './policies.ts';
 import type { Firewall, FirewallRule, FirewallTarget } from './resources.ts';
 import type { Cloud } from './site.ts';
 
@@ -47,10 +48,22 @@ export function requireApplicable(
   }
 }
 
-export function requireApplied(firewall: Firewall, target: FirewallTarget): void {
-  if (!firewall.appliedTo.some((other) => isSameTarget(other, target))) {
-    throw new ApiError('firewall_resource_not_found', 'firewall is not applied to the resource');
+/**
+ * What forbids taking a firewall away, if anything.
+ * @throws ApiError `firewall_managed_by_label_selector`, `firewall_resource_not_found`
+ */
+export function requireApplied({ world }: Cloud, firewall: Firewall, target: FirewallTarget): void {
+  if (firewall.appliedTo.some((other) => isSameTarget(other, target))) return;
+  const server = world.records.server.find(
+    ({ id }) => target.type === 'server' && id === target.server,
+  );
+  if (server && firewallsOf(world, server).includes(firewall)) {
+    throw new ApiError(
+      'firewall_managed_by_label_selector',
+      `a label selector applies the firewall to server ${server.name}`,
+    );
   }
+  throw new ApiError('firewall_resource_not_found', 'firewall is not applied to the resource');
 }
 
 export function readTarget(resource: z.infer<typeof resourceSchema>): FirewallTarget {
@@ -59,34 +72,49 @@ export function readTarget(resource: z.infer<typeof resourceSchema>): FirewallTa
     : { type: 'label_selector', selector: resource.label_selector.selector };
 }
 
-const CIDR = /^([0-9.]+\/\d{1,2}|[0-9a-f:.]+\/\d{1,3})$/i;
 const PORT = /^(any|\d{1,5}(-\d{1,5})?)$/;
+/** CIDR blocks that one rule may name. */
+const MOST_RANGES = 100;
 
 /** A rule as it is stored. @throws ApiError `invalid_input` */
 export function readRule(rule: z.infer<typeof ruleSchema>, index: number): FirewallRule {
   const field = `rules.${index}`;
-  if (rule.direction === 'out') {
-    // Accepting it would promise a policy that the hardware layer does not enforce.
-    throw notAvailable('an outbound firewall rule');
+  const inbound = rule.direction === 'in';
+  const [own, other] = inbound
+    ? (['source_ips', 'destination_ips'] as const)
+    : (['destination_ips', 'source_ips'] as const);
+  if (rule[other].length > 0) {
+    throw invalidInput(
+      `${field}.${other}`,
+      `a rule of direction ${rule.direction} has no ${other}`,
+    );
   }
-  const ranges = rule.source_ips;
-  const wrong = ranges.find((range) => !CIDR.test(range));
-  if (wrong !== undefined || ranges.length === 0) {
-    throw invalidInput(`${field}.source_ips`, wrong ? `'${wrong}' is not CIDR` : 'is required');
-  }
-  const hasPort = rule.protocol === 'tcp' || rule.protocol === 'udp';
-  if (hasPort && !PORT.test(rule.port ?? '')) {
-    throw invalidInput(`${field}.port`, `'${rule.port ?? ''}' is not a port, a range or 'any'`);
-  }
-  if (!hasPort && rule.port) {
-    throw invalidInput(`${field}.port`, `protocol ${rule.protocol} has no ports`);
-  }
+  const ranges = readRanges(rule[own], `${field}.${own}`);
+  requirePort(rule.protocol, rule.port ?? null, `${field}.port`);
   return {
     direction: rule.direction,
     protocol: rule.protocol,
     port: rule.port ?? null,
-    sourceIps: rule.source_ips,
-    destinationIps: [],
+    sourceIps: inbound ? ranges : [],
+    destinationIps: inbound ? [] : ranges,
     description: rule.description ?? null,
   };
+}
+
+function readRanges(texts: string[], field: string): string[] {
+  if (texts.length === 0) throw invalidInput(field, 'is required');
+  if (texts.length > MOST_RANGES) throw invalidInput(field, `more than ${MOST_RANGES} CIDR blocks`);
+  return texts.map((text) => {
+    const range = canonicalRange(text);
+    if (!range) throw invalidInput(field, `'${text}' is not CIDR with empty host bits`);
+    return range;
+  });
+}
+
+function requirePort(protocol: FirewallRule['protocol'], port: string | null, field: string): void {
+  const hasPort = protocol === 'tcp' || protocol === 'udp';
+  if (hasPort && !PORT.test(port ?? '')) {
+    throw invalidInput(field, `'${port ?? ''}' is not a port, a range or 'any'`);
+  }
+  if (!hasPort && port) throw invalidInput(field, `protocol ${protocol} has no ports`);
 }

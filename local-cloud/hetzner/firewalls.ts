@@ -100,7 +100,7 @@ export function firewallRoutes(cloud: Cloud): Route[] {
       handle(request) {
         const firewall = firewallOf(request);
         const targets = parseBody(removeSchema, request.body).remove_from.map(readTarget);
-        for (const target of targets) requireApplied(firewall, target);
+        for (const target of targets) requireApplied(cloud, firewall, target);
         const started = targets.map((target) =>
           actions.start(removeFirewall, references(firewall, target), {
             id: firewall.id,

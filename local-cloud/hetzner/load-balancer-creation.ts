@@ -1,13 +1,13 @@
 import { z } from 'zod';
 import { presentAction } from './actions.ts';
-import { freeLoadBalancerAddress } from './address-pool.ts';
+import { freeLoadBalancerAddress, freeLoadBalancerIpv6 } from './address-pool.ts';
 import { loadBalancerType, location, locations } from './catalogue.ts';
 import { ApiError, invalidInput, parseBody } from './errors.ts';
 import { type Answer, created } from './http.ts';
 import { labelsSchema } from './labels.ts';
 import { createLoadBalancer } from './load-balancer-jobs.ts';
 import { presentWith } from './load-balancer-presentation.ts';
-import { newServiceSchema, planService } from './load-balancer-services.ts';
+import { newServiceSchema, planService, requireServable } from './load-balancer-services.ts';
 import { readTarget, requireTarget, targetSchema } from './load-balancer-targets.ts';
 import { chooseAddress, claimHardware } from './private-network.ts';
 import type { LoadBalancer } from './resources.ts';
@@ -52,6 +52,8 @@ export function createLoadBalancerFrom(cloud: Cloud, body: unknown): Answer {
     loadBalancerType: loadBalancerType(wanted.load_balancer_type).name,
     location: placeOf(wanted),
     publicIp: freeLoadBalancerAddress(cloud),
+    publicIpv6: freeLoadBalancerIpv6(cloud),
+    dnsPtr: [],
     publicInterface: wanted.public_interface,
     algorithm: wanted.algorithm.type,
     privateNet: [],
@@ -59,7 +61,11 @@ export function createLoadBalancerFrom(cloud: Cloud, body: unknown): Answer {
     targets: [],
     deleteProtection: false,
   };
-  for (const service of wanted.services) balancer.services.push(planService(service, balancer));
+  for (const service of wanted.services) {
+    const planned = planService(service, balancer);
+    requireServable(cloud, planned);
+    balancer.services.push(planned);
+  }
   const network = wanted.network === undefined ? null : find(world, 'network', wanted.network);
   if (network) {
     const ip = chooseAddress(world, network, {});
@@ -71,7 +77,7 @@ export function createLoadBalancerFrom(cloud: Cloud, body: unknown): Answer {
     balancer.targets.push(target);
   }
   requireWithinLimits(balancer);
-  if (network) claimHardware(world, network);
+  if (network) claimHardware(cloud, network);
   world.records.load_balancer.push(balancer);
   const action = actions.start(createLoadBalancer, [{ id: balancer.id, type: 'load_balancer' }], {
     id: balancer.id,

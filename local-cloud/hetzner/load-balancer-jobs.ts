@@ -2,6 +2,7 @@ import type { Job } from './actions.ts';
 import { isSameTarget } from './load-balancer-targets.ts';
 import { realizeNetwork } from './private-network.ts';
 import type { Kind, LoadBalancer, Service, Target } from './resources.ts';
+import { withName } from './reverse-dns.ts';
 import { find } from './world.ts';
 
 type Change<Input> = Job<Input & { id: number }>;
@@ -39,6 +40,13 @@ export const createLoadBalancer: Job<{ id: number; network: number | null }> = {
     if (network !== null) await realizeNetwork(site, network);
     await site.policies.enforce();
   },
+};
+
+/** What clients wait for after a deletion: the record is gone when they are answered. */
+export const deleteLoadBalancer: Job<object> = {
+  name: 'load_balancer.delete_load_balancer',
+  locks: [],
+  perform: ({ policies }) => policies.enforce(),
 };
 
 export const attachBalancer: Job<{ id: number; network: number; ip: string }> = {
@@ -98,8 +106,15 @@ export const disablePublicInterface = changing('disable_public_interface', () =>
   publicInterface: false,
 }));
 
+export const changeBalancerDnsPtr = changing<{ ip: string; dnsPtr: string | null }>(
+  'change_dns_ptr',
+  (balancer, { ip, dnsPtr }) => ({ dnsPtr: withName(balancer.dnsPtr, ip, dnsPtr) }),
+);
+
 export const loadBalancerJobs = [
+  changeBalancerDnsPtr,
   createLoadBalancer,
+  deleteLoadBalancer,
   attachBalancer,
   detachBalancer,
   addService,

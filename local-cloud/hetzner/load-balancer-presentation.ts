@@ -30,8 +30,8 @@ export function presentWith(
     location: location(balancer.location),
     public_net: {
       enabled: balancer.publicInterface,
-      ipv4: { ip: balancer.publicIp, dns_ptr: null },
-      ipv6: { ip: null, dns_ptr: null },
+      ipv4: addressOf(balancer, balancer.publicIp),
+      ipv6: addressOf(balancer, balancer.publicIpv6),
     },
     private_net: balancer.privateNet,
     algorithm: { type: balancer.algorithm },
@@ -42,4 +42,10 @@ export function presentWith(
     ingoing_traffic: 0,
     outgoing_traffic: 0,
   };
+}
+
+/** An address with its name, if it was given one. */
+function addressOf({ dnsPtr }: LoadBalancer, ip: string) {
+  const own = dnsPtr.find((entry) => entry.ip === ip)?.dnsPtr;
+  return { ip, dns_ptr: own ?? null };
 }

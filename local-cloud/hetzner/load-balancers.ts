@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type Job, presentAction } from './actions.ts';
 import { loadBalancerType } from './catalogue.ts';
 import { collectionRoutes } from './collection.ts';
-import { ApiError, notAvailable, parseBody } from './errors.ts';
-import { created, idOf, noContent, type Route } from './http.ts';
+import { ApiError, invalidInput, notAvailable, parseBody } from './errors.ts';
+import { created, idOf, ok, type Route } from './http.ts';
 import {
   algorithm,
   createLoadBalancerFrom,
@@ -17,11 +17,13 @@ import {
   changeService,
   newServiceSchema,
   planService,
+  requireServable,
 } from './load-balancer-services.ts';
 import { isSameTarget, readTarget, requireTarget, targetSchema } from './load-balancer-targets.ts';
 import { chooseAddress, claimHardware } from './private-network.ts';
 import { requireUnprotected } from './protection.ts';
 import type { LoadBalancer } from './resources.ts';
+import { dnsPtrSchema } from './reverse-dns.ts';
 import type { Cloud } from './site.ts';
 import { find, remove } from './world.ts';
 
@@ -57,7 +59,8 @@ export function loadBalancerRoutes(cloud: Cloud): Route[] {
           remove(world, 'load_balancer', balancer.id);
           await policies.enforce();
         });
-        return noContent();
+        const action = actions.start(jobs.deleteLoadBalancer, [own(balancer)], {});
+        return ok({ action: presentAction(action) });
       },
     },
     {
@@ -109,7 +112,7 @@ function networkRoutes(cloud: Cloud): Route[] {
         );
       }
       const ip = chooseAddress(world, network, wanted);
-      claimHardware(world, network);
+      claimHardware(cloud, network);
       return { network: network.id, ip };
     }),
     route(cloud, 'detach_from_network', jobs.detachBalancer, (balancer, body) => {
@@ -141,12 +144,15 @@ function serviceRoutes(cloud: Cloud): Route[] {
   return [
     route(cloud, 'add_service', jobs.addService, (balancer, body) => {
       const service = planService(parseBody(newServiceSchema, body), balancer);
+      requireServable(cloud, service);
       requireWithinLimits({ ...balancer, services: [...balancer.services, service] });
       return { service };
     }),
     route(cloud, 'update_service', jobs.updateService, (balancer, body) => {
       const change = parseBody(changedServiceSchema, body);
-      return { service: changeService(serviceOf(balancer, change.listen_port), change) };
+      const service = changeService(serviceOf(balancer, change.listen_port), change);
+      requireServable(cloud, service);
+      return { service };
     }),
     route(cloud, 'delete_service', jobs.deleteService, (balancer, body) => {
       const listenPort = parseBody(portSchema, body).listen_port;
@@ -183,12 +189,12 @@ function changeRoutes(cloud: Cloud): Route[] {
       requireWithinLimits({ ...balancer, loadBalancerType: name });
       return { loadBalancerType: name };
     }),
-    {
-      method: 'POST',
-      path: '/load_balancers/:id/actions/change_dns_ptr',
-      handle() {
-        throw notAvailable("a load balancer's reverse DNS");
-      },
-    },
+    route(cloud, 'change_dns_ptr', jobs.changeBalancerDnsPtr, (balancer, body) => {
+      const { ip, dns_ptr: dnsPtr } = parseBody(dnsPtrSchema, body);
+      if (ip !== balancer.publicIp && ip !== balancer.publicIpv6) {
+        throw invalidInput('ip', `'${ip}' is not an address of the load balancer`);
+      }
+      return { ip, dnsPtr };
+    }),
   ];
 }

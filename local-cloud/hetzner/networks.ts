@@ -16,6 +16,7 @@ import {
   routeSchema,
   subnetSchema,
 } from './network-plans.ts';
+import { setLeg } from './private-network.ts';
 import { requireUnprotected } from './protection.ts';
 import type { Network } from './resources.ts';
 import type { Cloud } from './site.ts';
@@ -108,7 +109,7 @@ async function deleteNetwork(cloud: Cloud, network: Network): Promise<void> {
     for (const balancer of world.records.load_balancer.filter(isMember)) balancer.privateNet = [];
     await policies.enforce();
     for (const server of world.records.server.filter(isMember)) {
-      if (server.machine !== 'none') await machinery.setPrivateAddress(server.id, null);
+      if (server.machine !== 'none') await setLeg(cloud, server.id, network.id, null);
       server.privateNet = server.privateNet.filter((net) => net.network !== network.id);
     }
     if (world.realizedNetwork === network.id) {

@@ -84,9 +84,12 @@ export function loadBalancerSpecs(world: World): LoadBalancerSpec[] {
       publicIp: balancer.publicIp,
       privateIp: balancer.privateNet[0]?.ip ?? null,
       algorithm: balancer.algorithm,
-      services: balancer.services.map(({ proxyprotocol, healthCheck, ...service }) => ({
-        ...service,
-        proxyProtocol: proxyprotocol,
+      services: balancer.services.map(({ healthCheck, ...service }) => ({
+        // The machinery knows plain services; others are refused unless it only records.
+        protocol: service.protocol === 'tcp' ? 'tcp' : 'http',
+        listenPort: service.listenPort,
+        destinationPort: service.destinationPort,
+        proxyProtocol: service.proxyprotocol,
         healthCheck: {
           protocol: healthCheck.protocol,
           port: healthCheck.port,

@@ -1,4 +1,5 @@
 import type { Job } from './actions.ts';
+import { withName } from './reverse-dns.ts';
 import type { Site } from './site.ts';
 import { find } from './world.ts';
 
@@ -27,8 +28,7 @@ export const changeDnsPtr: Job<{ id: number; ip: string; dnsPtr: string | null }
   locks: ['primary_ip'],
   async perform({ world }, { id, ip, dnsPtr }) {
     const record = find(world, 'primary_ip', id);
-    const others = record.dnsPtr.filter((entry) => entry.ip !== ip);
-    record.dnsPtr = dnsPtr === null ? others : [...others, { ip, dnsPtr }];
+    record.dnsPtr = withName(record.dnsPtr, ip, dnsPtr);
   },
 };
 

@@ -9,6 +9,7 @@ import { labelsSchema } from './labels.ts';
 import { assignPrimaryIp, changeDnsPtr, unassignPrimaryIp } from './primary-ip-jobs.ts';
 import { requireUnprotected } from './protection.ts';
 import type { PrimaryIp, Server } from './resources.ts';
+import { dnsPtrSchema, presentNames } from './reverse-dns.ts';
 import type { Cloud } from './site.ts';
 import { find, remove, requireUniqueName } from './world.ts';
 
@@ -23,7 +24,6 @@ const createSchema = z.object({
 });
 const updateSchema = z.object({ auto_delete: z.boolean().optional() });
 const assignSchema = z.object({ assignee_id: z.int(), assignee_type: z.literal('server') });
-const dnsPtrSchema = z.object({ ip: z.string(), dns_ptr: z.string().nullable() });
 
 export function primaryIpRoutes(cloud: Cloud): Route[] {
   const { world, actions } = cloud;
@@ -164,7 +164,7 @@ function present(ip: PrimaryIp) {
     assignee_type: 'server',
     auto_delete: ip.autoDelete,
     blocked: false,
-    dns_ptr: ip.dnsPtr.map((entry) => ({ ip: entry.ip, dns_ptr: entry.dnsPtr })),
+    dns_ptr: presentNames(ip.dnsPtr),
     protection: { delete: ip.deleteProtection },
   };
 }

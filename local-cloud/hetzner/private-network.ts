@@ -1,8 +1,11 @@
-import { formatIp, holds, parseIp, parseRange } from './addresses.ts';
+import { formatIp, holds, overlaps, parseIp, parseRange } from './addresses.ts';
 import { ApiError, invalidInput } from './errors.ts';
 import type { Network } from './resources.ts';
 import type { Site } from './site.ts';
 import { find, type World } from './world.ts';
+
+/** Networks that one server can be in. */
+const MOST_NETWORKS = 3;
 
 /**
  * The private address for a new member: the wanted one, or the lowest free one of the
@@ -68,25 +71,59 @@ export function takenAddresses(world: World, network: Network): Set<number> {
 }
 
 /**
- * Makes this the network that exists in hardware.
- * @throws ApiError `resource_limit_exceeded` while another network has members: the local
- *   cloud has one private segment
+ * Makes this the network that exists in hardware, unless another one with members does; a
+ * further one is only booked.
+ * @throws ApiError `resource_limit_exceeded` when more networks would have members than the
+ *   site takes
  */
-export function claimHardware(world: World, network: Network): void {
-  const current = world.realizedNetwork;
-  if (current !== null && current !== network.id && membersOf(world, current).length > 0) {
-    const name = find(world, 'network', current).name;
+export function claimHardware({ world, abilities }: Site, network: Network): void {
+  const others = world.records.network.filter(
+    ({ id }) => id !== network.id && membersOf(world, id).length > 0,
+  );
+  if (others.length >= abilities.networks) {
+    const names = others.map(({ name }) => `'${name}'`).join(', ');
     throw new ApiError(
       'resource_limit_exceeded',
-      `the local cloud has one private network and '${name}' has members; detach them first`,
+      `networks with members in this local cloud: ${names}, ${abilities.networks} at most; detach them first`,
     );
   }
-  world.realizedNetwork = network.id;
+  if (!others.some(({ id }) => id === world.realizedNetwork)) world.realizedNetwork = network.id;
 }
 
-/** Brings the private segment up; members are attached afterwards. */
+/** Brings the private segment up, if this network is the one; members are attached afterwards. */
 export async function realizeNetwork({ world, machinery }: Site, id: number): Promise<void> {
+  if (world.realizedNetwork !== id) return;
   await machinery.setPrivateNetwork(find(world, 'network', id).ipRange);
+}
+
+/** Gives a server its leg, or takes it away, if this network exists in hardware. */
+export async function setLeg(
+  { world, machinery }: Site,
+  server: number,
+  network: number,
+  ip: string | null,
+): Promise<void> {
+  if (world.realizedNetwork === network) await machinery.setPrivateAddress(server, ip);
+}
+
+/**
+ * What forbids a server another network.
+ * @throws ApiError `server_already_attached`, `networks_overlap`, `resource_limit_exceeded`
+ */
+export function requireRoomFor(world: World, joined: number[], network: Network): void {
+  if (joined.includes(network.id)) {
+    throw new ApiError('server_already_attached', 'server is already attached to the network');
+  }
+  if (joined.length >= MOST_NETWORKS) {
+    throw new ApiError('resource_limit_exceeded', `a server has ${MOST_NETWORKS} networks at most`);
+  }
+  const range = parseRange(network.ipRange);
+  for (const id of joined) {
+    const other = parseRange(find(world, 'network', id).ipRange);
+    if (range && other && overlaps(range, other)) {
+      throw new ApiError('networks_overlap', `network ${network.name} overlaps with network ${id}`);
+    }
+  }
 }
 
 export function membersOf(world: World, network: number): { id: number; ip: string }[] {

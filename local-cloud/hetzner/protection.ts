@@ -5,7 +5,7 @@ import { created, idOf, type Route } from './http.ts';
 import type { Cloud } from './site.ts';
 import { find } from './world.ts';
 
-const KINDS = ['network', 'volume', 'load_balancer', 'primary_ip'] as const;
+const KINDS = ['network', 'volume', 'load_balancer', 'primary_ip', 'floating_ip', 'image'] as const;
 type Protected = (typeof KINDS)[number];
 
 const bodySchema = z.object({ delete: z.boolean().optional() });

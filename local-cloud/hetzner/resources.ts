@@ -1,4 +1,5 @@
 import type { Labels } from './labels.ts';
+import type { DnsPtr } from './reverse-dns.ts';
 
 /** What all resources have. `created` is ISO 8601. */
 export interface Resource {
@@ -56,7 +57,18 @@ export interface PrimaryIp extends Resource {
   assignee: number | null;
   autoDelete: boolean;
   deleteProtection: boolean;
-  dnsPtr: { ip: string; dnsPtr: string }[];
+  dnsPtr: DnsPtr[];
+}
+
+export interface FloatingIp extends Resource {
+  description: string | null;
+  type: 'ipv4' | 'ipv6';
+  /** An IPv4 address, or an IPv6 /64. */
+  ip: string;
+  homeLocation: string;
+  server: number | null;
+  deleteProtection: boolean;
+  dnsPtr: DnsPtr[];
 }
 
 export interface PrivateNet {
@@ -84,6 +96,9 @@ export interface Server extends Resource {
   backupWindow: string | null;
   protection: { delete: boolean; rebuild: boolean };
   primaryDiskSize: number;
+  rescueEnabled: boolean;
+  /** ID of the ISO image in its drive. */
+  iso: number | null;
 }
 
 export interface Volume extends Resource {
@@ -95,20 +110,61 @@ export interface Volume extends Resource {
   deleteProtection: boolean;
 }
 
+/** A snapshot or backup; Hetzner's own images are in the catalogue. Its name is empty. */
+export interface DiskImage extends Resource {
+  description: string;
+  type: 'snapshot' | 'backup';
+  status: 'creating' | 'available';
+  /** The server whose disk it was. */
+  server: { id: number; name: string };
+  /** The catalogue's image that the server was made of. */
+  system: number;
+  architecture: string;
+  /** GB. */
+  diskSize: number;
+  deleteProtection: boolean;
+}
+
+export interface Certificate extends Resource {
+  /** PEM, with the chain if it came with one. */
+  certificate: string;
+}
+
 export interface HealthCheck {
   protocol: 'tcp' | 'http';
   port: number;
   interval: number;
   timeout: number;
   retries: number;
-  http: { domain: string; path: string; statusCodes: string[] } | null;
+  http: HttpCheck | null;
+}
+
+export interface HttpCheck {
+  domain: string;
+  path: string;
+  /** A text that the answer must hold; empty for any. */
+  response: string;
+  statusCodes: string[];
+  tls: boolean;
+}
+
+export interface HttpOptions {
+  certificates: number[];
+  redirectHttp: boolean;
+  stickySessions: boolean;
+  cookieName: string;
+  /** Seconds. */
+  cookieLifetime: number;
+  timeoutIdle: number;
 }
 
 export interface Service {
-  protocol: 'tcp' | 'http';
+  protocol: 'tcp' | 'http' | 'https';
   listenPort: number;
   destinationPort: number;
   proxyprotocol: boolean;
+  /** Null for protocol tcp. */
+  http: HttpOptions | null;
   healthCheck: HealthCheck;
 }
 
@@ -121,6 +177,9 @@ export interface LoadBalancer extends Resource {
   location: string;
   /** An address of this instance's loopback range. */
   publicIp: string;
+  /** Accounted for like at Hetzner, but nothing routes it. */
+  publicIpv6: string;
+  dnsPtr: DnsPtr[];
   publicInterface: boolean;
   algorithm: 'round_robin' | 'least_connections';
   privateNet: { network: number; ip: string }[];
@@ -136,9 +195,12 @@ export interface Kinds {
   firewall: Firewall;
   placement_group: PlacementGroup;
   primary_ip: PrimaryIp;
+  floating_ip: FloatingIp;
   server: Server;
   volume: Volume;
   load_balancer: LoadBalancer;
+  image: DiskImage;
+  certificate: Certificate;
 }
 export type Kind = keyof Kinds;
 

@@ -1,19 +1,20 @@
 import { z } from 'zod';
 import { presentAction } from './actions.ts';
 import { newPrimaryIp } from './address-pool.ts';
-import { image, location, requireOrderable, serverType } from './catalogue.ts';
+import { location, requireOrderable, serverType } from './catalogue.ts';
 import { ApiError, invalidInput, parseBody } from './errors.ts';
 import { type Answer, created } from './http.ts';
+import { chooseImage } from './images.ts';
 import { labelsSchema } from './labels.ts';
 import { requirePlace } from './placement-groups.ts';
-import { chooseAddress, claimHardware } from './private-network.ts';
+import { chooseAddress, claimHardware, requireRoomFor } from './private-network.ts';
 import type { PrimaryIp, Server } from './resources.ts';
 import { createServer, macAddress, startServer } from './server-jobs.ts';
 import { presentServer } from './server-presentation.ts';
 import type { Cloud } from './site.ts';
 import { attachVolume } from './volume-jobs.ts';
 import { refuseAutomount } from './volumes.ts';
-import { find, newId, requireUniqueName } from './world.ts';
+import { find, NO_OTHER_SYSTEM, newId, requireUniqueName } from './world.ts';
 
 const idOrName = z.union([z.string(), z.int()]);
 export const hostname = z
@@ -62,11 +63,13 @@ export function createServerFrom(cloud: Cloud, body: unknown): Answer {
   }
   const volumes = wanted.volumes.map((id) => requireFreeVolume(cloud, id, server.location));
   const networks = wanted.networks.map((id) => find(world, 'network', id));
-  if (networks.length > 1) throw new ApiError('networks_overlap', 'one private network at most');
 
+  for (const [index, network] of networks.entries()) {
+    requireRoomFor(world, wanted.networks.slice(0, index), network);
+  }
   for (const network of networks) {
     const ip = chooseAddress(world, network, {});
-    claimHardware(world, network);
+    claimHardware(cloud, network);
     server.privateNet.push({
       network: network.id,
       ip,
@@ -109,9 +112,12 @@ function planServer(cloud: Cloud, wanted: Wanted): Server {
   const at = location(wanted.location ?? offers[0]?.name ?? type.locations[0]?.name ?? '');
   requireOrderable(type, at);
   faults.requireRoom(type.name, at.name);
-  const disk = image(wanted.image);
+  const disk = chooseImage(world, wanted.image);
   if (disk.architecture !== type.architecture) {
-    throw invalidInput('image', `image ${disk.name} does not run on ${type.architecture}`);
+    throw invalidInput(
+      'image',
+      `image ${disk.name ?? disk.id} does not run on ${type.architecture}`,
+    );
   }
   if (wanted.placement_group != null) {
     requirePlace(world, find(world, 'placement_group', wanted.placement_group));
@@ -133,6 +139,7 @@ function planServer(cloud: Cloud, wanted: Wanted): Server {
     backupWindow: null,
     protection: { delete: false, rebuild: false },
     primaryDiskSize: type.disk,
+    ...NO_OTHER_SYSTEM,
   };
 }
 

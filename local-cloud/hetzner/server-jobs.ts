@@ -1,5 +1,5 @@
 import type { Job } from './actions.ts';
-import { realizeNetwork } from './private-network.ts';
+import { realizeNetwork, setLeg } from './private-network.ts';
 import type { PrivateNet, Server } from './resources.ts';
 import { boot, destroyMachine, during, halt } from './server-machine.ts';
 import { find, remove } from './world.ts';
@@ -55,14 +55,15 @@ export const rebootServer = restarting('reboot_server');
 export const resetServer = restarting('reset_server');
 
 /** A new disk from the image; volumes and addresses stay. */
-export const rebuildServer: Job<{ id: number; userData: string }> = {
+export const rebuildServer: Job<{ id: number; image: number; userData: string }> = {
   name: 'server.rebuild_server',
   locks: ['server'],
-  async perform(site, { id, userData }) {
+  async perform(site, { id, image, userData }) {
     const server = find(site.world, 'server', id);
     await during(server, 'rebuilding', 'running', async () => {
       await destroyMachine(site, id);
       server.machine = 'none';
+      server.image = image;
       server.userData = userData;
       await boot(site, server);
     });
@@ -82,6 +83,11 @@ export const deleteServer: Job<{ id: number }> = {
     for (const ip of world.records.primary_ip.filter(({ assignee }) => assignee === id)) {
       ip.assignee = null;
       if (ip.autoDelete) remove(world, 'primary_ip', ip.id);
+    }
+    for (const ip of world.records.floating_ip) if (ip.server === id) ip.server = null;
+    for (const image of [...world.records.image]) {
+      // Backups belong to their server, snapshots stay.
+      if (image.type === 'backup' && image.server.id === id) remove(world, 'image', image.id);
     }
     for (const firewall of world.records.firewall) {
       firewall.appliedTo = firewall.appliedTo.filter(
@@ -109,7 +115,7 @@ export const attachToNetwork: Job<
     const privateNet = { network, ip, aliasIps, macAddress: macAddress(id) };
     if (server.machine !== 'none') {
       await realizeNetwork(site, network);
-      await site.machinery.setPrivateAddress(id, ip);
+      await setLeg(site, id, network, ip);
     }
     server.privateNet = [...others, privateNet];
     await site.policies.enforce();
@@ -119,9 +125,10 @@ export const attachToNetwork: Job<
 export const detachFromNetwork: Job<{ id: number; network: number }> = {
   name: 'server.detach_from_network',
   locks: ['server'],
-  async perform({ world, machinery, policies }, { id, network }) {
+  async perform(site, { id, network }) {
+    const { world, policies } = site;
     const server = find(world, 'server', id);
-    if (server.machine !== 'none') await machinery.setPrivateAddress(id, null);
+    if (server.machine !== 'none') await setLeg(site, id, network, null);
     server.privateNet = server.privateNet.filter((net) => net.network !== network);
     await policies.enforce();
   },
@@ -133,6 +140,10 @@ export const changeServer = {
   change_protection: changing('change_protection'),
   enable_backup: changing('enable_backup'),
   disable_backup: changing('disable_backup'),
+  enable_rescue: changing('enable_rescue'),
+  disable_rescue: changing('disable_rescue'),
+  attach_iso: changing('attach_iso'),
+  detach_iso: changing('detach_iso'),
   remove_from_placement_group: changing('remove_from_placement_group'),
   // These two move a stopped server to another host, and Hetzner starts it there.
   add_to_placement_group: changing('add_to_placement_group', boot),

@@ -1,5 +1,5 @@
 import { publicIpv4 } from './policies.ts';
-import { realizeNetwork } from './private-network.ts';
+import { realizeNetwork, setLeg } from './private-network.ts';
 import type { Server } from './resources.ts';
 import type { Site } from './site.ts';
 
@@ -41,10 +41,9 @@ export async function boot(site: Site, server: Server): Promise<void> {
     });
     server.machine = 'current';
   }
-  const [privateNet] = server.privateNet;
-  if (privateNet) {
-    await realizeNetwork(site, privateNet.network);
-    await machinery.setPrivateAddress(server.id, privateNet.ip);
+  for (const { network, ip } of server.privateNet) {
+    await realizeNetwork(site, network);
+    await setLeg(site, server.id, network, ip);
   }
   for (const volume of world.records.volume) {
     if (volume.server === server.id) await machinery.attachVolume(volume.id, server.id);

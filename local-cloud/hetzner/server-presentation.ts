@@ -1,7 +1,9 @@
-import { image, location, serverType } from './catalogue.ts';
+import { iso, location, serverType } from './catalogue.ts';
+import { imageOf } from './images.ts';
 import { presentPlacementGroup } from './placement-groups.ts';
 import { firewallsOf, targetServers } from './policies.ts';
 import type { PrimaryIp, Server } from './resources.ts';
+import { presentNames } from './reverse-dns.ts';
 import type { Cloud } from './site.ts';
 
 /** A server as clients see it. */
@@ -16,7 +18,7 @@ export function presentServer(cloud: Cloud, server: Server) {
     created,
     status,
     server_type: serverType(server.serverType),
-    image: image(server.image),
+    image: imageOf(world, server.image),
     location: location(server.location),
     public_net: publicNet(cloud, server),
     private_net: server.privateNet.map((net) => ({
@@ -34,8 +36,8 @@ export function presentServer(cloud: Cloud, server: Server) {
     protection: server.protection,
     backup_window: server.backupWindow,
     primary_disk_size: server.primaryDiskSize,
-    rescue_enabled: false,
-    iso: null,
+    rescue_enabled: server.rescueEnabled,
+    iso: server.iso === null ? null : iso(server.iso),
     included_traffic: serverType(server.serverType).prices[0]?.included_traffic ?? 0,
     ingoing_traffic: 0,
     outgoing_traffic: 0,
@@ -56,10 +58,12 @@ function publicNet({ world }: Cloud, server: Server) {
           id: ipv6.id,
           ip: ipv6.ip,
           blocked: false,
-          dns_ptr: ipv6.dnsPtr.map(({ ip, dnsPtr }) => ({ ip, dns_ptr: dnsPtr })),
+          dns_ptr: presentNames(ipv6.dnsPtr),
         }
       : null,
-    floating_ips: [],
+    floating_ips: world.records.floating_ip
+      .filter((ip) => ip.server === server.id)
+      .map(({ id }) => id),
     firewalls: firewallsOf(world, server).map(({ id }) => ({
       id,
       status: server.status === 'initializing' ? 'pending' : 'applied',

@@ -3,20 +3,15 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Instance } from '../instance.ts';
-import type { Machinery } from '../machinery.ts';
-import { apiRoutes, openCloud } from './cloud.ts';
+import { apiRoutes, type CloudOptions, openCloud } from './cloud.ts';
 import { ApiError } from './errors.ts';
 import type { Faults } from './faults.ts';
 import { type Answer, matcher, ok, readJson } from './http.ts';
 import { RateLimit } from './rate-limit.ts';
 import { openRequestLog } from './request-log.ts';
 
-export interface HetznerApiOptions {
-  instance: Instance;
-  machinery: Machinery;
-  /** Where the state lives; `requests.jsonl` is written beside it. */
-  worldFile: string;
+/** `requests.jsonl` is written beside the world file. */
+export interface HetznerApiOptions extends CloudOptions {
   /** 64 characters, as the provider demands. */
   token: string;
   /** A second token that may only read. */
@@ -35,7 +30,7 @@ export interface HetznerApi {
 
 /** Serves the Hetzner Cloud API over the given machinery, taking up unfinished actions. */
 export async function startHetznerApi(options: HetznerApiOptions): Promise<HetznerApi> {
-  const cloud = openCloud(options.instance, options.machinery, options.worldFile);
+  const cloud = openCloud(options);
   const find = matcher(apiRoutes(cloud));
   const limit = new RateLimit(options.rateLimit ?? 3600);
   const log = openRequestLog(join(dirname(options.worldFile), 'requests.jsonl'));

@@ -1,30 +1,24 @@
 import { z } from 'zod';
 import { type Job, presentAction } from './actions.ts';
-import { image, location, requireOrderable, serverType } from './catalogue.ts';
+import { location, requireOrderable, serverType } from './catalogue.ts';
 import { collectionRoutes } from './collection.ts';
 import { ApiError, invalidInput, notAvailable, parseBody } from './errors.ts';
-import { created, idOf, ok, type Route } from './http.ts';
+import { idOf, ok, type Route } from './http.ts';
+import { chooseImage } from './images.ts';
 import { requirePlace } from './placement-groups.ts';
-import { changeDnsPtr } from './primary-ip-jobs.ts';
 import { requireStopped } from './primary-ips.ts';
-import { chooseAddress, claimHardware, requireMemberAddress } from './private-network.ts';
 import { requireUnprotected } from './protection.ts';
 import type { Server } from './resources.ts';
+import { acting, own } from './server-actions.ts';
 import { createServerFrom, hostname } from './server-creation.ts';
 import * as jobs from './server-jobs.ts';
+import { mediaRoutes } from './server-media.ts';
+import { serverNetworkRoutes } from './server-networks.ts';
 import { presentServer } from './server-presentation.ts';
 import type { Cloud } from './site.ts';
-import { type ActionRecord, find } from './world.ts';
+import { find } from './world.ts';
 
 const updateSchema = z.object({ name: hostname.optional() });
-const attachSchema = z.object({
-  network: z.int(),
-  ip: z.string().optional(),
-  ip_range: z.string().optional(),
-  alias_ips: z.array(z.string()).default([]),
-});
-const aliasSchema = z.object({ network: z.int(), alias_ips: z.array(z.string()) });
-const networkSchema = z.object({ network: z.int() });
 const protectionSchema = z.object({
   delete: z.boolean().optional(),
   rebuild: z.boolean().optional(),
@@ -38,15 +32,9 @@ const rebuildSchema = z.object({
   user_data: z.string().max(32_768).optional(),
 });
 const groupSchema = z.object({ placement_group: z.int() });
-const dnsPtrSchema = z.object({ ip: z.string(), dns_ptr: z.string().nullable() });
 
 /** Hetzner's commands that need hardware the local cloud does not have. */
 const NOT_AVAILABLE = {
-  create_image: 'a snapshot or backup',
-  enable_rescue: 'the rescue system',
-  disable_rescue: 'the rescue system',
-  attach_iso: 'an ISO image',
-  detach_iso: 'an ISO image',
   reset_password: 'a root password',
   request_console: 'the VNC console',
 };
@@ -83,113 +71,36 @@ export function serverRoutes(cloud: Cloud): Route[] {
       },
     },
     ...powerRoutes(cloud),
-    ...networkingRoutes(cloud),
+    ...serverNetworkRoutes(cloud),
     ...changeRoutes(cloud),
+    ...mediaRoutes(cloud),
     ...Object.entries(NOT_AVAILABLE).map(([command, what]) =>
-      route(cloud, command, () => {
+      acting(cloud, command, () => {
         throw notAvailable(what);
       }),
     ),
   ];
 }
 
-const own = ({ id }: Server) => ({ id, type: 'server' as const });
-
-function route(
-  { world }: Cloud,
-  command: string,
-  start: (server: Server, body: unknown) => ActionRecord,
-): Route {
-  return {
-    method: 'POST',
-    path: `/servers/:id/actions/${command}`,
-    handle(request) {
-      const action = start(find(world, 'server', idOf(request)), request.body);
-      return created({ action: presentAction(action), root_password: null });
-    },
-  };
-}
-
 function powerRoutes(cloud: Cloud): Route[] {
   const simple = (command: string, job: Job<{ id: number }>) =>
-    route(cloud, command, (server) => cloud.actions.start(job, [own(server)], { id: server.id }));
+    acting(cloud, command, (server) => cloud.actions.start(job, [own(server)], { id: server.id }));
   return [
     simple('poweron', jobs.startServer),
     simple('poweroff', jobs.stopServer),
     simple('shutdown', jobs.shutdownServer),
     simple('reboot', jobs.rebootServer),
     simple('reset', jobs.resetServer),
-    route(cloud, 'rebuild', (server, body) => {
+    acting(cloud, 'rebuild', (server, body) => {
       const wanted = parseBody(rebuildSchema, body);
       if (server.protection.rebuild) {
         throw new ApiError('protected', 'server rebuild is protected');
       }
-      image(wanted.image);
+      const disk = chooseImage(cloud.world, wanted.image);
       return cloud.actions.start(jobs.rebuildServer, [own(server)], {
         id: server.id,
+        image: disk.id,
         userData: wanted.user_data ?? server.userData,
-      });
-    }),
-  ];
-}
-
-function networkingRoutes(cloud: Cloud): Route[] {
-  const { world, actions } = cloud;
-  const legIn = (server: Server, network: number) => {
-    const leg = server.privateNet.find((net) => net.network === network);
-    if (!leg) throw new ApiError('not_found', `server is not attached to network ${network}`);
-    return leg;
-  };
-  return [
-    route(cloud, 'attach_to_network', (server, body) => {
-      const wanted = parseBody(attachSchema, body);
-      const network = find(world, 'network', wanted.network);
-      actions.requireIdle(own(server));
-      actions.requireIdle({ id: network.id, type: 'network' });
-      if (server.privateNet.some((net) => net.network === network.id)) {
-        throw new ApiError('server_already_attached', 'server is already attached to the network');
-      }
-      for (const alias of wanted.alias_ips) requireMemberAddress(network, alias, 'alias_ips');
-      const ip = chooseAddress(world, network, wanted);
-      claimHardware(world, network);
-      return actions.start(
-        jobs.attachToNetwork,
-        [own(server), { id: network.id, type: 'network' }],
-        { id: server.id, network: network.id, ip, aliasIps: wanted.alias_ips },
-      );
-    }),
-    route(cloud, 'detach_from_network', (server, body) => {
-      const { network } = parseBody(networkSchema, body);
-      legIn(server, network);
-      return actions.start(
-        jobs.detachFromNetwork,
-        [own(server), { id: network, type: 'network' }],
-        { id: server.id, network },
-      );
-    }),
-    route(cloud, 'change_alias_ips', (server, body) => {
-      const wanted = parseBody(aliasSchema, body);
-      const network = find(world, 'network', wanted.network);
-      const leg = { ...legIn(server, network.id), aliasIps: wanted.alias_ips };
-      for (const alias of wanted.alias_ips) requireMemberAddress(network, alias, 'alias_ips');
-      return actions.start(
-        jobs.changeServer.change_alias_ips,
-        [own(server), { id: network.id, type: 'network' }],
-        { id: server.id, change: { privateNet: [leg] } },
-      );
-    }),
-    route(cloud, 'change_dns_ptr', (server, body) => {
-      const wanted = parseBody(dnsPtrSchema, body);
-      const ip = world.records.primary_ip.find(
-        (record) =>
-          record.assignee === server.id &&
-          (record.ip === wanted.ip || (record.type === 'ipv6' && wanted.ip.includes(':'))),
-      );
-      if (!ip) throw invalidInput('ip', `'${wanted.ip}' is not an address of the server`);
-      return actions.start(changeDnsPtr, [{ id: ip.id, type: 'primary_ip' }, own(server)], {
-        id: ip.id,
-        ip: wanted.ip,
-        dnsPtr: wanted.dns_ptr,
       });
     }),
   ];
@@ -201,7 +112,7 @@ function changeRoutes(cloud: Cloud): Route[] {
     plan: (server: Server, body: unknown) => Partial<Server>,
     command = path as keyof typeof jobs.changeServer,
   ) =>
-    route(cloud, path, (server, body) =>
+    acting(cloud, path, (server, body) =>
       cloud.actions.start(jobs.changeServer[command], [own(server)], {
         id: server.id,
         change: plan(server, body),

@@ -1,5 +1,6 @@
 import type { Instance } from '../instance.ts';
 import type { Machinery } from '../machinery.ts';
+import type { Abilities } from './abilities.ts';
 import type { Actions } from './actions.ts';
 import type { Faults } from './faults.ts';
 import type { Policies } from './policies.ts';
@@ -12,6 +13,7 @@ export interface Site {
   machinery: Machinery;
   policies: Policies;
   faults: Faults;
+  abilities: Abilities;
   /** Writes the world to disk. */
   save(): void;
 }

@@ -19,6 +19,9 @@ export interface ActionRecord {
   after: number[];
 }
 
+/** A server that boots from its disk. */
+export const NO_OTHER_SYSTEM = { rescueEnabled: false, iso: null };
+
 export interface World {
   nextId: number;
   /** The one network that exists in hardware: the first that something was attached to. */
@@ -37,7 +40,7 @@ export function openWorld(file: string): World {
     throw error;
   }
   try {
-    return JSON.parse(text) as World;
+    return upToDate(JSON.parse(text) as World);
   } catch (cause) {
     throw new Error(`${file} is not JSON; remove it to start with an empty cloud`, { cause });
   }
@@ -80,6 +83,18 @@ export function requireUniqueName(world: World, kind: Kind, name: string, self?:
   }
 }
 
+/** A world of an earlier version lacks what was added since. */
+function upToDate(world: World): World {
+  const records = { ...emptyWorld().records, ...world.records };
+  records.server = records.server.map((server) => ({ ...NO_OTHER_SYSTEM, ...server }));
+  records.load_balancer = records.load_balancer.map((balancer) => ({
+    ...balancer,
+    publicIpv6: balancer.publicIpv6 ?? '',
+    dnsPtr: balancer.dnsPtr ?? [],
+  }));
+  return { ...world, records };
+}
+
 function emptyWorld(): World {
   return {
     nextId: 1000,
@@ -90,9 +105,12 @@ function emptyWorld(): World {
       firewall: [],
       placement_group: [],
       primary_ip: [],
+      floating_ip: [],
       server: [],
       volume: [],
       load_balancer: [],
+      image: [],
+      certificate: [],
     },
     actions: [],
   };

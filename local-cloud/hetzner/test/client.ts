@@ -108,3 +108,9 @@ export async function createServer({ done, post }: Client, name: string, more: o
   );
   return server;
 }
+
+/** Status and error code of a refused request. */
+export const codeOf = async (reply: Promise<Reply>) => {
+  const { status, body } = await reply;
+  return `${status} ${body?.error?.code}`;
+};

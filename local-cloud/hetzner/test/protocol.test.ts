@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { pricing } from '../catalogue.ts';
+import catalogue from '../catalogue-2026-09-04.json' with { type: 'json' };
 import { clientOf, createServer, READ_ONLY_TOKEN, startCloud } from './client.ts';
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEnPzmYtyhDYMCHY4jAFCjuvpAh7fRgEAYs5R13LYxPG a@b';
@@ -51,7 +53,7 @@ describe('the door', () => {
   test('knows no datacenters and no unknown paths', async () => {
     expect((await cloud.get('/datacenters')).status).toBe(410);
     expect((await cloud.get('/servers/12')).body.error.code).toBe('not_found');
-    expect((await cloud.get('/floating_ips')).status).toBe(404);
+    expect((await cloud.get('/zones')).status).toBe(404);
   });
 
   test('logs requests without tokens or bodies', async () => {
@@ -112,12 +114,20 @@ describe('the catalogue', () => {
   test('has types with prices per location, and today’s deprecations', async () => {
     const { server_types } = (await cloud.get('/server_types?name=cpx31')).body;
     expect(server_types[0].locations[0].deprecation.unavailable_after).toMatch(/^2026-01-01/);
-    const { pricing } = (await cloud.get('/pricing')).body;
-    expect(pricing.server_backup.percentage).toBe('20.00');
-    expect(pricing.primary_ips[0].prices[0].price_monthly.net).toBe('0.5000000000');
-    const cpx22 = pricing.server_types.find(({ name }: { name: string }) => name === 'cpx22');
+    const listed = (await cloud.get('/pricing')).body.pricing;
+    expect(listed.server_backup.percentage).toBe('20.00');
+    expect(listed.primary_ips[0].prices[0].price_monthly.net).toBe('0.5000000000');
+    const cpx22 = listed.server_types.find(({ name }: { name: string }) => name === 'cpx22');
     expect(Number(cpx22.prices[0].price_monthly.net)).toBe(19.99);
     expect(Number(cpx22.prices[0].price_monthly.gross)).toBeCloseTo(23.79, 2);
+  });
+
+  test('says where each price was read, and has none without a source', () => {
+    const named = JSON.stringify(catalogue).match(/(?<="source":")[^"]+/g) ?? [];
+    expect(named.length).toBeGreaterThan(10);
+    expect(Object.keys(catalogue.sources)).toEqual(expect.arrayContaining(named));
+    const lb21 = pricing.load_balancer_types.find(({ name }) => name === 'lb21');
+    expect(lb21?.prices).toEqual([]);
   });
 
   test.each([
