@@ -76,6 +76,7 @@ async function copyTree(from: string, to: string): Promise<void> {
   for (const file of await list(to)) if (!kept.has(file)) rmSync(join(to, file), { force: true });
   for (const file of present) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
+    rmSync(join(to, file), { force: true }); // a file that became a link cannot be copied over
     cpSync(join(from, file), join(to, file), { verbatimSymlinks: true });
   }
 }

@@ -8,8 +8,13 @@ export interface Labels {
   created: string;
 }
 
+/** An OCI layout folder, reproducible: what Trivy reads is what is pushed. */
+export function layoutOutput(folder: string): string {
+  return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true`;
+}
+
 /**
- * Builds one image into an OCI layout folder: what Trivy reads is what is pushed.
+ * Builds one image.
  *
  * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
  * broken images (docker/build-push-action#755), so it is left off.
@@ -18,7 +23,8 @@ export function buildArgv(
   image: ImageSource,
   inputs: Pick<Inputs, 'platforms' | 'version'>,
   labels: Labels,
-  layout: string,
+  output: string,
+  cache: readonly string[],
 ): string[] {
   const label = (name: string, value: string) => [
     '--label',
@@ -32,7 +38,8 @@ export function buildArgv(
     inputs.platforms.join(','),
     '--provenance=false',
     '--progress=plain',
-    `--output=type=oci,tar=false,dest=${layout},rewrite-timestamp=true`,
+    `--output=${output}`,
+    ...cache,
     ...(image.file ? ['--file', image.file] : []),
     ...(image.target ? ['--target', image.target] : []),
     ...Object.entries(image.buildArgs).flatMap(([key, value]) => [
@@ -52,44 +59,76 @@ export interface Scan {
   trivy: string;
   /** An OCI layout folder whose index holds exactly the one platform. */
   layout: string;
+  /** Trivy's cache folder, with its databases. */
   cache: string;
   report: string;
-  /** A database that is there already: no download, no version check, no network at all. */
-  offline: boolean;
-  ignoreFile: string | undefined;
 }
 
-/** Exit code for findings stays 0: the decision is ours. 1 means that Trivy itself failed. */
-export function scanArgv(scan: Scan): string[] {
+/** A trivy.yaml of the checkout must not decide. */
+const UNSWAYED = ['--config', '/dev/null', '--cache-dir'] as const;
+
+/**
+ * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
+ * stays 0; 1 means that Trivy itself failed.
+ */
+export function scanArgv({ trivy, layout, cache, report }: Scan): string[] {
   return [
-    scan.trivy,
-    'image',
-    '--input',
-    scan.layout,
-    '--format',
-    'json',
-    '--output',
-    scan.report,
-    '--cache-dir',
-    scan.cache,
-    '--scanners',
-    'vuln,secret',
-    '--image-config-scanners',
-    'misconfig',
-    '--skip-version-check',
-    '--disable-telemetry',
-    '--skip-vex-repo-update',
-    '--skip-check-update',
-    '--no-progress',
-    // A trivy.yaml, .trivyignore or trivy-secret.yaml of the checkout must not decide.
+    ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
+    ...['--format', 'json', '--output', report],
+    ...['--scanners', 'vuln,secret', '--image-config-scanners', 'misconfig'],
+    ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
+    ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
+    ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
+    ...['--disable-telemetry', '--no-progress'],
+  ];
+}
+
+/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
+export function databaseArgv(
+  trivy: string,
+  part: 'db' | 'java-db',
+  cache: string,
+  mirror: string | undefined,
+): string[] {
+  const [only, option, name] =
+    part === 'db'
+      ? ['--download-db-only', '--db-repository', 'trivy-db:2']
+      : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
+  return [
+    ...[trivy, 'image', ...UNSWAYED, cache, only],
+    ...(mirror ? [option, `${mirror}/${name}`] : []),
+    ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
+  ];
+}
+
+export function convertArgv(
+  trivy: string,
+  format: 'sarif' | 'cyclonedx' | 'spdx-json',
+  output: string,
+  report: string,
+): string[] {
+  return [
+    trivy,
+    'convert',
     '--config',
     '/dev/null',
-    '--ignorefile',
-    scan.ignoreFile ?? '/dev/null',
-    '--secret-config',
-    '/nonexistent/trivy-secret.yaml',
-    ...(scan.offline ? ['--skip-db-update', '--skip-java-db-update', '--offline-scan'] : []),
+    '--format',
+    format,
+    '--output',
+    output,
+    report,
   ];
+}
+
+/** Reads a manifest, or an image's configuration, byte for byte. */
+export function inspectArgv(
+  reference: string,
+  config: boolean,
+  authFile: string | undefined,
+): string[] {
+  const auth = authFile ? ['--authfile', authFile] : [];
+  const what = config ? ['--config'] : [];
+  return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
 }
 
 /** Copies the layout's own bytes, all platforms, keeping every digest. */

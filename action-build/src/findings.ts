@@ -13,6 +13,8 @@ export interface Finding {
   title: string;
   /** The package with its version, or the file. */
   subject: string;
+  /** The file in the image that it was found in; '' where Trivy names none. */
+  path: string;
   /** The version that mends it; undefined when there is none yet. */
   fixedIn: string | undefined;
   platform: string;
@@ -42,6 +44,7 @@ export const trivyReport = z.object({
             z.object({
               VulnerabilityID: z.string(),
               PkgName: z.string(),
+              PkgPath: z.string().default(''),
               InstalledVersion: z.string(),
               FixedVersion: z.string().optional(),
               Severity: severity,
@@ -72,6 +75,7 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
         id: found.VulnerabilityID,
         title: found.Title,
         subject: `${found.PkgName} ${found.InstalledVersion}`,
+        path: found.PkgPath,
         fixedIn: found.FixedVersion || undefined,
         platform,
       }),
@@ -82,7 +86,7 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
         severity: found.Severity,
         id: found.RuleID,
         title: found.Title,
-        subject: placeOf(result.Target, report),
+        ...placeOf(result.Target, report),
         fixedIn: undefined,
         platform,
       }),
@@ -93,7 +97,7 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
         severity: found.Severity,
         id: found.ID,
         title: found.Title,
-        subject: placeOf(result.Target, report),
+        ...placeOf(result.Target, report),
         fixedIn: undefined,
         platform,
       }),
@@ -105,8 +109,10 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
 const CONFIGURATION = 'image configuration';
 
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
-function placeOf(target: string, { ArtifactName }: TrivyReport): string {
-  return target.startsWith(ArtifactName) ? CONFIGURATION : target;
+function placeOf(target: string, { ArtifactName }: TrivyReport): Pick<Finding, 'subject' | 'path'> {
+  return target.startsWith(ArtifactName)
+    ? { subject: CONFIGURATION, path: '' }
+    : { subject: target, path: target };
 }
 
 /** Trivy misses this one silently for images without build history, so it is looked at here. */
@@ -123,6 +129,7 @@ function rootUser(report: TrivyReport, platform: string): Finding[] {
       id: 'DS-0002',
       title: 'The image runs as root: give it a USER',
       subject: CONFIGURATION,
+      path: '',
       fixedIn: undefined,
       platform,
     },

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import {
   boolean,
+  duration,
   InputError,
   integer,
   lines,
@@ -10,7 +11,9 @@ import {
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
+import type { BuildCache } from './build-cache.ts';
 import { SEVERITIES, type Severity } from './findings.ts';
+import { derivedTags } from './tags.ts';
 
 export interface ImageSource {
   name: string;
@@ -33,6 +36,14 @@ export interface Inputs {
   ignoreFile: string | undefined;
   trivyVersion: string;
   trivyDatabase: string | undefined;
+  /** Registry and namespace with `trivy-db` and `trivy-java-db`. */
+  databaseMirror: string | undefined;
+  /** Milliseconds. */
+  databaseGrace: number;
+  cache: BuildCache;
+  attest: boolean;
+  /** Tag of the release before. */
+  unchangedFrom: string | undefined;
   toolMirror: string | undefined;
   push: boolean;
   parallel: number;
@@ -48,18 +59,29 @@ const image = z.strictObject({
 });
 
 export function readInputs(runner: Runner): Inputs {
+  const version = tag(required(runner, 'version', 'give the version to build.'), 'version');
+  const derived = boolean(runner, 'derive-tags', false)
+    ? derivedTags(version, runner.env.GITHUB_REF ?? '')
+    : [];
+  const repository = registry(runner);
+  const former = optional(runner, 'unchanged-from');
   return {
     images: images(runner),
-    registry: registry(runner),
+    registry: repository,
     login: login(runner),
-    version: tag(required(runner, 'version', 'give the version to build.'), 'version'),
-    tags: lines(runner, 'tags').map((line) => tag(line, 'tags')),
+    version,
+    tags: [...lines(runner, 'tags').map((line) => tag(line, 'tags')), ...derived],
     platforms: platforms(runner),
     severities: severities(runner),
     ignoreUnfixed: boolean(runner, 'ignore-unfixed', false),
     ignoreFile: optional(runner, 'ignore-file'),
     trivyVersion: optional(runner, 'trivy-version') ?? '0.70.0',
     trivyDatabase: optional(runner, 'trivy-database'),
+    databaseMirror: optional(runner, 'trivy-database-mirror'),
+    databaseGrace: duration(runner, 'trivy-database-grace', '72h'),
+    cache: buildCache(runner, repository),
+    attest: boolean(runner, 'attest', true),
+    unchangedFrom: former === undefined ? undefined : tag(former, 'unchanged-from'),
     toolMirror: optional(runner, 'tool-mirror'),
     push: boolean(runner, 'push', true),
     parallel: integer(runner, 'parallel', 2, { min: 1, max: 16 }),
@@ -91,6 +113,15 @@ function registry(runner: Runner): string {
     );
   }
   return value;
+}
+
+function buildCache(runner: Runner, repository: string): BuildCache {
+  const value = optional(runner, 'cache');
+  if (value === undefined) return { kind: 'none' };
+  if (value === 'github') return { kind: 'github' };
+  if (value === 'registry') return { kind: 'registry', repository };
+  if (value.startsWith('/')) return { kind: 'folder', folder: value };
+  throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
 }
 
 function login(runner: Runner): Inputs['login'] {

@@ -1,4 +1,5 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -13,7 +14,7 @@ const descriptor = z.object({
     .optional(),
 });
 const index = z.object({ schemaVersion: z.literal(2), manifests: z.array(descriptor).min(1) });
-type Descriptor = z.infer<typeof descriptor>;
+export type Descriptor = z.infer<typeof descriptor>;
 
 /** The digest that the registry will show: the index's for several platforms, else the manifest's. */
 export function digestOf(layout: string): string {
@@ -31,22 +32,86 @@ export function platformsOf(layout: string, expected: readonly string[]): Map<st
 }
 
 /**
- * A layout of one platform only, copied next to the whole one: Trivy always scans the
+ * A layout of one platform only, over the same files as the whole one: Trivy always scans the
  * first child of an index and ignores `--platform` for layouts without saying so.
  */
 export function onePlatform(layout: string, digest: string, folder: string): string {
   rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
-  cpSync(join(layout, 'blobs'), join(folder, 'blobs'), { recursive: true });
-  cpSync(join(layout, 'oci-layout'), join(folder, 'oci-layout'));
+  const blobs = join('blobs', 'sha256');
+  mkdirSync(join(folder, blobs), { recursive: true });
+  for (const name of readdirSync(join(layout, blobs))) {
+    linkSync(join(layout, blobs, name), join(folder, blobs, name));
+  }
+  linkSync(join(layout, 'oci-layout'), join(folder, 'oci-layout'));
+  writeIndex(folder, descriptorOf(layout, digest));
+  return folder;
+}
+
+/** What names a manifest of the layout to others. */
+export function descriptorOf(layout: string, digest: string): Descriptor {
   const manifest = blob(layout, digest);
   const { mediaType } = z.object({ mediaType: z.string() }).parse(JSON.parse(manifest));
-  const only = { mediaType, digest, size: Buffer.byteLength(manifest) };
+  return { mediaType, digest, size: Buffer.byteLength(manifest) };
+}
+
+/** A manifest and the configuration that it names, as their JSON texts. */
+export interface ImageBytes {
+  manifest: string;
+  config: string;
+}
+
+/** The images of a layout, one a platform, in its own order. */
+export function imagesIn(layout: string): ImageBytes[] {
+  return [...platformsOf(layout, []).values()].map((digest) => {
+    const manifest = blob(layout, digest);
+    const { config } = z.object({ config: descriptor }).parse(JSON.parse(manifest));
+    return { manifest, config: blob(layout, config.digest) };
+  });
+}
+
+/** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
+export function adopt(layout: string, top: string, images: readonly ImageBytes[]): void {
+  for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
+    writeBlob(layout, Buffer.from(text), '');
+  }
+  const { mediaType } = z.object({ mediaType: z.string() }).parse(JSON.parse(top));
+  writeIndex(layout, writeBlob(layout, Buffer.from(top), mediaType));
+}
+
+/**
+ * Writes a layout of one artifact that is no image: a file with a type, said of `subject`.
+ * https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
+ */
+export function writeArtifact(
+  folder: string,
+  artifact: { mediaType: string; content: Uint8Array; subject: Descriptor },
+): void {
+  const { mediaType, content, subject } = artifact;
+  mkdirSync(join(folder, 'blobs', 'sha256'), { recursive: true });
+  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    artifactType: mediaType,
+    config: writeBlob(folder, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
+    layers: [writeBlob(folder, content, mediaType)],
+    subject,
+  };
+  const bytes = Buffer.from(JSON.stringify(manifest));
+  writeIndex(folder, writeBlob(folder, bytes, manifest.mediaType));
+}
+
+function writeBlob(folder: string, content: Uint8Array, mediaType: string): Descriptor {
+  const hex = createHash('sha256').update(content).digest('hex');
+  writeFileSync(join(folder, 'blobs', 'sha256', hex), content);
+  return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
+}
+
+function writeIndex(folder: string, only: Descriptor): void {
   writeFileSync(
     join(folder, 'index.json'),
     JSON.stringify({ schemaVersion: 2, manifests: [only] }),
   );
-  return folder;
 }
 
 function topOf(layout: string): Descriptor {

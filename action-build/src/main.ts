@@ -1,144 +1,145 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { CommandFailed, run as runProcess } from '../../lib/process/run.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { findTool } from '../../lib/tools/find.ts';
+import { type BuildContext, build, labelsOf, saveToRegistryCache } from './build.ts';
 import { ensureBuilder } from './builder.ts';
-import { buildArgv, type Labels, pushArgv } from './commands.ts';
-import { countBySeverity, refusals } from './findings.ts';
+import { prepareDatabase } from './database.ts';
+import { countBySeverity } from './findings.ts';
+import { keepFormer } from './former.ts';
+import { judge, type Verdicts } from './gate.ts';
+import { type Acceptance, readIgnoreFile } from './ignore-file.ts';
 import { type ImageSource, type Inputs, readInputs } from './inputs.ts';
 import { digestOf } from './layout.ts';
-import { inParallel } from './parallel.ts';
+import { inParallel, oneAtATime } from './parallel.ts';
+import { type PushContext, push } from './push.ts';
 import { type RegistryLogin, writeLogin } from './registry-login.ts';
+import { makeReportFolders, type ReportFolders } from './reports.ts';
 import { type ScanContext, scan, scannerEnvironment } from './scan.ts';
-import { type BuiltImage, sentenceOf, summary } from './summary.ts';
+import { sentenceOf, summary } from './summary.ts';
 
 export async function run({ runner, cancelled }: Step): Promise<void> {
   const inputs = readInputs(runner);
+  const acceptances = acceptancesOf(inputs.ignoreFile);
   const temp = mkdtempSync(join(runner.temp, 'compta-build-'));
-  const reports = join(runner.temp, 'trivy-reports');
-  mkdirSync(reports, { recursive: true });
   try {
-    const trivy = await findTool({
-      name: 'trivy',
-      version: inputs.trivyVersion,
-      mirror: inputs.toolMirror,
-    });
+    const reports = makeReportFolders(join(runner.temp, 'trivy-reports'));
+    const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
     await ensureBuilder(login.env, runner, cancelled);
-    const scanning: ScanContext = {
-      trivy: join(trivy, 'trivy'),
-      inputs,
-      reports,
-      temp,
-      env: scannerEnvironment(runner.env),
-      cancelled,
-    };
+    const building = buildContext(inputs, login, runner, cancelled);
     const layout = (image: ImageSource) => join(temp, 'layouts', image.name);
-    const images = await inParallel(inputs.images, inputs.parallel, async (image) => {
+    const queue = oneAtATime();
+    const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
-      await build(image, layout(image), inputs, login, runner, cancelled);
-      const findings = await scan(image.name, layout(image), scanning);
-      return {
-        name: image.name,
-        digest: digestOf(layout(image)),
-        findings,
-        refusals: refusals(findings, inputs),
-        milliseconds: Date.now() - started,
-      };
+      await build(image, layout(image), building);
+      const unchanged = await isFormer(image.name, layout(image), inputs, login, cancelled);
+      const findings = await queue(() => scan(image.name, layout(image), scanning));
+      const digest = digestOf(layout(image));
+      const milliseconds = Date.now() - started;
+      return { name: image.name, digest, findings, unchanged, milliseconds };
     });
-    const passed = images.every((image) => image.refusals.length === 0);
-    const pushed = passed && inputs.push;
+    const today = new Date().toISOString().slice(0, 10);
+    const verdicts = judge(scanned, { ...inputs, acceptances }, today);
+    const pushed = verdicts.passed && inputs.push;
     if (pushed) {
-      await inParallel(inputs.images, inputs.parallel, (image) =>
-        push(image.name, layout(image), inputs, login.authFile, runner, cancelled),
-      );
+      const { authFile } = login;
+      const pushing: PushContext = { inputs, reports, temp, authFile, runner, cancelled };
+      const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
+      await inParallel(inputs.images, inputs.parallel, async (image) => {
+        const attest = inputs.attest && !unchanged.has(image.name);
+        await push(image.name, layout(image), attest, pushing);
+        if (inputs.cache.kind === 'registry') await saveToRegistryCache(image, building);
+      });
     }
-    report(images, inputs, { pushed, passed, reports }, runner);
+    report(verdicts, inputs, { pushed, reports }, runner);
   } finally {
     rmSync(temp, { recursive: true, force: true });
   }
 }
 
-async function build(
-  image: ImageSource,
+async function isFormer(
+  name: string,
   layout: string,
+  { registry, unchangedFrom }: Inputs,
+  { authFile }: RegistryLogin,
+  cancelled: AbortSignal,
+): Promise<boolean> {
+  if (unchangedFrom === undefined) return false;
+  return keepFormer(layout, `${registry}/${name}:${unchangedFrom}`, authFile, cancelled);
+}
+
+function acceptancesOf(file: string | undefined): Acceptance[] {
+  return file === undefined ? [] : readIgnoreFile(readFileSync(file, 'utf8'), file);
+}
+
+/** Before any login is written: the scanner has no business with it. */
+async function prepareScanner(
+  inputs: Inputs,
+  reports: ReportFolders,
+  temp: string,
+  runner: Runner,
+  cancelled: AbortSignal,
+): Promise<ScanContext> {
+  const { trivyVersion: version, toolMirror: mirror } = inputs;
+  const trivy = join(await findTool({ name: 'trivy', version, mirror }), 'trivy');
+  const home = join(temp, 'scanner-home');
+  mkdirSync(home);
+  const env = scannerEnvironment(runner.env, home);
+  const cache = join(temp, 'trivy');
+  await prepareDatabase(
+    trivy,
+    { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace },
+    cache,
+    { env, signal: cancelled, cwd: home },
+  );
+  return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
+}
+
+function buildContext(
   inputs: Inputs,
   login: RegistryLogin,
   runner: Runner,
   cancelled: AbortSignal,
-): Promise<void> {
-  mkdirSync(layout, { recursive: true });
-  await runProcess(buildArgv(image, inputs, labelsOf(runner.env), layout), {
-    env: { ...login.env, SOURCE_DATE_EPOCH: runner.env.SOURCE_DATE_EPOCH ?? '0' },
-    signal: cancelled,
-    onLine: (line) => runner.info(`${image.name} │ ${line}`),
-  }).catch((cause: unknown) => {
-    throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
-  });
-}
-
-async function push(
-  name: string,
-  layout: string,
-  inputs: Inputs,
-  authFile: string | undefined,
-  runner: Runner,
-  cancelled: AbortSignal,
-): Promise<void> {
-  for (const tag of new Set([inputs.version, ...inputs.tags])) {
-    const reference = `${inputs.registry}/${name}:${tag}`;
-    await runProcess(pushArgv(layout, reference, authFile), {
-      signal: cancelled,
-      timeoutMs: 15 * 60_000,
-    }).catch((cause: unknown) => {
-      throw new Error(`${reference} could not be pushed${adviceOn(cause)}.`, { cause });
-    });
-    runner.info(`${name} │ pushed ${reference}`);
-  }
-}
-
-function adviceOn(error: unknown): string {
-  const refused = /unauthorized|authentication required|access to the resource is denied/i;
-  return error instanceof CommandFailed && refused.test(error.stderr)
-    ? ": the registry refused the login. Check 'username' and 'password'"
-    : '';
+): BuildContext {
+  const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
+  const env = { ...login.env, SOURCE_DATE_EPOCH };
+  return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
 }
 
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
 function report(
-  images: readonly BuiltImage[],
+  verdicts: Verdicts,
   inputs: Inputs,
-  outcome: { pushed: boolean; passed: boolean; reports: string },
+  { pushed, reports }: { pushed: boolean; reports: ReportFolders },
   runner: Runner,
 ): void {
-  const described = images.map(({ name, digest, findings }) => [
+  const described = verdicts.images.map(({ name, digest, findings, unchanged }) => [
     name,
     {
       reference: `${inputs.registry}/${name}@${digest}`,
       digest,
-      tags: [inputs.version, ...inputs.tags],
+      tags: [...new Set([inputs.version, ...inputs.tags])],
       findings: countBySeverity(findings),
+      unchanged,
     },
   ]);
   runner.output('images', JSON.stringify(Object.fromEntries(described)));
-  runner.output('passed', outcome.passed);
-  runner.output('reports', outcome.reports);
-  runner.summary(summary(images, outcome.pushed));
-  if (outcome.passed) return;
-  const why = images.flatMap(({ name, refusals: found }) =>
-    found.slice(0, 5).map((finding) => `${name}: ${sentenceOf(finding)}`),
+  runner.output('passed', verdicts.passed);
+  runner.output('reports', reports.json);
+  runner.output('sarif', reports.sarif);
+  runner.output('sboms', reports.sboms);
+  runner.summary(summary(verdicts, pushed));
+  for (const { id, lastDay } of verdicts.care.expired) {
+    runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
+  }
+  for (const { id } of verdicts.care.unused) {
+    runner.warning(`The entry for ${id} in 'ignore-file' is not needed any more: remove it.`);
+  }
+  if (verdicts.passed) return;
+  const why = verdicts.images.flatMap(({ name, refusals }) =>
+    refusals.slice(0, 5).map((finding) => `${name}: ${sentenceOf(finding)}`),
   );
   throw new Error(`The gate refused the images, and nothing was pushed:\n${why.join('\n')}`);
-}
-
-function labelsOf(env: NodeJS.ProcessEnv): Labels {
-  const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-  const seconds = Number(env.SOURCE_DATE_EPOCH ?? 0);
-  return {
-    revision: env.GITHUB_SHA ?? '',
-    source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-    created: new Date(seconds * 1000).toISOString(),
-  };
 }

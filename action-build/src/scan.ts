@@ -1,80 +1,65 @@
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import { scanArgv } from './commands.ts';
 import { type Finding, findingsOf, trivyReport } from './findings.ts';
-import type { Inputs } from './inputs.ts';
 import { onePlatform, platformsOf } from './layout.ts';
+import { convertReport, type ReportFolders } from './reports.ts';
 
 export interface ScanContext {
   trivy: string;
-  inputs: Pick<Inputs, 'platforms' | 'trivyDatabase' | 'ignoreFile'>;
-  /** Where reports are kept. */
-  reports: string;
+  platforms: readonly string[];
+  reports: ReportFolders;
+  /** Trivy's cache folder with its databases. It takes one process at a time. */
+  cache: string;
   temp: string;
   env: NodeJS.ProcessEnv;
   cancelled: AbortSignal;
 }
 
 /**
- * Scans every platform of a layout.
+ * Scans every platform of a layout, one after another.
  *
- * @throws Error when there is no database, the scanner failed, or its report is not of the
- * platform that was asked for: no scan means no image.
+ * @throws Error when the scanner failed, or its report is not of the platform that was asked
+ * for: no scan means no image.
  */
 export async function scan(name: string, layout: string, context: ScanContext): Promise<Finding[]> {
+  const { trivy, temp, env, cancelled } = context;
+  const options = { env, signal: cancelled, cwd: temp, timeoutMs: 15 * 60_000 };
   const findings: Finding[] = [];
-  for (const [platform, digest] of platformsOf(layout, context.inputs.platforms)) {
-    const slug = `${name}-${platform.replaceAll('/', '-')}`;
-    const report = join(context.reports, `${slug}.json`);
-    await run(
-      scanArgv({
-        trivy: context.trivy,
-        layout: onePlatform(layout, digest, join(context.temp, `scan-${slug}`)),
-        cache: cacheFor(slug, context),
-        report,
-        offline: context.inputs.trivyDatabase !== undefined,
-        ignoreFile: context.inputs.ignoreFile,
-      }),
-      { env: context.env, signal: context.cancelled, timeoutMs: 15 * 60_000 },
+  for (const [platform, digest] of platformsOf(layout, context.platforms)) {
+    const slug = slugOf(name, platform);
+    const report = join(context.reports.json, `${slug}.json`);
+    const alone = onePlatform(layout, digest, join(temp, `scan-${slug}`));
+    await run(scanArgv({ trivy, layout: alone, cache: context.cache, report }), options).catch(
+      (cause: unknown) => {
+        throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
+          cause,
+        });
+      },
     );
     const result = trivyReport.parse(JSON.parse(readFileSync(report, 'utf8')));
     const scanned = result.Metadata.ImageConfig.architecture;
     if (scanned !== platform.split('/')[1]) {
       throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
     }
+    await convertReport(trivy, slug, context.reports, options);
     findings.push(...findingsOf(result, platform));
   }
   return findings;
 }
 
-/** Trivy's cache takes one process at a time, so each scan has its own copy of the databases. */
-function cacheFor(slug: string, { inputs, temp }: ScanContext): string {
-  const cache = join(temp, `trivy-${slug}`);
-  mkdirSync(cache, { recursive: true });
-  if (inputs.trivyDatabase === undefined) return cache;
-  for (const part of ['db', 'java-db']) {
-    const source = join(inputs.trivyDatabase, part);
-    if (!existsSync(join(source, 'metadata.json'))) {
-      throw new Error(
-        `No vulnerability database at ${source}: without one nothing can pass. Check 'trivy-database'.`,
-      );
-    }
-    cpSync(source, join(cache, part), { recursive: true });
-  }
-  return cache;
+/** "auth-service-linux-amd64": the name of an image's reports for one platform. */
+export function slugOf(name: string, platform: string): string {
+  return `${name}-${platform.replaceAll('/', '-')}`;
 }
 
-/** Everything but what the scanner has no business with: its own settings, and any secret. */
-export function scannerEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const allowed = [
-    'PATH',
-    'HOME',
-    'TMPDIR',
-    'HTTPS_PROXY',
-    'HTTP_PROXY',
-    'NO_PROXY',
-    'SSL_CERT_FILE',
-  ];
-  return Object.fromEntries(allowed.flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
+/**
+ * What the scanner gets: no secret, no setting, and an empty home, as Trivy would load modules
+ * and registry logins from there.
+ */
+export function scannerEnvironment(env: NodeJS.ProcessEnv, home: string): NodeJS.ProcessEnv {
+  const allowed = ['PATH', 'TMPDIR', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'];
+  const kept = allowed.flatMap((key) => (env[key] ? [[key, env[key]]] : []));
+  return { ...Object.fromEntries(kept), HOME: home };
 }

@@ -1,15 +1,9 @@
 import { code, details, elapsed, table, type Verdict, verdict } from '../../lib/report/markdown.ts';
 import { countBySeverity, type Finding, SEVERITIES } from './findings.ts';
+import type { JudgedImage, Verdicts } from './gate.ts';
+import type { Acceptance } from './ignore-file.ts';
 
-export interface BuiltImage {
-  name: string;
-  digest: string;
-  findings: Finding[];
-  refusals: Finding[];
-  milliseconds: number;
-}
-
-export function summary(images: readonly BuiltImage[], pushed: boolean): string {
+export function summary({ images, care }: Verdicts, pushed: boolean): string {
   const refused = images.filter((image) => image.refusals.length > 0);
   const [kind, sentence]: [Verdict, string] =
     refused.length > 0
@@ -28,6 +22,9 @@ export function summary(images: readonly BuiltImage[], pushed: boolean): string 
       '',
       reasons(image.refusals),
     ]),
+    ...acceptedPart(images),
+    ...entriesPart('expired, and let nothing pass any more', care.expired),
+    ...entriesPart('not needed: nothing was found for them', care.unused),
     ...(refused.length === 0 ? ['', howToVerify(images)] : []),
   ].join('\n');
 }
@@ -38,7 +35,7 @@ export function sentenceOf(finding: Finding): string {
   return `${finding.subject} has ${finding.id} (${finding.severity})${fix}`;
 }
 
-function row(image: BuiltImage): string[] {
+function row(image: JudgedImage): string[] {
   const counts = countBySeverity(image.findings);
   const shown = SEVERITIES.flatMap((level) =>
     counts[level] ? [`${counts[level]} ${level.toLowerCase()}`] : [],
@@ -47,7 +44,7 @@ function row(image: BuiltImage): string[] {
     image.name,
     image.refusals.length > 0 ? '❌ refused' : '✅ passed',
     shown.join(', ') || 'none',
-    `\`${image.digest.slice(0, 19)}…\``,
+    `\`${image.digest.slice(0, 19)}…\`${image.unchanged ? ' unchanged' : ''}`,
     elapsed(image.milliseconds),
   ];
 }
@@ -65,6 +62,26 @@ function reasons(findings: readonly Finding[]): string {
   );
 }
 
-function howToVerify(images: readonly BuiltImage[]): string {
+function acceptedPart(images: readonly JudgedImage[]): string[] {
+  const rows = images.flatMap(({ name, accepted }) =>
+    accepted.map(({ finding, acceptance }) => [
+      name,
+      `${finding.id} (${finding.severity})`,
+      finding.subject,
+      acceptance.statement,
+      acceptance.lastDay ?? 'no end',
+    ]),
+  );
+  if (rows.length === 0) return [];
+  return ['', '#### Accepted', '', table(['image', 'what', 'where', 'why', 'until'], rows)];
+}
+
+function entriesPart(what: string, entries: readonly Acceptance[]): string[] {
+  if (entries.length === 0) return [];
+  const named = entries.map(({ id, lastDay }) => `${id}${lastDay ? ` (until ${lastDay})` : ''}`);
+  return ['', `Entries of the ignore file that are ${what}: ${named.join(', ')}.`];
+}
+
+function howToVerify(images: readonly JudgedImage[]): string {
   return details('Digests', code(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
 }

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
@@ -9,12 +10,29 @@ export interface Builder {
   stop(): Promise<void>;
 }
 
-/** A BuildKit of the test's own, known to buildx by a configuration in the same folder. */
-export async function startBuilder(folder: string): Promise<Builder> {
+/**
+ * A BuildKit of the test's own, known to buildx by a configuration in the same folder; it would
+ * take a registry on loopback for one without TLS.
+ */
+export async function startBuilder(
+  folder: string,
+  registry: { address: string; authority: string },
+): Promise<Builder> {
   const socket = join(folder, 'buildkitd.sock');
+  const configuration = join(folder, 'buildkitd.toml');
+  const { address, authority } = registry;
+  writeFileSync(configuration, `[registry."${address}"]\nhttp = false\nca = ["${authority}"]\n`);
   const daemon = await startDaemon(
     [
-      ...['buildkitd', '--addr', `unix://${socket}`, '--root', join(folder, 'buildkit')],
+      ...[
+        'buildkitd',
+        '--config',
+        configuration,
+        '--addr',
+        `unix://${socket}`,
+        '--root',
+        join(folder, 'buildkit'),
+      ],
       ...['--otel-socket-path', join(folder, 'otel.sock')],
       ...['--oci-worker-net', 'host', '--containerd-worker=false'],
     ],

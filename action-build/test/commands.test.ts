@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
-import { buildArgv, pushArgv, scanArgv } from '../src/commands.ts';
-import { inParallel } from '../src/parallel.ts';
+import { buildArgv, databaseArgv, layoutOutput, pushArgv, scanArgv } from '../src/commands.ts';
+import { inParallel, oneAtATime } from '../src/parallel.ts';
 
 describe('the build', () => {
   const labels = { revision: 'abc', source: 'https://x.test/compta', created: '1970-01-01' };
@@ -15,10 +15,11 @@ describe('the build', () => {
   const inputs = { platforms: ['linux/amd64', 'linux/arm64'], version: '1.4.0' };
 
   test('writes a layout for all platforms, without provenance, labelled', () => {
-    expect(buildArgv(image, inputs, labels, '/tmp/out')).toEqual([
+    expect(buildArgv(image, inputs, labels, layoutOutput('/tmp/out'), ['--cache-from=x'])).toEqual([
       ...['docker', 'buildx', 'build', '--platform', 'linux/amd64,linux/arm64'],
       ...['--provenance=false', '--progress=plain'],
       '--output=type=oci,tar=false,dest=/tmp/out,rewrite-timestamp=true',
+      '--cache-from=x',
       ...['--label', 'org.opencontainers.image.title=auth-service'],
       ...['--label', 'org.opencontainers.image.version=1.4.0'],
       ...['--label', 'org.opencontainers.image.revision=abc'],
@@ -30,32 +31,25 @@ describe('the build', () => {
 
   test('takes file, target and arguments, each one argument whatever is in it', () => {
     const more = { ...image, file: 'a b/Dockerfile', target: 'runtime', buildArgs: { A: '1; id' } };
-    const argv = buildArgv(more, inputs, labels, '/tmp/out').join('\n');
+    const argv = buildArgv(more, inputs, labels, 'type=cacheonly', []).join('\n');
     expect(argv).toContain('--file\na b/Dockerfile\n--target\nruntime\n--build-arg\nA=1; id\n');
   });
 });
 
-describe('the scan', () => {
-  const scan = {
-    trivy: '/opt/trivy',
-    layout: '/tmp/one',
-    cache: '/tmp/cache',
-    report: '/tmp/report.json',
-    offline: false,
-    ignoreFile: undefined,
-  };
+test('the scan takes no settings of the checkout, ignores nothing, and asks the network for nothing', () => {
+  const scan = { trivy: '/opt/trivy', layout: '/tmp/1', cache: '/tmp/c', report: '/tmp/r.json' };
+  const argv = scanArgv(scan).join(' ');
+  expect(argv).toContain('--config /dev/null');
+  expect(argv).toContain('--ignorefile /dev/null --secret-config /nonexistent');
+  expect(argv).toContain('--skip-db-update --skip-java-db-update --offline-scan');
+});
 
-  test('looks at no configuration of the checkout', () => {
-    const argv = scanArgv(scan).join(' ');
-    expect(argv).toContain('--config /dev/null --ignorefile /dev/null');
-    expect(argv).not.toContain('--skip-db-update');
-  });
-
-  test('with a database at hand asks the network for nothing', () => {
-    const argv = scanArgv({ ...scan, offline: true, ignoreFile: 'accepted.yaml' }).join(' ');
-    expect(argv).toContain('--ignorefile accepted.yaml');
-    expect(argv).toContain('--skip-db-update --skip-java-db-update --offline-scan');
-  });
+test.each([
+  ['db', undefined, '--download-db-only --skip-version-check'],
+  ['db', 'r.test/a', '--download-db-only --db-repository r.test/a/trivy-db:2'],
+  ['java-db', 'r.test/a', '--java-db-repository r.test/a/trivy-java-db:1'],
+] as const)('the %s comes from the mirror %j', (part, mirror, expected) => {
+  expect(databaseArgv('/opt/trivy', part, '/tmp/c', mirror).join(' ')).toContain(expected);
 });
 
 test.each([
@@ -91,5 +85,19 @@ describe('work in parallel', () => {
     });
     await expect(work).rejects.toThrow('no space left');
     expect(ended).toEqual(['slow']);
+  });
+
+  test('lets one in at a time where it must, and goes on after a failure', async () => {
+    const queue = oneAtATime();
+    const order: string[] = [];
+    const step = (name: string, milliseconds: number) => async () => {
+      order.push(`${name} begins`);
+      await sleep(milliseconds);
+      order.push(`${name} ends`);
+      if (name === 'first') throw new Error('scanner crashed');
+    };
+    const [first] = await Promise.allSettled([queue(step('first', 20)), queue(step('second', 1))]);
+    expect(first).toMatchObject({ status: 'rejected' });
+    expect(order).toEqual(['first begins', 'first ends', 'second begins', 'second ends']);
   });
 });

@@ -106,6 +106,7 @@ const log4shell: Finding = {
   id: 'CVE-2021-44228',
   title: 'Log4Shell',
   subject: 'log4j-core 2.14.1',
+  path: '',
   fixedIn: '2.15.0',
   platform: 'linux/amd64',
 };

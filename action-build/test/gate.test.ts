@@ -1,14 +1,26 @@
-import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { run } from '../../lib/process/run.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
 import { type Builder, startBuilder } from './builder.ts';
 import { log4jJar } from './log4j.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
 /** The real BuildKit, Trivy, skopeo and registry: what the gate says is what the registry has. */
+
+jest.setTimeout(180_000);
 
 const database = join(process.env.COMPTA_CACHE ?? '', 'trivy-db');
 let folder: string;
@@ -20,7 +32,7 @@ let env: Record<string, string>;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'compta-gate-'));
   registry = await startRegistry(folder);
-  builder = await startBuilder(folder);
+  builder = await startBuilder(folder, registry);
   const context = (name: string, ...lines: string[]) => {
     mkdirSync(join(folder, name));
     writeFileSync(join(folder, name, 'Dockerfile'), ['FROM scratch', ...lines, ''].join('\n'));
@@ -30,6 +42,19 @@ beforeAll(async () => {
   context('vulnerable', 'COPY log4j.jar /app/lib/', 'USER 10001');
   context('root', 'COPY notes.txt /');
   cpSync(await log4jJar(), join(folder, 'vulnerable', 'log4j.jar'));
+  context('secret', 'COPY key.pem /app/', 'USER 10001');
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
+  writeFileSync(join(folder, 'secret', 'key.pem'), key);
+  context(
+    'debian',
+    'COPY os-release debian_version /etc/',
+    'COPY status /var/lib/dpkg/',
+    'USER 10001',
+  );
+  writeFileSync(join(folder, 'debian', 'os-release'), 'ID=debian\nVERSION_ID="12"\n');
+  writeFileSync(join(folder, 'debian', 'debian_version'), '12.5\n');
+  writeFileSync(join(folder, 'debian', 'status'), ZLIB);
 }, 240_000);
 
 afterAll(async () => {
@@ -49,6 +74,17 @@ beforeEach(() => {
     GITHUB_WORKSPACE: workspace,
   };
 });
+
+/** How dpkg keeps a package; its hole has no mended version in Debian 12. */
+const ZLIB = `Package: zlib1g
+Status: install ok installed
+Source: zlib
+Architecture: amd64
+Version: 1:1.2.13.dfsg-1
+Maintainer: Mark Brown <broonie@debian.org>
+Description: compression library
+
+`;
 
 const build = (namespace: string, images: string[], more: Record<string, string> = {}) =>
   runAction(
@@ -147,11 +183,134 @@ describe('an image with a known hole', () => {
   });
 });
 
-test('an image that runs as root is refused', async () => {
-  const ended = await build('refused', ['root']);
+test.each([
+  ['root', 'the root user', 'root: image configuration has DS-0002'],
+  ['secret', 'a planted private key', 'secret: /app/key.pem has private-key (HIGH)'],
+  ['debian', 'a vulnerable Debian package', 'debian: zlib1g 1:1.2.13.dfsg-1 has CVE-2023-45853'],
+])('%s: %s is refused before anything reaches the registry', async (image, _what, says) => {
+  writeFileSync(join(workspace, 'trivy-secret.yaml'), 'disable-rules: [private-key]\n');
+  const ended = await build('refused', ['clean', image], { cache: 'registry' });
   expect(ended.exitCode).toBe(1);
-  expect(ended.errors).toEqual([expect.stringContaining('root: image configuration has DS-0002')]);
+  expect(ended.errors).toEqual([expect.stringContaining(says)]);
   expect(await pushedTo('refused')).toEqual([]);
+});
+
+test('an accepted finding passes with its reason on its last day, and not the day after', async () => {
+  const file = join(workspace, 'accepted.yaml');
+  const accept = (lastDay: Date) =>
+    writeFileSync(
+      file,
+      `secrets:
+  - { id: private-key, paths: [app/*.pem], statement: key of a test, expired_at: ${lastDay.toISOString().slice(0, 10)} }
+  - { id: aws-access-key-id, statement: long gone }\n`,
+    );
+  const day = 24 * 3_600_000;
+  accept(new Date(Date.now() + day));
+  const passed = await build('dated', ['secret'], { 'ignore-file': file, push: 'false' });
+  expect(passed).toMatchObject({ exitCode: 0, errors: [] });
+  expect(passed.summary).toContain('key of a test');
+  expect(passed.warnings).toEqual([expect.stringContaining('aws-access-key-id')]);
+
+  accept(new Date(Date.now() - day));
+  const refused = await build('dated', ['secret'], { 'ignore-file': file });
+  expect(refused.exitCode).toBe(1);
+  expect(refused.warnings).toContainEqual(expect.stringMatching(/private-key.*has expired/));
+  expect(await pushedTo('dated')).toEqual([]);
+});
+
+test('one scan gives every form of report, and what is known lies beside the image', async () => {
+  const ended = await build('described', ['clean'], { 'derive-tags': 'true' });
+  expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+  const { reports = '', sarif = '', sboms = '' } = ended.outputs;
+  const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
+  expect(read(join(sarif, 'clean-linux-amd64.sarif')).version).toBe('2.1.0');
+  expect(read(join(sboms, 'clean-linux-amd64.cdx.json')).bomFormat).toBe('CycloneDX');
+  const spdx = read(join(sboms, 'clean-linux-amd64.spdx.json'));
+  expect(spdx.spdxVersion).toMatch(/^SPDX-2/);
+  expect(read(join(reports, 'clean-linux-amd64.json')).SchemaVersion).toBe(2);
+
+  const { digest } = JSON.parse(ended.outputs.images ?? '').clean;
+  const hex = digest.replace('sha256:', '');
+  const attached = [`sha256-${hex}.provenance`, `sha256-${hex}.sbom`];
+  expect((await registry.tags('described/clean')).toSorted()).toEqual([
+    '1',
+    '1.4',
+    '1.4.0',
+    ...attached,
+  ]);
+  for (const tag of attached) {
+    const { body } = await registry.manifest('described/clean', tag);
+    expect(JSON.parse(body).subject.digest).toBe(digest);
+  }
+});
+
+test('two builds from nothing are the same bytes', async () => {
+  const digestOf = async (namespace: string) => {
+    const ended = await build(namespace, ['clean'], { push: 'false' });
+    return JSON.parse(ended.outputs.images ?? '').clean.digest;
+  };
+  const first = await digestOf('once');
+  await run(['docker', 'buildx', 'prune', '--all', '--force'], { env: { ...process.env, ...env } });
+  const notes = join(folder, 'clean', 'notes.txt');
+  utimesSync(notes, new Date(), new Date());
+  expect(await digestOf('twice')).toBe(first);
+});
+
+test('an image that only its labels tell from the one before keeps its digest', async () => {
+  const describe = (ended: { outputs: Record<string, string> }) =>
+    JSON.parse(ended.outputs.images ?? '');
+  const images = ['clean', 'debian'];
+  const policy = { 'ignore-unfixed': 'true', 'unchanged-from': 'develop', tags: 'develop' };
+  const before = await build('kept', images, policy);
+  expect(before).toMatchObject({ exitCode: 0, errors: [] });
+  writeFileSync(join(folder, 'debian', 'os-release'), 'ID=debian\nVERSION_ID="12"\nNAME=x\n');
+  const after = await build('kept', images, { ...policy, version: '1.5.0' });
+  const [former, now] = [describe(before), describe(after)];
+  expect(now.clean).toMatchObject({ digest: former.clean.digest, unchanged: true });
+  expect(now.debian.unchanged).toBe(false);
+  expect(now.debian.digest).not.toBe(former.debian.digest);
+  expect((await registry.manifest('kept/clean', '1.5.0')).digest).toBe(former.clean.digest);
+});
+
+test.each(['folder', 'registry'])('a cache in a %s outlives the builder', async (kind) => {
+  const cache = kind === 'folder' ? join(workspace, 'cache') : kind;
+  await build(`cached-${kind}`, ['clean'], { cache });
+  await run(['docker', 'buildx', 'prune', '--all', '--force'], {
+    env: { ...process.env, ...env },
+  });
+  const again = await build(`cached-${kind}`, ['clean'], { cache });
+  expect(again).toMatchObject({ exitCode: 0, errors: [] });
+  expect(again.stdout).toMatch(/COPY notes\.txt.*CACHED/s);
+});
+
+describe('a database that is no good refuses everything', () => {
+  const broken = (change: (copy: string) => void) => {
+    const copy = join(workspace, 'database');
+    cpSync(database, copy, { recursive: true });
+    change(copy);
+    return copy;
+  };
+  test.each<[string, (copy: string) => void, string]>([
+    [
+      'too old',
+      (copy) => {
+        const file = join(copy, 'db', 'metadata.json');
+        const NextUpdate = new Date(Date.now() - 80 * 3_600_000).toISOString();
+        writeFileSync(file, JSON.stringify({ Version: 2, NextUpdate }));
+      },
+      'too old: its successor was due 80 hours ago',
+    ],
+    [
+      'makes the scanner crash',
+      (copy) => writeFileSync(join(copy, 'db', 'trivy.db'), 'no database'),
+      'clean for linux/amd64 could not be scanned, so it cannot pass',
+    ],
+  ])('%s', async (_what, change, says) => {
+    const ended = await build('unjudged', ['clean'], { 'trivy-database': broken(change) });
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toEqual([expect.stringContaining(says)]);
+    expect(await pushedTo('unjudged')).toEqual([]);
+  });
 });
 
 test('without a vulnerability database nothing passes', async () => {
@@ -159,6 +318,14 @@ test('without a vulnerability database nothing passes', async () => {
   expect(ended.exitCode).toBe(1);
   expect(ended.errors).toEqual([expect.stringContaining('No vulnerability database at')]);
   expect(await pushedTo('unscanned')).toEqual([]);
+});
+
+test('a Dockerfile may be a link, which BuildKit itself does not follow', async () => {
+  const link = join(workspace, 'Dockerfile');
+  symlinkSync(join(folder, 'clean', 'Dockerfile'), link);
+  const images = `- { name: clean, context: ${join(folder, 'clean')}, file: ${link} }`;
+  const ended = await build('linked', ['clean'], { images, push: 'false' });
+  expect(ended).toMatchObject({ exitCode: 0, errors: [] });
 });
 
 test('an image that does not build names itself', async () => {

@@ -40434,8 +40434,8 @@ exports.visitAsync = visitAsync;
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(329);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6239);
+/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1181);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -40445,7 +40445,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6239:
+/***/ 1181:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40458,130 +40458,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-;// CONCATENATED MODULE: ./lib/process/run.js
-
-
-/** A child that ended with a code we did not allow, was killed, or could not be started. */
-class CommandFailed extends Error {
-    name = 'CommandFailed';
-    exitCode;
-    stdout;
-    stderr;
-    constructor(program, reason, result, cause) {
-        const last = tail(result.stderr || result.stdout || '', 20);
-        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
-        this.exitCode = result.exitCode;
-        this.stdout = result.stdout ?? '';
-        this.stderr = result.stderr ?? '';
-    }
-}
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
-const GRACE_MS = 7_500;
-/**
- * The one door to child processes: an argument vector, never a shell.
- *
- * The child leads its own process group, so that a signal meant for us reaches it only
- * when we pass it on and can end its children with it.
- *
- * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
- * a code outside `allowedExitCodes`.
- */
-async function run(argv, options = {}) {
-    const [program, ...args] = argv;
-    if (program === undefined)
-        throw new TypeError('run() needs at least the name of a program');
-    options.signal?.throwIfAborted();
-    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
-        cwd: options.cwd,
-        env: options.env ?? process.env,
-        detached: true,
-        stdio: 'pipe',
-    });
-    const ended = new Promise((resolve, reject) => {
-        child.once('error', reject);
-        child.once('close', (code, signal) => resolve({ code, signal }));
-    });
-    const ending = endGracefully(child.pid, options);
-    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
-    child.stdin.end(options.input ?? '');
-    try {
-        const [stdout, stderr, end] = await Promise.all([
-            collect(child.stdout, 'stdout', options.onLine),
-            collect(child.stderr, 'stderr', options.onLine),
-            ended,
-        ]);
-        const result = { exitCode: end.code ?? 128, stdout, stderr };
-        const reason = ending.reason();
-        if (reason)
-            throw new CommandFailed(program, reason, result, options.signal?.reason);
-        if (end.signal)
-            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
-        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
-            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
-        }
-        return result;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed)
-            throw error;
-        throw new CommandFailed(program, 'could not be started', {}, error);
-    }
-    finally {
-        ending.disarm();
-    }
-}
-/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid, options) {
-    let why;
-    const timers = [];
-    const end = (reason) => {
-        if (why !== undefined || pid === undefined)
-            return;
-        why = reason;
-        send(pid, 'SIGINT');
-        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
-        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
-    };
-    const onAbort = () => end('was cancelled');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const limit = options.timeoutMs;
-    if (limit !== undefined) {
-        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
-    }
-    return {
-        reason: () => why,
-        disarm() {
-            options.signal?.removeEventListener('abort', onAbort);
-            for (const timer of timers)
-                clearTimeout(timer);
-        },
-    };
-}
-function send(pid, signal) {
-    try {
-        process.kill(-pid, signal);
-    }
-    catch {
-        // The group is gone already, which is what the signal was for.
-    }
-}
-async function collect(stream, name, onLine) {
-    const chunks = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
-    if (onLine) {
-        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
-    }
-    await new Promise((resolve) => stream.once('close', resolve));
-    return Buffer.concat(chunks).toString('utf8');
-}
-function tail(text, count) {
-    return text.trimEnd().split('\n').slice(-count).join('\n');
-}
-
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs/promises"
@@ -41537,6 +41413,318 @@ async function sha256Of(file) {
     return hash.digest('hex');
 }
 
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./lib/process/run.js
+
+
+/** A child that ended with a code we did not allow, was killed, or could not be started. */
+class CommandFailed extends Error {
+    name = 'CommandFailed';
+    exitCode;
+    stdout;
+    stderr;
+    constructor(program, reason, result, cause) {
+        const last = tail(result.stderr || result.stdout || '', 20);
+        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
+        this.exitCode = result.exitCode;
+        this.stdout = result.stdout ?? '';
+        this.stderr = result.stderr ?? '';
+    }
+}
+/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+const GRACE_MS = 7_500;
+/**
+ * The one door to child processes: an argument vector, never a shell.
+ *
+ * The child leads its own process group, so that a signal meant for us reaches it only
+ * when we pass it on and can end its children with it.
+ *
+ * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
+ * a code outside `allowedExitCodes`.
+ */
+async function run(argv, options = {}) {
+    const [program, ...args] = argv;
+    if (program === undefined)
+        throw new TypeError('run() needs at least the name of a program');
+    options.signal?.throwIfAborted();
+    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        detached: true,
+        stdio: 'pipe',
+    });
+    const ended = new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const ending = endGracefully(child.pid, options);
+    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
+    child.stdin.end(options.input ?? '');
+    try {
+        const [stdout, stderr, end] = await Promise.all([
+            collect(child.stdout, 'stdout', options.onLine),
+            collect(child.stderr, 'stderr', options.onLine),
+            ended,
+        ]);
+        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const reason = ending.reason();
+        if (reason)
+            throw new CommandFailed(program, reason, result, options.signal?.reason);
+        if (end.signal)
+            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
+        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
+            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+        }
+        return result;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            throw error;
+        throw new CommandFailed(program, 'could not be started', {}, error);
+    }
+    finally {
+        ending.disarm();
+    }
+}
+/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
+function endGracefully(pid, options) {
+    let why;
+    const timers = [];
+    const end = (reason) => {
+        if (why !== undefined || pid === undefined)
+            return;
+        why = reason;
+        send(pid, 'SIGINT');
+        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
+        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
+    };
+    const onAbort = () => end('was cancelled');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const limit = options.timeoutMs;
+    if (limit !== undefined) {
+        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
+    }
+    return {
+        reason: () => why,
+        disarm() {
+            options.signal?.removeEventListener('abort', onAbort);
+            for (const timer of timers)
+                clearTimeout(timer);
+        },
+    };
+}
+function send(pid, signal) {
+    try {
+        process.kill(-pid, signal);
+    }
+    catch {
+        // The group is gone already, which is what the signal was for.
+    }
+}
+async function collect(stream, name, onLine) {
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    if (onLine) {
+        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
+    }
+    await new Promise((resolve) => stream.once('close', resolve));
+    return Buffer.concat(chunks).toString('utf8');
+}
+function tail(text, count) {
+    return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
+;// CONCATENATED MODULE: ./action-build/src/build-cache.js
+
+
+/**
+ * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
+ * default one, each would throw out what the other has just written (moby/buildkit#2885).
+ */
+function cacheOptions(cache, image) {
+    const options = (from, to) => ({
+        from: [`--cache-from=${from}`],
+        to: [`--cache-to=${to},mode=max`],
+    });
+    switch (cache.kind) {
+        case 'none':
+            return { from: [], to: [] };
+        case 'github':
+            return options(`type=gha,scope=${image}`, `type=gha,scope=${image}`);
+        case 'registry': {
+            const reference = `type=registry,ref=${cache.repository}/${image}:buildcache`;
+            return options(reference, `${reference},image-manifest=true,oci-mediatypes=true`);
+        }
+        case 'folder': {
+            const folder = (0,external_node_path_namespaceObject.join)(cache.folder, image);
+            const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
+            return { from: (0,external_node_fs_.existsSync)(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
+        }
+    }
+}
+/** A folder is written anew and put in place whole: BuildKit itself only ever adds to one. */
+function settleCache(cache, image) {
+    if (cache.kind !== 'folder')
+        return;
+    const folder = (0,external_node_path_namespaceObject.join)(cache.folder, image);
+    if (!(0,external_node_fs_.existsSync)(nextFolder(folder)))
+        return;
+    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+    (0,external_node_fs_.renameSync)(nextFolder(folder), folder);
+}
+function nextFolder(folder) {
+    return `${folder}.next`;
+}
+
+;// CONCATENATED MODULE: ./action-build/src/commands.js
+/** An OCI layout folder, reproducible: what Trivy reads is what is pushed. */
+function layoutOutput(folder) {
+    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true`;
+}
+/**
+ * Builds one image.
+ *
+ * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
+ * broken images (docker/build-push-action#755), so it is left off.
+ */
+function buildArgv(image, inputs, labels, output, cache) {
+    const label = (name, value) => [
+        '--label',
+        `org.opencontainers.image.${name}=${value}`,
+    ];
+    return [
+        'docker',
+        'buildx',
+        'build',
+        '--platform',
+        inputs.platforms.join(','),
+        '--provenance=false',
+        '--progress=plain',
+        `--output=${output}`,
+        ...cache,
+        ...(image.file ? ['--file', image.file] : []),
+        ...(image.target ? ['--target', image.target] : []),
+        ...Object.entries(image.buildArgs).flatMap(([key, value]) => [
+            '--build-arg',
+            `${key}=${value}`,
+        ]),
+        ...label('title', image.name),
+        ...label('version', inputs.version),
+        ...label('revision', labels.revision),
+        ...label('source', labels.source),
+        ...label('created', labels.created),
+        image.context,
+    ];
+}
+/** A trivy.yaml of the checkout must not decide. */
+const UNSWAYED = ['--config', '/dev/null', '--cache-dir'];
+/**
+ * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
+ * stays 0; 1 means that Trivy itself failed.
+ */
+function scanArgv({ trivy, layout, cache, report }) {
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
+        ...['--format', 'json', '--output', report],
+        ...['--scanners', 'vuln,secret', '--image-config-scanners', 'misconfig'],
+        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
+        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
+        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
+        ...['--disable-telemetry', '--no-progress'],
+    ];
+}
+/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
+function databaseArgv(trivy, part, cache, mirror) {
+    const [only, option, name] = part === 'db'
+        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
+        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, only],
+        ...(mirror ? [option, `${mirror}/${name}`] : []),
+        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
+    ];
+}
+function convertArgv(trivy, format, output, report) {
+    return [
+        trivy,
+        'convert',
+        '--config',
+        '/dev/null',
+        '--format',
+        format,
+        '--output',
+        output,
+        report,
+    ];
+}
+/** Reads a manifest, or an image's configuration, byte for byte. */
+function inspectArgv(reference, config, authFile) {
+    const auth = authFile ? ['--authfile', authFile] : [];
+    const what = config ? ['--config'] : [];
+    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
+}
+/** Copies the layout's own bytes, all platforms, keeping every digest. */
+function pushArgv(layout, reference, authFile) {
+    const auth = authFile ? ['--dest-authfile', authFile] : [];
+    return [
+        'skopeo',
+        'copy',
+        '--all',
+        '--preserve-digests',
+        ...auth,
+        `oci:${layout}`,
+        `docker://${reference}`,
+    ];
+}
+
+;// CONCATENATED MODULE: ./action-build/src/build.js
+
+
+
+
+/**
+ * Builds an image into the layout folder.
+ *
+ * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
+ */
+async function build(image, layout, context) {
+    const { cache } = context.inputs;
+    const { from, to } = cacheOptions(cache, image.name);
+    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
+    const options = cache.kind === 'registry' ? from : [...from, ...to];
+    await buildx(image, layoutOutput(layout), options, context);
+    settleCache(cache, image.name);
+}
+/** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
+async function saveToRegistryCache(image, context) {
+    const { from, to } = cacheOptions(context.inputs.cache, image.name);
+    await buildx(image, 'type=cacheonly', [...from, ...to], context);
+}
+async function buildx(image, output, cache, { inputs, labels, env, runner, cancelled }) {
+    // BuildKit does not follow a Dockerfile that is a symbolic link.
+    const file = image.file && (0,external_node_fs_.realpathSync)(image.file);
+    await run(buildArgv({ ...image, file }, inputs, labels, output, cache), {
+        env,
+        signal: cancelled,
+        onLine: (line) => runner.info(`${image.name} │ ${line}`),
+    }).catch((cause) => {
+        throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
+    });
+}
+/** What tells an image's origin, the same for the same commit. */
+function labelsOf(env) {
+    const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
+    const seconds = Number(env.SOURCE_DATE_EPOCH ?? 0);
+    return {
+        revision: env.GITHUB_SHA ?? '',
+        source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
+        created: new Date(seconds * 1000).toISOString(),
+    };
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/builder.js
 
 /**
@@ -41566,87 +41754,6 @@ async function inspect(env, cancelled) {
         }
         throw cause;
     }
-}
-
-;// CONCATENATED MODULE: ./action-build/src/commands.js
-/**
- * Builds one image into an OCI layout folder: what Trivy reads is what is pushed.
- *
- * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
- * broken images (docker/build-push-action#755), so it is left off.
- */
-function buildArgv(image, inputs, labels, layout) {
-    const label = (name, value) => [
-        '--label',
-        `org.opencontainers.image.${name}=${value}`,
-    ];
-    return [
-        'docker',
-        'buildx',
-        'build',
-        '--platform',
-        inputs.platforms.join(','),
-        '--provenance=false',
-        '--progress=plain',
-        `--output=type=oci,tar=false,dest=${layout},rewrite-timestamp=true`,
-        ...(image.file ? ['--file', image.file] : []),
-        ...(image.target ? ['--target', image.target] : []),
-        ...Object.entries(image.buildArgs).flatMap(([key, value]) => [
-            '--build-arg',
-            `${key}=${value}`,
-        ]),
-        ...label('title', image.name),
-        ...label('version', inputs.version),
-        ...label('revision', labels.revision),
-        ...label('source', labels.source),
-        ...label('created', labels.created),
-        image.context,
-    ];
-}
-/** Exit code for findings stays 0: the decision is ours. 1 means that Trivy itself failed. */
-function scanArgv(scan) {
-    return [
-        scan.trivy,
-        'image',
-        '--input',
-        scan.layout,
-        '--format',
-        'json',
-        '--output',
-        scan.report,
-        '--cache-dir',
-        scan.cache,
-        '--scanners',
-        'vuln,secret',
-        '--image-config-scanners',
-        'misconfig',
-        '--skip-version-check',
-        '--disable-telemetry',
-        '--skip-vex-repo-update',
-        '--skip-check-update',
-        '--no-progress',
-        // A trivy.yaml, .trivyignore or trivy-secret.yaml of the checkout must not decide.
-        '--config',
-        '/dev/null',
-        '--ignorefile',
-        scan.ignoreFile ?? '/dev/null',
-        '--secret-config',
-        '/nonexistent/trivy-secret.yaml',
-        ...(scan.offline ? ['--skip-db-update', '--skip-java-db-update', '--offline-scan'] : []),
-    ];
-}
-/** Copies the layout's own bytes, all platforms, keeping every digest. */
-function pushArgv(layout, reference, authFile) {
-    const auth = authFile ? ['--dest-authfile', authFile] : [];
-    return [
-        'skopeo',
-        'copy',
-        '--all',
-        '--preserve-digests',
-        ...auth,
-        `oci:${layout}`,
-        `docker://${reference}`,
-    ];
 }
 
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
@@ -49976,10 +50083,10 @@ const ZodString = /*@__PURE__*/ $constructor("ZodString", (inst, def) => {
         return this.check(_isoDate(ZodISODate, params));
     },
     time(params) {
-        return this.check(_isoTime(ZodISOTime, params));
+        return this.check(_isoTime(schemas_ZodISOTime, params));
     },
     duration(params) {
-        return this.check(_isoDuration(ZodISODuration, params));
+        return this.check(_isoDuration(schemas_ZodISODuration, params));
     },
 });
 function schemas_string(params) {
@@ -49997,11 +50104,11 @@ const ZodISODate = /*@__PURE__*/ $constructor("ZodISODate", (inst, def) => {
     $ZodISODate.init(inst, def);
     ZodStringFormat.init(inst, def);
 });
-const ZodISOTime = /*@__PURE__*/ $constructor("ZodISOTime", (inst, def) => {
+const schemas_ZodISOTime = /*@__PURE__*/ $constructor("ZodISOTime", (inst, def) => {
     $ZodISOTime.init(inst, def);
     ZodStringFormat.init(inst, def);
 });
-const ZodISODuration = /*@__PURE__*/ $constructor("ZodISODuration", (inst, def) => {
+const schemas_ZodISODuration = /*@__PURE__*/ $constructor("ZodISODuration", (inst, def) => {
     $ZodISODuration.init(inst, def);
     ZodStringFormat.init(inst, def);
 });
@@ -50570,7 +50677,7 @@ function looseObject(shape, params) {
         type: "object",
         shape,
         catchall: unknown(),
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     });
 }
 const ZodUnion = /*@__PURE__*/ $constructor("ZodUnion", (inst, def) => {
@@ -51184,6 +51291,77 @@ function preprocess(fn, schema) {
     });
 }
 
+;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/iso.js
+
+
+
+function iso_datetime(params) {
+    return _isoDateTime(ZodISODateTime, params);
+}
+function iso_date(params) {
+    return _isoDate(ZodISODate, params);
+}
+function iso_time(params) {
+    return core._isoTime(ZodISOTime, params);
+}
+function iso_duration(params) {
+    return core._isoDuration(ZodISODuration, params);
+}
+
+;// CONCATENATED MODULE: ./action-build/src/database.js
+
+
+
+
+
+/** Trivy's two databases. https://trivy.dev/docs/latest/configuration/db/ */
+const PARTS = ['db', 'java-db'];
+const metadata = object({ NextUpdate: iso_datetime({ offset: true }) });
+/**
+ * Makes a cache folder for Trivy that holds its databases: copied from `given`, or downloaded
+ * once for all scans of the run, from `mirror` where there is one.
+ *
+ * Trivy itself never judges the age of a database that it is told not to update, so that is
+ * done here.
+ *
+ * @param grace milliseconds for which a database may be used after its successor was due
+ * @throws Error when there is no database or it is too old: without one nothing can pass
+ */
+async function prepareDatabase(trivy, source, cache, options) {
+    (0,external_node_fs_.mkdirSync)(cache, { recursive: true });
+    if (source.given !== undefined) {
+        for (const part of PARTS)
+            copyPart(source.given, cache, part);
+    }
+    else {
+        for (const part of PARTS) {
+            await run(databaseArgv(trivy, part, cache, source.mirror), options).catch((cause) => {
+                throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
+            });
+        }
+    }
+    for (const part of PARTS) {
+        const age = overdue((0,external_node_fs_.readFileSync)(metadataOf(cache, part), 'utf8'), Date.now());
+        if (age > source.grace) {
+            throw new Error(`The vulnerability database (${part}) is too old: its successor was due ${Math.floor(age / 3_600_000)} hours ago. ` +
+                "Update it, or raise 'trivy-database-grace'.");
+        }
+    }
+}
+/** Milliseconds since the successor of a database was due; negative before that. */
+function overdue(metadataJson, now) {
+    return now - Date.parse(metadata.parse(JSON.parse(metadataJson)).NextUpdate);
+}
+function copyPart(given, cache, part) {
+    if (!(0,external_node_fs_.existsSync)(metadataOf(given, part))) {
+        throw new Error(`No vulnerability database at ${(0,external_node_path_namespaceObject.join)(given, part)}: without one nothing can pass. Check 'trivy-database'.`);
+    }
+    (0,external_node_fs_.cpSync)((0,external_node_path_namespaceObject.join)(given, part), (0,external_node_path_namespaceObject.join)(cache, part), { recursive: true });
+}
+function metadataOf(folder, part) {
+    return (0,external_node_path_namespaceObject.join)(folder, part, 'metadata.json');
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/findings.js
 
 /** What Trivy found in one image, and whether it may pass. Decided here, not by exit codes. */
@@ -51203,6 +51381,7 @@ const trivyReport = object({
         Vulnerabilities: array(object({
             VulnerabilityID: schemas_string(),
             PkgName: schemas_string(),
+            PkgPath: schemas_string().default(''),
             InstalledVersion: schemas_string(),
             FixedVersion: schemas_string().optional(),
             Severity: severity,
@@ -51224,6 +51403,7 @@ function findingsOf(report, platform) {
             id: found.VulnerabilityID,
             title: found.Title,
             subject: `${found.PkgName} ${found.InstalledVersion}`,
+            path: found.PkgPath,
             fixedIn: found.FixedVersion || undefined,
             platform,
         })),
@@ -51232,7 +51412,7 @@ function findingsOf(report, platform) {
             severity: found.Severity,
             id: found.RuleID,
             title: found.Title,
-            subject: placeOf(result.Target, report),
+            ...placeOf(result.Target, report),
             fixedIn: undefined,
             platform,
         })),
@@ -51241,7 +51421,7 @@ function findingsOf(report, platform) {
             severity: found.Severity,
             id: found.ID,
             title: found.Title,
-            subject: placeOf(result.Target, report),
+            ...placeOf(result.Target, report),
             fixedIn: undefined,
             platform,
         })),
@@ -51251,7 +51431,9 @@ function findingsOf(report, platform) {
 const CONFIGURATION = 'image configuration';
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
 function placeOf(target, { ArtifactName }) {
-    return target.startsWith(ArtifactName) ? CONFIGURATION : target;
+    return target.startsWith(ArtifactName)
+        ? { subject: CONFIGURATION, path: '' }
+        : { subject: target, path: target };
 }
 /** Trivy misses this one silently for images without build history, so it is looked at here. */
 function rootUser(report, platform) {
@@ -51266,6 +51448,7 @@ function rootUser(report, platform) {
             id: 'DS-0002',
             title: 'The image runs as root: give it a USER',
             subject: CONFIGURATION,
+            path: '',
             fixedIn: undefined,
             platform,
         },
@@ -51284,6 +51467,259 @@ function countBySeverity(findings) {
 }
 function bySeverity(a, b) {
     return (SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id.localeCompare(b.id));
+}
+
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+;// CONCATENATED MODULE: ./action-build/src/layout.js
+
+
+
+
+/** Reading an OCI image layout: https://github.com/opencontainers/image-spec/blob/main/image-layout.md */
+const descriptor = object({
+    mediaType: schemas_string(),
+    digest: schemas_string().regex(/^sha256:[0-9a-f]{64}$/),
+    size: schemas_number(),
+    platform: object({ os: schemas_string(), architecture: schemas_string(), variant: schemas_string().optional() })
+        .optional(),
+});
+const index = object({ schemaVersion: literal(2), manifests: array(descriptor).min(1) });
+/** The digest that the registry will show: the index's for several platforms, else the manifest's. */
+function digestOf(layout) {
+    return topOf(layout).digest;
+}
+/** "linux/amd64" and the like, with the digest of its manifest. */
+function platformsOf(layout, expected) {
+    const top = topOf(layout);
+    if (!top.mediaType.includes('index') && !top.mediaType.includes('manifest.list')) {
+        return new Map([[expected[0] ?? 'linux/amd64', top.digest]]);
+    }
+    const children = index.parse(JSON.parse(blob(layout, top.digest))).manifests;
+    return new Map(children.map((child) => [nameOf(child), child.digest]));
+}
+/**
+ * A layout of one platform only, over the same files as the whole one: Trivy always scans the
+ * first child of an index and ignores `--platform` for layouts without saying so.
+ */
+function onePlatform(layout, digest, folder) {
+    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+    const blobs = (0,external_node_path_namespaceObject.join)('blobs', 'sha256');
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_namespaceObject.join)(folder, blobs), { recursive: true });
+    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_namespaceObject.join)(layout, blobs))) {
+        (0,external_node_fs_.linkSync)((0,external_node_path_namespaceObject.join)(layout, blobs, name), (0,external_node_path_namespaceObject.join)(folder, blobs, name));
+    }
+    (0,external_node_fs_.linkSync)((0,external_node_path_namespaceObject.join)(layout, 'oci-layout'), (0,external_node_path_namespaceObject.join)(folder, 'oci-layout'));
+    writeIndex(folder, descriptorOf(layout, digest));
+    return folder;
+}
+/** What names a manifest of the layout to others. */
+function descriptorOf(layout, digest) {
+    const manifest = blob(layout, digest);
+    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(manifest));
+    return { mediaType, digest, size: Buffer.byteLength(manifest) };
+}
+/** The images of a layout, one a platform, in its own order. */
+function imagesIn(layout) {
+    return [...platformsOf(layout, []).values()].map((digest) => {
+        const manifest = blob(layout, digest);
+        const { config } = object({ config: descriptor }).parse(JSON.parse(manifest));
+        return { manifest, config: blob(layout, config.digest) };
+    });
+}
+/** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
+function adopt(layout, top, images) {
+    for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
+        writeBlob(layout, Buffer.from(text), '');
+    }
+    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(top));
+    writeIndex(layout, writeBlob(layout, Buffer.from(top), mediaType));
+}
+/**
+ * Writes a layout of one artifact that is no image: a file with a type, said of `subject`.
+ * https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
+ */
+function writeArtifact(folder, artifact) {
+    const { mediaType, content, subject } = artifact;
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_namespaceObject.join)(folder, 'blobs', 'sha256'), { recursive: true });
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    const manifest = {
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        artifactType: mediaType,
+        config: writeBlob(folder, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
+        layers: [writeBlob(folder, content, mediaType)],
+        subject,
+    };
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    writeIndex(folder, writeBlob(folder, bytes, manifest.mediaType));
+}
+function writeBlob(folder, content, mediaType) {
+    const hex = (0,external_node_crypto_.createHash)('sha256').update(content).digest('hex');
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'blobs', 'sha256', hex), content);
+    return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
+}
+function writeIndex(folder, only) {
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [only] }));
+}
+function topOf(layout) {
+    const [top] = index.parse(JSON.parse((0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(layout, 'index.json'), 'utf8'))).manifests;
+    if (!top)
+        throw new Error(`${layout}/index.json names no image.`);
+    return top;
+}
+function blob(layout, digest) {
+    return (0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
+}
+function nameOf({ platform }) {
+    if (!platform)
+        return 'unknown';
+    return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
+}
+
+;// CONCATENATED MODULE: ./action-build/src/former.js
+
+
+
+
+
+
+/** These differ with every commit and change nothing of what runs. */
+const VOLATILE = ['version', 'revision', 'created'].map((name) => `org.opencontainers.image.${name}`);
+/**
+ * Where an image differs from the one that `reference` names in such labels only, that one's
+ * bytes take its place in the layout: it is scanned (with today's database) and released under
+ * the digest that servers already have.
+ *
+ * @returns whether it is the same image
+ */
+async function keepFormer(layout, reference, authFile, cancelled) {
+    const inspect = (what, config) => inspectOrNothing(inspectArgv(what, config, authFile), cancelled);
+    const top = await inspect(reference, false);
+    if (top === undefined)
+        return false;
+    const repository = reference.replace(/:[^:/]+$/, '');
+    const digests = childrenOf(top) ?? [digestOfBytes(top)];
+    const former = [];
+    for (const digest of digests) {
+        const manifest = await inspect(`${repository}@${digest}`, false);
+        const config = await inspect(`${repository}@${digest}`, true);
+        if (manifest === undefined || config === undefined)
+            return false;
+        former.push({ manifest, config });
+    }
+    const same = (0,external_node_util_.isDeepStrictEqual)(imagesIn(layout).map(substance), former.map(substance));
+    if (same)
+        adopt(layout, top, former);
+    return same;
+}
+/** What an image is, apart from the volatile labels and what they change in digests. */
+function substance({ manifest, config }) {
+    const { layers } = object({ layers: array(unknown()) }).parse(JSON.parse(manifest));
+    const parsed = looseObject({ config: looseObject({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+        .parse(JSON.parse(config));
+    const labels = Object.entries(parsed.config.Labels ?? {}).filter(([name]) => !VOLATILE.includes(name));
+    const { created: _time, ...rest } = parsed;
+    return { layers, config: { ...rest, config: { ...parsed.config, Labels: labels.toSorted() } } };
+}
+function childrenOf(manifestJson) {
+    return object({ manifests: array(object({ digest: schemas_string() })).optional() })
+        .parse(JSON.parse(manifestJson))
+        .manifests?.map(({ digest }) => digest);
+}
+function digestOfBytes(text) {
+    return `sha256:${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex')}`;
+}
+/** There may be none yet, or no way to it: the image is then simply a new one. */
+async function inspectOrNothing(argv, cancelled) {
+    try {
+        return (await run(argv, { signal: cancelled, timeoutMs: 60_000 })).stdout;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed && !cancelled.aborted)
+            return undefined;
+        throw error;
+    }
+}
+
+// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(3483);
+;// CONCATENATED MODULE: ./action-build/src/ignore-file.js
+
+
+
+const entry = strictObject({
+    id: schemas_string().min(1),
+    paths: array(schemas_string().min(1)).default([]),
+    statement: schemas_string().min(1),
+    expired_at: iso_date().optional(),
+});
+const entries = array(entry).nullish();
+const ignoreFile = strictObject({
+    vulnerabilities: entries,
+    misconfigurations: entries,
+    secrets: entries,
+});
+/** @throws Error that names the file and what is wrong in it */
+function readIgnoreFile(text, file) {
+    const result = ignoreFile.safeParse((0,dist/* parse */.qg)(text) ?? {});
+    if (!result.success) {
+        throw new Error(`Input 'ignore-file': ${file} is not valid:\n${prettifyError(result.error)}`);
+    }
+    const of = (kind, list) => (list ?? []).map(({ expired_at, paths, ...rest }) => ({
+        ...rest,
+        kind,
+        paths: paths.map((path) => path.replace(/^\//, '')),
+        lastDay: expired_at,
+    }));
+    return [
+        ...of('vulnerability', result.data.vulnerabilities),
+        ...of('misconfiguration', result.data.misconfigurations),
+        ...of('secret', result.data.secrets),
+    ];
+}
+/** The entry that lets this finding pass today, if there is one. */
+function acceptanceOf(finding, acceptances, today) {
+    return acceptances.find((one) => covers(one, finding) && !isExpired(one, today));
+}
+/** What in the file wants its owner's attention. */
+function careFor(acceptances, findings, today) {
+    return {
+        expired: acceptances.filter((one) => isExpired(one, today)),
+        unused: acceptances.filter((one) => !isExpired(one, today) && !findings.some((finding) => covers(one, finding))),
+    };
+}
+function covers(acceptance, { kind, id, path }) {
+    const place = path.replace(/^\//, '');
+    return (acceptance.kind === kind &&
+        acceptance.id === id &&
+        (acceptance.paths.length === 0 || acceptance.paths.some((glob) => (0,external_node_path_namespaceObject.matchesGlob)(place, glob))));
+}
+/** Days compare as text. */
+function isExpired({ lastDay }, today) {
+    return lastDay !== undefined && lastDay < today;
+}
+
+;// CONCATENATED MODULE: ./action-build/src/gate.js
+
+
+/** Decides which images may pass on the day `today` (UTC, YYYY-MM-DD). */
+function judge(images, policy, today) {
+    const judged = images.map((image) => {
+        const accepted = [];
+        const refused = refusals(image.findings, policy).filter((finding) => {
+            const acceptance = acceptanceOf(finding, policy.acceptances, today);
+            if (acceptance)
+                accepted.push({ finding, acceptance });
+            return acceptance === undefined;
+        });
+        return { ...image, refusals: refused, accepted };
+    });
+    return {
+        images: judged,
+        passed: judged.every((image) => image.refusals.length === 0),
+        care: careFor(policy.acceptances, images.flatMap(({ findings }) => findings), today),
+    };
 }
 
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/coerce.js
@@ -51305,8 +51741,6 @@ function coerce_date(params) {
     return core._coercedDate(schemas.ZodDate, params);
 }
 
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
 ;// CONCATENATED MODULE: ./lib/runner/inputs.js
 
 
@@ -51404,7 +51838,26 @@ function parsed(name, text) {
     }
 }
 
+;// CONCATENATED MODULE: ./action-build/src/tags.js
+/**
+ * The tags that follow from version and branch: `1.4.2` is also `1.4` and `1`, a branch has the
+ * tag of its name. A pre-release moves no tag but its branch's, and 0.x promises no `0`.
+ *
+ * @param ref such as `refs/heads/feature/login`, as the runner has it in GITHUB_REF
+ */
+function derivedTags(version, ref) {
+    const release = /^v?(\d+)\.(\d+)\.\d+$/.exec(version);
+    const [, major = '', minor = ''] = release ?? [];
+    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+    return [
+        ...(release ? [`${major}.${minor}`] : []),
+        ...(release && major !== '0' ? [major] : []),
+        ...(branch ? [branch.replaceAll(/[^\w.-]+/g, '-').replace(/^[.-]+/, '')] : []),
+    ].map((tag) => tag.slice(0, 128));
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/inputs.js
+
 
 
 
@@ -51417,18 +51870,29 @@ const inputs_image = strictObject({
     'build-args': record(schemas_string(), coerce_string()).default({}),
 });
 function readInputs(runner) {
+    const version = tag(inputs_required(runner, 'version', 'give the version to build.'), 'version');
+    const derived = inputs_boolean(runner, 'derive-tags', false)
+        ? derivedTags(version, runner.env.GITHUB_REF ?? '')
+        : [];
+    const repository = inputs_registry(runner);
+    const former = inputs_optional(runner, 'unchanged-from');
     return {
         images: inputs_images(runner),
-        registry: inputs_registry(runner),
+        registry: repository,
         login: login(runner),
-        version: tag(inputs_required(runner, 'version', 'give the version to build.'), 'version'),
-        tags: lines(runner, 'tags').map((line) => tag(line, 'tags')),
+        version,
+        tags: [...lines(runner, 'tags').map((line) => tag(line, 'tags')), ...derived],
         platforms: platforms(runner),
         severities: severities(runner),
         ignoreUnfixed: inputs_boolean(runner, 'ignore-unfixed', false),
         ignoreFile: inputs_optional(runner, 'ignore-file'),
         trivyVersion: inputs_optional(runner, 'trivy-version') ?? '0.70.0',
         trivyDatabase: inputs_optional(runner, 'trivy-database'),
+        databaseMirror: inputs_optional(runner, 'trivy-database-mirror'),
+        databaseGrace: inputs_duration(runner, 'trivy-database-grace', '72h'),
+        cache: buildCache(runner, repository),
+        attest: inputs_boolean(runner, 'attest', true),
+        unchangedFrom: former === undefined ? undefined : tag(former, 'unchanged-from'),
         toolMirror: inputs_optional(runner, 'tool-mirror'),
         push: inputs_boolean(runner, 'push', true),
         parallel: inputs_integer(runner, 'parallel', 2, { min: 1, max: 16 }),
@@ -51456,6 +51920,18 @@ function inputs_registry(runner) {
         throw new InputError('registry', `is '${value}': give it as host[:port]/namespace, without scheme.`);
     }
     return value;
+}
+function buildCache(runner, repository) {
+    const value = inputs_optional(runner, 'cache');
+    if (value === undefined)
+        return { kind: 'none' };
+    if (value === 'github')
+        return { kind: 'github' };
+    if (value === 'registry')
+        return { kind: 'registry', repository };
+    if (value.startsWith('/'))
+        return { kind: 'folder', folder: value };
+    throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
 }
 function login(runner) {
     const password = optionalSecret(runner, 'password');
@@ -51493,62 +51969,6 @@ function severities(runner) {
     });
 }
 
-;// CONCATENATED MODULE: ./action-build/src/layout.js
-
-
-
-/** Reading an OCI image layout: https://github.com/opencontainers/image-spec/blob/main/image-layout.md */
-const descriptor = object({
-    mediaType: schemas_string(),
-    digest: schemas_string().regex(/^sha256:[0-9a-f]{64}$/),
-    size: schemas_number(),
-    platform: object({ os: schemas_string(), architecture: schemas_string(), variant: schemas_string().optional() })
-        .optional(),
-});
-const index = object({ schemaVersion: literal(2), manifests: array(descriptor).min(1) });
-/** The digest that the registry will show: the index's for several platforms, else the manifest's. */
-function digestOf(layout) {
-    return topOf(layout).digest;
-}
-/** "linux/amd64" and the like, with the digest of its manifest. */
-function platformsOf(layout, expected) {
-    const top = topOf(layout);
-    if (!top.mediaType.includes('index') && !top.mediaType.includes('manifest.list')) {
-        return new Map([[expected[0] ?? 'linux/amd64', top.digest]]);
-    }
-    const children = index.parse(JSON.parse(blob(layout, top.digest))).manifests;
-    return new Map(children.map((child) => [nameOf(child), child.digest]));
-}
-/**
- * A layout of one platform only, copied next to the whole one: Trivy always scans the
- * first child of an index and ignores `--platform` for layouts without saying so.
- */
-function onePlatform(layout, digest, folder) {
-    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-    (0,external_node_fs_.mkdirSync)(folder, { recursive: true });
-    (0,external_node_fs_.cpSync)((0,external_node_path_namespaceObject.join)(layout, 'blobs'), (0,external_node_path_namespaceObject.join)(folder, 'blobs'), { recursive: true });
-    (0,external_node_fs_.cpSync)((0,external_node_path_namespaceObject.join)(layout, 'oci-layout'), (0,external_node_path_namespaceObject.join)(folder, 'oci-layout'));
-    const manifest = blob(layout, digest);
-    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(manifest));
-    const only = { mediaType, digest, size: Buffer.byteLength(manifest) };
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [only] }));
-    return folder;
-}
-function topOf(layout) {
-    const [top] = index.parse(JSON.parse((0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(layout, 'index.json'), 'utf8'))).manifests;
-    if (!top)
-        throw new Error(`${layout}/index.json names no image.`);
-    return top;
-}
-function blob(layout, digest) {
-    return (0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
-}
-function nameOf({ platform }) {
-    if (!platform)
-        return 'unknown';
-    return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/parallel.js
 /**
  * Runs `work` over all items, at most `limit` at a time; the results keep the order.
@@ -51577,6 +51997,181 @@ async function inParallel(items, limit, work) {
         throw failures[0];
     return results;
 }
+/** Lets one piece of work in at a time, in the order of arrival; a failure stops nobody else. */
+function oneAtATime() {
+    let last = Promise.resolve();
+    return (work) => {
+        const mine = last.then(work);
+        last = mine.catch(() => { });
+        return mine;
+    };
+}
+
+;// CONCATENATED MODULE: ./action-build/src/attachments.js
+function sbom(subject, spdx) {
+    return { suffix: 'sbom', mediaType: 'application/spdx+json', content: spdx, subject };
+}
+/**
+ * An in-toto statement of where the image was built from: https://slsa.dev/spec/v1.1/provenance
+ *
+ * It is not signed, so it informs and proves nothing by itself.
+ */
+function provenance(image, subject, env) {
+    const { GITHUB_SERVER_URL: server = 'https://github.com', GITHUB_REPOSITORY: repository = '' } = env;
+    const { GITHUB_REF: ref = '', GITHUB_SHA: commit = '', GITHUB_RUN_ID: run = '' } = env;
+    const source = `${server}/${repository}`;
+    const [algorithm = '', hex = ''] = subject.digest.split(':');
+    const statement = {
+        _type: 'https://in-toto.io/Statement/v1',
+        subject: [{ name: image, digest: { [algorithm]: hex } }],
+        predicateType: 'https://slsa.dev/provenance/v1',
+        predicate: {
+            buildDefinition: {
+                buildType: 'https://actions.github.io/buildtypes/workflow/v1',
+                externalParameters: {
+                    workflow: { ref, repository: source, path: env.GITHUB_WORKFLOW_REF },
+                },
+                resolvedDependencies: [{ uri: `git+${source}@${ref}`, digest: { gitCommit: commit } }],
+            },
+            runDetails: {
+                builder: { id: `${source}/actions` },
+                metadata: { invocationId: `${source}/actions/runs/${run}` },
+            },
+        },
+    };
+    return {
+        suffix: 'provenance',
+        mediaType: 'application/vnd.in-toto+json',
+        content: Buffer.from(JSON.stringify(statement)),
+        subject,
+    };
+}
+
+;// CONCATENATED MODULE: ./action-build/src/reports.js
+
+
+
+
+function makeReportFolders(folder) {
+    const folders = { json: folder, sarif: (0,external_node_path_namespaceObject.join)(folder, 'sarif'), sboms: (0,external_node_path_namespaceObject.join)(folder, 'sboms') };
+    for (const path of Object.values(folders))
+        (0,external_node_fs_.mkdirSync)(path, { recursive: true });
+    return folders;
+}
+function spdxOf(folders, slug) {
+    return (0,external_node_path_namespaceObject.join)(folders.sboms, `${slug}.spdx.json`);
+}
+/** Writes the other forms out of one scan's JSON; nothing is looked at again. */
+async function convertReport(trivy, slug, folders, options) {
+    const forms = [
+        ['sarif', (0,external_node_path_namespaceObject.join)(folders.sarif, `${slug}.sarif`)],
+        ['cyclonedx', (0,external_node_path_namespaceObject.join)(folders.sboms, `${slug}.cdx.json`)],
+        ['spdx-json', spdxOf(folders, slug)],
+    ];
+    for (const [format, output] of forms) {
+        await run(convertArgv(trivy, format, output, (0,external_node_path_namespaceObject.join)(folders.json, `${slug}.json`)), options);
+    }
+}
+
+;// CONCATENATED MODULE: ./action-build/src/scan.js
+
+
+
+
+
+
+
+/**
+ * Scans every platform of a layout, one after another.
+ *
+ * @throws Error when the scanner failed, or its report is not of the platform that was asked
+ * for: no scan means no image.
+ */
+async function scan(name, layout, context) {
+    const { trivy, temp, env, cancelled } = context;
+    const options = { env, signal: cancelled, cwd: temp, timeoutMs: 15 * 60_000 };
+    const findings = [];
+    for (const [platform, digest] of platformsOf(layout, context.platforms)) {
+        const slug = slugOf(name, platform);
+        const report = (0,external_node_path_namespaceObject.join)(context.reports.json, `${slug}.json`);
+        const alone = onePlatform(layout, digest, (0,external_node_path_namespaceObject.join)(temp, `scan-${slug}`));
+        await run(scanArgv({ trivy, layout: alone, cache: context.cache, report }), options).catch((cause) => {
+            throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
+                cause,
+            });
+        });
+        const result = trivyReport.parse(JSON.parse((0,external_node_fs_.readFileSync)(report, 'utf8')));
+        const scanned = result.Metadata.ImageConfig.architecture;
+        if (scanned !== platform.split('/')[1]) {
+            throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
+        }
+        await convertReport(trivy, slug, context.reports, options);
+        findings.push(...findingsOf(result, platform));
+    }
+    return findings;
+}
+/** "auth-service-linux-amd64": the name of an image's reports for one platform. */
+function slugOf(name, platform) {
+    return `${name}-${platform.replaceAll('/', '-')}`;
+}
+/**
+ * What the scanner gets: no secret, no setting, and an empty home, as Trivy would load modules
+ * and registry logins from there.
+ */
+function scannerEnvironment(env, home) {
+    const allowed = ['PATH', 'TMPDIR', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'];
+    const kept = allowed.flatMap((key) => (env[key] ? [[key, env[key]]] : []));
+    return { ...Object.fromEntries(kept), HOME: home };
+}
+
+;// CONCATENATED MODULE: ./action-build/src/push.js
+
+
+
+
+
+
+
+
+/** Pushes a layout's own bytes under every tag, and beside them what is known of them. */
+async function push(name, layout, attest, context) {
+    const { inputs } = context;
+    for (const tag of new Set([inputs.version, ...inputs.tags])) {
+        await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
+    }
+    if (!attest)
+        return;
+    for (const attachment of attachmentsOf(name, layout, context)) {
+        const hex = attachment.subject.digest.slice('sha256:'.length);
+        const folder = (0,external_node_path_namespaceObject.join)(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
+        writeArtifact(folder, attachment);
+        await copy(folder, `${inputs.registry}/${name}:sha256-${hex}.${attachment.suffix}`, context);
+    }
+}
+/** One provenance of the whole image, one SBOM of each platform. */
+function attachmentsOf(name, layout, { inputs, reports, runner }) {
+    const whole = descriptorOf(layout, digestOf(layout));
+    const platforms = [...platformsOf(layout, inputs.platforms)];
+    return [
+        provenance(`${inputs.registry}/${name}`, whole, runner.env),
+        ...platforms.map(([platform, digest]) => sbom(descriptorOf(layout, digest), (0,external_node_fs_.readFileSync)(spdxOf(reports, slugOf(name, platform))))),
+    ];
+}
+async function copy(layout, reference, context) {
+    await run(pushArgv(layout, reference, context.authFile), {
+        signal: context.cancelled,
+        timeoutMs: 15 * 60_000,
+    }).catch((cause) => {
+        throw new Error(`${reference} could not be pushed${adviceOn(cause)}.`, { cause });
+    });
+    context.runner.info(`pushed ${reference}`);
+}
+function adviceOn(error) {
+    const refused = /unauthorized|authentication required|access to the resource is denied/i;
+    return error instanceof CommandFailed && refused.test(error.stderr)
+        ? ": the registry refused the login. Check 'username' and 'password'"
+        : '';
+}
 
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
@@ -51603,70 +52198,6 @@ function writeLogin(login, registry, folder, env) {
 }
 function existing(file) {
     return (0,external_node_fs_.existsSync)(file) ? JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')) : {};
-}
-
-;// CONCATENATED MODULE: ./action-build/src/scan.js
-
-
-
-
-
-
-/**
- * Scans every platform of a layout.
- *
- * @throws Error when there is no database, the scanner failed, or its report is not of the
- * platform that was asked for: no scan means no image.
- */
-async function scan(name, layout, context) {
-    const findings = [];
-    for (const [platform, digest] of platformsOf(layout, context.inputs.platforms)) {
-        const slug = `${name}-${platform.replaceAll('/', '-')}`;
-        const report = (0,external_node_path_namespaceObject.join)(context.reports, `${slug}.json`);
-        await run(scanArgv({
-            trivy: context.trivy,
-            layout: onePlatform(layout, digest, (0,external_node_path_namespaceObject.join)(context.temp, `scan-${slug}`)),
-            cache: cacheFor(slug, context),
-            report,
-            offline: context.inputs.trivyDatabase !== undefined,
-            ignoreFile: context.inputs.ignoreFile,
-        }), { env: context.env, signal: context.cancelled, timeoutMs: 15 * 60_000 });
-        const result = trivyReport.parse(JSON.parse((0,external_node_fs_.readFileSync)(report, 'utf8')));
-        const scanned = result.Metadata.ImageConfig.architecture;
-        if (scanned !== platform.split('/')[1]) {
-            throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
-        }
-        findings.push(...findingsOf(result, platform));
-    }
-    return findings;
-}
-/** Trivy's cache takes one process at a time, so each scan has its own copy of the databases. */
-function cacheFor(slug, { inputs, temp }) {
-    const cache = (0,external_node_path_namespaceObject.join)(temp, `trivy-${slug}`);
-    (0,external_node_fs_.mkdirSync)(cache, { recursive: true });
-    if (inputs.trivyDatabase === undefined)
-        return cache;
-    for (const part of ['db', 'java-db']) {
-        const source = (0,external_node_path_namespaceObject.join)(inputs.trivyDatabase, part);
-        if (!(0,external_node_fs_.existsSync)((0,external_node_path_namespaceObject.join)(source, 'metadata.json'))) {
-            throw new Error(`No vulnerability database at ${source}: without one nothing can pass. Check 'trivy-database'.`);
-        }
-        (0,external_node_fs_.cpSync)(source, (0,external_node_path_namespaceObject.join)(cache, part), { recursive: true });
-    }
-    return cache;
-}
-/** Everything but what the scanner has no business with: its own settings, and any secret. */
-function scannerEnvironment(env) {
-    const allowed = [
-        'PATH',
-        'HOME',
-        'TMPDIR',
-        'HTTPS_PROXY',
-        'HTTP_PROXY',
-        'NO_PROXY',
-        'SSL_CERT_FILE',
-    ];
-    return Object.fromEntries(allowed.flatMap((key) => (env[key] ? [[key, env[key]]] : [])));
 }
 
 ;// CONCATENATED MODULE: ./lib/report/markdown.js
@@ -51755,7 +52286,7 @@ function escapeHtml(text) {
 ;// CONCATENATED MODULE: ./action-build/src/summary.js
 
 
-function summary(images, pushed) {
+function summary({ images, care }, pushed) {
     const refused = images.filter((image) => image.refusals.length > 0);
     const [kind, sentence] = refused.length > 0
         ? ['failed', `${refused.length} of ${images.length} images refused: nothing was pushed`]
@@ -51773,6 +52304,9 @@ function summary(images, pushed) {
             '',
             reasons(image.refusals),
         ]),
+        ...acceptedPart(images),
+        ...entriesPart('expired, and let nothing pass any more', care.expired),
+        ...entriesPart('not needed: nothing was found for them', care.unused),
         ...(refused.length === 0 ? ['', howToVerify(images)] : []),
     ].join('\n');
 }
@@ -51788,7 +52322,7 @@ function row(image) {
         image.name,
         image.refusals.length > 0 ? '❌ refused' : '✅ passed',
         shown.join(', ') || 'none',
-        `\`${image.digest.slice(0, 19)}…\``,
+        `\`${image.digest.slice(0, 19)}…\`${image.unchanged ? ' unchanged' : ''}`,
         elapsed(image.milliseconds),
     ];
 }
@@ -51800,6 +52334,24 @@ function reasons(findings) {
         finding.fixedIn ?? 'no fix yet',
         finding.platform,
     ]));
+}
+function acceptedPart(images) {
+    const rows = images.flatMap(({ name, accepted }) => accepted.map(({ finding, acceptance }) => [
+        name,
+        `${finding.id} (${finding.severity})`,
+        finding.subject,
+        acceptance.statement,
+        acceptance.lastDay ?? 'no end',
+    ]));
+    if (rows.length === 0)
+        return [];
+    return ['', '#### Accepted', '', table(['image', 'what', 'where', 'why', 'until'], rows)];
+}
+function entriesPart(what, entries) {
+    if (entries.length === 0)
+        return [];
+    const named = entries.map(({ id, lastDay }) => `${id}${lastDay ? ` (until ${lastDay})` : ''}`);
+    return ['', `Entries of the ignore file that are ${what}: ${named.join(', ')}.`];
 }
 function howToVerify(images) {
     return details('Digests', code(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
@@ -51819,113 +52371,110 @@ function howToVerify(images) {
 
 
 
+
+
+
+
+
 async function main_run({ runner, cancelled }) {
     const inputs = readInputs(runner);
+    const acceptances = acceptancesOf(inputs.ignoreFile);
     const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'compta-build-'));
-    const reports = (0,external_node_path_namespaceObject.join)(runner.temp, 'trivy-reports');
-    (0,external_node_fs_.mkdirSync)(reports, { recursive: true });
     try {
-        const trivy = await findTool({
-            name: 'trivy',
-            version: inputs.trivyVersion,
-            mirror: inputs.toolMirror,
-        });
+        const reports = makeReportFolders((0,external_node_path_namespaceObject.join)(runner.temp, 'trivy-reports'));
+        const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
         const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_namespaceObject.join)(temp, 'docker'), runner.env);
         await ensureBuilder(login.env, runner, cancelled);
-        const scanning = {
-            trivy: (0,external_node_path_namespaceObject.join)(trivy, 'trivy'),
-            inputs,
-            reports,
-            temp,
-            env: scannerEnvironment(runner.env),
-            cancelled,
-        };
+        const building = buildContext(inputs, login, runner, cancelled);
         const layout = (image) => (0,external_node_path_namespaceObject.join)(temp, 'layouts', image.name);
-        const images = await inParallel(inputs.images, inputs.parallel, async (image) => {
+        const queue = oneAtATime();
+        const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
             const started = Date.now();
-            await build(image, layout(image), inputs, login, runner, cancelled);
-            const findings = await scan(image.name, layout(image), scanning);
-            return {
-                name: image.name,
-                digest: digestOf(layout(image)),
-                findings,
-                refusals: refusals(findings, inputs),
-                milliseconds: Date.now() - started,
-            };
+            await build(image, layout(image), building);
+            const unchanged = await isFormer(image.name, layout(image), inputs, login, cancelled);
+            const findings = await queue(() => scan(image.name, layout(image), scanning));
+            const digest = digestOf(layout(image));
+            const milliseconds = Date.now() - started;
+            return { name: image.name, digest, findings, unchanged, milliseconds };
         });
-        const passed = images.every((image) => image.refusals.length === 0);
-        const pushed = passed && inputs.push;
+        const today = new Date().toISOString().slice(0, 10);
+        const verdicts = judge(scanned, { ...inputs, acceptances }, today);
+        const pushed = verdicts.passed && inputs.push;
         if (pushed) {
-            await inParallel(inputs.images, inputs.parallel, (image) => push(image.name, layout(image), inputs, login.authFile, runner, cancelled));
+            const { authFile } = login;
+            const pushing = { inputs, reports, temp, authFile, runner, cancelled };
+            const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
+            await inParallel(inputs.images, inputs.parallel, async (image) => {
+                const attest = inputs.attest && !unchanged.has(image.name);
+                await push(image.name, layout(image), attest, pushing);
+                if (inputs.cache.kind === 'registry')
+                    await saveToRegistryCache(image, building);
+            });
         }
-        report(images, inputs, { pushed, passed, reports }, runner);
+        report(verdicts, inputs, { pushed, reports }, runner);
     }
     finally {
         (0,external_node_fs_.rmSync)(temp, { recursive: true, force: true });
     }
 }
-async function build(image, layout, inputs, login, runner, cancelled) {
-    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
-    await run(buildArgv(image, inputs, labelsOf(runner.env), layout), {
-        env: { ...login.env, SOURCE_DATE_EPOCH: runner.env.SOURCE_DATE_EPOCH ?? '0' },
-        signal: cancelled,
-        onLine: (line) => runner.info(`${image.name} │ ${line}`),
-    }).catch((cause) => {
-        throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
-    });
+async function isFormer(name, layout, { registry, unchangedFrom }, { authFile }, cancelled) {
+    if (unchangedFrom === undefined)
+        return false;
+    return keepFormer(layout, `${registry}/${name}:${unchangedFrom}`, authFile, cancelled);
 }
-async function push(name, layout, inputs, authFile, runner, cancelled) {
-    for (const tag of new Set([inputs.version, ...inputs.tags])) {
-        const reference = `${inputs.registry}/${name}:${tag}`;
-        await run(pushArgv(layout, reference, authFile), {
-            signal: cancelled,
-            timeoutMs: 15 * 60_000,
-        }).catch((cause) => {
-            throw new Error(`${reference} could not be pushed${adviceOn(cause)}.`, { cause });
-        });
-        runner.info(`${name} │ pushed ${reference}`);
-    }
+function acceptancesOf(file) {
+    return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
 }
-function adviceOn(error) {
-    const refused = /unauthorized|authentication required|access to the resource is denied/i;
-    return error instanceof CommandFailed && refused.test(error.stderr)
-        ? ": the registry refused the login. Check 'username' and 'password'"
-        : '';
+/** Before any login is written: the scanner has no business with it. */
+async function prepareScanner(inputs, reports, temp, runner, cancelled) {
+    const { trivyVersion: version, toolMirror: mirror } = inputs;
+    const trivy = (0,external_node_path_namespaceObject.join)(await findTool({ name: 'trivy', version, mirror }), 'trivy');
+    const home = (0,external_node_path_namespaceObject.join)(temp, 'scanner-home');
+    (0,external_node_fs_.mkdirSync)(home);
+    const env = scannerEnvironment(runner.env, home);
+    const cache = (0,external_node_path_namespaceObject.join)(temp, 'trivy');
+    await prepareDatabase(trivy, { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace }, cache, { env, signal: cancelled, cwd: home });
+    return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
+}
+function buildContext(inputs, login, runner, cancelled) {
+    const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
+    const env = { ...login.env, SOURCE_DATE_EPOCH };
+    return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
 }
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
-function report(images, inputs, outcome, runner) {
-    const described = images.map(({ name, digest, findings }) => [
+function report(verdicts, inputs, { pushed, reports }, runner) {
+    const described = verdicts.images.map(({ name, digest, findings, unchanged }) => [
         name,
         {
             reference: `${inputs.registry}/${name}@${digest}`,
             digest,
-            tags: [inputs.version, ...inputs.tags],
+            tags: [...new Set([inputs.version, ...inputs.tags])],
             findings: countBySeverity(findings),
+            unchanged,
         },
     ]);
     runner.output('images', JSON.stringify(Object.fromEntries(described)));
-    runner.output('passed', outcome.passed);
-    runner.output('reports', outcome.reports);
-    runner.summary(summary(images, outcome.pushed));
-    if (outcome.passed)
+    runner.output('passed', verdicts.passed);
+    runner.output('reports', reports.json);
+    runner.output('sarif', reports.sarif);
+    runner.output('sboms', reports.sboms);
+    runner.summary(summary(verdicts, pushed));
+    for (const { id, lastDay } of verdicts.care.expired) {
+        runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
+    }
+    for (const { id } of verdicts.care.unused) {
+        runner.warning(`The entry for ${id} in 'ignore-file' is not needed any more: remove it.`);
+    }
+    if (verdicts.passed)
         return;
-    const why = images.flatMap(({ name, refusals: found }) => found.slice(0, 5).map((finding) => `${name}: ${sentenceOf(finding)}`));
+    const why = verdicts.images.flatMap(({ name, refusals }) => refusals.slice(0, 5).map((finding) => `${name}: ${sentenceOf(finding)}`));
     throw new Error(`The gate refused the images, and nothing was pushed:\n${why.join('\n')}`);
-}
-function labelsOf(env) {
-    const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-    const seconds = Number(env.SOURCE_DATE_EPOCH ?? 0);
-    return {
-        revision: env.GITHUB_SHA ?? '',
-        source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-        created: new Date(seconds * 1000).toISOString(),
-    };
 }
 
 
 /***/ }),
 
-/***/ 329:
+/***/ 6333:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -51940,7 +52489,68 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
 var core = __nccwpck_require__(8806);
+;// CONCATENATED MODULE: ./lib/runner/encodings.js
+/**
+ * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python. Each form is what
+ * stands between the quotes, so that it is found however they are set.
+ */
+function encodingsOf(text) {
+    const json = [jsonOf(text), ascii(jsonOf(text))];
+    return [
+        text,
+        ...base64(text),
+        ...percent(text),
+        ...json,
+        ...json.map(jsonOf), // JSON within JSON
+        // sh: 'it'\''s', as shlex.quote has it 'it'"'"'s', and within double quotes.
+        text.replaceAll("'", "'\\''"),
+        text.replaceAll("'", `'"'"'`),
+        text.replaceAll(/["$`\\]/g, '\\$&'),
+        text.replaceAll("'", "''"), // YAML
+        ...[text, ...json].map(repr),
+    ];
+}
+const jsonOf = (text) => JSON.stringify(text).slice(1, -1);
+/** Within Python's single quotes, which it takes when there are double ones as well. */
+function repr(text) {
+    return text.replaceAll(/[\\']/g, '\\$&').replaceAll('\n', '\\n');
+}
+/** Shorter than this, what is left of a secret within something longer is everyday text. */
+const SHORTEST_PART = 8;
+function base64(text) {
+    const bytes = Buffer.from(text);
+    const whole = bytes.toString('base64').replace(/=+$/, '');
+    return [
+        whole,
+        bytes.toString('base64url'),
+        ...[0, 1, 2].map((before) => withinBase64(bytes, before)),
+        // base64 and openssl break their lines.
+        ...[64, 76].flatMap((width) => whole.match(new RegExp(`.{${SHORTEST_PART},${width}}`, 'g')) ?? []),
+    ].filter((form) => form === whole || form.length >= SHORTEST_PART);
+}
+/** The digits that belong to `bytes` alone when something stands before it, as in `user:password`. */
+function withinBase64(bytes, before) {
+    const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const own = Math.floor(((before + bytes.length) * 8) / 6);
+    return digits.slice(Math.ceil((before * 8) / 6), own);
+}
+function percent(text) {
+    const url = encodeURIComponent(text);
+    // Python escapes these as well, Jinja leaves slashes, and a form writes spaces as plus.
+    const python = url.replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+    return [url, python].flatMap((form) => [
+        form,
+        form.replaceAll('%2F', '/'),
+        form.replaceAll('%20', '+'),
+    ]);
+}
+/** As Python's json.dumps: beyond ASCII by number. */
+function ascii(json) {
+    return json.replaceAll(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 ;// CONCATENATED MODULE: ./lib/runner/secrets.js
+
 /**
  * Values that must never be readable in anything we write: logs, summaries, annotations,
  * outputs, files. The runner masks its own log only, and only the exact text it was told,
@@ -51968,20 +52578,11 @@ class Redactor {
     }
 }
 const SHORTEST = 6;
-/** The whole secret and each of its lines: raw, base64, URL-encoded and JSON-escaped. */
+/** The whole secret and each of its lines, raw and in the encodings of {@link encodingsOf}. */
 function formsOf(secret) {
     const lines = secret.split(/\r?\n/).map((line) => line.trim());
     const parts = [secret, ...lines].filter((part) => part.length >= SHORTEST && !isPemBoundary(part));
-    const forms = parts.flatMap((part) => [
-        part,
-        Buffer.from(part).toString('base64').replace(/=+$/, ''),
-        Buffer.from(part).toString('base64url'),
-        encodeURIComponent(part),
-        // Jinja's urlencode leaves slashes as they are.
-        encodeURIComponent(part).replaceAll('%2F', '/'),
-        JSON.stringify(part).slice(1, -1),
-    ]);
-    return [...new Set(forms)];
+    return [...new Set(parts.flatMap(encodingsOf))];
 }
 /** `-----BEGIN … KEY-----` is no secret, and masking it would hide every error about keys. */
 function isPemBoundary(line) {

@@ -1,0 +1,48 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Where BuildKit keeps layers between runs: GitHub's cache, the registry, or a folder. */
+export type BuildCache =
+  | { kind: 'none' }
+  | { kind: 'github' }
+  | { kind: 'registry'; repository: string }
+  | { kind: 'folder'; folder: string };
+
+/**
+ * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
+ * default one, each would throw out what the other has just written (moby/buildkit#2885).
+ */
+export function cacheOptions(cache: BuildCache, image: string): { from: string[]; to: string[] } {
+  const options = (from: string, to: string) => ({
+    from: [`--cache-from=${from}`],
+    to: [`--cache-to=${to},mode=max`],
+  });
+  switch (cache.kind) {
+    case 'none':
+      return { from: [], to: [] };
+    case 'github':
+      return options(`type=gha,scope=${image}`, `type=gha,scope=${image}`);
+    case 'registry': {
+      const reference = `type=registry,ref=${cache.repository}/${image}:buildcache`;
+      return options(reference, `${reference},image-manifest=true,oci-mediatypes=true`);
+    }
+    case 'folder': {
+      const folder = join(cache.folder, image);
+      const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
+      return { from: existsSync(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
+    }
+  }
+}
+
+/** A folder is written anew and put in place whole: BuildKit itself only ever adds to one. */
+export function settleCache(cache: BuildCache, image: string): void {
+  if (cache.kind !== 'folder') return;
+  const folder = join(cache.folder, image);
+  if (!existsSync(nextFolder(folder))) return;
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(nextFolder(folder), folder);
+}
+
+function nextFolder(folder: string): string {
+  return `${folder}.next`;
+}

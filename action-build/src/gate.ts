@@ -1,0 +1,56 @@
+import { type Finding, type Policy, refusals } from './findings.ts';
+import { type Acceptance, acceptanceOf, careFor, type IgnoreFileCare } from './ignore-file.ts';
+
+export interface ScannedImage {
+  name: string;
+  digest: string;
+  findings: Finding[];
+  /** It differs from the release before in nothing but labels, and has its digest. */
+  unchanged: boolean;
+  /** Build and scan together. */
+  milliseconds: number;
+}
+
+/** A finding that would refuse the image, and the entry that lets it pass. */
+export interface Accepted {
+  finding: Finding;
+  acceptance: Acceptance;
+}
+
+export interface JudgedImage extends ScannedImage {
+  refusals: Finding[];
+  accepted: Accepted[];
+}
+
+export interface Verdicts {
+  images: JudgedImage[];
+  /** No image was refused; one that is refuses them all. */
+  passed: boolean;
+  care: IgnoreFileCare;
+}
+
+/** Decides which images may pass on the day `today` (UTC, YYYY-MM-DD). */
+export function judge(
+  images: readonly ScannedImage[],
+  policy: Policy & { acceptances: readonly Acceptance[] },
+  today: string,
+): Verdicts {
+  const judged = images.map((image): JudgedImage => {
+    const accepted: Accepted[] = [];
+    const refused = refusals(image.findings, policy).filter((finding) => {
+      const acceptance = acceptanceOf(finding, policy.acceptances, today);
+      if (acceptance) accepted.push({ finding, acceptance });
+      return acceptance === undefined;
+    });
+    return { ...image, refusals: refused, accepted };
+  });
+  return {
+    images: judged,
+    passed: judged.every((image) => image.refusals.length === 0),
+    care: careFor(
+      policy.acceptances,
+      images.flatMap(({ findings }) => findings),
+      today,
+    ),
+  };
+}

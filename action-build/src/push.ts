@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CommandFailed, run } from '../../lib/process/run.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
+import { type Attachment, provenance, sbom } from './attachments.ts';
+import { pushArgv } from './commands.ts';
+import type { Inputs } from './inputs.ts';
+import { descriptorOf, digestOf, platformsOf, writeArtifact } from './layout.ts';
+import { type ReportFolders, spdxOf } from './reports.ts';
+import { slugOf } from './scan.ts';
+
+export interface PushContext {
+  inputs: Inputs;
+  reports: ReportFolders;
+  temp: string;
+  authFile: string | undefined;
+  runner: Runner;
+  cancelled: AbortSignal;
+}
+
+/** Pushes a layout's own bytes under every tag, and beside them what is known of them. */
+export async function push(
+  name: string,
+  layout: string,
+  attest: boolean,
+  context: PushContext,
+): Promise<void> {
+  const { inputs } = context;
+  for (const tag of new Set([inputs.version, ...inputs.tags])) {
+    await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
+  }
+  if (!attest) return;
+  for (const attachment of attachmentsOf(name, layout, context)) {
+    const hex = attachment.subject.digest.slice('sha256:'.length);
+    const folder = join(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
+    writeArtifact(folder, attachment);
+    await copy(folder, `${inputs.registry}/${name}:sha256-${hex}.${attachment.suffix}`, context);
+  }
+}
+
+/** One provenance of the whole image, one SBOM of each platform. */
+function attachmentsOf(
+  name: string,
+  layout: string,
+  { inputs, reports, runner }: PushContext,
+): Attachment[] {
+  const whole = descriptorOf(layout, digestOf(layout));
+  const platforms = [...platformsOf(layout, inputs.platforms)];
+  return [
+    provenance(`${inputs.registry}/${name}`, whole, runner.env),
+    ...platforms.map(([platform, digest]) =>
+      sbom(descriptorOf(layout, digest), readFileSync(spdxOf(reports, slugOf(name, platform)))),
+    ),
+  ];
+}
+
+async function copy(layout: string, reference: string, context: PushContext): Promise<void> {
+  await run(pushArgv(layout, reference, context.authFile), {
+    signal: context.cancelled,
+    timeoutMs: 15 * 60_000,
+  }).catch((cause: unknown) => {
+    throw new Error(`${reference} could not be pushed${adviceOn(cause)}.`, { cause });
+  });
+  context.runner.info(`pushed ${reference}`);
+}
+
+function adviceOn(error: unknown): string {
+  const refused = /unauthorized|authentication required|access to the resource is denied/i;
+  return error instanceof CommandFailed && refused.test(error.stderr)
+    ? ": the registry refused the login. Check 'username' and 'password'"
+    : '';
+}

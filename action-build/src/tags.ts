@@ -1,0 +1,16 @@
+/**
+ * The tags that follow from version and branch: `1.4.2` is also `1.4` and `1`, a branch has the
+ * tag of its name. A pre-release moves no tag but its branch's, and 0.x promises no `0`.
+ *
+ * @param ref such as `refs/heads/feature/login`, as the runner has it in GITHUB_REF
+ */
+export function derivedTags(version: string, ref: string): string[] {
+  const release = /^v?(\d+)\.(\d+)\.\d+$/.exec(version);
+  const [, major = '', minor = ''] = release ?? [];
+  const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+  return [
+    ...(release ? [`${major}.${minor}`] : []),
+    ...(release && major !== '0' ? [major] : []),
+    ...(branch ? [branch.replaceAll(/[^\w.-]+/g, '-').replace(/^[.-]+/, '')] : []),
+  ].map((tag) => tag.slice(0, 128));
+}
