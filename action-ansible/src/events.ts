@@ -1,7 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /** What callback/compta_events.py writes. */
+const started = z.object({ event: z.literal('start'), host: z.string(), task: z.string() });
 const result = z.object({
   event: z.literal('result'),
   outcome: z.enum(['ok', 'skipped', 'failed', 'ignored', 'unreachable']),
@@ -15,17 +15,50 @@ const result = z.object({
   end: z.number(),
   message: z.string().default(''),
 });
-const stats = z.object({ event: z.literal('stats') });
-const event = z.discriminatedUnion('event', [result, stats.loose()]);
-export type TaskResult = z.infer<typeof result>;
+const stats = z.object({
+  event: z.literal('stats'),
+  hosts: z.record(z.string(), z.object({ rescued: z.number() })),
+});
+const event = z.discriminatedUnion('event', [started, result, stats]);
+type Event = z.infer<typeof event>;
+export type TaskResult = Omit<z.infer<typeof result>, 'event' | 'outcome'> & {
+  outcome: z.infer<typeof result>['outcome'] | 'rescued';
+};
 
-export function readEvents(file: string): TaskResult[] {
-  if (!existsSync(file)) return [];
-  return readFileSync(file, 'utf8')
+/** One run of ansible-playbook. */
+export interface Attempt {
+  results: TaskResult[];
+  /** What had begun and never ended: where a run stood that was stopped. */
+  open: { host: string; task: string }[];
+}
+
+export function parseEvents(text: string): Attempt {
+  const events = text
     .split('\n')
     .filter((line) => line !== '')
-    .map((line) => event.parse(JSON.parse(line)))
-    .filter((entry): entry is TaskResult => entry.event === 'result');
+    .map((line): Event => event.parse(JSON.parse(line)));
+  const open = new Map<string, { host: string; task: string }>();
+  for (const { event: kind, ...entry } of events) {
+    if (kind === 'start' && 'task' in entry) open.set(entry.host, entry);
+    if (kind === 'result' && 'host' in entry) open.delete(entry.host);
+  }
+  const results = events.filter((entry) => entry.event === 'result');
+  const rescued = events.find((entry) => entry.event === 'stats')?.hosts ?? {};
+  return { results: withRescued(results, rescued), open: [...open.values()] };
+}
+
+/** Ansible counts them in the end only: a host goes on after a rescue, so its first failures. */
+function withRescued(
+  results: readonly z.infer<typeof result>[],
+  hosts: Record<string, { rescued: number }>,
+): TaskResult[] {
+  const left = new Map(Object.entries(hosts).map(([host, { rescued }]) => [host, rescued]));
+  return results.map(({ event: _, ...entry }) => {
+    const more = left.get(entry.host) ?? 0;
+    if (entry.outcome !== 'failed' || more === 0) return entry;
+    left.set(entry.host, more - 1);
+    return { ...entry, outcome: 'rescued' };
+  });
 }
 
 export interface HostRecap {
@@ -43,22 +76,25 @@ export function recap(results: readonly TaskResult[]): Record<string, HostRecap>
     const counts = hosts[host] ?? { ok: 0, changed: 0, failed: 0, unreachable: 0, skipped: 0 };
     hosts[host] = counts;
     if (outcome === 'ok' || outcome === 'ignored') counts.ok += 1;
-    else counts[outcome] += 1;
+    else if (outcome !== 'rescued') counts[outcome] += 1;
     if (changed && (outcome === 'ok' || outcome === 'ignored')) counts.changed += 1;
   }
   return hosts;
 }
 
-/** Without what an attempt said of a host that a later one tried again. */
-export function settled(results: readonly TaskResult[]): TaskResult[] {
-  const last = new Map(results.map((entry) => [entry.host, entry]));
-  return results.filter(
-    (entry) => entry.outcome !== 'unreachable' || last.get(entry.host) === entry,
-  );
+/** The last attempt on each host, after what the ones before it had changed there. */
+export function settled(attempts: readonly Attempt[]): TaskResult[] {
+  return attempts.flatMap(({ results }, index) => {
+    const later = new Set(attempts.slice(index + 1).flatMap((next) => next.results.map(hostOf)));
+    return results.filter((entry) => !later.has(entry.host) || changedSomething(entry));
+  });
 }
 
-/** Hosts whose last word was "unreachable", by events: exit code 4 also means a parse error. */
-export function unreachableHosts(results: readonly TaskResult[]): string[] {
-  const last = new Map(results.map(({ host, outcome }) => [host, outcome]));
-  return [...last].filter(([, outcome]) => outcome === 'unreachable').map(([host]) => host);
+const hostOf = ({ host }: TaskResult) => host;
+const changedSomething = ({ changed, outcome }: TaskResult) => changed && outcome === 'ok';
+
+/** Whose last word was "unreachable", by events: exit code 4 also means a parse error. */
+export function unreachable(results: readonly TaskResult[]): TaskResult[] {
+  const last = new Map(results.map((entry) => [entry.host, entry]));
+  return [...last.values()].filter(({ outcome }) => outcome === 'unreachable');
 }

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { ansibleInventory, knownHosts, sshConfig } from '../../lib/inventory/formats.ts';
@@ -11,33 +19,35 @@ export interface Hosts {
   inventory: string;
   /** For `ssh -F`. */
   sshConfig: string;
+  /** The same for git, whose servers have a user and a port of their own. */
+  gitSshConfig: string;
 }
 
 /** Writes inventory, known hosts and SSH configuration into the workspace. */
 export function writeHosts(inputs: Inputs, agent: Agent, workspace: string): Hosts {
   const file = (name: string) => join(workspace, name);
-  const ssh = file('ssh_config');
-  const knownHostsFile = file('known_hosts');
+  const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
+  writeFileSync(known, `${inputs.knownHosts}\n`);
+  writeFileSync(git, directConfig(agent, known, undefined));
   if (inputs.hosts.from === 'inventory') {
-    writeFileSync(knownHostsFile, `${inputs.hosts.knownHosts}\n`);
-    writeFileSync(ssh, directConfig(agent, knownHostsFile));
-    return { inventory: inputs.inventory, sshConfig: ssh };
+    writeFileSync(ssh, directConfig(agent, known, inputs.jumpHost));
+    return { inventory: inputs.inventory, sshConfig: ssh, gitSshConfig: git };
   }
   const servers = parseTerraformOutputs(JSON.parse(readFileSync(inputs.hosts.file, 'utf8')));
-  writeFileSync(knownHostsFile, knownHosts(servers));
+  appendFileSync(known, knownHosts(servers));
   writeFileSync(
     ssh,
     sshConfig(servers, {
       identityFile: agent.publicKeyFile,
       identityAgent: agent.socket,
-      knownHostsFile,
+      knownHostsFile: known,
     }),
   );
   const folder = file('inventory');
   mkdirSync(folder);
   writeFileSync(join(folder, 'hosts.yml'), stringify(ansibleInventory(servers)));
   linkVariables(inputs.inventory, folder);
-  return { inventory: folder, sshConfig: ssh };
+  return { inventory: folder, sshConfig: ssh, gitSshConfig: git };
 }
 
 /** Ansible looks for group_vars and host_vars beside the inventory, so they are put there. */
@@ -48,8 +58,11 @@ function linkVariables(source: string, folder: string): void {
   }
 }
 
-function directConfig(agent: Agent, knownHostsFile: string): string {
+function directConfig(agent: Agent, knownHostsFile: string, jump: string | undefined): string {
+  const jumpAddress = jump?.replace(/^.*@/, '').replace(/:\d+$/, '');
   return [
+    // OpenSSH passes `-F` on to the jump, which is not to jump itself.
+    ...(jump ? [`Match !host ${jumpAddress}`, `  ProxyJump ${jump}`] : []),
     'Host *',
     `  IdentityAgent "${agent.socket}"`,
     `  IdentityFile "${agent.publicKeyFile}"`,
@@ -58,6 +71,7 @@ function directConfig(agent: Agent, knownHostsFile: string): string {
     '  GlobalKnownHostsFile /dev/null',
     '  StrictHostKeyChecking yes',
     '  BatchMode yes',
+    '  ConnectTimeout 15',
     '',
   ].join('\n');
 }

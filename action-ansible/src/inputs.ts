@@ -7,13 +7,17 @@ import {
   integer,
   oneOf,
   optional,
-  optionalSecret,
   required,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { privateKeyInput } from '../../lib/ssh/inputs.ts';
 import { scalars } from './vault.ts';
+import { type VaultPassword, vaultPasswords } from './vault-passwords.ts';
+
+/** Ansible's own, and Mitogen's of the same meaning. */
+const STRATEGIES = ['linear', 'free', 'mitogen_linear', 'mitogen_free'] as const;
+type Strategy = (typeof STRATEGIES)[number];
 
 export interface Inputs {
   directory: string;
@@ -21,9 +25,12 @@ export interface Inputs {
   playbook: string;
   inventory: string;
   /** Where the host keys come from: without either there is no way to know whom we talk to. */
-  hosts: { from: 'terraform'; file: string } | { from: 'inventory'; knownHosts: string };
+  hosts: { from: 'terraform'; file: string } | { from: 'inventory' };
+  /** Beside those that Terraform knows: of a jump host, or of a server with private Galaxy roles. */
+  knownHosts: string;
+  jumpHost: string | undefined;
   privateKey: string;
-  vaultPassword: string | undefined;
+  vaultPasswords: VaultPassword[];
   limit: string | undefined;
   tags: string | undefined;
   extraVars: Record<string, unknown>;
@@ -31,6 +38,8 @@ export interface Inputs {
   requirements: string | undefined;
   version: string;
   timeoutMs: number;
+  taskTimeoutMs: number;
+  strategy: Strategy;
   retryUnreachable: number;
 }
 
@@ -53,8 +62,10 @@ export function readInputs(runner: Runner): Inputs {
       inside('inventory', required(runner, 'inventory', 'give the inventory of the hosts.')),
     ),
     hosts: hosts(runner),
+    knownHosts: optional(runner, 'known-hosts') ?? '',
+    jumpHost: jumpHost(runner),
     privateKey: privateKeyInput(runner),
-    vaultPassword: optionalSecret(runner, 'vault-password'),
+    vaultPasswords: vaultPasswords(runner),
     limit: optional(runner, 'limit'),
     tags: optional(runner, 'tags'),
     extraVars: { ...yaml(runner, 'extra-vars', variables), ...secretVars(runner) },
@@ -62,24 +73,31 @@ export function readInputs(runner: Runner): Inputs {
     requirements: requirements && inside('requirements', requirements),
     version: version(runner),
     timeoutMs: duration(runner, 'timeout', '30m'),
+    taskTimeoutMs: duration(runner, 'task-timeout', '0'),
+    strategy: oneOf(runner, 'strategy', STRATEGIES, 'linear'),
     retryUnreachable: integer(runner, 'retry-unreachable', 1, { max: 10 }),
   };
 }
 
 function hosts(runner: Runner): Inputs['hosts'] {
   const file = optional(runner, 'terraform-outputs');
-  const knownHosts = optional(runner, 'known-hosts');
   if (file !== undefined) {
     if (existsSync(file)) return { from: 'terraform', file };
     throw new InputError('terraform-outputs', `is '${file}', which does not exist.`);
   }
-  if (knownHosts !== undefined) return { from: 'inventory', knownHosts };
+  if (optional(runner, 'known-hosts') !== undefined) return { from: 'inventory' };
   throw new InputError(
     'known-hosts',
     'is missing, and so is terraform-outputs: host keys are always checked. Give the file of ' +
       '`terraform output -json`, or the lines that the server’s console shows for ' +
       '/etc/ssh/ssh_host_ed25519_key.pub.',
   );
+}
+
+function jumpHost(runner: Runner): string | undefined {
+  const value = optional(runner, 'jump-host');
+  if (value === undefined || /^([\w.-]+@)?[\w.-]+(:\d+)?$/.test(value)) return value;
+  throw new InputError('jump-host', `is '${value}': give [user@]address[:port].`);
 }
 
 function secretVars(runner: Runner): Record<string, unknown> {

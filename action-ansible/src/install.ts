@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { find } from '@actions/tool-cache';
 import { run } from '../../lib/process/run.ts';
@@ -7,9 +7,12 @@ import type { Runner } from '../../lib/runner/runner.ts';
 /**
  * The folder of a virtual environment with exactly this ansible-core: the tool cache's, else
  * made there by pip. Made in place, as the scripts of an environment carry its path.
+ *
+ * @param requirements folder with the locked requirements; a version without is taken as it comes
  */
 export async function findAnsible(
   version: string,
+  requirements: string,
   runner: Runner,
   cancelled: AbortSignal,
 ): Promise<string> {
@@ -25,7 +28,11 @@ export async function findAnsible(
     const onLine = (line: string) => runner.info(line);
     await run(['python3', '-m', 'venv', folder], { signal: cancelled, onLine });
     const pip = join(folder, 'bin', 'pip');
-    await run([pip, 'install', '--quiet', `ansible-core==${version}`], {
+    const lock = join(requirements, `ansible-core-${version}.txt`);
+    const wanted = existsSync(lock)
+      ? ['--require-hashes', '-r', lock]
+      : [`ansible-core==${version}`];
+    await run([pip, 'install', '--quiet', ...wanted], {
       signal: cancelled,
       onLine,
     });

@@ -68,7 +68,10 @@ async function healthy(host: Host, step: Step, timeoutMs: number): Promise<Slot>
       if (seen.status === 'running' && seen.health === undefined) {
         throw fail('its image has no HEALTHCHECK; add one to its Dockerfile');
       }
-      if (seen.health === 'unhealthy') throw fail(`its health check says: ${seen.lastHealth}`);
+      // Docker also calls a container that just ended unhealthy; its restarts then tell.
+      if (seen.health === 'unhealthy' && seen.lastHealth !== '') {
+        throw fail(`its health check says: ${seen.lastHealth}`);
+      }
       return seen.health === 'healthy';
     });
   } catch (error) {

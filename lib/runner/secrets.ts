@@ -1,3 +1,5 @@
+import { encodingsOf } from './encodings.ts';
+
 /**
  * Values that must never be readable in anything we write: logs, summaries, annotations,
  * outputs, files. The runner masks its own log only, and only the exact text it was told,
@@ -29,22 +31,13 @@ export class Redactor {
 
 const SHORTEST = 6;
 
-/** The whole secret and each of its lines: raw, base64, URL-encoded and JSON-escaped. */
+/** The whole secret and each of its lines, raw and in the encodings of {@link encodingsOf}. */
 export function formsOf(secret: string): string[] {
   const lines = secret.split(/\r?\n/).map((line) => line.trim());
   const parts = [secret, ...lines].filter(
     (part) => part.length >= SHORTEST && !isPemBoundary(part),
   );
-  const forms = parts.flatMap((part) => [
-    part,
-    Buffer.from(part).toString('base64').replace(/=+$/, ''),
-    Buffer.from(part).toString('base64url'),
-    encodeURIComponent(part),
-    // Jinja's urlencode leaves slashes as they are.
-    encodeURIComponent(part).replaceAll('%2F', '/'),
-    JSON.stringify(part).slice(1, -1),
-  ]);
-  return [...new Set(forms)];
+  return [...new Set(parts.flatMap(encodingsOf))];
 }
 
 /** `-----BEGIN … KEY-----` is no secret, and masking it would hide every error about keys. */

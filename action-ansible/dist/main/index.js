@@ -58085,7 +58085,7 @@ __webpack_unused_export__ = lineCounter.LineCounter;
 __webpack_unused_export__ = parser.Parser;
 exports.qg = publicApi.parse;
 __webpack_unused_export__ = publicApi.parseAllDocuments;
-__webpack_unused_export__ = publicApi.parseDocument;
+exports.Tp = publicApi.parseDocument;
 exports.As = publicApi.stringify;
 __webpack_unused_export__ = visit.visit;
 __webpack_unused_export__ = visit.visitAsync;
@@ -64005,8 +64005,8 @@ exports.visitAsync = visitAsync;
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(329);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2647);
+/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3372);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -64016,7 +64016,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2647:
+/***/ 3372:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -64031,6 +64031,10 @@ var external_node_fs_ = __nccwpck_require__(3024);
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:timers/promises"
+const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
+var lib = __nccwpck_require__(972);
 ;// CONCATENATED MODULE: external "node:readline"
 const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: ./lib/process/run.js
@@ -64153,10 +64157,6 @@ function tail(text, count) {
     return text.trimEnd().split('\n').slice(-count).join('\n');
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
-var lib = __nccwpck_require__(972);
 ;// CONCATENATED MODULE: ./action-ansible/src/agent.js
 
 
@@ -64273,22 +64273,28 @@ function playbookArgv(ansible, inputs, hosts, extraVarsFile, limit) {
         inputs.playbook,
     ];
 }
-function ansibleEnvironment(env, ansible, files) {
+function ansibleEnvironment(env, ansible, files, taskTimeoutMs) {
     return {
         // Inputs carry secrets, and Ansible would hand its whole environment to local tasks.
         ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))),
         PATH: `${(0,external_node_path_namespaceObject.join)(ansible, 'bin')}:${env.PATH ?? ''}`,
         ANSIBLE_HOST_KEY_CHECKING: 'True',
-        ANSIBLE_SSH_COMMON_ARGS: `-F ${files.sshConfig}`,
+        ANSIBLE_SSH_COMMON_ARGS: `-F ${files.hosts.sshConfig}`,
         ANSIBLE_SSH_CONTROL_PATH_DIR: controlSockets(files.workspace),
+        // One session a task in place of four: modules go through standard input.
+        ANSIBLE_PIPELINING: env.ANSIBLE_PIPELINING ?? 'True',
+        GIT_SSH_COMMAND: `ssh -F ${files.hosts.gitSshConfig}`,
         ANSIBLE_LOCAL_TEMP: (0,external_node_path_namespaceObject.join)(files.workspace, 'tmp'),
         ANSIBLE_CALLBACK_PLUGINS: files.callback,
         ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
         COMPTA_EVENTS_FILE: files.events,
+        ANSIBLE_TASK_TIMEOUT: String(Math.ceil(taskTimeoutMs / 1000)),
         ANSIBLE_NOCOWS: '1',
         ANSIBLE_FORCE_COLOR: '1',
         PYTHONUNBUFFERED: '1',
-        ...(files.vaultPassword ? { ANSIBLE_VAULT_PASSWORD_FILE: files.vaultPassword } : {}),
+        // Every task is a process: without Ansible's compiled files each would compile its plugins.
+        PYTHONDONTWRITEBYTECODE: '',
+        ...(files.vaultIdentities ? { ANSIBLE_VAULT_IDENTITY_LIST: files.vaultIdentities } : {}),
     };
 }
 
@@ -73829,8 +73835,8 @@ function preprocess(fn, schema) {
 
 ;// CONCATENATED MODULE: ./action-ansible/src/events.js
 
-
 /** What callback/compta_events.py writes. */
+const started = object({ event: literal('start'), host: schemas_string(), task: schemas_string() });
 const result = object({
     event: literal('result'),
     outcome: schemas_enum(['ok', 'skipped', 'failed', 'ignored', 'unreachable']),
@@ -73844,16 +73850,37 @@ const result = object({
     end: schemas_number(),
     message: schemas_string().default(''),
 });
-const stats = object({ event: literal('stats') });
-const events_event = discriminatedUnion('event', [result, stats.loose()]);
-function readEvents(file) {
-    if (!(0,external_node_fs_.existsSync)(file))
-        return [];
-    return (0,external_node_fs_.readFileSync)(file, 'utf8')
+const stats = object({
+    event: literal('stats'),
+    hosts: record(schemas_string(), object({ rescued: schemas_number() })),
+});
+const events_event = discriminatedUnion('event', [started, result, stats]);
+function parseEvents(text) {
+    const events = text
         .split('\n')
         .filter((line) => line !== '')
-        .map((line) => events_event.parse(JSON.parse(line)))
-        .filter((entry) => entry.event === 'result');
+        .map((line) => events_event.parse(JSON.parse(line)));
+    const open = new Map();
+    for (const { event: kind, ...entry } of events) {
+        if (kind === 'start' && 'task' in entry)
+            open.set(entry.host, entry);
+        if (kind === 'result' && 'host' in entry)
+            open.delete(entry.host);
+    }
+    const results = events.filter((entry) => entry.event === 'result');
+    const rescued = events.find((entry) => entry.event === 'stats')?.hosts ?? {};
+    return { results: withRescued(results, rescued), open: [...open.values()] };
+}
+/** Ansible counts them in the end only: a host goes on after a rescue, so its first failures. */
+function withRescued(results, hosts) {
+    const left = new Map(Object.entries(hosts).map(([host, { rescued }]) => [host, rescued]));
+    return results.map(({ event: _, ...entry }) => {
+        const more = left.get(entry.host) ?? 0;
+        if (entry.outcome !== 'failed' || more === 0)
+            return entry;
+        left.set(entry.host, more - 1);
+        return { ...entry, outcome: 'rescued' };
+    });
 }
 /** Per host, as Ansible's own recap counts: a changed task is fine too. */
 function recap(results) {
@@ -73863,26 +73890,336 @@ function recap(results) {
         hosts[host] = counts;
         if (outcome === 'ok' || outcome === 'ignored')
             counts.ok += 1;
-        else
+        else if (outcome !== 'rescued')
             counts[outcome] += 1;
         if (changed && (outcome === 'ok' || outcome === 'ignored'))
             counts.changed += 1;
     }
     return hosts;
 }
-/** Without what an attempt said of a host that a later one tried again. */
-function settled(results) {
-    const last = new Map(results.map((entry) => [entry.host, entry]));
-    return results.filter((entry) => entry.outcome !== 'unreachable' || last.get(entry.host) === entry);
+/** The last attempt on each host, after what the ones before it had changed there. */
+function settled(attempts) {
+    return attempts.flatMap(({ results }, index) => {
+        const later = new Set(attempts.slice(index + 1).flatMap((next) => next.results.map(hostOf)));
+        return results.filter((entry) => !later.has(entry.host) || changedSomething(entry));
+    });
 }
-/** Hosts whose last word was "unreachable", by events: exit code 4 also means a parse error. */
-function unreachableHosts(results) {
-    const last = new Map(results.map(({ host, outcome }) => [host, outcome]));
-    return [...last].filter(([, outcome]) => outcome === 'unreachable').map(([host]) => host);
+const hostOf = ({ host }) => host;
+const changedSomething = ({ changed, outcome }) => changed && outcome === 'ok';
+/** Whose last word was "unreachable", by events: exit code 4 also means a parse error. */
+function unreachable(results) {
+    const last = new Map(results.map((entry) => [entry.host, entry]));
+    return [...last.values()].filter(({ outcome }) => outcome === 'unreachable');
 }
 
+;// CONCATENATED MODULE: ./lib/report/markdown.js
+/** Markdown that GitHub renders: job summaries and pull-request comments. */
+const SIGN = {
+    passed: '✅',
+    failed: '❌',
+    warning: '⚠️',
+    unchanged: '➖',
+    cancelled: '🚫',
+};
+/** The first line of every summary: what came of it, in one sentence. */
+function verdict(kind, sentence) {
+    return `### ${SIGN[kind]} ${sentence}`;
+}
+/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
+function table(header, rows) {
+    if (rows.length === 0)
+        return '_none_';
+    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
+    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+function cell(text) {
+    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
+}
+/** A fold that opens on a click; `body` is Markdown. */
+function details(summary, body) {
+    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
+}
+/** A fenced block whose fence is longer than any run of backticks inside. */
+function code(text, language = '') {
+    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+    const fence = '`'.repeat(Math.max(3, longest + 1));
+    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
+}
+/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
+function timeline(title, spans) {
+    if (spans.length === 0)
+        return '';
+    const origin = Math.min(...spans.map((span) => span.start));
+    const seconds = (time) => Math.round((time - origin) / 1000);
+    const sections = [...new Set(spans.map((span) => span.section))];
+    const body = sections.flatMap((section) => [
+        `    section ${plain(section)}`,
+        ...spans
+            .filter((span) => span.section === section)
+            .map((span) => {
+            const tag = span.failed ? 'crit, ' : '';
+            const length = Math.max(1, seconds(span.end) - seconds(span.start));
+            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
+        }),
+    ]);
+    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
+    return code([...head, ...body].join('\n'), 'mermaid');
+}
+/** Mermaid takes no colon, semicolon or hash in a label. */
+function plain(text) {
+    return text.replaceAll(/[:;#\n]/g, ' ');
+}
+/** "850 ms", "12.3 s", "4 min 05 s". */
+function elapsed(milliseconds) {
+    if (milliseconds < 1000)
+        return `${Math.round(milliseconds)} ms`;
+    if (milliseconds < 60_000)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+}
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+function cutToBytes(text, limit, note) {
+    if (Buffer.byteLength(text) <= limit)
+        return text;
+    const room = limit - Buffer.byteLength(note) - 2;
+    let kept = '';
+    for (const line of text.split('\n')) {
+        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
+            break;
+        kept += `${line}\n`;
+    }
+    return `${kept}\n${note}`;
+}
+function escapeHtml(text) {
+    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+;// CONCATENATED MODULE: ./action-ansible/src/problems.js
+
+
+
+/** What ssh says when a second try can only end like the first; the last one is Mitogen's. */
+const CHANGED_KEY = /REMOTE HOST IDENTIFICATION HAS CHANGED/i;
+const UNKNOWN_KEY = /No \S+ host key is known|Host key verification failed|host key checking/i;
+const REFUSED = /Permission denied/i;
+/** ssh keeps to itself why a jump failed when it leaves a connection open (ControlPersist). */
+const JUMP = /closed by UNKNOWN port 65535/i;
+function staysUnreachable({ message }) {
+    return [CHANGED_KEY, UNKNOWN_KEY, REFUSED].some((pattern) => pattern.test(message));
+}
+function unreachableSentence({ host, message }) {
+    const sentence = (advice) => `${host} could not be reached: ${advice}\n${message}`;
+    if (CHANGED_KEY.test(message)) {
+        return sentence('it shows another host key than the known one. Unless it was made anew, somebody stands ' +
+            'between: find out before you renew known-hosts or the Terraform outputs.');
+    }
+    if (UNKNOWN_KEY.test(message)) {
+        return sentence('it shows a host key that is not known. Compare it with the server’s console and add it ' +
+            'to known-hosts, or give the Terraform outputs of the last apply.');
+    }
+    if (REFUSED.test(message)) {
+        return sentence('it refuses the private key. Is its public half there, for this user?');
+    }
+    if (JUMP.test(message)) {
+        return sentence('its jump host let nothing through. It is down, refuses the private key or this machine, ' +
+            'or shows a host key that is not the known one.');
+    }
+    return `${host} could not be reached: ${message}`;
+}
+/** One annotation for a task that failed, however many hosts it failed on with one message. */
+function failedTaskAnnotations(results, directory, workspace) {
+    const failed = results.filter(({ outcome }) => outcome === 'failed');
+    const same = Map.groupBy(failed, ({ path, line, message }) => `${path}:${line}:${message}`);
+    return [...same.values()].map((group) => {
+        const { task, path, line, message } = group[0];
+        const hosts = group.map(({ host }) => host).join(', ');
+        const file = (0,external_node_path_namespaceObject.relative)(workspace, path);
+        return {
+            message: `${hosts}: ${task} (${(0,external_node_path_namespaceObject.relative)(directory, path)}:${line}): ${message}`,
+            // GitHub shows lines of the repository's own files only.
+            at: { title: task, ...(file.startsWith('..') ? {} : { file, startLine: line }) },
+        };
+    });
+}
+/** Why a run failed, in the words of its summary annotation. */
+function failureOf(inputs, played) {
+    const { failure, attempts, timedOut } = played;
+    const results = settled(attempts);
+    const { playbook, limit } = inputs;
+    if (failure === undefined) {
+        return limit !== undefined && results.length === 0 ? noHosts(playbook, limit) : undefined;
+    }
+    if (timedOut)
+        return new Error(timeSentence(inputs, played));
+    if (limit !== undefined && /no hosts to target/.test(failure.stderr + failure.stdout)) {
+        return noHosts(playbook, limit);
+    }
+    const failed = results.filter(({ outcome }) => outcome === 'failed');
+    const lost = unreachable(results);
+    const lines = [
+        ...(failed.length > 0 ? [`${count(failed.length, 'task')} failed.`] : []),
+        ...lost.map(unreachableSentence),
+    ];
+    // Ansible's own last lines, where no task says what was wrong.
+    return new Error([`${playbook} failed.`, ...lines].join('\n'), {
+        ...(lines.length === 0 ? { cause: failure } : {}),
+    });
+}
+function noHosts(playbook, limit) {
+    return new Error(`Input 'limit' is '${limit}', which matches no host that ${playbook} is for.`);
+}
+function timeSentence({ playbook, timeoutMs }, { attempts }) {
+    const open = attempts.at(-1)?.open.map(({ host, task }) => `\n${host} was at: ${task}`) ?? [];
+    return (`${playbook} did not end within ${elapsed(timeoutMs)} ('timeout') and was stopped. ` +
+        `What is done stays; the next run goes on from there.${open.join('')}`);
+}
+function count(number, what) {
+    return `${number} ${what}${number === 1 ? '' : 's'}`;
+}
+
+;// CONCATENATED MODULE: ./action-ansible/src/attempts.js
+
+
+
+
+
+
+/** Of ansible-playbook: some host was unreachable, whatever failed on others; or a parse error. */
+const UNREACHABLE = 4;
+/**
+ * Runs the playbook, and again on those hosts alone that could not be reached. A task that
+ * failed is never done again: its failure stays, whatever comes of the others.
+ */
+async function play(inputs, hosts, tools, step) {
+    const extraVars = (0,external_node_path_namespaceObject.join)(tools.workspace, 'extra-vars.json');
+    (0,external_node_fs_.writeFileSync)(extraVars, JSON.stringify(inputs.extraVars), { mode: 0o600 });
+    const deadline = Date.now() + inputs.timeoutMs;
+    const attempts = [];
+    let lasting;
+    let latest;
+    let limit = inputs.limit;
+    for (let retries = 0;; retries += 1) {
+        const argv = playbookArgv(tools.ansible, inputs, hosts, extraVars, limit);
+        const failure = await attempt(argv, inputs.directory, tools, deadline, step);
+        const done = parseEvents(takeEvents(tools.env));
+        attempts.push(done);
+        latest = failure ?? latest;
+        const failed = done.results.some(({ outcome }) => outcome === 'failed');
+        if (failure && (failed || failure.exitCode !== UNREACHABLE))
+            lasting ??= failure;
+        const timedOut = failure !== undefined && Date.now() >= deadline;
+        const lost = unreachable(done.results).filter((entry) => !staysUnreachable(entry));
+        const enough = retries === inputs.retryUnreachable || step.cancelled.aborted || timedOut;
+        if (failure === undefined || lost.length === 0 || enough) {
+            const cured = failure === undefined && unreachable(settled(attempts)).length === 0;
+            return { attempts, failure: lasting ?? (cured ? undefined : latest), timedOut };
+        }
+        limit = lost.map(({ host }) => host).join(',');
+        step.runner.info(`Trying ${limit} again: could not be reached.`);
+    }
+}
+async function attempt(argv, cwd, { env }, deadline, { runner, cancelled }) {
+    try {
+        await run(argv, {
+            cwd,
+            env,
+            signal: cancelled,
+            timeoutMs: Math.max(1, deadline - Date.now()),
+            onLine: (line) => runner.info(line),
+        });
+        return undefined;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            return error;
+        throw error;
+    }
+}
+/** Reads the callback's file and empties it for the next attempt. */
+function takeEvents({ COMPTA_EVENTS_FILE: file = '' }) {
+    if (!(0,external_node_fs_.existsSync)(file))
+        return '';
+    const text = (0,external_node_fs_.readFileSync)(file, 'utf8');
+    (0,external_node_fs_.writeFileSync)(file, '');
+    return text;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
 var dist = __nccwpck_require__(3483);
+;// CONCATENATED MODULE: ./action-ansible/src/galaxy.js
+
+
+
+
+
+
+/**
+ * Installs roles and collections once for a content of the requirements: the folder in the tool
+ * cache bears its hash. Returns the environment in which Ansible finds them, before its own paths.
+ */
+async function installRequirements(galaxy, step) {
+    const { runner } = step;
+    const text = (0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(galaxy.directory, galaxy.requirements), 'utf8');
+    // The environment too: what it brings itself is not installed again.
+    const key = `${(0,external_node_fs_.realpathSync)(galaxy.ansible)}\n${text}`;
+    const sum = (0,external_node_crypto_.createHash)('sha256').update(key).digest('hex').slice(0, 16);
+    const folder = (0,external_node_path_namespaceObject.join)(runner.env.RUNNER_TOOL_CACHE ?? '', 'ansible-galaxy', sum);
+    const env = { ...galaxy.env, ...(await searchPaths(galaxy, folder)) };
+    if ((0,external_node_fs_.existsSync)(folder)) {
+        runner.info(`${galaxy.requirements} is installed in ${folder}.`);
+        return env;
+    }
+    await runner.group(`Install ${galaxy.requirements}`, async () => {
+        // Beside its place, as two runs may install at once and one may be cancelled half-way.
+        const fresh = `${folder}.${process.pid}`;
+        try {
+            (0,external_node_fs_.mkdirSync)(fresh, { recursive: true });
+            for (const kind of kinds(text))
+                await install(kind, galaxy, fresh, step);
+            if (!(0,external_node_fs_.existsSync)(folder))
+                (0,external_node_fs_.renameSync)(fresh, folder);
+        }
+        finally {
+            (0,external_node_fs_.rmSync)(fresh, { recursive: true, force: true });
+        }
+    });
+    return env;
+}
+async function install(kind, galaxy, folder, step) {
+    const program = (0,external_node_path_namespaceObject.join)(galaxy.ansible, 'bin', 'ansible-galaxy');
+    await run([program, kind, 'install', '-r', galaxy.requirements, '-p', (0,external_node_path_namespaceObject.join)(folder, `${kind}s`)], {
+        cwd: galaxy.directory,
+        env: { ...galaxy.env, ANSIBLE_GALAXY_COLLECTIONS_PATH_WARNING: 'False' },
+        signal: step.cancelled,
+        onLine: (line) => step.runner.info(line),
+    });
+}
+/** The old form of the file is a list of roles. */
+function kinds(requirements) {
+    const content = (0,dist/* parse */.qg)(requirements);
+    if (Array.isArray(content))
+        return ['role'];
+    return ['role', 'collection'].filter((kind) => content !== null && typeof content === 'object' && `${kind}s` in content);
+}
+const settings = array(object({ name: schemas_string().default(''), value: unknown().optional() }));
+/** What ansible.cfg says stays, after the folder's own. */
+async function searchPaths(galaxy, folder) {
+    const program = (0,external_node_path_namespaceObject.join)(galaxy.ansible, 'bin', 'ansible-config');
+    const { stdout } = await run([program, 'dump', '--format', 'json'], {
+        cwd: galaxy.directory,
+        env: galaxy.env,
+    });
+    const known = settings.parse(JSON.parse(stdout));
+    const paths = (name, own) => [own, ...array(schemas_string()).parse(known.find((entry) => entry.name === name)?.value)].join(':');
+    return {
+        ANSIBLE_ROLES_PATH: paths('DEFAULT_ROLES_PATH', (0,external_node_path_namespaceObject.join)(folder, 'roles')),
+        ANSIBLE_COLLECTIONS_PATH: paths('COLLECTIONS_PATHS', (0,external_node_path_namespaceObject.join)(folder, 'collections')),
+    };
+}
+
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
@@ -74049,25 +74386,25 @@ function serversOf(inventory, role) {
 /** Writes inventory, known hosts and SSH configuration into the workspace. */
 function writeHosts(inputs, agent, workspace) {
     const file = (name) => (0,external_node_path_namespaceObject.join)(workspace, name);
-    const ssh = file('ssh_config');
-    const knownHostsFile = file('known_hosts');
+    const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
+    (0,external_node_fs_.writeFileSync)(known, `${inputs.knownHosts}\n`);
+    (0,external_node_fs_.writeFileSync)(git, directConfig(agent, known, undefined));
     if (inputs.hosts.from === 'inventory') {
-        (0,external_node_fs_.writeFileSync)(knownHostsFile, `${inputs.hosts.knownHosts}\n`);
-        (0,external_node_fs_.writeFileSync)(ssh, directConfig(agent, knownHostsFile));
-        return { inventory: inputs.inventory, sshConfig: ssh };
+        (0,external_node_fs_.writeFileSync)(ssh, directConfig(agent, known, inputs.jumpHost));
+        return { inventory: inputs.inventory, sshConfig: ssh, gitSshConfig: git };
     }
     const servers = parseTerraformOutputs(JSON.parse((0,external_node_fs_.readFileSync)(inputs.hosts.file, 'utf8')));
-    (0,external_node_fs_.writeFileSync)(knownHostsFile, knownHosts(servers));
+    (0,external_node_fs_.appendFileSync)(known, knownHosts(servers));
     (0,external_node_fs_.writeFileSync)(ssh, sshConfig(servers, {
         identityFile: agent.publicKeyFile,
         identityAgent: agent.socket,
-        knownHostsFile,
+        knownHostsFile: known,
     }));
     const folder = file('inventory');
     (0,external_node_fs_.mkdirSync)(folder);
     (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'hosts.yml'), (0,dist/* stringify */.As)(ansibleInventory(servers)));
     linkVariables(inputs.inventory, folder);
-    return { inventory: folder, sshConfig: ssh };
+    return { inventory: folder, sshConfig: ssh, gitSshConfig: git };
 }
 /** Ansible looks for group_vars and host_vars beside the inventory, so they are put there. */
 function linkVariables(source, folder) {
@@ -74077,8 +74414,11 @@ function linkVariables(source, folder) {
             (0,external_node_fs_.symlinkSync)((0,external_node_path_namespaceObject.join)(from, name), (0,external_node_path_namespaceObject.join)(folder, name));
     }
 }
-function directConfig(agent, knownHostsFile) {
+function directConfig(agent, knownHostsFile, jump) {
+    const jumpAddress = jump?.replace(/^.*@/, '').replace(/:\d+$/, '');
     return [
+        // OpenSSH passes `-F` on to the jump, which is not to jump itself.
+        ...(jump ? [`Match !host ${jumpAddress}`, `  ProxyJump ${jump}`] : []),
         'Host *',
         `  IdentityAgent "${agent.socket}"`,
         `  IdentityFile "${agent.publicKeyFile}"`,
@@ -74087,6 +74427,7 @@ function directConfig(agent, knownHostsFile) {
         '  GlobalKnownHostsFile /dev/null',
         '  StrictHostKeyChecking yes',
         '  BatchMode yes',
+        '  ConnectTimeout 15',
         '',
     ].join('\n');
 }
@@ -74228,51 +74569,109 @@ function privateKeyInput(runner) {
     }
 }
 
+;// CONCATENATED MODULE: ./action-ansible/src/vault-cipher.js
+
+/** Ansible's vault format 1.1 and 1.2: "Ansible Vault payload format" in Ansible's user guide. */
+const HEADER = '$ANSIBLE_VAULT;';
+const ROUNDS = 10_000;
+/**
+ * Every encrypted block of a text, as `ansible-vault encrypt` would write it to a file: the file
+ * itself, or what follows an inline `!vault |`, however deep it is indented.
+ */
+function vaultBlocks(text) {
+    const blocks = text.matchAll(/\$ANSIBLE_VAULT;([\w.;-]+)((?:(?:\s|\\n)+[0-9a-f]+)+)/g);
+    return [...blocks].map(([, header = '', body = '']) => `${HEADER}${header}\n${body.replaceAll('\\n', '\n').trim().split(/\s+/).join('\n')}`);
+}
+/**
+ * What a block holds, by the first password that opens it.
+ * @returns undefined when none does
+ */
+function decryptVault(block, passwords) {
+    const [, ...lines] = block.split('\n');
+    const parts = Buffer.from(lines.join(''), 'hex').toString().split('\n');
+    const [salt, mac, secret] = parts.map((part) => Buffer.from(part, 'hex'));
+    if (salt === undefined || mac?.length !== 32 || secret === undefined)
+        return undefined;
+    for (const password of passwords) {
+        // Ansible reads a password's file without the space around it.
+        const keys = (0,external_node_crypto_.pbkdf2Sync)(password.trim(), salt, ROUNDS, 80, 'sha256');
+        const own = (0,external_node_crypto_.createHmac)('sha256', keys.subarray(32, 64)).update(secret).digest();
+        if (!(0,external_node_crypto_.timingSafeEqual)(own, mac))
+            continue;
+        const cipher = (0,external_node_crypto_.createDecipheriv)('aes-256-ctr', keys.subarray(0, 32), keys.subarray(64));
+        const padded = Buffer.concat([cipher.update(secret), cipher.final()]);
+        return padded.subarray(0, padded.length - (padded.at(-1) ?? 0)).toString();
+    }
+    return undefined;
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/vault.js
 
 
 
 
-/** Vault files beside the inventory, which Ansible would load for some host or other. */
-function vaultFiles(inventory) {
-    const folder = (0,external_node_fs_.statSync)(inventory).isDirectory() ? inventory : (0,external_node_path_namespaceObject.dirname)(inventory);
-    return ['group_vars', 'host_vars']
-        .flatMap((name) => filesBelow((0,external_node_path_namespaceObject.join)(folder, name)))
-        .filter(isVault);
+const OTHERS = new Set(['.git', 'node_modules', '.terraform', '.venv']);
+/** Vault files and `!vault` values that a run of the playbook could come across. */
+function findVaults(inputs) {
+    const { directory, inventory, playbook } = inputs;
+    const around = [
+        (0,external_node_fs_.statSync)(inventory).isDirectory() ? inventory : (0,external_node_path_namespaceObject.dirname)(inventory),
+        (0,external_node_path_namespaceObject.dirname)((0,external_node_path_namespaceObject.join)(directory, playbook)),
+    ];
+    const variables = around.flatMap((folder) => ['group_vars', 'host_vars'].flatMap((name) => filesBelow((0,external_node_path_namespaceObject.join)(folder, name))));
+    const needed = new Set([...variables, ...filesBelow(inventory)]);
+    return [...new Set([...needed, ...filesBelow(directory)])]
+        .map((path) => ({ path, blocks: blocksOf(path), needed: needed.has(path) }))
+        .filter(({ blocks }) => blocks.length > 0);
 }
-function filesBelow(folder) {
-    if (!(0,external_node_fs_.existsSync)(folder))
+function filesBelow(path) {
+    if (!(0,external_node_fs_.existsSync)(path))
         return [];
-    return (0,external_node_fs_.readdirSync)(folder, { recursive: true, encoding: 'utf8' })
-        .map((name) => (0,external_node_path_namespaceObject.join)(folder, name))
-        .filter((path) => (0,external_node_fs_.statSync)(path).isFile());
+    if ((0,external_node_fs_.statSync)(path).isFile())
+        return [path];
+    return (0,external_node_fs_.readdirSync)(path, { withFileTypes: true })
+        .filter(({ name }) => !OTHERS.has(name))
+        .flatMap((entry) => filesBelow((0,external_node_path_namespaceObject.join)(path, entry.name)));
 }
-function isVault(file) {
-    return (0,external_node_fs_.readFileSync)(file).subarray(0, 14).toString() === '$ANSIBLE_VAULT';
+function blocksOf(path) {
+    const bytes = (0,external_node_fs_.readFileSync)(path);
+    return bytes.includes('$ANSIBLE_VAULT') ? vaultBlocks(bytes.toString()) : [];
 }
 /**
- * Masks every value of the vault files, so that neither Ansible's log nor anything we write
- * can show one. Returns how many were too short to be masked without hiding ordinary text.
+ * Masks everything that is encrypted, so that neither Ansible's log nor anything we write can
+ * show it. Returns how many values were too short to be masked without hiding ordinary text.
+ * What no password opens in a file that the hosts do not need stays closed for Ansible too.
  *
- * @throws Error that names the file when the password does not open it.
+ * @throws Error that names the file when a needed one cannot be opened.
  */
-async function maskVault(runner, files, ansibleVault, env) {
+function maskVaults(runner, files, passwords) {
     let short = 0;
-    for (const file of files) {
-        const { stdout } = await run([ansibleVault, 'decrypt', '--output', '-', file], { env }).catch((cause) => {
-            throw new Error(`The vault password does not open ${file}: check 'vault-password'.`, {
-                cause,
-            });
-        });
-        // As texts: a long number would lose digits, and then not be the one that Ansible prints.
-        for (const value of scalars((0,dist/* parse */.qg)(stdout, { schema: 'failsafe' }))) {
-            if (value.length < 6)
-                short += 1;
-            else
-                runner.mask(value);
+    for (const { path, blocks, needed } of files) {
+        for (const block of blocks) {
+            const text = decryptVault(block, passwords);
+            if (text === undefined && needed)
+                throw new Error(vault_closed(path, passwords));
+            for (const value of text === undefined ? [] : valuesOf(text)) {
+                if (value.trim().length < 6)
+                    short += 1;
+                else
+                    runner.mask(value);
+            }
         }
     }
     return short;
+}
+function vault_closed(path, passwords) {
+    return passwords.length === 0
+        ? `Input 'vault-password' is missing: ${path} cannot be read without.`
+        : `The vault password does not open ${path}: check 'vault-password' and 'vault-ids'.`;
+}
+/** A vault file is a map of variables; an inline value, or a file to be copied, is one secret. */
+function valuesOf(text) {
+    // As texts: a long number would lose digits, and then not be the one that Ansible prints.
+    const document = (0,dist/* parseDocument */.Tp)(text, { schema: 'failsafe', logLevel: 'silent' });
+    const value = document.errors.length === 0 ? document.toJS() : text;
+    return typeof value === 'object' ? scalars(value) : [text];
 }
 /** The leaves that can be secrets: texts and numbers, not booleans or nothing. */
 function scalars(value) {
@@ -74285,6 +74684,38 @@ function scalars(value) {
     return [];
 }
 
+;// CONCATENATED MODULE: ./action-ansible/src/vault-passwords.js
+
+
+
+/** From `vault-password` (the label `default`) and the lines `label=password` of `vault-ids`. */
+function vaultPasswords(runner) {
+    const password = optionalSecret(runner, 'vault-password');
+    const single = password === undefined ? [] : [{ label: 'default', password }];
+    const labelled = lines(runner, 'vault-ids').map((line, index) => {
+        const [, label, secret] = /^([\w.-]+)=(.+)$/.exec(line) ?? [];
+        runner.mask(secret ?? line);
+        if (label === undefined || secret === undefined) {
+            throw new InputError('vault-ids', `has no 'label=password' in line ${index + 1}.`);
+        }
+        return { label, password: secret };
+    });
+    return [...single, ...labelled];
+}
+/**
+ * Writes each into a file of its own, 0600.
+ * @returns ANSIBLE_VAULT_IDENTITY_LIST: files, as a password has no place in argv or environment
+ */
+function writeVaultPasswords(passwords, folder) {
+    return passwords
+        .map(({ label, password }, index) => {
+        const file = (0,external_node_path_namespaceObject.join)(folder, `vault-${index}`);
+        (0,external_node_fs_.writeFileSync)(file, password, { mode: 0o600 });
+        return `${label}@${file}`;
+    })
+        .join(',');
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/inputs.js
 
 
@@ -74292,6 +74723,9 @@ function scalars(value) {
 
 
 
+
+/** Ansible's own, and Mitogen's of the same meaning. */
+const STRATEGIES = ['linear', 'free', 'mitogen_linear', 'mitogen_free'];
 const variables = record(schemas_string(), unknown());
 function readInputs(runner) {
     const directory = (0,external_node_path_namespaceObject.resolve)(inputs_optional(runner, 'directory') ?? '.');
@@ -74307,8 +74741,10 @@ function readInputs(runner) {
         playbook: inside('playbook', inputs_required(runner, 'playbook', 'give the playbook to run.')),
         inventory: (0,external_node_path_namespaceObject.resolve)(directory, inside('inventory', inputs_required(runner, 'inventory', 'give the inventory of the hosts.'))),
         hosts: hosts(runner),
+        knownHosts: inputs_optional(runner, 'known-hosts') ?? '',
+        jumpHost: jumpHost(runner),
         privateKey: privateKeyInput(runner),
-        vaultPassword: optionalSecret(runner, 'vault-password'),
+        vaultPasswords: vaultPasswords(runner),
         limit: inputs_optional(runner, 'limit'),
         tags: inputs_optional(runner, 'tags'),
         extraVars: { ...yaml(runner, 'extra-vars', variables), ...secretVars(runner) },
@@ -74316,22 +74752,29 @@ function readInputs(runner) {
         requirements: requirements && inside('requirements', requirements),
         version: inputs_version(runner),
         timeoutMs: inputs_duration(runner, 'timeout', '30m'),
+        taskTimeoutMs: inputs_duration(runner, 'task-timeout', '0'),
+        strategy: oneOf(runner, 'strategy', STRATEGIES, 'linear'),
         retryUnreachable: inputs_integer(runner, 'retry-unreachable', 1, { max: 10 }),
     };
 }
 function hosts(runner) {
     const file = inputs_optional(runner, 'terraform-outputs');
-    const knownHosts = inputs_optional(runner, 'known-hosts');
     if (file !== undefined) {
         if ((0,external_node_fs_.existsSync)(file))
             return { from: 'terraform', file };
         throw new InputError('terraform-outputs', `is '${file}', which does not exist.`);
     }
-    if (knownHosts !== undefined)
-        return { from: 'inventory', knownHosts };
+    if (inputs_optional(runner, 'known-hosts') !== undefined)
+        return { from: 'inventory' };
     throw new InputError('known-hosts', 'is missing, and so is terraform-outputs: host keys are always checked. Give the file of ' +
         '`terraform output -json`, or the lines that the server’s console shows for ' +
         '/etc/ssh/ssh_host_ed25519_key.pub.');
+}
+function jumpHost(runner) {
+    const value = inputs_optional(runner, 'jump-host');
+    if (value === undefined || /^([\w.-]+@)?[\w.-]+(:\d+)?$/.test(value))
+        return value;
+    throw new InputError('jump-host', `is '${value}': give [user@]address[:port].`);
 }
 function secretVars(runner) {
     const given = yaml(runner, 'secret-vars', variables) ?? {};
@@ -75174,8 +75617,10 @@ function _unique(values) {
 /**
  * The folder of a virtual environment with exactly this ansible-core: the tool cache's, else
  * made there by pip. Made in place, as the scripts of an environment carry its path.
+ *
+ * @param requirements folder with the locked requirements; a version without is taken as it comes
  */
-async function findAnsible(version, runner, cancelled) {
+async function findAnsible(version, requirements, runner, cancelled) {
     const cached = find('ansible-core', version);
     if (cached)
         return cached;
@@ -75189,7 +75634,11 @@ async function findAnsible(version, runner, cancelled) {
         const onLine = (line) => runner.info(line);
         await run(['python3', '-m', 'venv', folder], { signal: cancelled, onLine });
         const pip = (0,external_node_path_namespaceObject.join)(folder, 'bin', 'pip');
-        await run([pip, 'install', '--quiet', `ansible-core==${version}`], {
+        const lock = (0,external_node_path_namespaceObject.join)(requirements, `ansible-core-${version}.txt`);
+        const wanted = (0,external_node_fs_.existsSync)(lock)
+            ? ['--require-hashes', '-r', lock]
+            : [`ansible-core==${version}`];
+        await run([pip, 'install', '--quiet', ...wanted], {
             signal: cancelled,
             onLine,
         });
@@ -75198,87 +75647,42 @@ async function findAnsible(version, runner, cancelled) {
     });
 }
 
-;// CONCATENATED MODULE: ./lib/report/markdown.js
-/** Markdown that GitHub renders: job summaries and pull-request comments. */
-const SIGN = {
-    passed: '✅',
-    failed: '❌',
-    warning: '⚠️',
-    unchanged: '➖',
-    cancelled: '🚫',
-};
-/** The first line of every summary: what came of it, in one sentence. */
-function verdict(kind, sentence) {
-    return `### ${SIGN[kind]} ${sentence}`;
-}
-/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
-function table(header, rows) {
-    if (rows.length === 0)
-        return '_none_';
-    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
-    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
-function cell(text) {
-    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
-}
-/** A fold that opens on a click; `body` is Markdown. */
-function details(summary, body) {
-    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
-}
-/** A fenced block whose fence is longer than any run of backticks inside. */
-function code(text, language = '') {
-    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
-    const fence = '`'.repeat(Math.max(3, longest + 1));
-    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
-}
-/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
-function timeline(title, spans) {
-    if (spans.length === 0)
-        return '';
-    const origin = Math.min(...spans.map((span) => span.start));
-    const seconds = (time) => Math.round((time - origin) / 1000);
-    const sections = [...new Set(spans.map((span) => span.section))];
-    const body = sections.flatMap((section) => [
-        `    section ${plain(section)}`,
-        ...spans
-            .filter((span) => span.section === section)
-            .map((span) => {
-            const tag = span.failed ? 'crit, ' : '';
-            const length = Math.max(1, seconds(span.end) - seconds(span.start));
-            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
-        }),
-    ]);
-    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
-    return code([...head, ...body].join('\n'), 'mermaid');
-}
-/** Mermaid takes no colon, semicolon or hash in a label. */
-function plain(text) {
-    return text.replaceAll(/[:;#\n]/g, ' ');
-}
-/** "850 ms", "12.3 s", "4 min 05 s". */
-function elapsed(milliseconds) {
-    if (milliseconds < 1000)
-        return `${Math.round(milliseconds)} ms`;
-    if (milliseconds < 60_000)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-}
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
-function cutToBytes(text, limit, note) {
-    if (Buffer.byteLength(text) <= limit)
-        return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
+;// CONCATENATED MODULE: ./action-ansible/src/mitogen.js
+
+
+
+const VERSION = '0.3.54';
+/**
+ * Mitogen's strategies: one Python on each host for the whole run, where Ansible starts one for
+ * each task and compiles the module again. From the tool cache, else put there by pip.
+ *
+ * @param requirements folder with the locked requirements
+ * @returns the environment in which Ansible finds them
+ */
+async function mitogen(ansible, requirements, { runner, cancelled }) {
+    const folder = (0,external_node_path_namespaceObject.join)(runner.env.RUNNER_TOOL_CACHE ?? '', 'mitogen', VERSION, process.arch);
+    if (!(0,external_node_fs_.existsSync)(folder)) {
+        const fresh = `${folder}.${process.pid}`;
+        (0,external_node_fs_.mkdirSync)(fresh, { recursive: true });
+        try {
+            const pip = [(0,external_node_path_namespaceObject.join)(ansible, 'bin', 'python'), '-m', 'pip', '--no-input', '--quiet', 'install'];
+            const locked = ['--require-hashes', '-r', (0,external_node_path_namespaceObject.join)(requirements, 'mitogen.txt')];
+            await run([...pip, '--target', fresh, ...locked], {
+                signal: cancelled,
+                onLine: (line) => runner.info(line),
+            });
+            // Another run may have been faster.
+            if (!(0,external_node_fs_.existsSync)(folder))
+                (0,external_node_fs_.renameSync)(fresh, folder);
+        }
+        finally {
+            (0,external_node_fs_.rmSync)(fresh, { recursive: true, force: true });
+        }
     }
-    return `${kept}\n${note}`;
-}
-function escapeHtml(text) {
-    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+    return {
+        PYTHONPATH: folder,
+        ANSIBLE_STRATEGY_PLUGINS: (0,external_node_path_namespaceObject.join)(folder, 'ansible_mitogen', 'plugins', 'strategy'),
+    };
 }
 
 ;// CONCATENATED MODULE: ./action-ansible/src/summary.js
@@ -75361,7 +75765,65 @@ function spans(results) {
     return [...bars.values()];
 }
 
+;// CONCATENATED MODULE: ./action-ansible/src/report.js
+
+
+
+
+
+/** Outputs, annotations, summary and the file of events, none of which holds a secret. */
+function report(inputs, played, ok, milliseconds, runner) {
+    const results = settled(played.attempts).map((entry) => redacted(entry, runner));
+    const { directory, playbook, check } = inputs;
+    setOutputs(inputs, results, runner);
+    writeEvents(played, runner);
+    const workspace = runner.env.GITHUB_WORKSPACE ?? directory;
+    for (const { message, at } of failedTaskAnnotations(results, directory, workspace)) {
+        runner.error(message, at);
+    }
+    runner.summary(summary({ playbook, check, results, ok, milliseconds }, directory));
+}
+/** Before anything is escaped for Markdown or JSON, where a secret would look different. */
+function redacted(entry, runner) {
+    return { ...entry, task: runner.redact(entry.task), message: runner.redact(entry.message) };
+}
+function setOutputs({ check }, results, runner) {
+    const hosts = recap(results);
+    const { ok, changed, failed, unreachable } = totals(hosts);
+    const failedTasks = results
+        .filter(({ outcome }) => outcome === 'failed')
+        .map(({ host, task, path, line, message }) => ({ host, task, path, line, message }));
+    const outputs = {
+        ok,
+        changed,
+        failed,
+        unreachable,
+        hosts: JSON.stringify(hosts),
+        'failed-tasks': JSON.stringify(failedTasks),
+        drift: check && changed > 0,
+    };
+    for (const [name, value] of Object.entries(outputs))
+        setOutput(name, value, runner);
+}
+/** A mutilated value is worse than none, and GitHub would drop a job's output for it anyway. */
+function setOutput(name, value, runner) {
+    if (runner.redact(String(value)) === String(value))
+        runner.output(name, value);
+    else
+        runner.warning(`Output '${name}' is not set: it would contain a secret.`);
+}
+/** Every task of every attempt as JSON lines, to be uploaded or looked at later. */
+function writeEvents({ attempts }, runner) {
+    const lines = attempts.flatMap(({ results }, index) => results.map((entry) => JSON.stringify({ attempt: index + 1, ...redacted(entry, runner) })));
+    const file = (0,external_node_path_namespaceObject.join)(runner.temp, `ansible-events-${process.pid}.jsonl`);
+    (0,external_node_fs_.writeFileSync)(file, `${runner.redact(lines.join('\n'))}\n`);
+    setOutput('events-file', file, runner);
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/main.js
+
+
+
 
 
 
@@ -75377,128 +75839,60 @@ function spans(results) {
 async function main_run(step) {
     const { runner, cancelled } = step;
     const inputs = readInputs(runner);
-    const vaults = vaultFiles(inputs.inventory);
-    if (vaults.length > 0 && inputs.vaultPassword === undefined) {
-        throw new Error(`Input 'vault-password' is missing: ${vaults.join(', ')} cannot be read without.`);
-    }
-    const ansible = await findAnsible(inputs.version, runner, cancelled);
+    const passwords = inputs.vaultPasswords.map(({ password }) => password);
+    const short = maskVaults(runner, findVaults(inputs), passwords);
+    if (short > 0)
+        runner.info(`${short} vault values are too short to be masked.`);
+    const ansible = await findAnsible(inputs.version, beside('requirements'), runner, cancelled);
     const workspace = makeWorkspace(runner);
     const agent = await startAgent(inputs.privateKey, workspace);
     runner.saveState('agent', String(agent.pid));
     try {
         const hosts = writeHosts(inputs, agent, workspace);
-        const env = environment(inputs, hosts, ansible, workspace, runner);
-        const short = await maskVault(runner, vaults, (0,external_node_path_namespaceObject.join)(ansible, 'bin', 'ansible-vault'), env);
-        if (short > 0)
-            runner.info(`${short} vault values are too short to be masked.`);
-        await installRequirements(inputs, ansible, env, step);
-        await play(inputs, hosts, { ansible, env, workspace }, step);
+        const env = await environment(inputs, hosts, ansible, workspace, step);
+        await playAndReport(inputs, hosts, { ansible, env, workspace }, step);
     }
     finally {
         agent.stop();
         await removeWorkspace(runner, workspace);
     }
 }
-function environment(inputs, hosts, ansible, workspace, runner) {
-    const password = (0,external_node_path_namespaceObject.join)(workspace, 'vault-password');
-    if (inputs.vaultPassword)
-        (0,external_node_fs_.writeFileSync)(password, inputs.vaultPassword, { mode: 0o600 });
-    (0,external_node_fs_.mkdirSync)(controlSockets(workspace), { mode: 0o700 });
-    return ansibleEnvironment(runner.env, ansible, {
-        workspace,
-        // Beside dist/, as a bundle may hold JavaScript only.
-        callback: (0,external_node_path_namespaceObject.resolve)(process.argv[1] ?? '', '../../../callback'),
-        events: (0,external_node_path_namespaceObject.join)(workspace, 'events.jsonl'),
-        vaultPassword: inputs.vaultPassword ? password : undefined,
-        sshConfig: hosts.sshConfig,
-    });
-}
-async function installRequirements(inputs, ansible, env, { runner, cancelled }) {
-    if (inputs.requirements === undefined)
-        return;
-    const galaxy = (0,external_node_path_namespaceObject.join)(ansible, 'bin', 'ansible-galaxy');
-    await run([galaxy, 'collection', 'install', '--requirements-file', inputs.requirements], {
-        cwd: inputs.directory,
-        env,
-        signal: cancelled,
-        onLine: (line) => runner.info(line),
-    });
-}
-/** Runs the playbook, and again on the hosts alone that could not be reached. */
-async function play(inputs, hosts, tools, step) {
-    const { runner } = step;
+async function playAndReport(inputs, hosts, tools, step) {
     const started = Date.now();
-    const events = (0,external_node_path_namespaceObject.join)(tools.workspace, 'events.jsonl');
-    let failure = await attempt(inputs, hosts, tools, inputs.limit, step);
-    let results = readEvents(events);
-    for (let retry = 1; retry <= inputs.retryUnreachable; retry += 1) {
-        const lost = unreachableHosts(results);
-        if (lost.length === 0 || step.cancelled.aborted)
-            break;
-        runner.info(`Trying ${lost.join(', ')} again: they could not be reached.`);
-        failure = await attempt(inputs, hosts, tools, lost.join(','), step);
-        results = readEvents(events);
-    }
-    const final = settled(results).map((entry) => redacted(entry, runner));
-    report(inputs, final, failure === undefined, Date.now() - started, runner);
+    const played = await play(inputs, hosts, tools, step);
+    const failure = failureOf(inputs, played);
+    report(inputs, played, failure === undefined, Date.now() - started, step.runner);
     if (failure)
-        throw new Error(sentenceOf(inputs, final), { cause: reasonOf(failure, final) });
+        throw failure;
 }
-async function attempt(inputs, hosts, { ansible, env, workspace }, limit, { runner, cancelled }) {
-    const extraVars = (0,external_node_path_namespaceObject.join)(workspace, 'extra-vars.json');
-    (0,external_node_fs_.writeFileSync)(extraVars, JSON.stringify(inputs.extraVars), { mode: 0o600 });
-    try {
-        await run(playbookArgv(ansible, inputs, hosts, extraVars, limit), {
-            cwd: inputs.directory,
-            env,
-            signal: cancelled,
-            timeoutMs: inputs.timeoutMs,
-            onLine: (line) => runner.info(line),
-        });
-        return undefined;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed)
-            return error;
-        throw error;
-    }
+async function environment(inputs, hosts, ansible, workspace, step) {
+    (0,external_node_fs_.mkdirSync)(controlSockets(workspace), { mode: 0o700 });
+    const files = {
+        workspace,
+        callback: beside('callback'),
+        events: (0,external_node_path_namespaceObject.join)(workspace, 'events.jsonl'),
+        vaultIdentities: writeVaultPasswords(inputs.vaultPasswords, workspace),
+        hosts,
+    };
+    const { requirements, directory, taskTimeoutMs } = inputs;
+    const own = ansibleEnvironment(step.runner.env, ansible, files, taskTimeoutMs);
+    const env = requirements === undefined
+        ? own
+        : await installRequirements({ ansible, env: own, directory, requirements }, step);
+    const plugins = inputs.strategy.startsWith('mitogen')
+        ? await mitogen(ansible, beside('requirements'), step)
+        : {};
+    return { ...env, ...plugins, ANSIBLE_STRATEGY: inputs.strategy };
 }
-/** Before anything is escaped for Markdown or JSON, where a secret would look different. */
-function redacted(entry, runner) {
-    return { ...entry, task: runner.redact(entry.task), message: runner.redact(entry.message) };
-}
-function report(inputs, results, ok, milliseconds, runner) {
-    const hosts = recap(results);
-    const { ok: fine, changed, failed, unreachable } = totals(hosts);
-    const failedTasks = results
-        .filter(({ outcome }) => outcome === 'failed')
-        .map(({ host, task, path, line, message }) => ({ host, task, path, line, message }));
-    for (const [name, value] of Object.entries({ ok: fine, changed, failed, unreachable })) {
-        runner.output(name, value);
-    }
-    runner.output('hosts', JSON.stringify(hosts));
-    runner.output('failed-tasks', JSON.stringify(failedTasks));
-    runner.output('drift', inputs.check && changed > 0);
-    runner.summary(summary({ playbook: inputs.playbook, check: inputs.check, results, ok, milliseconds }, inputs.directory));
-}
-function sentenceOf(inputs, results) {
-    const lines = results
-        .filter(({ outcome }) => outcome === 'failed' || outcome === 'unreachable')
-        .map(({ host, task, path, line, message, outcome }) => outcome === 'unreachable'
-        ? `${host} could not be reached: ${message}`
-        : `${host}: ${task} (${path}:${line}): ${message}`);
-    return [`${inputs.playbook} failed.`, ...new Set(lines)].join('\n');
-}
-/** Ansible's own last lines, where no task says what was wrong. */
-function reasonOf(failure, results) {
-    const told = results.some(({ outcome }) => outcome === 'failed' || outcome === 'unreachable');
-    return told ? undefined : failure;
+/** Beside dist/, as a bundle may hold JavaScript only. */
+function beside(name) {
+    return (0,external_node_path_namespaceObject.resolve)(process.argv[1] ?? '', '../../..', name);
 }
 
 
 /***/ }),
 
-/***/ 329:
+/***/ 6333:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -75513,7 +75907,69 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
 var core = __nccwpck_require__(8806);
+;// CONCATENATED MODULE: ./lib/runner/encodings.js
+/**
+ * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
+ * Each form is what stands between the quotes, so that it is found however they are set.
+ */
+function encodingsOf(text) {
+    const json = jsonForms(text);
+    const quoted = [
+        text,
+        ...json,
+        // sh: 'it'\''s', as shlex.quote has it 'it'"'"'s', and within double quotes.
+        text.replaceAll("'", "'\\''"),
+        text.replaceAll("'", `'"'"'`),
+        text.replaceAll(/["$`\\]/g, '\\$&'),
+        text.replaceAll("'", "''"), // YAML
+        ...[text, ...json].map(repr),
+    ];
+    return [...quoted, ...quoted.flatMap(jsonForms), ...base64(text), ...percent(text)];
+}
+/** As JavaScript and, beyond ASCII by number, as Python's json.dumps write it. */
+function jsonForms(text) {
+    const json = JSON.stringify(text).slice(1, -1);
+    return [json, ascii(json)];
+}
+/** Within Python's single quotes, which it takes when there are double ones as well. */
+function repr(text) {
+    return text.replaceAll(/[\\']/g, '\\$&').replaceAll('\n', '\\n');
+}
+/** Shorter than this, what is left of a secret within something longer is everyday text. */
+const SHORTEST_PART = 8;
+function base64(text) {
+    const bytes = Buffer.from(text);
+    const whole = bytes.toString('base64').replace(/=+$/, '');
+    return [
+        whole,
+        bytes.toString('base64url'),
+        ...[0, 1, 2].map((before) => withinBase64(bytes, before)),
+        // base64 and openssl break their lines.
+        ...[64, 76].flatMap((width) => whole.match(new RegExp(`.{${SHORTEST_PART},${width}}`, 'g')) ?? []),
+    ].filter((form) => form === whole || form.length >= SHORTEST_PART);
+}
+/** The digits that belong to `bytes` alone when something stands before it, as in `user:password`. */
+function withinBase64(bytes, before) {
+    const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const own = Math.floor(((before + bytes.length) * 8) / 6);
+    return digits.slice(Math.ceil((before * 8) / 6), own);
+}
+function percent(text) {
+    const url = encodeURIComponent(text);
+    // Python escapes these as well, Jinja leaves slashes, and a form writes spaces as plus.
+    const python = url.replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+    return [url, python].flatMap((form) => [
+        form,
+        form.replaceAll('%2F', '/'),
+        form.replaceAll('%20', '+'),
+    ]);
+}
+function ascii(json) {
+    return json.replaceAll(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 ;// CONCATENATED MODULE: ./lib/runner/secrets.js
+
 /**
  * Values that must never be readable in anything we write: logs, summaries, annotations,
  * outputs, files. The runner masks its own log only, and only the exact text it was told,
@@ -75541,20 +75997,11 @@ class Redactor {
     }
 }
 const SHORTEST = 6;
-/** The whole secret and each of its lines: raw, base64, URL-encoded and JSON-escaped. */
+/** The whole secret and each of its lines, raw and in the encodings of {@link encodingsOf}. */
 function formsOf(secret) {
     const lines = secret.split(/\r?\n/).map((line) => line.trim());
     const parts = [secret, ...lines].filter((part) => part.length >= SHORTEST && !isPemBoundary(part));
-    const forms = parts.flatMap((part) => [
-        part,
-        Buffer.from(part).toString('base64').replace(/=+$/, ''),
-        Buffer.from(part).toString('base64url'),
-        encodeURIComponent(part),
-        // Jinja's urlencode leaves slashes as they are.
-        encodeURIComponent(part).replaceAll('%2F', '/'),
-        JSON.stringify(part).slice(1, -1),
-    ]);
-    return [...new Set(forms)];
+    return [...new Set(parts.flatMap(encodingsOf))];
 }
 /** `-----BEGIN … KEY-----` is no secret, and masking it would hide every error about keys. */
 function isPemBoundary(line) {

@@ -52491,17 +52491,14 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var core = __nccwpck_require__(8806);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
- * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python. Each form is what
- * stands between the quotes, so that it is found however they are set.
+ * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
+ * Each form is what stands between the quotes, so that it is found however they are set.
  */
 function encodingsOf(text) {
-    const json = [jsonOf(text), ascii(jsonOf(text))];
-    return [
+    const json = jsonForms(text);
+    const quoted = [
         text,
-        ...base64(text),
-        ...percent(text),
         ...json,
-        ...json.map(jsonOf), // JSON within JSON
         // sh: 'it'\''s', as shlex.quote has it 'it'"'"'s', and within double quotes.
         text.replaceAll("'", "'\\''"),
         text.replaceAll("'", `'"'"'`),
@@ -52509,8 +52506,13 @@ function encodingsOf(text) {
         text.replaceAll("'", "''"), // YAML
         ...[text, ...json].map(repr),
     ];
+    return [...quoted, ...quoted.flatMap(jsonForms), ...base64(text), ...percent(text)];
 }
-const jsonOf = (text) => JSON.stringify(text).slice(1, -1);
+/** As JavaScript and, beyond ASCII by number, as Python's json.dumps write it. */
+function jsonForms(text) {
+    const json = JSON.stringify(text).slice(1, -1);
+    return [json, ascii(json)];
+}
 /** Within Python's single quotes, which it takes when there are double ones as well. */
 function repr(text) {
     return text.replaceAll(/[\\']/g, '\\$&').replaceAll('\n', '\\n');
@@ -52544,7 +52546,6 @@ function percent(text) {
         form.replaceAll('%20', '+'),
     ]);
 }
-/** As Python's json.dumps: beyond ASCII by number. */
 function ascii(json) {
     return json.replaceAll(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }

@@ -1,0 +1,151 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
+import { keyPair } from '../../lib/ssh/test/server.ts';
+import { type Gate, startGate } from './gate.ts';
+import { makeProject, type Project, playbook } from './project.ts';
+import { type Sshd, startSshd } from './sshd.ts';
+import { until } from './until.ts';
+
+const GATE = 18432;
+let sshd: Sshd;
+let project: Project;
+let gate: Gate;
+
+beforeAll(async () => {
+  sshd = await startSshd(18431);
+});
+afterAll(() => sshd.stop());
+afterEach(async () => {
+  await gate.close();
+  project.remove();
+});
+
+/** `target` is behind the gate; `near` is not. */
+async function arrange(refuse = 0): Promise<void> {
+  gate = await startGate(GATE, sshd.port, refuse);
+  project = makeProject(GATE, { near: sshd.port });
+  for (const name of ['started', 'go', 'tries', 'done']) {
+    rmSync(join(sshd.home, name), { force: true });
+  }
+}
+
+const known = () => `${sshd.knownHosts}\n${sshd.knownHosts.replace(`:${sshd.port}`, `:${GATE}`)}`;
+const inputs = (more: Record<string, string> = {}) => ({
+  playbook: 'site.yml',
+  directory: project.folder,
+  inventory: 'inventory/hosts.yml',
+  limit: 'target',
+  'known-hosts': known(),
+  'private-key': sshd.privateKey,
+  ...more,
+});
+const env = () => ({ RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '' });
+const run = (more: Record<string, string> = {}) => runAction('action-ansible', inputs(more), env());
+const touching = (name: string) => ({ file: { path: join(sshd.home, name), state: 'touch' } });
+const placed = (name: string) => existsSync(join(sshd.home, name));
+
+test('an unknown host key is refused once and for all; with the key the re-run finishes', async () => {
+  await arrange();
+  project.write('site.yml', playbook(touching('done')));
+  const ended = await run({ 'known-hosts': 'elsewhere ssh-ed25519 AAAA' });
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { unreachable: '1', ok: '0' } });
+  expect(ended.errors).toEqual([
+    expect.stringContaining('target could not be reached: it shows a host key that is not known'),
+  ]);
+  expect(ended.stdout).not.toContain('again');
+  expect(placed('done')).toBe(false);
+  expect(await run()).toMatchObject({ exitCode: 0, errors: [] });
+}, 240_000);
+
+test('a changed host key is refused, and called what it is', async () => {
+  await arrange();
+  project.write('site.yml', playbook(touching('done')));
+  const ended = await run({ 'known-hosts': `[127.0.0.1]:${GATE} ${keyPair().public}` });
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { unreachable: '1', ok: '0' } });
+  expect(ended.errors).toEqual([
+    expect.stringContaining('target could not be reached: it shows another host key than the'),
+  ]);
+  expect(placed('done')).toBe(false);
+}, 120_000);
+
+test('a key that the server does not know is called so, and not tried twice', async () => {
+  await arrange();
+  project.write('site.yml', playbook(touching('done')));
+  const ended = await run({ 'private-key': keyPair().private });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining('it refuses the private key')]);
+  expect(ended.stdout).not.toContain('again');
+}, 120_000);
+
+test('a key with CRLF and no last newline works', async () => {
+  await arrange();
+  project.write('site.yml', playbook({ ping: {} }));
+  const key = sshd.privateKey.trim().replaceAll('\n', '\r\n');
+  expect(await run({ 'private-key': key })).toMatchObject({ exitCode: 0, errors: [] });
+}, 120_000);
+
+/** Tells that it runs, and goes on when it is told to. */
+const waiting = () => ({
+  shell: {
+    cmd: 'touch started; for i in $(seq 600); do [ -e go ] && exit; sleep 0.1; done',
+    chdir: sshd.home,
+  },
+});
+
+test('a host that goes down in the middle is named once; the re-run finishes', async () => {
+  await arrange();
+  project.write('site.yml', playbook({ ping: {} }, waiting(), touching('done')));
+  const started = startAction('action-ansible', inputs(), env());
+  await until(() => placed('started'));
+  gate.shut();
+  writeFileSync(join(sshd.home, 'go'), '');
+  const ended = await started.ended;
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { unreachable: '1', failed: '0' } });
+  expect(ended.stdout).toContain('Trying target again');
+  expect(ended.errors).toEqual([expect.stringContaining('target could not be reached')]);
+  expect(placed('done')).toBe(false);
+
+  gate.open();
+  expect(await run()).toMatchObject({ exitCode: 0, errors: [], outputs: { ok: '3' } });
+  expect(placed('done')).toBe(true);
+}, 240_000);
+
+test('a host that comes back is finished by the retry alone; what failed elsewhere is not repeated', async () => {
+  await arrange(1);
+  const failing = {
+    name: 'Fail near',
+    shell: `echo x >> ${join(sshd.home, 'tries')}; false`,
+    when: "inventory_hostname == 'near'",
+  };
+  project.write('site.yml', playbook(failing, touching('done')));
+  const ended = await run({ limit: 'target,near' });
+  expect(ended.stdout).toContain('Trying target again');
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { failed: '1', unreachable: '0' } });
+  expect(ended.errors).toEqual([
+    expect.stringContaining('near: Fail near'),
+    'site.yml failed.\n1 task failed.',
+  ]);
+  expect(readFileSync(join(sshd.home, 'tries'), 'utf8')).toBe('x\n');
+  expect(placed('done')).toBe(true);
+}, 120_000);
+
+test('a jump host is gone through, and its key is checked too', async () => {
+  await arrange();
+  project.write('inventory/hosts.yml', JSON.stringify(behind('localhost', sshd.port)));
+  project.write('site.yml', playbook({ ping: {} }));
+  const target = sshd.knownHosts.replace('[127.0.0.1]', '[localhost]');
+  const jump = { 'jump-host': `root@127.0.0.1:${GATE}` };
+  const good = await run({ ...jump, 'known-hosts': `${known()}\n${target}` });
+  expect(good).toMatchObject({ exitCode: 0, errors: [] });
+  expect(gate.passed()).toBe(1);
+
+  const bad = await run({ ...jump, 'known-hosts': target });
+  expect(bad.exitCode).toBe(1);
+  expect(bad.errors).toEqual([expect.stringContaining('its jump host let nothing through')]);
+}, 240_000);
+
+const behind = (address: string, port: number) => ({
+  all: { hosts: { target: { ansible_host: address, ansible_port: port, ansible_user: 'root' } } },
+});
