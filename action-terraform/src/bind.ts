@@ -1,18 +1,21 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { backendOf } from './backend.ts';
 import { type Binding, digestOf, keyedDigest, originOf } from './binding.ts';
 import { canonicalJson } from './canonical.ts';
-import { type Session, stateIdentity } from './session.ts';
+import { contentOf } from './content.ts';
+import type { Session } from './session.ts';
+import { readState } from './state.ts';
 
 /** Gathers what the plan of this step is, or would have to be, bound to. */
 export async function currentBinding(session: Session, key: string): Promise<Binding> {
   const { inputs, runner } = session;
-  const state = await stateIdentity(session);
+  const state = await readState(session);
   return {
     ...originOf(runner.env),
     directory: inputs.directoryName,
     workspace: inputs.workspace,
-    backend: digestOf(await backendOf(session)),
+    backend: digestOf(await backendIdentity(session)),
     lockFile: digestOf(await contentOf(join(inputs.directory, '.terraform.lock.hcl'))),
     varFiles: keyedDigest(key, await varFilesOf(inputs.directory, inputs.varFiles)),
     variables: keyedDigest(key, canonicalJson(variablesOf(session.env))),
@@ -24,9 +27,8 @@ export async function currentBinding(session: Session, key: string): Promise<Bin
 }
 
 /** The backend as `init` resolved it, and the endpoint that only the environment knows. */
-async function backendOf(session: Session): Promise<string> {
-  const text = await contentOf(join(session.dataDirectory, 'terraform.tfstate'));
-  const { backend } = text === '' ? {} : (JSON.parse(text) as { backend?: unknown });
+async function backendIdentity(session: Session): Promise<string> {
+  const backend = await backendOf(session);
   return canonicalJson({ backend, endpoint: session.env.AWS_ENDPOINT_URL_S3 ?? null });
 }
 
@@ -44,11 +46,4 @@ async function varFilesOf(directory: string, named: readonly string[]): Promise<
 
 function variablesOf(env: NodeJS.ProcessEnv): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('TF_VAR_')));
-}
-
-async function contentOf(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return '';
-    throw error;
-  });
 }

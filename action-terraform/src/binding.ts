@@ -40,12 +40,32 @@ export function originOf(env: NodeJS.ProcessEnv): Origin {
   };
 }
 
-/** The fields that differ, each with what was sealed and what is now. */
-export function differences(sealed: Binding, now: Binding): string[] {
-  const fields = Object.keys(now) as (keyof Binding)[];
-  return fields
-    .filter((field) => sealed[field] !== now[field])
-    .map((field) => `${field}: planned '${sealed[field]}', now '${now[field]}'`);
+const MEANING: Record<keyof Binding, string> = {
+  repository: 'it is the plan of another repository',
+  sha: 'it is the plan of another commit',
+  workflow: 'it was made by another workflow',
+  runId: 'it was made by another run, which may be an older one',
+  directory: 'it is the plan of another root module',
+  workspace: 'it is the plan of another workspace',
+  backend: 'it was made against another backend',
+  lockFile: 'the lock file of the providers is another one',
+  varFiles: 'a variable file has changed',
+  variables: 'a variable has another value',
+  tool: 'it was made by another tool',
+  version: 'it was made by another version of the tool',
+  stateLineage: 'it was made for another state',
+  stateSerial: 'the state has been written since',
+};
+
+/** The fields that differ from what was sealed, in the order of their meaning. */
+export function differingFields(sealed: Binding, now: Binding): (keyof Binding)[] {
+  const fields = Object.keys(MEANING) as (keyof Binding)[];
+  return fields.filter((field) => sealed[field] !== now[field]);
+}
+
+/** One line for a field that differs: what was sealed, what is now, and what that means. */
+export function difference(field: keyof Binding, sealed: Binding, now: Binding): string {
+  return `${field}: planned '${sealed[field]}', now '${now[field]}': ${MEANING[field]}`;
 }
 
 /** SHA-256 of a public file, in hex. */

@@ -8,15 +8,30 @@ import { withoutSensitive } from './sensitive.ts';
  * plans of the same changes have the same digest. Sensitive values count as "sensitive" only.
  */
 export function planDigest(plan: Plan): string {
-  const resources = managed(plan)
-    .filter(({ change }) => kindOf(change) !== 'none')
-    .map(({ address, change }) => ({ address, ...essence(change) }))
-    .sort((a, b) => (a.address < b.address ? -1 : 1));
-  const outputs = Object.entries(plan.output_changes)
-    .filter(([, change]) => kindOf(change) !== 'none')
-    .map(([name, change]) => ({ name, ...essence(change) }))
-    .sort((a, b) => (a.name < b.name ? -1 : 1));
-  return digestOf(canonicalJson({ resources, outputs }));
+  return digestOf(canonicalJson(changesOf(plan)));
+}
+
+/** The addresses and outputs where two plans would not do the same. */
+export function differingChanges(one: Plan, other: Plan): string[] {
+  const [a, b] = [changesOf(one), changesOf(other)];
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])].sort();
+  return names.filter((name) => canonicalJson(a[name] ?? null) !== canonicalJson(b[name] ?? null));
+}
+
+/** What is to change, by address; outputs as `output.name`. */
+function changesOf(plan: Plan): Record<string, unknown> {
+  const changes: [string, Change][] = [
+    ...managed(plan).map(({ address, change }): [string, Change] => [address, change]),
+    ...Object.entries(plan.output_changes).map(([name, change]): [string, Change] => [
+      `output.${name}`,
+      change,
+    ]),
+  ];
+  return Object.fromEntries(
+    changes
+      .filter(([, change]) => kindOf(change) !== 'none')
+      .map(([name, change]) => [name, essence(change)]),
+  );
 }
 
 function essence(change: Change) {

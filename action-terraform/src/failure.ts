@@ -7,7 +7,11 @@ export type FailureReason =
   | 'plan-stale'
   | 'state-locked'
   | 'destroy-refused'
+  | 'policy-refused'
+  | 'backend-refused'
+  | 'provider-refused'
   | 'api-refused'
+  | 'api-unavailable'
   | 'not-formatted'
   | 'not-valid'
   | 'cancelled'
@@ -22,6 +26,10 @@ export class StepFailed extends Error {
     this.reason = reason;
   }
 }
+
+/** What goes by without our doing: budgets spent, gateways and connections broken. */
+const UNAVAILABLE =
+  /rate_limit_exceeded|rate limit|status code:? 50[234]|50[234] (Bad Gateway|Service|Gateway)|unexpected response: 50[234]|server responded with status code 50[234]|connection (reset|refused)|i\/o timeout|TLS handshake timeout|unexpected EOF/i;
 
 /** Reads Terraform's own words for the failures that have a remedy of their own. */
 export function explained(error: unknown): unknown {
@@ -47,6 +55,13 @@ export function explained(error: unknown): unknown {
   if (/was cancelled/.test(error.message)) {
     return new StepFailed('cancelled', 'The job was cancelled; Terraform was asked to end.', error);
   }
+  if (UNAVAILABLE.test(said)) {
+    return new StepFailed(
+      'api-unavailable',
+      'The other side did not answer as it should, or had no requests left for us. What was made is in the state: plan again and go on.',
+      error,
+    );
+  }
   return error;
 }
 
@@ -70,7 +85,7 @@ function lockSentence(lock: Lock | undefined): string {
   if (lock === undefined) return 'The state is locked by somebody else.';
   return (
     `The state is locked by ${lock.who} since ${lock.created} (${lock.operation}, lock ${lock.id}). ` +
-    "Wait for it, raise 'lock-timeout', or, when its owner is surely gone, free it with " +
-    `'terraform force-unlock ${lock.id}'.`
+    "Wait for it, raise 'lock-timeout', or, when its owner is surely gone, free it with command " +
+    `'unlock' and lock-id '${lock.id}'.`
   );
 }

@@ -1,6 +1,9 @@
-/** Read-only access to Hetzner's API, as far as planning needs more than the provider tells. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Hetzner's API, as far as we need more of it than the provider tells. */
 export interface HetznerApi {
   get(path: string): Promise<unknown>;
+  post(path: string, body: unknown): Promise<unknown>;
   byName(collection: string, name: string): Promise<HetznerObject | undefined>;
   byId(collection: string, id: string): Promise<HetznerObject | undefined>;
 }
@@ -12,32 +15,71 @@ export interface HetznerObject {
 }
 
 const HETZNER = 'https://api.hetzner.cloud/v1';
+const ATTEMPTS = 5;
+const RETRIED = new Set([429, 502, 503, 504]);
 
-/** With the endpoint that the provider itself uses. */
-export function hetznerApi(token: string, env: NodeJS.ProcessEnv): HetznerApi {
+/**
+ * With the endpoint that the provider itself uses. An answer that will be another one in a
+ * moment is asked for again.
+ */
+export function hetznerApi(
+  token: string,
+  env: NodeJS.ProcessEnv,
+  cancelled: AbortSignal,
+): HetznerApi {
   const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
 
-  async function get(path: string): Promise<unknown> {
-    const answer = await fetch(`${base}${path}`, {
-      headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.timeout(15_000),
-    });
-    if (answer.status === 404) return undefined;
-    if (!answer.ok) throw new Error(`${base}${path} answered ${answer.status}`);
-    return answer.json();
+  async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
+    for (let attempt = 1; ; attempt += 1) {
+      const answer = await fetch(`${base}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+      });
+      if (answer.status === 404) return undefined;
+      if (answer.ok) return answer.json();
+      await answer.body?.cancel();
+      if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+        throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})`);
+      }
+      const pause = pauseAfter(answer.headers, attempt, Date.now());
+      await sleep(pause, undefined, { signal: cancelled });
+    }
   }
 
   return {
-    get,
+    get: (path) => ask(path),
+    post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
     async byName(collection, name) {
-      const body = await get(`/${collection}?name=${encodeURIComponent(name)}`);
+      const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
       return (body as Record<string, HetznerObject[]> | undefined)?.[collection]?.[0];
     },
     async byId(collection, id) {
-      const body = await get(`/${collection}/${encodeURIComponent(id)}`);
+      const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
       return (body as Record<string, HetznerObject> | undefined)?.[collection.replace(/s$/, '')];
     },
   };
+}
+
+const LONGEST_PAUSE_MS = 60_000;
+
+/**
+ * How long to wait before asking again. Hetzner gives its budget back one request at a time
+ * (`RateLimit-Limit` an hour), and all of it by `RateLimit-Reset` (Unix seconds).
+ *
+ * @returns milliseconds
+ */
+export function pauseAfter(headers: Headers, attempt: number, now: number): number {
+  const said = (name: string) => (headers.has(name) ? Number(headers.get(name)) : Number.NaN);
+  const backoff = 250 * 2 ** attempt;
+  const retryAfter = said('Retry-After') * 1_000;
+  if (Number.isFinite(retryAfter)) return Math.min(retryAfter, LONGEST_PAUSE_MS);
+  if (said('RateLimit-Remaining') > 0) return backoff;
+  const oneRequest = (3_600_000 / said('RateLimit-Limit')) * attempt;
+  const untilReset = Math.max(0, said('RateLimit-Reset') * 1_000 - now);
+  const known = [oneRequest, untilReset].filter(Number.isFinite);
+  if (known.length === 0) return backoff;
+  return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
 }
 
 /** A thing is ours when Terraform made it for that environment, which its labels tell. */

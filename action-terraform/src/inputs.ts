@@ -1,6 +1,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import {
+  boolean,
   InputError,
   lines,
   oneOf,
@@ -10,9 +11,19 @@ import {
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { strings } from './sensitive.ts';
+import { expression, maskValue, strings } from './sensitive.ts';
 
-export const COMMANDS = ['fmt', 'validate', 'plan', 'apply', 'destroy', 'output', 'drift'] as const;
+export const COMMANDS = [
+  'fmt',
+  'validate',
+  'plan',
+  'apply',
+  'destroy',
+  'output',
+  'drift',
+  'doctor',
+  'unlock',
+] as const;
 export type Command = (typeof COMMANDS)[number];
 
 export interface Inputs {
@@ -36,6 +47,11 @@ export interface Inputs {
   outputsFile: string | undefined;
   allowDestroy: string[];
   lockTimeout: string;
+  /** The lock that `unlock` frees. */
+  lockId: string | undefined;
+  policy: boolean;
+  comment: 'off' | 'summary' | 'full';
+  githubToken: string | undefined;
   hcloudToken: string | undefined;
   stateAccessKeyId: string | undefined;
   stateSecretAccessKey: string | undefined;
@@ -52,7 +68,7 @@ export function readInputs(runner: Runner): Inputs {
   const stateAccessKeyId = optionalSecret(runner, 'state-access-key-id');
   const stateSecretAccessKey = optionalSecret(runner, 'state-secret-access-key');
   const secretVariables = yaml(runner, 'secret-variables', variableMap) ?? {};
-  for (const value of strings(secretVariables)) runner.mask(value);
+  for (const value of strings(secretVariables)) maskValue(runner, value);
 
   const command = oneOf(runner, 'command', COMMANDS);
   const tool = oneOf(runner, 'tool', ['terraform', 'tofu'], 'terraform');
@@ -80,6 +96,9 @@ export function readInputs(runner: Runner): Inputs {
     outputsFile: absolute(optional(runner, 'outputs-file')),
     allowDestroy: lines(runner, 'allow-destroy'),
     lockTimeout: lockTimeout(runner),
+    lockId: optional(runner, 'lock-id'),
+    policy: boolean(runner, 'policy', true),
+    ...comment(runner, planKey),
     hcloudToken,
     stateAccessKeyId,
     stateSecretAccessKey,
@@ -108,7 +127,7 @@ function asEnvironment(variables: Record<string, unknown>): Record<string, strin
   return Object.fromEntries(
     Object.entries(variables).map(([name, value]) => [
       `TF_VAR_${name}`,
-      typeof value === 'string' ? value : JSON.stringify(value),
+      typeof value === 'string' ? value : expression(value),
     ]),
   );
 }
@@ -123,6 +142,27 @@ function backendConfig(runner: Runner): string[] {
     );
   }
   return entries;
+}
+
+function comment(
+  runner: Runner,
+  planKey: string | undefined,
+): Pick<Inputs, 'comment' | 'githubToken'> {
+  const githubToken = optionalSecret(runner, 'github-token');
+  const wanted = oneOf(runner, 'comment', ['off', 'summary', 'full'], 'off');
+  if (wanted !== 'off' && githubToken === undefined) {
+    throw new InputError(
+      'github-token',
+      "is missing: a comment needs one with 'pull-requests: write', such as github.token.",
+    );
+  }
+  if (wanted !== 'off' && planKey === undefined) {
+    throw new InputError(
+      'plan-key',
+      'is missing: a comment is found again by a mark made with it.',
+    );
+  }
+  return { comment: wanted, githubToken };
 }
 
 function lockTimeout(runner: Runner): string {

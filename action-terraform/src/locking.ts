@@ -17,16 +17,27 @@ export async function locked(
   const { inputs, runner } = session;
   const forget = await recordOwner(runner.env);
   try {
-    return await session.terraform(argv('0s'), options);
-  } catch (error) {
-    const lock = lockOf(error);
-    if (lock === undefined) throw error;
-    if (!(await freeIfDead(session, lock))) {
-      runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
-    }
-    return await session.terraform(argv(inputs.lockTimeout), options);
-  } finally {
+    const result = await withLock();
     await forget();
+    return result;
+  } catch (error) {
+    // A cancelled Terraform may have been killed with the lock in its hands: the record stays, so
+    // that the next run can prove that nobody holds it.
+    if (!(error instanceof StepFailed) || error.reason !== 'cancelled') await forget();
+    throw error;
+  }
+
+  async function withLock(): Promise<RunResult> {
+    try {
+      return await session.terraform(argv('0s'), options);
+    } catch (error) {
+      const lock = lockOf(error);
+      if (lock === undefined) throw error;
+      if (!(await freeIfDead(session, lock))) {
+        runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
+      }
+      return await session.terraform(argv(inputs.lockTimeout), options);
+    }
   }
 }
 

@@ -3,10 +3,12 @@ import { githubArtifacts } from '../../lib/runner/artifacts.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { apply } from './commands/apply.ts';
 import { destroy } from './commands/destroy.ts';
+import { doctor } from './commands/doctor.ts';
 import { drift } from './commands/drift.ts';
 import { fmt } from './commands/fmt.ts';
 import { output } from './commands/output.ts';
 import { plan } from './commands/plan.ts';
+import { unlock } from './commands/unlock.ts';
 import { validate } from './commands/validate.ts';
 import { StepFailed } from './failure.ts';
 import { readInputs } from './inputs.ts';
@@ -42,5 +44,9 @@ async function execute(session: Session): Promise<void> {
       return output(session);
     case 'drift':
       return drift(session);
+    case 'doctor':
+      return doctor(session);
+    case 'unlock':
+      return unlock(session);
   }
 }

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { outputArgv } from './argv.ts';
-import { strings } from './sensitive.ts';
+import { maskValue, strings } from './sensitive.ts';
 import type { Session } from './session.ts';
 
 const schema = z.record(z.string(), z.looseObject({ sensitive: z.boolean(), value: z.unknown() }));
@@ -16,7 +16,7 @@ export async function writeOutputs(session: Session): Promise<string[]> {
   const { stdout } = await session.terraform(outputArgv);
   const outputs = schema.parse(JSON.parse(stdout));
   for (const output of Object.values(outputs).filter(({ sensitive }) => sensitive)) {
-    for (const value of strings(output.value)) runner.mask(value);
+    for (const value of strings(output.value)) maskValue(runner, value);
   }
   const file = inputs.outputsFile ?? join(session.work, 'outputs.json');
   await mkdir(dirname(file), { recursive: true });

@@ -18,6 +18,7 @@ const schema = z.object({
       z.object({
         address: z.string(),
         mode: z.string(),
+        module_address: z.string().optional(),
         type: z.string(),
         name: z.string(),
         action_reason: z.string().optional(),

@@ -5,42 +5,88 @@ import { type Adoption, findAdoptions, importBlocks } from './adoption.ts';
 import { planArgv, showArgv } from './argv.ts';
 import { type Cost, costOf } from './cost.ts';
 import { planDigest } from './digest.ts';
+import { StepFailed } from './failure.ts';
 import { forbiddenDestroys } from './guard.ts';
 import { type HetznerApi, hetznerApi } from './hetzner.ts';
 import { locked } from './locking.ts';
+import { fetchOffers, type OfferFindings, offerFindings } from './offers.ts';
+import { patiently } from './patience.ts';
 import { countsOf, type Plan, parsePlan } from './plan.ts';
+import { violations } from './policy.ts';
 import { fetchPrices } from './prices.ts';
-import { sensitiveValues } from './sensitive.ts';
+import { keepComment } from './pull-request.ts';
+import { maskValue, sensitiveValues } from './sensitive.ts';
 import type { Session } from './session.ts';
-import { planSummary } from './summary.ts';
+import { type PlanReport, planComment, planSummary } from './summary.ts';
 
 export interface Planned {
   plan: Plan;
   /** Terraform's own plan file, in clear: it never leaves the work folder. */
   file: string;
-  forbidden: string[];
+  report: PlanReport;
 }
 
-/** Plans, masks what is sensitive, sets the outputs and writes the summary. */
+/** Plans, masks what is sensitive, sets the outputs, and tells the reviewer. */
 export async function makePlan(
   session: Session,
   kind: 'plan' | 'drift',
   destroy = false,
 ): Promise<Planned> {
   const { inputs, runner } = session;
-  const api = inputs.hcloudToken ? hetznerApi(inputs.hcloudToken, runner.env) : undefined;
+  const api = apiOf(session);
   const adopting = kind === 'plan' && !destroy ? api : undefined;
   const { plan, file, text } = await adoptingPlan(session, destroy, adopting);
   await runner.group('Terraform plan', async () => runner.info(text.trimEnd()));
 
-  const forbidden = forbiddenDestroys(plan, inputs.allowDestroy);
-  const digest = planDigest(plan);
-  const cost = api && (await costIfPriced(runner, plan, api));
-  setOutputs(session, plan, digest, cost);
-  runner.summary(
-    planSummary({ environment: inputs.directoryName, plan, digest, cost, forbidden, kind }),
-  );
-  return { plan, file, forbidden };
+  const judged = kind === 'plan' && !destroy;
+  const offers = judged && api ? await offersIfTold(runner, plan, api) : NOTHING_FOUND;
+  const report: PlanReport = {
+    environment: inputs.directoryName,
+    plan,
+    digest: planDigest(plan),
+    cost: api && (await costIfPriced(runner, plan, api)),
+    forbidden: forbiddenDestroys(plan, inputs.allowDestroy),
+    violations: judged && inputs.policy ? [...violations(plan), ...offers.violations] : [],
+    warnings: offers.warnings,
+    kind,
+    redact: runner.redact,
+  };
+  for (const warning of report.warnings) runner.warning(warning);
+  setOutputs(session, report);
+  await tell(session, report);
+  return { plan, file, report };
+}
+
+/** @throws StepFailed for destroys that nobody allowed, and for what is against the policy */
+export function refuseForbidden({ forbidden, violations: broken }: PlanReport): void {
+  if (forbidden.length > 0) {
+    throw new StepFailed(
+      'destroy-refused',
+      `The plan would destroy ${forbidden.join(', ')}. If that is meant, name each address (or a glob) in input 'allow-destroy'.`,
+    );
+  }
+  if (broken.length > 0) {
+    const lines = broken.map(({ rule, address, problem }) => `- ${address}: ${problem} (${rule})`);
+    throw new StepFailed('policy-refused', `The plan is against the policy:\n${lines.join('\n')}`);
+  }
+}
+
+/** Hetzner's API, when there is a token for it. */
+export function apiOf({ inputs, runner, cancelled }: Session): HetznerApi | undefined {
+  return inputs.hcloudToken ? hetznerApi(inputs.hcloudToken, runner.env, cancelled) : undefined;
+}
+
+/** Summary, file, and the pull request's comment. */
+async function tell(session: Session, report: PlanReport): Promise<void> {
+  const { inputs, runner, work } = session;
+  const summary = planSummary(report);
+  runner.summary(summary);
+  const file = join(work, 'report.md');
+  await writeFile(file, runner.redact(summary), { mode: 0o600 });
+  runner.output('report-file', file);
+  if (inputs.comment === 'off' || !inputs.githubToken || !inputs.planKey) return;
+  const body = planComment(report, inputs.comment === 'full');
+  await keepComment(session, inputs.githubToken, inputs.planKey, body);
 }
 
 interface Drawn {
@@ -80,13 +126,18 @@ async function adoptingPlan(
   }
 }
 
-async function drawPlan(session: Session, destroy: boolean): Promise<Drawn> {
-  const file = join(session.work, 'plan.tfplan');
+/** One plan, as it is. */
+export async function drawPlan(
+  session: Session,
+  destroy: boolean,
+  name = 'plan.tfplan',
+): Promise<Drawn> {
+  const file = join(session.work, name);
   const { varFiles } = session.inputs;
-  const { stdout } = await locked(
-    session,
-    (lockTimeout) => planArgv({ varFiles, lockTimeout, planFile: file, destroy }),
-    { allowedExitCodes: [0, 2] },
+  const { stdout } = await patiently(session, () =>
+    locked(session, (lockTimeout) => planArgv({ varFiles, lockTimeout, planFile: file, destroy }), {
+      allowedExitCodes: [0, 2],
+    }),
   );
   return { plan: await readPlan(session, file), file, text: stdout };
 }
@@ -95,12 +146,11 @@ async function drawPlan(session: Session, destroy: boolean): Promise<Drawn> {
 export async function readPlan(session: Session, file: string): Promise<Plan> {
   const { stdout } = await session.terraform(showArgv(file));
   const plan = parsePlan(stdout);
-  for (const value of sensitiveValues(plan)) session.runner.mask(value);
+  for (const value of sensitiveValues(plan)) maskValue(session.runner, value);
   return plan;
 }
 
-function setOutputs(session: Session, plan: Plan, digest: string, cost: Cost | undefined): void {
-  const { runner } = session;
+function setOutputs({ runner }: Session, { plan, digest, cost }: PlanReport): void {
   const counts = countsOf(plan);
   runner.output('changes', counts.changes);
   runner.output('add', counts.add);
@@ -121,5 +171,19 @@ async function costIfPriced(
   } catch (error) {
     runner.warning(`The monthly cost is not known: ${(error as Error).message}`);
     return undefined;
+  }
+}
+
+const NOTHING_FOUND: OfferFindings = { warnings: [], violations: [] };
+
+/** As with the price: a catalogue that does not answer makes no plan worse. */
+async function offersIfTold(runner: Runner, plan: Plan, api: HetznerApi): Promise<OfferFindings> {
+  try {
+    return offerFindings(plan, await fetchOffers(api));
+  } catch (error) {
+    runner.warning(
+      `Whether its server types are on sale is not known: ${(error as Error).message}`,
+    );
+    return NOTHING_FOUND;
   }
 }

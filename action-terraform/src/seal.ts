@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
-import { type Binding, differences } from './binding.ts';
+import { type Binding, difference, differingFields } from './binding.ts';
 import { canonicalJson } from './canonical.ts';
 
 /**
@@ -19,8 +19,27 @@ const HEAD = MAGIC.length + SALT + NONCE + 4;
 
 /** Why a sealed plan was not opened. */
 export class PlanRefused extends Error {
-  override readonly name = 'PlanRefused';
+  override readonly name: string = 'PlanRefused';
 }
+
+/** It is whole as far as one can tell, but was made for something else. */
+export class PlanForOther extends PlanRefused {
+  override readonly name = 'PlanForOther';
+  readonly fields: readonly (keyof Binding)[];
+  /** What it claims to be bound to: not proven before it was opened with exactly that. */
+  readonly sealed: Binding;
+  constructor(fields: readonly (keyof Binding)[], sealed: Binding, now: Binding) {
+    const lines = fields.map((field) => `- ${difference(field, sealed, now)}`);
+    super(
+      `The plan was made for something else:\n${lines.join('\n')}\nPlan again, and apply that plan.`,
+    );
+    this.fields = fields;
+    this.sealed = sealed;
+  }
+}
+
+/** Makes the key of the cipher from `plan-key` and the salt of a plan. */
+export type Stretch = (key: string, salt: Uint8Array) => Buffer;
 
 export function seal(plan: Uint8Array, key: string, binding: Binding): Buffer {
   const salt = randomBytes(SALT);
@@ -30,21 +49,19 @@ export function seal(plan: Uint8Array, key: string, binding: Binding): Buffer {
   length.writeUInt32BE(bound.length);
   const head = Buffer.concat([MAGIC, salt, nonce, length, bound]);
 
-  const cipher = createCipheriv('aes-256-gcm', stretch(key, salt), nonce, { authTagLength: TAG });
+  const cipher = createCipheriv('aes-256-gcm', scrypt(key, salt), nonce, { authTagLength: TAG });
   cipher.setAAD(head);
   return Buffer.concat([head, cipher.update(plan), cipher.final(), cipher.getAuthTag()]);
 }
 
-/** @throws PlanRefused when it is no sealed plan, was made for something else, or was altered */
-export function open(sealed: Buffer, key: string, now: Binding): Buffer {
+/**
+ * @throws PlanForOther when it was made for something else
+ * @throws PlanRefused when it is no sealed plan or was altered
+ */
+export function open(sealed: Buffer, key: string, now: Binding, stretch = scrypt): Buffer {
   const { head, salt, nonce, binding, text, tag } = split(sealed);
-  const differing = differences(binding, now);
-  if (differing.length > 0) {
-    throw new PlanRefused(
-      `The plan was made for something else:\n${differing.map((line) => `- ${line}`).join('\n')}\n` +
-        'Plan again, and apply that plan.',
-    );
-  }
+  const fields = differingFields(binding, now);
+  if (fields.length > 0) throw new PlanForOther(fields, binding, now);
   const decipher = createDecipheriv('aes-256-gcm', stretch(key, salt), nonce, {
     authTagLength: TAG,
   });
@@ -79,13 +96,14 @@ function split(sealed: Buffer) {
 
 function bindingFrom(bytes: Buffer): Binding {
   try {
-    return JSON.parse(bytes.toString('utf8')) as Binding;
+    const binding: unknown = JSON.parse(bytes.toString('utf8'));
+    if (binding === null || typeof binding !== 'object') throw new TypeError('It is no object.');
+    return binding as Binding;
   } catch (cause) {
     throw new PlanRefused("The sealed plan's binding is not readable: it was altered.", { cause });
   }
 }
 
 /** Slow on purpose (about 100 ms, 64 MiB): a guessed key must cost something. */
-function stretch(key: string, salt: Uint8Array): Buffer {
-  return scryptSync(key, salt, 32, { N: 2 ** 16, r: 8, p: 1, maxmem: 96 * 1024 * 1024 });
-}
+export const scrypt: Stretch = (key, salt) =>
+  scryptSync(key, salt, 32, { N: 2 ** 16, r: 8, p: 1, maxmem: 96 * 1024 * 1024 });

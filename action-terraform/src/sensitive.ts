@@ -1,3 +1,4 @@
+import type { Runner } from '../../lib/runner/runner.ts';
 import { managed, type Plan } from './plan.ts';
 
 type Tree = Record<string, unknown>;
@@ -38,4 +39,21 @@ function marked(value: unknown, marks: unknown): string[] {
 export function strings(value: unknown): string[] {
   if (typeof value === 'string') return [value];
   return isTree(value) ? Object.values(value).flatMap(strings) : [];
+}
+
+/** A value as an expression of Terraform's language, where "${" and "%{" begin a template. */
+export function expression(value: unknown): string {
+  return JSON.stringify(value).replaceAll(/[$%](?=\{)/g, '$&$&');
+}
+
+/** Masks a value as it is, as Terraform writes it between quotes, and as its `jsonencode` does. */
+export function maskValue(runner: Runner, value: string): void {
+  const quoted = expression(value).slice(1, -1);
+  for (const form of new Set([value, quoted, goJson(value)])) runner.mask(form);
+}
+
+/** Go's JSON is safe to stand in a page: it escapes what HTML would take for its own. */
+export function goJson(value: string): string {
+  const text = JSON.stringify(value).slice(1, -1);
+  return text.replaceAll(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
 }

@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { type RunOptions, type RunResult, run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { findTool } from '../../lib/tools/find.ts';
-import { initArgv, statePullArgv, workspaceArgv } from './argv.ts';
+import { initArgv, workspaceArgv } from './argv.ts';
+import { contentOf } from './content.ts';
 import { terraformEnvironment } from './environment.ts';
-import { explained } from './failure.ts';
+import { explained, StepFailed } from './failure.ts';
 import type { Inputs } from './inputs.ts';
-import { WORK_STATE } from './state.ts';
+import { patiently } from './patience.ts';
+import { refuseOldProvider } from './provider.ts';
+import { WORK_STATE } from './work.ts';
 
 /** Terraform in one root module, for the length of one step. */
 export interface Session {
@@ -17,6 +20,7 @@ export interface Session {
   /** 0700, emptied in post: what must not outlive the job lies here. */
   work: string;
   dataDirectory: string;
+  cancelled: AbortSignal;
   terraform(argv: readonly string[], options?: Options): Promise<RunResult>;
 }
 
@@ -49,7 +53,9 @@ export async function openSession(
     env,
     work,
     dataDirectory,
+    cancelled,
     async terraform(argv, options = {}) {
+      if (cancelled.aborted) throw new StepFailed('cancelled', 'The job was cancelled.');
       const settings: RunOptions = { cwd: inputs.directory, env, signal: cancelled };
       if (options.live) settings.onLine = (line) => runner.info(line);
       if (options.allowedExitCodes) settings.allowedExitCodes = options.allowedExitCodes;
@@ -62,22 +68,10 @@ export async function openSession(
   };
 }
 
-/** Providers, backend and workspace. */
+/** Providers, backend and workspace. @throws StepFailed 'provider-refused' */
 export async function initialise(session: Session): Promise<void> {
-  const { backendConfig, workspace } = session.inputs;
-  await session.terraform(initArgv(backendConfig));
+  const { backendConfig, workspace, directory } = session.inputs;
+  refuseOldProvider(await contentOf(join(directory, '.terraform.lock.hcl')));
+  await patiently(session, () => session.terraform(initArgv(backendConfig)));
   if (workspace !== 'default') await session.terraform(workspaceArgv(workspace));
-}
-
-export interface StateIdentity {
-  lineage: string;
-  serial: number;
-}
-
-/** Which state this is, and how often it was written; empty when there is none yet. */
-export async function stateIdentity(session: Session): Promise<StateIdentity> {
-  const { stdout } = await session.terraform(statePullArgv);
-  if (stdout.trim() === '') return { lineage: '', serial: 0 };
-  const { lineage, serial } = JSON.parse(stdout) as StateIdentity;
-  return { lineage, serial };
 }

@@ -9,6 +9,7 @@ import {
   managed,
   type Plan,
 } from './plan.ts';
+import type { Violation } from './policy.ts';
 import { withoutSensitive } from './sensitive.ts';
 
 const SIGN: Record<Kind, string> = {
@@ -30,29 +31,63 @@ export interface PlanReport {
   cost: Cost | undefined;
   /** Destroys that `allow-destroy` does not cover. */
   forbidden: readonly string[];
+  violations: readonly Violation[];
+  /** What a reviewer should know and the plan does not say. */
+  warnings: readonly string[];
   kind: 'plan' | 'drift';
+  /** Takes known secrets out of a value before it is shortened or escaped. */
+  redact: (text: string) => string;
 }
 
-/** GitHub keeps 1 MiB of summary for a step; a comment has 65,536 characters. */
-const LIMIT = 60_000;
+/** GitHub keeps 1 MiB of summary for a step, other steps' parts apart. */
+const SUMMARY_LIMIT = 900_000;
+/** A comment has 65,536 characters; what others append to it counts as well. */
+const COMMENT_LIMIT = 60_000;
 
+/** The job summary: everything, with the values that change. */
 export function planSummary(report: PlanReport): string {
-  const parts = [headline(report), forbiddenPart(report.forbidden), changesPart(report.plan)];
+  return cutToBytes(
+    whole(report, true),
+    SUMMARY_LIMIT,
+    '_The rest is in the log: it was too long for here._',
+  );
+}
+
+/** The pull request's comment: values only where they were asked for, as anybody may read it. */
+export function planComment(report: PlanReport, values: boolean): string {
+  return cutToBytes(
+    whole(report, values),
+    COMMENT_LIMIT,
+    "_The rest was too long for a comment: it is in the job's summary, and in the file that output `report-file` names._",
+  );
+}
+
+function whole(report: PlanReport, values: boolean): string {
+  const parts = [
+    headline(report),
+    forbiddenPart(report.forbidden),
+    violationsPart(report.violations),
+    ...report.warnings.map((warning) => `⚠️ ${warning}`),
+    changesPart(report, values),
+  ];
   if (report.cost) parts.push(costPart(report.cost));
   parts.push(`Digest of the changes: \`${report.digest.slice(0, 16)}\``);
-  const text = parts.filter((part) => part !== '').join('\n\n');
-  return cutToBytes(text, LIMIT, '_The rest is in the log: it was too long for here._');
+  return parts.filter((part) => part !== '').join('\n\n');
 }
 
-function headline({ environment, plan, forbidden, kind }: PlanReport): string {
+function headline({ environment, plan, forbidden, violations, kind }: PlanReport): string {
   const counts = countsOf(plan);
-  if (!counts.changes) {
+  const refused = forbidden.length + violations.length > 0;
+  if (!counts.changes && !refused) {
     const nothing = kind === 'drift' ? 'has not drifted' : 'is as planned: no changes';
     return verdict('unchanged', `${environment} ${nothing}`);
   }
   const sentence = `${kind === 'drift' ? 'drifted' : 'plan'}: ${countSentence(counts)}`;
-  const kindOfVerdict: Verdict =
-    forbidden.length > 0 ? 'failed' : counts.destroy > 0 || kind === 'drift' ? 'warning' : 'passed';
+  const kindOfVerdict: Verdict = refused
+    ? 'failed'
+    : counts.destroy > 0 || kind === 'drift'
+      ? 'warning'
+      : 'passed';
   return verdict(kindOfVerdict, `${environment} ${sentence}`);
 }
 
@@ -67,7 +102,15 @@ function forbiddenPart(forbidden: readonly string[]): string {
   return `**Not allowed.** These would be destroyed, and \`allow-destroy\` names none of them:\n\n${list}`;
 }
 
-function changesPart(plan: Plan): string {
+function violationsPart(violations: readonly Violation[]): string {
+  if (violations.length === 0) return '';
+  const list = violations.map(
+    ({ rule, address, problem }) => `- \`${address}\`: ${problem} (${rule})`,
+  );
+  return `**Against the policy.**\n\n${list.join('\n')}`;
+}
+
+function changesPart({ plan, redact }: PlanReport, values: boolean): string {
   const changed = managed(plan)
     .map(({ address, change }) => ({ address, change, kind: kindOf(change) }))
     .filter(({ kind }) => kind !== 'none')
@@ -78,28 +121,32 @@ function changesPart(plan: Plan): string {
     changed.map(({ address, change, kind }) => [
       SIGN[kind],
       `\`${address}\``,
-      kind === 'create' || kind === 'delete' ? '' : attributesOf(change).join('\n'),
+      kind === 'create' || kind === 'delete' ? '' : attributesOf(change, redact, values).join('\n'),
     ]),
   );
 }
 
 /** "server_type: cpx22 → cpx32" for each attribute that changes; sensitive ones by name only. */
-function attributesOf(change: Change): string[] {
+function attributesOf(change: Change, redact: (text: string) => string, values: boolean): string[] {
+  const text = (value: unknown) => shortened(redact(shown(value)));
   const before = asRecord(withoutSensitive(change.before, change.before_sensitive));
   const after = asRecord(withoutSensitive(change.after, change.after_sensitive));
   const unknown = asRecord(change.after_unknown);
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names
     .filter((name) => unknown[name] === true || shown(before[name]) !== shown(after[name]))
-    .map((name) =>
-      unknown[name] === true
-        ? `${name}: known after apply`
-        : `${name}: ${shown(before[name])} → ${shown(after[name])}`,
-    );
+    .map((name) => {
+      if (!values) return name;
+      if (unknown[name] === true) return `${name}: known after apply`;
+      return `${name}: ${text(before[name])} → ${text(after[name])}`;
+    });
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'string' ? value : JSON.stringify(value ?? null);
+  return typeof value === 'string' ? value : JSON.stringify(value ?? null);
+}
+
+function shortened(text: string): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 

@@ -81,8 +81,10 @@ describe('from nothing to an environment', () => {
 
   it('refuses to apply the same plan twice: the state has moved', async () => {
     const result = await world.step('apply');
-    expect(result.outputs['failure-reason']).toBe('plan-refused');
-    expect(result.stdout.replaceAll('%0A', '\n')).toMatch(/- stateSerial: /);
+    expect(result.outputs['failure-reason']).toBe('plan-stale');
+    const said = result.stdout.replaceAll('%0A', '\n');
+    expect(said).toMatch(/- stateSerial: planned '0', now '\d+': the state has been written since/);
+    expect(said).toMatch(/A new plan would differ at:\n- .*hcloud_/);
   }, 60_000);
 
   it('then finds nothing to change, and no drift', async () => {

@@ -2,8 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { CommandFailed } from '../../lib/process/run.ts';
 import { costOf } from '../src/cost.ts';
 import { explained, lockIn, StepFailed } from '../src/failure.ts';
+import type { Plan } from '../src/plan.ts';
 import { pricesFrom } from '../src/prices.ts';
-import { planSummary } from '../src/summary.ts';
+import { expression } from '../src/sensitive.ts';
+import { type PlanReport, planComment, planSummary } from '../src/summary.ts';
 import { planOf, resource } from './fixtures.ts';
 
 const monthly = (net: string) => [{ location: 'nbg1', price_monthly: { net } }];
@@ -67,18 +69,23 @@ describe('the monthly cost', () => {
   });
 });
 
+const report = (more: Partial<PlanReport> & { plan: Plan }): PlanReport => ({
+  environment: 'staging',
+  digest: 'f'.repeat(64),
+  cost: undefined,
+  forbidden: [],
+  violations: [],
+  warnings: [],
+  kind: 'plan',
+  redact: (text) => text.replaceAll('s3|cret', '***'),
+  ...more,
+});
+
 describe('the summary', () => {
   const summary = (resources: object[], forbidden: string[] = []) => {
     const plan = planOf(resources);
     const cost = costOf(plan, prices);
-    return planSummary({
-      environment: 'staging',
-      plan,
-      digest: 'f'.repeat(64),
-      cost,
-      forbidden,
-      kind: 'plan',
-    });
+    return planSummary(report({ plan, cost, forbidden }));
   };
 
   it('begins with the verdict and shows destroys before creations', () => {
@@ -120,11 +127,46 @@ describe('the summary', () => {
     expect(text).toContain('on 2026-11-22');
   });
 
-  it('stays below the limit of a comment', () => {
+  it('takes secrets out before it shortens or escapes them', () => {
+    const [before, after] = ['a', `${'x'.repeat(74)}s3|cret`];
+    const text = summary([resource('hcloud_server.a', ['update'], { before }, { after })]);
+    expect(text).toContain(`${'x'.repeat(74)}***`);
+    expect(text).not.toContain('s3');
+  });
+
+  it('names what is against the policy, and fails for it though nothing changes', () => {
+    const broken = { rule: 'labels-missing', address: 'hcloud_server.a', problem: 'it has none.' };
+    const text = planSummary(report({ plan: planOf([]), violations: [broken] }));
+    expect(text).toMatch(/^### ❌ /);
+    expect(text).toContain('- `hcloud_server.a`: it has none. (labels-missing)');
+  });
+});
+
+describe("the pull request's comment", () => {
+  const change = resource('hcloud_server.a', ['update'], { size: 'small' }, { size: 'big' });
+
+  it('names what changes without its values, unless they were asked for', () => {
+    expect(planComment(report({ plan: planOf([change]) }), false)).not.toContain('small');
+    expect(planComment(report({ plan: planOf([change]) }), true)).toContain('size: small → big');
+  });
+
+  it('is cut by bytes, below the limit, at whole lines, with destroys kept', () => {
     const many = Array.from({ length: 2000 }, (_, i) =>
-      resource(`hcloud_server.server-with-a-long-name-${i}`, ['create'], null, server('cpx22')),
+      resource(`hcloud_server.größe-${i}`, ['create'], null, server('cpx22')),
     );
-    expect(Buffer.byteLength(summary(many))).toBeLessThanOrEqual(60_000);
+    const gone = resource('hcloud_server.old', ['delete'], server('cpx22'), null);
+    const text = planComment(report({ plan: planOf([...many, gone]) }), true);
+    expect(Buffer.byteLength(text)).toBeLessThanOrEqual(60_000);
+    expect(text).toContain('hcloud_server.old');
+    expect(text).toMatch(
+      /\| 🟢 create \| `hcloud_server\.größe-\d+` \| {2}\|\n\n_The rest was too long/,
+    );
+  });
+});
+
+describe('a value in an expression', () => {
+  it('is no template', () => {
+    expect(expression({ a: `\${b} %{c} $d %e "f"` })).toBe(`{"a":"$\${b} %%{c} $d %e \\"f\\""}`);
   });
 });
 
@@ -146,6 +188,8 @@ Lock Info:
     ['Error: Saved plan is stale', 'plan-stale'],
     [lockError, 'state-locked'],
     ['Error: the token you provided is invalid (unauthorized)', 'api-refused'],
+    ['Error: hcloud: limit reached (rate_limit_exceeded, 1a2b)', 'api-unavailable'],
+    ['Error: hcloud: server responded with status code 502', 'api-unavailable'],
   ])('%j has a reason', (stderr, reason) => {
     const error = explained(failed(stderr));
     expect(error).toBeInstanceOf(StepFailed);

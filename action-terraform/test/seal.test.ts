@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Binding } from '../src/binding.ts';
-import { open, PlanRefused, seal } from '../src/seal.ts';
+import { type Binding, differingFields } from '../src/binding.ts';
+import { open, PlanForOther, PlanRefused, scrypt, seal } from '../src/seal.ts';
+import { isStale } from '../src/staleness.ts';
 import { BINDING, KEY } from './fixtures.ts';
 
 const plan = Buffer.from('the plan, with a secret in it');
@@ -46,6 +47,36 @@ describe('a sealed plan', () => {
     expect(() => open(Buffer.alloc(400, 'PK'), KEY, BINDING)).toThrow(/no sealed plan/);
   });
 
+  it('tells each field by its own sentence', () => {
+    const said = fields.map((field) => {
+      const now = { ...BINDING, [field]: field === 'stateSerial' ? 8 : 'other' };
+      return /now '(?:other|8)': (.+)/.exec(messageOf(() => open(sealed, KEY, now)))?.[1];
+    });
+    expect(new Set(said).size).toBe(fields.length);
+    expect(said).not.toContain(undefined);
+  });
+
+  it('opens for nothing after any of 1,000 random corruptions', () => {
+    const random = generator(20_261_123);
+    const keys = new Map<string, Buffer>();
+    // The key of a salt is made once: 1,000 honest ones would take minutes.
+    const remembered = (key: string, salt: Uint8Array) => {
+      const name = `${key} ${Buffer.from(salt).toString('hex')}`;
+      const known = keys.get(name) ?? scrypt(key, salt);
+      keys.set(name, known);
+      return known;
+    };
+    const reasons = new Set<string>();
+    for (let round = 0; round < 1_000; round += 1) {
+      const altered = corrupted(sealed, random);
+      expect(altered.equals(sealed)).toBe(false);
+      const message = messageOf(() => open(altered, KEY, BINDING, remembered));
+      reasons.add(message.split(/[:,]/)[0] ?? '');
+    }
+    expect(reasons.has('opened')).toBe(false);
+    expect(reasons.size).toBeGreaterThan(2);
+  }, 120_000);
+
   it('is refused with any single byte flipped', () => {
     const places = [0, 15, 16, 31, 32, 43, 44, 47, 48, 200, sealed.length - 17, sealed.length - 1];
     for (const place of places) {
@@ -55,3 +86,64 @@ describe('a sealed plan', () => {
     }
   });
 });
+
+describe('a plan whose state moved on', () => {
+  const refusal = (sealedFor: Partial<Binding>, now: Partial<Binding>) => {
+    const fields = differingFields({ ...BINDING, ...sealedFor }, { ...BINDING, ...now });
+    return new PlanForOther(fields, { ...BINDING, ...sealedFor }, { ...BINDING, ...now });
+  };
+
+  it.each<[string, boolean, Partial<Binding>, Partial<Binding>]>([
+    ['is stale', true, {}, { stateSerial: 8 }],
+    ['is stale when it was the first', true, { stateLineage: '', stateSerial: 0 }, {}],
+    ['is of another state when the lineage differs', false, {}, { stateLineage: 'other' }],
+    ['is refused when more than that differs', false, {}, { stateSerial: 8, sha: 'other' }],
+  ])('%s', (_what, stale, sealedFor, now) => {
+    expect(isStale(refusal(sealedFor, now))).toBe(stale);
+  });
+});
+
+/** The message of a refusal; "opened" when there was none. Anything but a refusal fails the test. */
+function messageOf(attempt: () => unknown): string {
+  try {
+    attempt();
+    return 'opened';
+  } catch (error) {
+    expect(error).toBeInstanceOf(PlanRefused);
+    return (error as Error).message;
+  }
+}
+
+/** Flips bits, cuts, doubles, swaps or overwrites somewhere; never nothing. */
+function corrupted(sealed: Buffer, random: (below: number) => number): Buffer {
+  const altered = Buffer.from(sealed);
+  const at = random(sealed.length);
+  switch (random(5)) {
+    case 0:
+      altered[at] = (altered[at] ?? 0) ^ (1 << random(8));
+      return altered;
+    case 1:
+      return altered.subarray(0, at);
+    case 2:
+      return Buffer.concat([altered, altered.subarray(at)]);
+    case 3:
+      for (let i = 0; i <= random(16); i += 1) {
+        const place = random(sealed.length);
+        altered[place] = (altered[place] ?? 0) + 1 + random(255);
+      }
+      return altered.equals(sealed) ? altered.subarray(1) : altered;
+    default:
+      return Buffer.concat([altered.subarray(0, at), Buffer.of(random(256)), altered.subarray(at)]);
+  }
+}
+
+/** Numbers that are the same in every run (mulberry32), so that a failure can be repeated. */
+function generator(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
+  };
+}

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { startHetznerApi } from '../../local-cloud/hetzner/server.ts';
 import { RecordingMachinery } from '../../local-cloud/hetzner/test/recording-machinery.ts';
 import { startGitHub } from '../../local-cloud/services/github/server.ts';
+import type { Bucket } from '../src/s3.ts';
 import { KEY } from './fixtures.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -73,6 +74,7 @@ export async function startWorld({ bootTime = 200 } = {}) {
       authorized_keys: { ci: PUBLIC_KEY },
     }),
   };
+  const authorized = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
   return {
     folder,
     secrets: [TOKEN, STATE_SECRET, KEY],
@@ -83,6 +85,25 @@ export async function startWorld({ bootTime = 200 } = {}) {
     },
     read: (name: string) =>
       readFileSync(join(folder, 'terraform/environments/staging', name), 'utf8'),
+    /** The bucket of the state. */
+    bucket: {
+      endpoint: `http://${s3Address}`,
+      region: 'fsn1',
+      bucket: BUCKET,
+      pathStyle: true,
+      accessKeyId: 'state-key',
+      secretAccessKey: STATE_SECRET,
+      sessionToken: undefined,
+    } satisfies Bucket,
+    async hetzner(path: string): Promise<unknown> {
+      const answer = await fetch(`${hetzner.url}${path}`, { headers: authorized });
+      return answer.json();
+    },
+    /** Replaces what the API is to fail with; `{}` heals it. */
+    async faults(plan: object): Promise<void> {
+      const url = new URL('/_faults', hetzner.url);
+      await fetch(url, { method: 'POST', headers: authorized, body: JSON.stringify(plan) });
+    },
     /** The bundle as a step of run `run`, with `inputs` over the standard ones. */
     step(
       command: string,
@@ -94,10 +115,10 @@ export async function startWorld({ bootTime = 200 } = {}) {
     start(
       command: string,
       inputs: Record<string, string> = {},
-      { run = 1, env = {}, entry = 'main' }: StepOptions = {},
+      { run = 1, env = {}, entry = 'main', trace }: StepOptions = {},
     ): Started {
       const all: Record<string, string> = { command, ...standard, ...inputs };
-      return execute(folder, entry, { ...environment(run), ...asInputs(all), ...env });
+      return execute(folder, entry, { ...environment(run), ...asInputs(all), ...env }, trace);
     },
     async stop() {
       s3.kill();
@@ -117,6 +138,8 @@ export interface StepOptions {
   run?: number;
   env?: NodeJS.ProcessEnv;
   entry?: 'main' | 'post';
+  /** File for what strace sees of every command line. */
+  trace?: string;
 }
 
 function asInputs(inputs: Record<string, string>): NodeJS.ProcessEnv {
@@ -125,12 +148,20 @@ function asInputs(inputs: Record<string, string>): NodeJS.ProcessEnv {
   );
 }
 
-function execute(folder: string, entry: 'main' | 'post', env: NodeJS.ProcessEnv): Started {
+const STRACE = ['strace', '--follow-forks', '--trace=execve', '--string-limit=1000000', '--output'];
+
+function execute(
+  folder: string,
+  entry: 'main' | 'post',
+  env: NodeJS.ProcessEnv,
+  trace: string | undefined,
+): Started {
   const files = mkdtempSync(join(folder, 'step-'));
   const file = (name: string) => join(files, name);
   for (const name of ['output', 'summary', 'state']) writeFileSync(file(name), '');
   const bundle = join(root, 'action-terraform/dist', entry, 'index.js');
-  const child = spawn(process.execPath, [bundle], {
+  const command = [...(trace ? [...STRACE, trace] : []), process.execPath, bundle];
+  const child = spawn(command[0] ?? '', command.slice(1), {
     cwd: folder,
     env: {
       ...env,

@@ -28580,14 +28580,14 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("util");
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var node_fs_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1455);
-/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8383);
-/* harmony import */ var _state_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6986);
+/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9586);
+/* harmony import */ var _work_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(4690);
 
 
 
 /** Takes away what the step left on disk: the plan in clear, provider data, outputs. */
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_1__/* .main */ .i)(async ({ runner }) => {
-    const work = runner.state(_state_js__WEBPACK_IMPORTED_MODULE_2__/* .WORK_STATE */ .i);
+    const work = runner.state(_work_js__WEBPACK_IMPORTED_MODULE_2__/* .WORK_STATE */ .i);
     if (work !== '')
         await (0,node_fs_promises__WEBPACK_IMPORTED_MODULE_0__.rm)(work, { recursive: true, force: true });
 });
@@ -28597,7 +28597,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6986:
+/***/ 4690:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -28609,7 +28609,7 @@ const WORK_STATE = 'work';
 
 /***/ }),
 
-/***/ 8383:
+/***/ 9586:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -31567,7 +31567,69 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+;// CONCATENATED MODULE: ./lib/runner/encodings.js
+/**
+ * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
+ * Each form is what stands between the quotes, so that it is found however they are set.
+ */
+function encodingsOf(text) {
+    const json = jsonForms(text);
+    const quoted = [
+        text,
+        ...json,
+        // sh: 'it'\''s', as shlex.quote has it 'it'"'"'s', and within double quotes.
+        text.replaceAll("'", "'\\''"),
+        text.replaceAll("'", `'"'"'`),
+        text.replaceAll(/["$`\\]/g, '\\$&'),
+        text.replaceAll("'", "''"), // YAML
+        ...[text, ...json].map(repr),
+    ];
+    return [...quoted, ...quoted.flatMap(jsonForms), ...base64(text), ...percent(text)];
+}
+/** As JavaScript and, beyond ASCII by number, as Python's json.dumps write it. */
+function jsonForms(text) {
+    const json = JSON.stringify(text).slice(1, -1);
+    return [json, ascii(json)];
+}
+/** Within Python's single quotes, which it takes when there are double ones as well. */
+function repr(text) {
+    return text.replaceAll(/[\\']/g, '\\$&').replaceAll('\n', '\\n');
+}
+/** Shorter than this, what is left of a secret within something longer is everyday text. */
+const SHORTEST_PART = 8;
+function base64(text) {
+    const bytes = Buffer.from(text);
+    const whole = bytes.toString('base64').replace(/=+$/, '');
+    return [
+        whole,
+        bytes.toString('base64url'),
+        ...[0, 1, 2].map((before) => withinBase64(bytes, before)),
+        // base64 and openssl break their lines.
+        ...[64, 76].flatMap((width) => whole.match(new RegExp(`.{${SHORTEST_PART},${width}}`, 'g')) ?? []),
+    ].filter((form) => form === whole || form.length >= SHORTEST_PART);
+}
+/** The digits that belong to `bytes` alone when something stands before it, as in `user:password`. */
+function withinBase64(bytes, before) {
+    const digits = Buffer.concat([Buffer.alloc(before), bytes]).toString('base64');
+    const own = Math.floor(((before + bytes.length) * 8) / 6);
+    return digits.slice(Math.ceil((before * 8) / 6), own);
+}
+function percent(text) {
+    const url = encodeURIComponent(text);
+    // Python escapes these as well, Jinja leaves slashes, and a form writes spaces as plus.
+    const python = url.replaceAll(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
+    return [url, python].flatMap((form) => [
+        form,
+        form.replaceAll('%2F', '/'),
+        form.replaceAll('%20', '+'),
+    ]);
+}
+function ascii(json) {
+    return json.replaceAll(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
 ;// CONCATENATED MODULE: ./lib/runner/secrets.js
+
 /**
  * Values that must never be readable in anything we write: logs, summaries, annotations,
  * outputs, files. The runner masks its own log only, and only the exact text it was told,
@@ -31595,20 +31657,11 @@ class Redactor {
     }
 }
 const SHORTEST = 6;
-/** The whole secret and each of its lines: raw, base64, URL-encoded and JSON-escaped. */
+/** The whole secret and each of its lines, raw and in the encodings of {@link encodingsOf}. */
 function formsOf(secret) {
     const lines = secret.split(/\r?\n/).map((line) => line.trim());
     const parts = [secret, ...lines].filter((part) => part.length >= SHORTEST && !isPemBoundary(part));
-    const forms = parts.flatMap((part) => [
-        part,
-        Buffer.from(part).toString('base64').replace(/=+$/, ''),
-        Buffer.from(part).toString('base64url'),
-        encodeURIComponent(part),
-        // Jinja's urlencode leaves slashes as they are.
-        encodeURIComponent(part).replaceAll('%2F', '/'),
-        JSON.stringify(part).slice(1, -1),
-    ]);
-    return [...new Set(forms)];
+    return [...new Set(parts.flatMap(encodingsOf))];
 }
 /** `-----BEGIN … KEY-----` is no secret, and masking it would hide every error about keys. */
 function isPemBoundary(line) {

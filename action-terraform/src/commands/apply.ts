@@ -5,13 +5,16 @@ import type { Artifacts } from '../../../lib/runner/artifacts.ts';
 import { applyArgv } from '../argv.ts';
 import { currentBinding } from '../bind.ts';
 import { planDigest } from '../digest.ts';
+import { examineBackend } from '../doctor.ts';
 import { StepFailed } from '../failure.ts';
 import { locked } from '../locking.ts';
 import { writeOutputs } from '../outputs.ts';
 import { countsOf, type Plan } from '../plan.ts';
-import { readPlan } from '../planning.ts';
+import { apiOf, readPlan } from '../planning.ts';
+import { liftProtection } from '../protection.ts';
 import { open, PlanRefused } from '../seal.ts';
 import { initialise, type Session } from '../session.ts';
+import { isStale, staleness } from '../staleness.ts';
 import { countSentence } from '../summary.ts';
 import { receivePlan } from '../travel.ts';
 
@@ -21,6 +24,7 @@ export async function apply(session: Session, artifacts: Artifacts, key: string)
   const sealed = await receivePlan(session, artifacts);
   const file = join(session.work, 'plan.tfplan');
   await writeFile(file, await opened(session, sealed, key), { mode: 0o600 });
+  await examineBackend(session);
   const plan = await readPlan(session, file);
   await applyFile(session, file, plan);
 }
@@ -31,6 +35,7 @@ async function opened(session: Session, sealed: Buffer, key: string): Promise<Bu
     return open(sealed, key, now);
   } catch (error) {
     if (!(error instanceof PlanRefused)) throw error;
+    if (isStale(error)) throw await staleness(session, sealed, key, error);
     throw new StepFailed('plan-refused', error.message, error.cause);
   }
 }
@@ -46,6 +51,8 @@ export async function applyFile(session: Session, file: string, plan: Plan): Pro
   runner.output('plan-digest', planDigest(plan));
 
   const start = Date.now();
+  const api = apiOf(session);
+  if (api) await liftProtection(session, plan, api);
   await runner.group('Terraform apply', () =>
     locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true }),
   );

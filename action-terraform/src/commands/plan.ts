@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Artifacts } from '../../../lib/runner/artifacts.ts';
 import { currentBinding } from '../bind.ts';
-import { StepFailed } from '../failure.ts';
-import { makePlan } from '../planning.ts';
+import { makePlan, refuseForbidden } from '../planning.ts';
 import { seal } from '../seal.ts';
 import { initialise, type Session } from '../session.ts';
 import { sendPlan } from '../travel.ts';
@@ -12,16 +11,8 @@ export async function plan(session: Session, artifacts: Artifacts, key: string):
   await initialise(session);
   // Before planning: a state that moves in between makes the plan stale by Terraform's own rule.
   const binding = await currentBinding(session, key);
-  const { file, forbidden } = await makePlan(session, 'plan');
-  refuseForbidden(forbidden);
+  const { file, report } = await makePlan(session, 'plan');
+  refuseForbidden(report);
   const sealed = seal(await readFile(file), key, binding);
   session.runner.output('plan-path', await sendPlan(session, sealed, artifacts));
-}
-
-export function refuseForbidden(forbidden: readonly string[]): void {
-  if (forbidden.length === 0) return;
-  throw new StepFailed(
-    'destroy-refused',
-    `The plan would destroy ${forbidden.join(', ')}. If that is meant, name each address (or a glob) in input 'allow-destroy'.`,
-  );
 }

@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { getOctokit } from '@actions/github';
+import { keyedDigest } from './binding.ts';
+import { canonicalJson } from './canonical.ts';
+import type { Session } from './session.ts';
+
+/** The pull request that this run is of. */
+export interface PullRequest {
+  owner: string;
+  repo: string;
+  number: number;
+}
+
+/** @returns undefined when the event is of no pull request */
+export function pullRequestOf(env: NodeJS.ProcessEnv): PullRequest | undefined {
+  if (!env.GITHUB_EVENT_PATH || !env.GITHUB_REPOSITORY) return undefined;
+  const event = JSON.parse(readFileSync(env.GITHUB_EVENT_PATH, 'utf8')) as {
+    pull_request?: { number: number };
+  };
+  const [owner = '', repo = ''] = env.GITHUB_REPOSITORY.split('/');
+  const number = event.pull_request?.number;
+  return number === undefined ? undefined : { owner, repo, number };
+}
+
+/**
+ * The hidden first line by which a comment is found again: one for each root module and
+ * workspace, and keyed, so that nobody can write one before us that we would take for ours.
+ */
+export function markerOf(
+  { directoryName, workspace }: { directoryName: string; workspace: string },
+  pullRequest: PullRequest,
+  key: string,
+): string {
+  const place = canonicalJson({ directoryName, workspace, ...pullRequest });
+  return `<!-- compta-terraform ${keyedDigest(key, place)} -->`;
+}
+
+/** Writes the comment, or rewrites the one that is there. @returns its address */
+export async function keepComment(
+  session: Session,
+  token: string,
+  key: string,
+  body: string,
+): Promise<string | undefined> {
+  const { inputs, runner } = session;
+  const pullRequest = pullRequestOf(runner.env);
+  if (pullRequest === undefined) {
+    runner.info('This run is of no pull request, so there is nothing to comment on.');
+    return undefined;
+  }
+  const { number: issue_number, ...repository } = pullRequest;
+  const { rest, paginate } = getOctokit(token, {
+    baseUrl: runner.env.GITHUB_API_URL || 'https://api.github.com',
+  });
+  const marker = markerOf(inputs, pullRequest, key);
+  const text = runner.redact(`${marker}\n${body}`);
+  const comments = await paginate(rest.issues.listComments, {
+    ...repository,
+    issue_number,
+    per_page: 100,
+  });
+  const ours = comments.find((comment) => comment.body?.startsWith(marker));
+  const { data } = ours
+    ? await rest.issues.updateComment({ ...repository, comment_id: ours.id, body: text })
+    : await rest.issues.createComment({ ...repository, issue_number, body: text });
+  return data.html_url;
+}

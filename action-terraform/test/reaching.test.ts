@@ -1,0 +1,197 @@
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { unformatted } from '../src/commands/fmt.ts';
+import { proveConditionalWrites } from '../src/doctor.ts';
+import { StepFailed } from '../src/failure.ts';
+import { hetznerApi, pauseAfter } from '../src/hetzner.ts';
+import { patiently } from '../src/patience.ts';
+import { sensitiveInState } from '../src/state.ts';
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+async function serve(handle: RequestListener): Promise<string> {
+  const server = createServer(handle);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  closing.push(() => server.close());
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+const never = new AbortController().signal;
+
+describe("Hetzner's API", () => {
+  it.each([429, 502, 503, 504])('is asked again after a %i', async (status) => {
+    let requests = 0;
+    const url = await serve((_request, response) => {
+      requests += 1;
+      response.writeHead(requests < 3 ? status : 200, { 'retry-after': '0' });
+      response.end(requests < 3 ? '' : '{"ok":true}');
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
+    expect(await api.get('/pricing')).toEqual({ ok: true });
+    expect(requests).toBe(3);
+  });
+
+  it('is believed after five refusals, and at once when it is no matter of time', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      response.writeHead(request.url === '/later' ? 502 : 401, { 'retry-after': '0' }).end();
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
+    await expect(api.get('/later')).rejects.toThrow('answered 502 (attempt 5)');
+    requests = 0;
+    await expect(api.get('/never')).rejects.toThrow('answered 401 (attempt 1)');
+    expect(requests).toBe(1);
+  });
+
+  const now = Date.parse('2026-11-23T00:00:00Z');
+  const reset = (seconds: number) => String(now / 1_000 + seconds);
+  it.each<[string, Record<string, string>, number]>([
+    ['as long as Retry-After says', { 'Retry-After': '7' }, 7_000],
+    [
+      'until one request is given back',
+      { 'RateLimit-Limit': '3600', 'RateLimit-Remaining': '0', 'RateLimit-Reset': reset(3_600) },
+      2_000,
+    ],
+    [
+      'no longer than until the budget is whole',
+      { 'RateLimit-Limit': '60', 'RateLimit-Remaining': '0', 'RateLimit-Reset': reset(3) },
+      3_000,
+    ],
+    ['a little while the budget is not spent', { 'RateLimit-Remaining': '100' }, 1_000],
+    ['a little when nothing is said', {}, 1_000],
+    ['a minute at most', { 'Retry-After': '86400' }, 60_000],
+  ])('is left alone %s', (_what, headers, expected) => {
+    expect(pauseAfter(new Headers(headers), 2, now)).toBe(expected);
+  });
+});
+
+describe('patience', () => {
+  const lines: string[] = [];
+  const session = { runner: { info: (line: string) => lines.push(line) }, cancelled: never };
+  const unavailable = () => new StepFailed('api-unavailable', 'Not there.');
+
+  it('repeats what was not answered, and says so', async () => {
+    let attempts = 0;
+    const attempt = async () => {
+      attempts += 1;
+      if (attempts < 3) throw unavailable();
+      return attempts;
+    };
+    expect(await patiently(session as never, attempt, [1, 1])).toBe(3);
+    expect(lines).toEqual(Array(2).fill('Not there. Trying again in 0.001 s.'));
+  });
+
+  it('ends, and has none with other failures', async () => {
+    await expect(
+      patiently(session as never, () => Promise.reject(unavailable()), [1]),
+    ).rejects.toThrow('Not there.');
+    let attempts = 0;
+    const refused = async () => {
+      attempts += 1;
+      throw new StepFailed('api-refused', 'No.');
+    };
+    await expect(patiently(session as never, refused, [1])).rejects.toThrow('No.');
+    expect(attempts).toBe(1);
+  });
+});
+
+describe('the backend doctor', () => {
+  const bucketAt = (endpoint: string) => ({
+    endpoint,
+    region: 'fsn1',
+    bucket: 'state',
+    pathStyle: true,
+    accessKeyId: 'key',
+    secretAccessKey: 'secret',
+    sessionToken: undefined,
+  });
+  const log = (requests: string[], request: IncomingMessage) =>
+    requests.push(`${request.method} ${request.url} ${request.headers['if-none-match'] ?? ''}`);
+
+  it('is content with a store that refuses the second write, and leaves nothing', async () => {
+    const requests: string[] = [];
+    const url = await serve((request, response) => {
+      log(requests, request);
+      response.writeHead(requests.length === 2 ? 412 : 200).end();
+    });
+    await proveConditionalWrites(bucketAt(url), 'x');
+    expect(requests).toEqual(['PUT /state/x *', 'PUT /state/x *', 'DELETE /state/x ']);
+  });
+
+  it.each([
+    ['that ignores the condition', 200, /answered 200, not 412, to a second conditional write/],
+    ['that does not know it', 501, /refused a first write with 501/],
+  ])('refuses a store %s', async (_what, status, message) => {
+    const url = await serve((_request, response) => response.writeHead(status).end());
+    const attempt = proveConditionalWrites(bucketAt(url), 'x');
+    await expect(attempt).rejects.toThrow(message);
+    await expect(attempt).rejects.toMatchObject({ reason: 'backend-refused' });
+  });
+});
+
+describe('terraform fmt', () => {
+  it('is told as the lines that would change', () => {
+    const diff = [
+      'main.tf',
+      '--- old/main.tf',
+      '+++ new/main.tf',
+      '@@ -1,5 +1,5 @@',
+      ' resource "a" "b" {',
+      '-x = 1',
+      '-yy = 2',
+      '+  x  = 1',
+      '+  yy = 2',
+      ' }',
+      ' ',
+      '@@ -20,3 +20,3 @@',
+      ' output "c" {',
+      '-value=1',
+      '+  value = 1',
+      ' }',
+      '--- old/modules/d/other.tf',
+      '+++ new/modules/d/other.tf',
+      '@@ -7,1 +7,2 @@',
+      ' }',
+      '+',
+    ].join('\n');
+    expect(unformatted(diff)).toEqual([
+      { file: 'main.tf', startLine: 2, endLine: 3 },
+      { file: 'main.tf', startLine: 21, endLine: 21 },
+      { file: 'modules/d/other.tf', startLine: 7, endLine: 7 },
+    ]);
+  });
+});
+
+describe('a state', () => {
+  it('tells what is sensitive in it', () => {
+    const state = {
+      lineage: 'l',
+      serial: 1,
+      outputs: { open: { value: 'shown' }, shut: { value: { a: ['one'] }, sensitive: true } },
+      resources: [
+        {
+          instances: [
+            {
+              attributes: { name: 'shown', key: 'two', nested: [{ deep: 'three' }] },
+              sensitive_attributes: [
+                [{ type: 'get_attr' as const, value: 'key' }],
+                [
+                  { type: 'get_attr' as const, value: 'nested' },
+                  { type: 'index' as const, value: { value: 0 } },
+                  { type: 'get_attr' as const, value: 'deep' },
+                ],
+              ],
+            },
+            { attributes: null },
+          ],
+        },
+      ],
+    };
+    expect(sensitiveInState(state)).toEqual(['one', 'two', 'three']);
+  });
+});

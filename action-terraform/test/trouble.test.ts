@@ -1,0 +1,169 @@
+import { existsSync } from 'node:fs';
+import { createServer, request as forward } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { send } from '../src/s3.ts';
+import { TINY, writeTiny } from './tiny.ts';
+import { startWorld, type World } from './world.ts';
+
+/** Locks, refusing APIs, cancelled jobs and protected resources: the bundle with real Terraform. */
+let world: World;
+let lockFile: string;
+beforeAll(async () => {
+  world = await startWorld({ bootTime: 1_000 });
+  writeTiny(world.folder);
+  lockFile = join(world.folder, 's3/compta-terraform/tiny/terraform.tfstate.tflock');
+}, 60_000);
+afterAll(() => world?.stop());
+
+const tiny = { 'working-directory': TINY, 'allow-destroy': '*' };
+const variables = (values: object) => ({ variables: JSON.stringify(values) });
+let run = 100;
+
+async function applied(inputs: Record<string, string> = {}) {
+  run += 1;
+  const planned = await world.step('plan', { ...tiny, ...inputs }, { run });
+  expect(planned.stdout).not.toContain('::error');
+  const result = await world.step('apply', { ...tiny, ...inputs }, { run });
+  expect(result.stdout).not.toContain('::error');
+  return result;
+}
+
+describe('an API that is busy or gone for a moment', () => {
+  it.each([429, 502])(
+    'that answers %i is waited for',
+    async (status) => {
+      await world.faults({ next: { status, count: 3 } });
+      const planned = await world.step('plan', tiny, { run });
+      expect(planned.stdout).not.toContain('::error');
+      expect(planned.outputs['monthly-cost']).toBe('0.00');
+    },
+    90_000,
+  );
+
+  it('that fails in the middle of an apply fails it clearly, and the next one ends it', async () => {
+    run += 1;
+    const servers = variables({ servers: ['one'] });
+    await world.step('plan', { ...tiny, ...servers }, { run });
+    await world.faults({ fail_action: { command: 'create_server', message: 'no luck' } });
+    const failed = await world.step('apply', { ...tiny, ...servers }, { run });
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stdout).toMatch(/::error::[^\n]*no luck/);
+    expect(existsSync(lockFile)).toBe(false);
+    await world.faults({});
+    await applied(servers);
+    expect(await world.hetzner('/servers')).toMatchObject({ servers: [{ name: 'one' }] });
+  }, 180_000);
+});
+
+describe('the lock', () => {
+  const id = '0f0e0d0c-1111-2222-3333-444455556666';
+  const hold = () =>
+    send(world.bucket, {
+      method: 'PUT',
+      key: 'tiny/terraform.tfstate.tflock',
+      body: JSON.stringify({
+        ID: id,
+        Operation: 'OperationTypeApply',
+        Info: '',
+        Who: 'ann@laptop',
+        Version: '1.11.4',
+        Created: '2026-11-23T01:00:00Z',
+        Path: 'compta-terraform/tiny/terraform.tfstate',
+      }),
+    });
+
+  it('of somebody else is waited for as long as asked, and its holder is named', async () => {
+    expect((await hold()).status).toBe(200);
+    const result = await world.step('plan', { ...tiny, 'lock-timeout': '1s' }, { run });
+    expect(result.outputs['failure-reason']).toBe('state-locked');
+    expect(result.stdout).toMatch(/::error::The state is locked by ann@laptop since 2026-11-23/);
+    expect(result.stdout).toContain(id);
+  }, 90_000);
+
+  it('is freed by its own id only', async () => {
+    const other = await world.step('unlock', {
+      ...tiny,
+      'lock-id': 'ffffffff-1111-2222-3333-444455556666',
+    });
+    expect(other.exitCode).toBe(1);
+    expect(existsSync(lockFile)).toBe(true);
+    const freed = await world.step('unlock', { ...tiny, 'lock-id': id });
+    expect(freed.stdout).toContain(`Freed the state lock ${id}`);
+    expect(existsSync(lockFile)).toBe(false);
+    const without = await world.step('unlock', tiny);
+    expect(without.stdout).toMatch(/::error::Input 'lock-id' is missing/);
+  }, 90_000);
+
+  it('is trusted when the store proves it, and nothing is applied when it does not', async () => {
+    expect((await world.step('doctor', tiny)).summary).toMatch(/^### ✅ /);
+
+    const careless = await withoutConditions(world.bucket.endpoint);
+    const env = { AWS_ENDPOINT_URL_S3: careless.url };
+    run += 1;
+    const planned = await world.step('plan', tiny, { run, env });
+    expect(planned.stdout).not.toContain('::error');
+    const refused = await world.step('apply', tiny, { run, env });
+    careless.close();
+    expect(refused.outputs['failure-reason']).toBe('backend-refused');
+    expect(refused.stdout).toMatch(/answered 200, not 412, to a second conditional write/);
+  }, 120_000);
+});
+
+describe('a protected network', () => {
+  it('is taken down in two steps, when that is allowed by name', async () => {
+    await applied(variables({ protected: true }));
+    const refused = await world.step('destroy', { ...tiny, 'allow-destroy': '' });
+    expect(refused.outputs['failure-reason']).toBe('destroy-refused');
+    const gone = await world.step('destroy', tiny);
+    expect(gone.stdout).not.toContain('::error');
+    expect(gone.stdout).toMatch(/::notice::Lifted the delete protection of hcloud_network\.this/);
+    expect(await world.hetzner('/networks')).toMatchObject({ networks: [] });
+  }, 180_000);
+});
+
+describe('a cancelled apply', () => {
+  const servers = variables({ servers: ['one', 'two', 'three'] });
+
+  /** Milliseconds after the start of the step: before Terraform, in its midst, near its end. */
+  it.each([300, 900, 1_600, 2_400, 3_300, 4_500])(
+    'leaves no lock when it is interrupted after %i ms',
+    async (moment) => {
+      run += 1;
+      await world.step('plan', { ...tiny, ...servers }, { run });
+      const step = world.start('apply', { ...tiny, ...servers }, { run });
+      await sleep(moment);
+      step.child.kill('SIGINT');
+      await step.result;
+      expect(existsSync(lockFile)).toBe(false);
+    },
+    120_000,
+  );
+
+  it('has lost nothing: the next one ends it', async () => {
+    await applied(servers);
+    const again = await world.step('plan', { ...tiny, ...servers }, { run: run + 1 });
+    expect(again.outputs.changes).toBe('false');
+  }, 120_000);
+});
+
+/** The S3 behind an ear that does not hear If-None-Match on the doctor's objects. */
+async function withoutConditions(target: string) {
+  const server = createServer((request, response) => {
+    const headers = { ...request.headers };
+    if (request.url?.includes('.doctor-')) delete headers['if-none-match'];
+    const { method, url } = request;
+    const onward = forward(new URL(url ?? '/', target), { method, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(onward);
+  });
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: () => server.close(),
+  };
+}
