@@ -17,10 +17,15 @@ export interface Office {
   close(window: { start: number; end: number }, enough: number): Promise<Verdict>;
 }
 
+/** Servers that came back from a restart take a while to boot and to start eight JVMs. */
+const ANSWERS_WITHIN_MS = 300_000;
+
+/** @throws Error when the application does not answer within five minutes, or refuses the login. */
 export async function openOffice(instance: Instance, url: string, folder: string): Promise<Office> {
   const logFile = join(folder, 'traffic.jsonl');
   mkdirSync(folder, { recursive: true });
   const { testUser, testPassword } = loadIdentity(instance);
+  await answering(url);
   const client = spawn(process.execPath, [join(import.meta.dirname, 'traffic.ts'), url, logFile], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, SMOKE_USER: testUser, SMOKE_PASSWORD: testPassword },
@@ -37,6 +42,25 @@ export async function openOffice(instance: Instance, url: string, folder: string
       return judge(readTraffic(logFile), await storedEntries(instance), window);
     },
   };
+}
+
+async function answering(url: string): Promise<void> {
+  const deadline = Date.now() + ANSWERS_WITHIN_MS;
+  for (const service of ['auth', 'accounting']) {
+    while (!(await isUp(`${url}/api/${service}/version`))) {
+      if (Date.now() > deadline)
+        throw new Error(`The ${service} service does not answer at ${url}.`);
+      await sleep(2_000);
+    }
+  }
+}
+
+async function isUp(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
+  } catch {
+    return false; // nobody listens yet
+  }
 }
 
 /** Entry ids in the database with how often each is there, asked at the server itself. */

@@ -19,9 +19,10 @@ import { READY, STAGE } from './stages.ts';
 const USAGE = `usage: local-cloud up | down | status | reset
 
   up      starts the cloud, or what is missing of it; servers come back as they were
-  down    removes everything from the machine: containers, networks, devices, processes
+  down    removes everything from the machine: servers with their disks, networks, processes;
+          the next up is an empty cloud
   status  shows what runs and where it answers
-  reset   down, and forgets all state: the next up is a new cloud
+  reset   down, and forgets keys, images and reports too
 `;
 
 const commands: Record<string, () => Promise<void>> = { up, down, status, reset };
@@ -78,8 +79,14 @@ async function down(): Promise<void> {
   await forgetBuilder(instance);
   await createMachinery(instance, (line) => console.log(`  ${line}`)).down();
   rmSync(runDirectory(instance), { recursive: true, force: true });
+  // Whoever remembered the servers would look for them in vain: the API, Terraform's state, the demo.
+  for (const memory of ['hetzner', 's3', 'demo.json']) {
+    rmSync(join(instance.stateDirectory, memory), { recursive: true, force: true });
+  }
   releaseInstance(instance);
-  console.log(`The local cloud ${nameOf(instance)} is down; its state is kept in .local-cloud/.`);
+  console.log(
+    `The local cloud ${nameOf(instance)} is down; its reports are kept in .local-cloud/.`,
+  );
 }
 
 async function reset(): Promise<void> {
