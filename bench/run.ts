@@ -9,6 +9,7 @@
 import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
+import { building } from './build/scenario.ts';
 import { provider } from './provider/scenario.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
@@ -31,6 +32,7 @@ const SCENARIOS: Record<string, Scenario> = {
   kills,
   leavings,
   provider,
+  building,
 };
 
 const wanted = process.argv.slice(2);
