@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Builder, startBuilder } from '../../action-build/test/builder.ts';
@@ -35,6 +35,8 @@ export async function startBench(): Promise<Bench> {
     });
   }
   const baseImage = await pushBase(registry, folder);
+  // `docker build` looks for buildx beside its login.
+  symlinkSync(join(process.env.DOCKER_CONFIG ?? '', 'cli-plugins'), join(folder, 'cli-plugins'));
   return {
     folder,
     registry,
