@@ -52,6 +52,8 @@ export function writeRunnerFiles(
   });
   write(files.variables, {
     REGISTRY: `${registryAddress(instance)}/compta`,
+    // The builder here is this machine alone, and so is its base image.
+    PLATFORMS: 'linux/amd64',
     BASE_IMAGE: images.java,
     CADDY_IMAGE: images.caddy,
     STATE_BUCKET,

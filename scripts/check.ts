@@ -1,5 +1,5 @@
 /** The checks that need no server: `node scripts/check.ts`. Every one is run, then the verdict. */
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
 import { elapsed } from '../lib/report/markdown.ts';
@@ -8,6 +8,10 @@ const root = resolve(import.meta.dirname, '..');
 const workflows = readdirSync(join(root, '.github/workflows')).map(
   (name) => `.github/workflows/${name}`,
 );
+const actions = readdirSync(root)
+  .map((folder) => `${folder}/action.yml`)
+  .filter((file) => existsSync(join(root, file)));
+const schema = (name: string) => ['check-jsonschema', '--builtin-schema', `vendor.${name}`];
 
 const CHECKS: Record<string, readonly string[]> = {
   'format and lint': ['npx', 'biome', 'ci', '.'],
@@ -16,6 +20,8 @@ const CHECKS: Record<string, readonly string[]> = {
   'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
+  'workflows (schema)': [...schema('github-workflows'), ...workflows],
+  'actions (schema)': [...schema('github-actions'), ...actions],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
   bundles: ['node', 'scripts/check-dist.ts'],
 };

@@ -4,8 +4,10 @@ import { type Acceptance, acceptanceOf, careFor, type IgnoreFileCare } from './i
 export interface ScannedImage {
   name: string;
   digest: string;
+  /** What its label says: the version that it was built as. */
+  version: string;
   findings: Finding[];
-  /** It differs from the release before in nothing but labels, and has its digest. */
+  /** Its digest was in the registry before: it was taken from there, or differs in labels only. */
   unchanged: boolean;
   /** Build and scan together. */
   milliseconds: number;
