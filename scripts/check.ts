@@ -19,7 +19,7 @@ const CHECKS: Record<string, readonly string[]> = {
   'action READMEs': ['node', 'scripts/readme.ts'],
   'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
-  'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
+  'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github'],
   'workflows (schema)': [...schema('github-workflows'), ...workflows],
   'actions (schema)': [...schema('github-actions'), ...actions],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],

@@ -1,12 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import {
   action,
   allWorkflows,
   expressionsIn,
   needsOf,
-  root,
   type Step,
   stepsOf,
   type WorkflowFile,
@@ -15,7 +12,6 @@ import {
 /** What act ignores and no linter knows: the house rules, held over every workflow file. */
 
 const files = allWorkflows();
-const documented = readFileSync(join(root, 'docs/deployment.md'), 'utf8');
 
 /** Nobody may write but here, for this reason. */
 const MAY_WRITE: Record<string, string> = {
@@ -94,15 +90,6 @@ describe.each(files.map((file) => [file.file, file] as const))('%s', (_name, fil
 
   test('an output that is read is one that a step or a job before has', () => {
     expect(danglingIn(file)).toEqual([]);
-  });
-
-  test('secrets and variables are in the tables of docs/deployment.md', () => {
-    const named = (context: string) =>
-      [...file.text.matchAll(new RegExp(`\\b${context}\\.([A-Z][A-Z0-9_]*)`, 'g'))].map(
-        (match) => match[1] ?? '',
-      );
-    const names = new Set([...named('secrets'), ...named('vars')]);
-    expect([...names].filter((name) => !documented.includes(`\`${name}\``))).toEqual([]);
   });
 });
 
