@@ -14,6 +14,7 @@ const root = resolve(import.meta.dirname, '..');
 const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   lib: { paths: ['lib/', 'demo/', 'bench/'], seconds: 240 },
   tools: { paths: ['tools/'], seconds: 120 },
+  workflows: { paths: ['scripts/'], seconds: 60 },
   'local-cloud': { paths: ['local-cloud/'], seconds: 600 },
   actions: {
     paths: ['action-(terraform|ansible|build|db-migrate|smoke|notify)/'],

@@ -20,7 +20,9 @@ test.each(pages())('%s links to what exists', (page) => {
 
 test('troubleshooting quotes messages that exist', () => {
   const source = sources();
-  const quoted = rowsOf('docs/troubleshooting.md').map(([message = '']) => /^`(.+)`$/.exec(message));
+  const quoted = rowsOf('docs/troubleshooting.md').map(([message = '']) =>
+    /^`(.+)`$/.exec(message),
+  );
   expect(quoted.length).toBeGreaterThan(50);
   const unknown = quoted.filter((match) => !source.some((text) => holds(text, match?.[1] ?? '')));
   expect(unknown.map((match) => match?.input)).toEqual([]);
@@ -52,9 +54,9 @@ test('commands in the documents are ones that the project has', () => {
   const commands = pages()
     .filter((page) => !page.startsWith('examples/'))
     .flatMap(tokensOf)
-    .flatMap((token) => (token.type === 'code' ? token.text.split('\n') : []))
-    .map((line: string) => line.replace(/^[$>#] */, ''));
-  const targets = textOf('Makefile').match(/^[a-z]+(?=:)/gm) ?? [];
+    .flatMap((token): string[] => (token.type === 'code' ? token.text.split('\n') : []))
+    .map((line) => line.replace(/^[$>#] */, ''));
+  const targets: string[] = textOf('Makefile').match(/^[a-z]+(?=:)/gm) ?? [];
   const made = commands.flatMap((line) => /^make ([a-z]+)/.exec(line)?.[1] ?? []);
   expect(made.filter((target) => !targets.includes(target))).toEqual([]);
 

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import {
   ancestorsOf,
   environmentOf,
+  expression,
   type Job,
   needsOf,
   type Step,
@@ -44,7 +45,7 @@ test('production has the jobs of the requirements, in their order', () => {
 
 test.each([production, release])('$file asks for one approval, after scan and plan', (file) => {
   const gates = Object.entries(file.jobs).filter(([, job]) =>
-    ['production', '${{ inputs.environment }}'].includes(environmentOf(job) ?? ''),
+    ['production', expression('inputs.environment')].includes(environmentOf(job) ?? ''),
   );
   expect(gates.map(([id]) => id)).toEqual(['approve']);
   const before = ancestorsOf('approve', file.jobs);
@@ -98,7 +99,7 @@ test('production takes what staging has proven: the same images, by content, and
   const taken = imagesIn(production.jobs['build-images']);
   expect(namesOf(taken)).toEqual(namesOf(imagesIn(staging.jobs['build-images'])));
   expect(taken.match(/context|file|build-args/g)).toBeNull();
-  const from = `proven-\${{ needs.announce.outputs.tree }}`;
+  const from = `proven-${expression('needs.announce.outputs.tree')}`;
   expect([...taken.matchAll(/from: (.+)/g)].map(([, tag]) => tag)).toEqual(
     namesOf(taken).map(() => from),
   );
@@ -108,7 +109,10 @@ test('production takes what staging has proven: the same images, by content, and
 test('what is tagged as proven is what staging released, for the tree that it was released from', () => {
   const mark = staging.jobs.promote?.steps[0];
   const { images } = step(staging.jobs['deploy-application'], './action-deploy').with ?? {};
-  expect(mark?.env).toMatchObject({ IMAGES: images, TREE: '${{ needs.announce.outputs.tree }}' });
+  expect(mark?.env).toMatchObject({
+    IMAGES: images,
+    TREE: expression('needs.announce.outputs.tree'),
+  });
   expect(release.jobs.promote?.steps[0]?.run).toBe(mark?.run);
 });
 

@@ -91,6 +91,8 @@ export function action(uses: string): ActionFile {
   return { inputs, outputs };
 }
 
+export const expression = (text: string): string => `\${{ ${text} }}`;
+
 /** `${{ … }}` parts of a value, without the marks. */
 export function expressionsIn(value: unknown): string[] {
   return [...JSON.stringify(value ?? '').matchAll(/\$\{\{(.*?)\}\}/g)].map((match) =>
