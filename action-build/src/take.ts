@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import { takeArgv } from './commands.ts';
 import type { TakenImage } from './inputs.ts';
@@ -15,6 +16,7 @@ export async function take(
   cancelled: AbortSignal,
 ): Promise<void> {
   const reference = `${registry}/${name}:${from}`;
+  mkdirSync(layout, { recursive: true });
   await run(takeArgv(reference, layout, authFile), {
     signal: cancelled,
     timeoutMs: 15 * 60_000,
