@@ -1,7 +1,11 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { pushArgv } from '../../action-build/src/commands.ts';
+import { writeArtifact } from '../../action-build/src/layout.ts';
+import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
 import { run } from '../../lib/process/run.ts';
 import { stepsOf, workflow } from './workflow-files.ts';
 
@@ -143,10 +147,10 @@ describe('what a service repository asks for', () => {
   });
 
   test.each([
-    ['', 1],
-    ['{"environment":{"value":"production"}}', 1],
-    [JSON.stringify(outputs), 0],
-  ])('servers %j: exit code %d', async (given, code) => {
+    ['no list', '', 1],
+    ['another environment’s list', '{"environment":{"value":"production"}}', 1],
+    ['its own list', JSON.stringify(outputs), 0],
+  ])('%s of servers', async (_what, given, code) => {
     const { exitCode, outputs, said } = await shell('service-release.yml', 'Read which servers', {
       TERRAFORM_OUTPUTS: given,
       ENVIRONMENT: 'staging',
@@ -159,43 +163,58 @@ describe('what a service repository asks for', () => {
 });
 
 describe('marking images as proven', () => {
-  const digest = `sha256:${'a'.repeat(64)}`;
-  const mark = async (skopeo: string) => {
-    const bin = join(folder, 'bin');
-    mkdirSync(bin);
-    writeFileSync(join(bin, 'skopeo'), `#!/bin/sh\n${skopeo}\n`);
-    chmodSync(join(bin, 'skopeo'), 0o755);
-    return shell('deploy-staging.yml', 'Tag the digests', {
-      PATH: [bin, process.env.PATH].join(delimiter),
-      TMPDIR: folder,
-      IMAGES: JSON.stringify({
-        auth: { reference: `registry.test:5000/compta/auth@${digest}` },
-        web: { reference: `registry.test:5000/compta/web@${digest}` },
-      }),
-      TREE: 'c0ffee',
-      REGISTRY: 'registry.test:5000/compta',
-      USERNAME: 'pipeline',
-      PASSWORD: 'the-registry-password',
-    });
-  };
+  let registry: Registry;
+  let image: string;
 
-  test('tags each digest, logged in by a file that is gone afterwards', async () => {
-    const log = join(folder, 'log');
-    const ended = await mark(`cat "$REGISTRY_AUTH_FILE" >> ${log}; echo "$@" >> ${log}`);
-    expect(ended.exitCode).toBe(0);
-    const told = readFileSync(log, 'utf8');
-    const auth = Buffer.from('pipeline:the-registry-password').toString('base64');
-    expect(told).toContain(`{"auths":{"registry.test:5000":{"auth":"${auth}"}}}`);
-    expect(told).toContain(
-      `docker://registry.test:5000/compta/web@${digest} docker://registry.test:5000/compta/web:proven-c0ffee`,
+  beforeEach(async () => {
+    registry = await startRegistry(folder);
+    const layout = join(folder, 'layout');
+    const empty = `sha256:${createHash('sha256').update('').digest('hex')}`;
+    writeArtifact(layout, {
+      mediaType: 'text/plain',
+      content: Buffer.from('a service'),
+      subject: { mediaType: 'application/vnd.oci.image.manifest.v1+json', digest: empty, size: 0 },
+    });
+    const repository = `${registry.address}/compta/auth-service`;
+    const auth = Buffer.from(`${registry.username}:${registry.password}`).toString('base64');
+    writeFileSync(
+      join(folder, 'auth'),
+      JSON.stringify({ auths: { [registry.address]: { auth } } }),
     );
-    expect(told).not.toContain('the-registry-password');
-    expect(ended.summary).toContain(`- \`registry.test:5000/compta/auth@${digest}\``);
+    await run(pushArgv(layout, `${repository}:1.4.2`, join(folder, 'auth')), {
+      env: { ...process.env, SSL_CERT_FILE: registry.authority },
+    });
+    image = `${repository}@${(await registry.manifest('compta/auth-service', '1.4.2')).digest}`;
+  });
+  afterEach(() => registry.stop());
+
+  const mark = (images: string[], password = registry.password) =>
+    shell('deploy-staging.yml', 'Tag the digests', {
+      TMPDIR: folder,
+      SSL_CERT_FILE: registry.authority,
+      IMAGES: JSON.stringify(
+        Object.fromEntries(images.map((reference) => [reference, { reference }])),
+      ),
+      TREE: 'c0ffee',
+      REGISTRY: `${registry.address}/compta`,
+      USERNAME: registry.username,
+      PASSWORD: password,
+    });
+
+  test('tags the digest for its content, and leaves no login behind', async () => {
+    const { exitCode, summary } = await mark([image]);
+    expect({ exitCode, summary }).toEqual({
+      exitCode: 0,
+      summary: `### ✅ Proven, and open to production\n- \`${image}\`\n`,
+    });
+    const { digest } = await registry.manifest('compta/auth-service', 'proven-c0ffee');
+    expect(image).toContain(digest);
     expect((await run(['find', folder, '-name', 'auth.json'])).stdout).toBe('');
   });
 
   test('fails when one cannot be tagged, and then calls none proven', async () => {
-    const ended = await mark('case "$*" in *web*) exit 1;; esac');
-    expect(ended).toMatchObject({ exitCode: 1, summary: '' });
+    const missing = image.replace(/.$/, (last) => (last === '0' ? '1' : '0'));
+    expect(await mark([image, missing])).toMatchObject({ exitCode: 1, summary: '' });
+    expect(await mark([image], 'another-password')).toMatchObject({ exitCode: 1, summary: '' });
   });
 });
