@@ -148,15 +148,20 @@ test.each([
   );
 });
 
-/** What may differ beyond names. */
+/** What may differ beyond names: lines of these, for the reason beside them. */
+const OWN_LINES = [
+  'compta_test_', // no account for tests in production's books
+  'SITE_ACME_', // only production ends TLS
+  'SITE_PROXY_PROTOCOL_FROM',
+];
+
 function withoutDifferences(step: Step): Step {
   const { run, env, ...rest } = step;
   // Staging answers at its load balancer where it has no name; production has one.
   const kept = step.id === 'address' ? rest : step;
-  const secrets = kept.with?.['secret-vars'];
-  if (secrets === undefined) return kept;
-  // No account for tests in production's books.
-  const lines = String(secrets).split('\n');
-  const others = lines.filter((line) => !line.startsWith('compta_test_')).join('\n');
-  return { ...kept, with: { ...kept.with, 'secret-vars': others } };
+  const inputs = Object.entries(kept.with ?? {}).map(([name, value]) => {
+    const lines = String(value).split('\n');
+    return [name, lines.filter((line) => !OWN_LINES.some((own) => line.startsWith(own)))];
+  });
+  return { ...kept, with: Object.fromEntries(inputs) };
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { pushArgv } from '../../action-build/src/commands.ts';
 import { writeArtifact } from '../../action-build/src/layout.ts';
 import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
@@ -36,13 +37,14 @@ async function shell(file: string, name: string, env: Record<string, string>, cw
       allowedExitCodes: [0, 1, 2, 3, 4, 5],
     },
   );
-  const outputs = Object.fromEntries(
-    readFileSync(output, 'utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => line.split('=', 2)),
-  );
+  const outputs = outputsOf(readFileSync(output, 'utf8'));
   return { exitCode, said: stdout + stderr, outputs, summary: readFileSync(summary, 'utf8') };
+}
+
+/** `name=value` lines, and `name<<END` with lines up to END. */
+function outputsOf(text: string): Record<string, string> {
+  const parts = text.matchAll(/^(\w+)(?:=(.*)|<<END\n([\s\S]*?)\nEND)$/gm);
+  return Object.fromEntries([...parts].map(([, name, line, lines]) => [name, line ?? lines]));
 }
 
 describe('a tag of production', () => {
@@ -96,6 +98,8 @@ const outputs = {
   servers: {
     value: {
       'staging-bastion-1': { role: 'bastion', public_ip: '198.51.100.2', private_ip: '10.0.1.2' },
+      'staging-app-1': { role: 'application', public_ip: null, private_ip: '10.0.1.21' },
+      'staging-app-2': { role: 'application', public_ip: null, private_ip: '10.0.1.22' },
       'staging-db-1': { role: 'database', public_ip: null, private_ip: '10.0.1.11' },
     },
   },
@@ -146,20 +150,46 @@ describe('what a service repository asks for', () => {
     expect(ended.said).toContain(`::error::${says}`);
   });
 
-  test.each([
-    ['no list', '', 1],
-    ['another environment’s list', '{"environment":{"value":"production"}}', 1],
-    ['its own list', JSON.stringify(outputs), 0],
-  ])('%s of servers', async (_what, given, code) => {
-    const { exitCode, outputs, said } = await shell('service-release.yml', 'Read which servers', {
-      TERRAFORM_OUTPUTS: given,
-      ENVIRONMENT: 'staging',
-      URL: '',
+  const servers = (environment: string, list: unknown) =>
+    shell('service-release.yml', 'Read which servers', {
+      TERRAFORM_OUTPUTS: list === undefined ? '' : JSON.stringify(list),
+      ENVIRONMENT: environment,
+      CADDY_IMAGE: 'registry.test/compta/caddy@sha256:0',
+      STAGING_SITE_ADDRESS: ':8000',
+      PRODUCTION_URL: 'https://compta.tn',
+      PRODUCTION_SITE_ADDRESS: 'compta.tn',
+      PRODUCTION_ACME_EMAIL: 'hostmaster@compta.tn',
     });
-    expect(exitCode).toBe(code);
-    if (code === 1) expect(said).toContain('TERRAFORM_OUTPUTS of staging is missing or of another');
-    else expect(outputs).toMatchObject({ url: 'http://198.51.100.9', database: '10.0.1.11' });
+
+  test.each([
+    ['no list', undefined],
+    ['another environment’s list', { ...outputs, environment: { value: 'production' } }],
+  ])('%s of servers is refused', async (_what, list) => {
+    const { exitCode, said } = await servers('staging', list);
+    expect(exitCode).toBe(1);
+    expect(said).toContain('TERRAFORM_OUTPUTS of staging is missing or of another');
   });
+
+  test.each(['staging', 'production'])(
+    '%s is told the same as by a whole release',
+    async (name) => {
+      const ended = await servers(name, { ...outputs, environment: { value: name } });
+      expect(ended.exitCode).toBe(0);
+      expect(ended.outputs.url).toBe(
+        name === 'staging' ? 'http://198.51.100.9' : 'https://compta.tn',
+      );
+      const whole = stepsOf(workflow(`deploy-${name}.yml`)).find(
+        ({ step }) => step.id === 'deploy',
+      );
+      const told = parse(ended.outputs.variables ?? '');
+      expect(Object.keys(told)).toEqual(Object.keys(parse(String(whole?.step.with?.variables))));
+      expect(told.DATABASE_HOST).toBe('10.0.1.11');
+      if (name === 'production') {
+        expect(told.SITE_ACME_PEERS).toBe('10.0.1.21:80 10.0.1.22:80');
+        expect(told.SITE_PROXY_PROTOCOL_FROM).toBe('10.0.1.5/32');
+      }
+    },
+  );
 });
 
 describe('marking images as proven', () => {

@@ -125,7 +125,7 @@ function isOwn(step: Step): boolean {
   return step.uses?.startsWith('./') === true;
 }
 
-/** `steps.x.outputs.y` and `needs.x.outputs.y` that nothing provides; a shell writes `y=`. */
+/** `steps.x.outputs.y` and `needs.x.outputs.y` that nothing provides; a shell writes `y=` or `y<<`. */
 function danglingIn(file: WorkflowFile): string[] {
   return Object.entries(file.jobs).flatMap(([id, job]) => {
     const wrong: string[] = [];
@@ -138,7 +138,7 @@ function danglingIn(file: WorkflowFile): string[] {
           source !== undefined &&
           (isOwn(source)
             ? output in action(source.uses ?? '').outputs
-            : source.run?.includes(`${output}=`));
+            : new RegExp(`\\b${output}(=|<<)`).test(source.run ?? ''));
         if (!has) wrong.push(`${id}: ${text}`);
       }
       for (const [text, before = '', output = ''] of expression.matchAll(
