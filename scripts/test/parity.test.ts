@@ -30,6 +30,7 @@ test('production has the jobs of the requirements, in their order', () => {
     'security-scan',
     'build-images',
     'terraform-plan',
+    'ask',
     'approve',
     'deploy-infrastructure',
     'configure-servers',
