@@ -1,5 +1,5 @@
 /** The checks that need no server: `node scripts/check.ts`. Every one is run, then the verdict. */
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
 import { elapsed } from '../lib/report/markdown.ts';
@@ -8,20 +8,26 @@ const root = resolve(import.meta.dirname, '..');
 const workflows = readdirSync(join(root, '.github/workflows')).map(
   (name) => `.github/workflows/${name}`,
 );
-const actions = readdirSync(root)
-  .map((folder) => `${folder}/action.yml`)
-  .filter((file) => existsSync(join(root, file)));
-const schema = (name: string) => ['check-jsonschema', '--builtin-schema', `vendor.${name}`];
 
 const CHECKS: Record<string, readonly string[]> = {
   'format and lint': ['npx', 'biome', 'ci', '.'],
   types: ['npx', 'tsc', '--noEmit'],
+  'workflows (schema)': [
+    'check-jsonschema',
+    '--builtin-schema',
+    'vendor.github-workflows',
+    ...workflows,
+  ],
+  'actions (schema)': [
+    ...['check-jsonschema', '--builtin-schema', 'vendor.github-actions'],
+    ...readdirSync(root)
+      .filter((name) => name.startsWith('action-'))
+      .map((name) => `${name}/action.yml`),
+  ],
   'action READMEs': ['node', 'scripts/readme.ts'],
   'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
-  'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github'],
-  'workflows (schema)': [...schema('github-workflows'), ...workflows],
-  'actions (schema)': [...schema('github-actions'), ...actions],
+  'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
   bundles: ['node', 'scripts/check-dist.ts'],
 };
