@@ -21,6 +21,8 @@ import { releases } from './scenarios/releases.ts';
 import { rollback } from './scenarios/rollback.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { vulnerable } from './scenarios/vulnerable.ts';
+import { terraformKills } from './terraform/kills.ts';
+import { terraformOverhead } from './terraform/overhead.ts';
 
 const SCENARIOS: Record<string, Scenario> = {
   releases,
@@ -33,13 +35,15 @@ const SCENARIOS: Record<string, Scenario> = {
   leavings,
   provider,
   building,
+  'terraform-kills': terraformKills,
+  'terraform-overhead': terraformOverhead,
 };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in SCENARIOS));
 if (unknown.length > 0) {
   const list = Object.entries(SCENARIOS).map(
-    ([name, { shows }]) => `  ${name.padEnd(11)} ${shows}`,
+    ([name, { shows }]) => `  ${name.padEnd(18)} ${shows}`,
   );
   const help = unknown.some((name) => name === '--help' || name === '-h');
   if (!help) console.error(`There is no scenario ${unknown.join(', ')}.\n`);

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { knownHosts } from '../../lib/inventory/formats.ts';
 import { type Inventory, parseTerraformOutputs, serversOf } from '../../lib/inventory/inventory.ts';
 import type { Step } from '../../lib/runner/main.ts';
+import { openToRunner } from '../../lib/runner-access/step.ts';
 import type { Connection } from '../../lib/ssh/connection.ts';
 import { SshPool } from '../../lib/ssh/pool.ts';
 import { findTool } from '../../lib/tools/find.ts';
@@ -27,6 +28,7 @@ export async function run(step: Step): Promise<void> {
   const inventory = parseTerraformOutputs(
     JSON.parse(readFileSync(inputs.terraformOutputs, 'utf8')),
   );
+  await openToRunner(step, inventory);
   const temp = mkdtempSync(join(runner.temp, 'compta-migrate-'));
   chmodSync(temp, 0o700);
   const pool = new SshPool({

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { hetznerApi } from '../../../lib/hetzner/api.ts';
 import { parseTerraformOutputs, serversOf } from '../../../lib/inventory/inventory.ts';
+import { close, open, runnersFirewall } from '../../../lib/runner-access/firewall.ts';
 import { startCloud, TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { copyOfTheCode } from './terraform.ts';
 
@@ -83,12 +85,31 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
         ({ id }) => firewalls.find((firewall) => firewall.id === id)?.rules,
       );
       const door = { direction: 'in', port: '2222', source_ips: [ADMIN] };
-      expect(public_net.firewalls).toHaveLength(1);
+      expect(public_net.firewalls).toHaveLength(labels.role === 'bastion' ? 2 : 1);
       expect({ name, rules }).toEqual({
         name,
         rules: labels.role === 'bastion' ? [expect.objectContaining(door)] : [],
       });
     }
+  });
+
+  it('opens the bastion to a runner without a drift, and closes it without a trace', async () => {
+    const api = hetznerApi(TOKEN, { HCLOUD_ENDPOINT: cloud.api.url }, new AbortController().signal);
+    const firewall = await runnersFirewall(api, environment);
+    const owner = 'compta/deploy run 1 (0)';
+    await open(api, firewall, { address: '198.51.100.9', port: 2222, owner });
+    const inbound = () => cloud.machinery.state.firewalls.flatMap((policy) => policy.inbound);
+    expect(inbound()).toContainEqual({
+      protocol: 'tcp',
+      port: '2222',
+      sourceIps: ['198.51.100.9/32'],
+    });
+    expect(await terraform.plan()).toMatchObject({ code: 0 });
+    expect(await terraform.apply()).toMatchObject({ code: 0 });
+    expect(inbound()).toHaveLength(2);
+    await close(api, firewall, owner);
+    expect(inbound()).toHaveLength(1);
+    expect(await terraform.plan()).toMatchObject({ code: 0 });
   });
 
   it('spreads its application servers, and has the backups that its README names', async () => {
