@@ -28,6 +28,7 @@ const CHECKS: Record<string, readonly string[]> = {
   'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
+  'Dockerfiles (hadolint)': ['hadolint', 'infra/docker/applications/Dockerfile'],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
   bundles: ['node', 'scripts/check-dist.ts'],
 };

@@ -21,6 +21,7 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
     seconds: 900,
   },
   terraform: { paths: ['infra/terraform/'], seconds: 420 },
+  docker: { paths: ['infra/docker/'], seconds: 180 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 

@@ -23,6 +23,14 @@ interface Firewall extends Named {
   rules: { direction: string; port: string; source_ips: string[] }[];
 }
 
+interface LoadBalancer extends Named {
+  services: {
+    listen_port: number;
+    proxyprotocol: boolean;
+    health_check: { port: number; http: { path: string } };
+  }[];
+}
+
 /** As in terraform.tfvars.example. */
 const ADMIN = '203.0.113.7/32';
 const PROTECTED = ['servers', 'volumes', 'load_balancers', 'networks'];
@@ -141,6 +149,17 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
   }
 
   if (environment === 'production') {
+    it('hands 80 and 443 through, each while the server can serve it', async () => {
+      const [balancer] = await all<LoadBalancer>('load_balancers');
+      const services = balancer?.services.map(({ listen_port, proxyprotocol, health_check }) => {
+        return [listen_port, proxyprotocol, health_check.port, health_check.http.path];
+      });
+      expect(services?.sort()).toEqual([
+        [443, true, 80, '/healthz/tls'],
+        [80, true, 80, '/healthz'],
+      ]);
+    });
+
     it('is protected by the API too', async () => {
       for (const collection of PROTECTED) {
         for (const { id, name } of await all(collection)) {
