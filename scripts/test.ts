@@ -21,6 +21,8 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
     seconds: 900,
   },
   terraform: { paths: ['infra/terraform/'], seconds: 420 },
+  // Three bare servers, one site.yml and four more.
+  roles: { paths: ['infra/ansible/test/site.test'], seconds: 300 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 
