@@ -9,6 +9,8 @@
 import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
+import { judges } from './ansible/judges.ts';
+import { speed } from './ansible/speed.ts';
 import { building } from './build/scenario.ts';
 import { provider } from './provider/scenario.ts';
 import { record } from './results.ts';
@@ -37,6 +39,8 @@ const SCENARIOS: Record<string, Scenario> = {
   building,
   'terraform-kills': terraformKills,
   'terraform-overhead': terraformOverhead,
+  'roles-judges': judges,
+  'ansible-speed': speed,
 };
 
 const wanted = process.argv.slice(2);

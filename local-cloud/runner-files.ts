@@ -80,8 +80,16 @@ export function writeRunnerFiles(
   });
 }
 
-/** Mirrors and versions that a server at Hetzner would take from the internet. */
 function ansibleVariables(instance: Instance, certificates: Certificates) {
+  return {
+    ...serverVariables(instance),
+    compta_registry: registryAddress(instance),
+    compta_registry_ca: readFileSync(certificates.authority, 'utf8'),
+  };
+}
+
+/** Mirrors and versions that a server at Hetzner would take from the internet. */
+export function serverVariables(instance: Instance) {
   const files = `http://${filesAddress(instance)}`;
   const compose = join(cacheDirectory(), 'bin', 'docker-compose');
   return {
@@ -90,8 +98,6 @@ function ansibleVariables(instance: Instance, certificates: Certificates) {
     docker_edition: 'docker.io',
     docker_compose_url: `${files}/bin/docker-compose`,
     docker_compose_sha256: createHash('sha256').update(readFileSync(compose)).digest('hex'),
-    compta_registry: registryAddress(instance),
-    compta_registry_ca: readFileSync(certificates.authority, 'utf8'),
     // A server of the local cloud has the memory of the machine that it shares.
     postgresql_shared_buffers: '128MB',
     postgresql_effective_cache_size: '512MB',

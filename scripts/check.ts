@@ -1,4 +1,5 @@
 /** The checks that need no server: `node scripts/check.ts`. Every one is run, then the verdict. */
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
@@ -8,6 +9,13 @@ const root = resolve(import.meta.dirname, '..');
 const workflows = readdirSync(join(root, '.github/workflows')).map(
   (name) => `.github/workflows/${name}`,
 );
+const shellScripts = execFileSync(
+  'git',
+  ['ls-files', '*.sh', '.ci/run', 'tools/install', 'tools/run', 'tools/*/build'],
+  { cwd: root, encoding: 'utf8' },
+)
+  .trim()
+  .split('\n');
 
 const CHECKS: Record<string, readonly string[]> = {
   'format and lint': ['npx', 'biome', 'ci', '.'],
@@ -30,6 +38,15 @@ const CHECKS: Record<string, readonly string[]> = {
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
   'Dockerfiles (hadolint)': ['hadolint', 'infra/docker/applications/Dockerfile'],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
+  'table of ports': ['node', 'infra/ansible/ports.ts'],
+  // It runs yamllint too. Its collections are the toolchain's: nothing is fetched.
+  'roles and playbooks (ansible-lint)': [
+    'env',
+    '--chdir=infra/ansible',
+    'ansible-lint',
+    '--offline',
+  ],
+  'shell scripts (shellcheck)': ['shellcheck', ...shellScripts],
   bundles: ['node', 'scripts/check-dist.ts'],
 };
 

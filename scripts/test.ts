@@ -22,6 +22,8 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   },
   terraform: { paths: ['infra/terraform/'], seconds: 420 },
   docker: { paths: ['infra/docker/'], seconds: 180 },
+  // Three bare servers, one site.yml and four more.
+  roles: { paths: ['infra/ansible/test/site.test'], seconds: 300 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 
