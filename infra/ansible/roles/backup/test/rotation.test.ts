@@ -1,12 +1,15 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { makeWorld, type World } from './world.ts';
+
+// Seconds on an idle machine; a busy one may take its time.
+jest.setTimeout(240_000);
 
 let world: World;
 beforeAll(() => {
   world = makeWorld();
-}, 60_000);
+});
 afterAll(() => world.stop());
 
 const DAY = 86_400_000;
@@ -16,16 +19,23 @@ const nameOf = (time: number) =>
 
 /** A backup a day for so many days, the newest one today; those named are verified. */
 function daily(days: number, verified: (age: number) => boolean): string[] {
-  return Array.from({ length: days }, (_, age) => `${nameOf(now - age * DAY)} ${verified(age) ? 'yes' : 'no'}`);
+  return Array.from(
+    { length: days },
+    (_, age) => `${nameOf(now - age * DAY)} ${verified(age) ? 'yes' : 'no'}`,
+  );
 }
 
 /** What the library's rule lets go, at 2026-11-25T03:00Z. */
 function expired(lines: string[], { days = 30, months = 12, keep = 3, proof = 2 } = {}): string[] {
   const rule = [now / 1000, days, months, keep, proof].join(' ');
-  const text = execFileSync('bash', ['-c', `source ${world.at('lib/library.sh')}; expired ${rule}`], {
-    input: `${lines.join('\n')}\n`,
-    encoding: 'utf8',
-  });
+  const text = execFileSync(
+    'bash',
+    ['-c', `source ${world.at('lib/library.sh')}; expired ${rule}`],
+    {
+      input: `${lines.join('\n')}\n`,
+      encoding: 'utf8',
+    },
+  );
   return text.split('\n').filter(Boolean);
 }
 
@@ -42,9 +52,16 @@ describe('the rule', () => {
 
   test('keeps a verified one of a month rather than an earlier one that is not', () => {
     const gone = expired(daily(100, (age) => age % 5 === 0));
-    const september = daily(100, (age) => age % 5 === 0).filter((line) => line.startsWith('books-202609'));
-    const first = september.filter((line) => line.endsWith('yes')).at(-1)?.split(' ')[0];
-    expect(september.map((line) => line.split(' ')[0]).filter((name) => !gone.includes(String(name)))).toEqual([first]);
+    const september = daily(100, (age) => age % 5 === 0).filter((line) =>
+      line.startsWith('books-202609'),
+    );
+    const first = september
+      .filter((line) => line.endsWith('yes'))
+      .at(-1)
+      ?.split(' ')[0];
+    expect(
+      september.map((line) => line.split(' ')[0]).filter((name) => !gone.includes(String(name))),
+    ).toEqual([first]);
   });
 
   test('deletes nothing while nothing was verified for a week', () => {
@@ -53,8 +70,18 @@ describe('the rule', () => {
   });
 
   test('deletes nothing without enough newer verified ones', () => {
-    expect(expired(daily(60, (age) => age < 2), { months: 0 })).toEqual([]);
-    expect(expired(daily(60, (age) => age < 3), { months: 0 })).toHaveLength(60 - 31);
+    expect(
+      expired(
+        daily(60, (age) => age < 2),
+        { months: 0 },
+      ),
+    ).toEqual([]);
+    expect(
+      expired(
+        daily(60, (age) => age < 3),
+        { months: 0 },
+      ),
+    ).toHaveLength(60 - 31);
     expect(expired(daily(60, () => false))).toEqual([]);
     expect(expired([])).toEqual([]);
   });
@@ -73,7 +100,10 @@ describe('a rotation', () => {
       const name = nameOf(Date.now() - age * DAY);
       for (const place of ['backups', 'remote/dumps']) {
         mkdirSync(world.at(place, 'books', name), { recursive: true });
-        writeFileSync(world.at(place, 'books', name, 'manifest.json'), '{"proof":"manifest-and-listing"}');
+        writeFileSync(
+          world.at(place, 'books', name, 'manifest.json'),
+          '{"proof":"manifest-and-listing"}',
+        );
         if (verified && place !== 'backups') {
           writeFileSync(world.at(place, 'books', name, 'verified.json'), '{}');
         }

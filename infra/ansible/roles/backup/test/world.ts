@@ -57,14 +57,35 @@ export function makeWorld({ settings = '' } = {}): World {
     chownSync(at(name), NOBODY, NOBODY);
   }
   unpackPostgres(at('postgresql'));
-  const identities = [1, 2].map(() => execFileSync('age-keygen', { stdio: 'pipe', encoding: 'utf8' }));
-  render(folder, identities.map((text) => /age1\w+/.exec(text)?.[0] ?? ''));
+  const identities = [1, 2].map(() =>
+    execFileSync('age-keygen', { stdio: 'pipe', encoding: 'utf8' }),
+  );
+  render(
+    folder,
+    identities.map((text) => /age1\w+/.exec(text)?.[0] ?? ''),
+  );
   chmodSync(at('etc/backup.conf'), 0o644);
 
   const bin = at('postgresql/usr/lib/postgresql/16/bin');
   const asNobody = (name: string, ...args: string[]) =>
-    execFileSync(join(bin, name), args, { uid: NOBODY, gid: NOBODY, cwd: at('home'), stdio: 'ignore' });
-  asNobody('initdb', '-D', at('home/data'), '-U', 'postgres', '-N', '-A', 'trust', '--locale=C.UTF-8', '-k');
+    execFileSync(join(bin, name), args, {
+      uid: NOBODY,
+      gid: NOBODY,
+      cwd: at('home'),
+      stdio: 'ignore',
+    });
+  asNobody(
+    'initdb',
+    '-D',
+    at('home/data'),
+    '-U',
+    'postgres',
+    '-N',
+    '-A',
+    'trust',
+    '--locale=C.UTF-8',
+    '-k',
+  );
   writeFileSync(
     at('home/data/postgresql.auto.conf'),
     `listen_addresses = ''
@@ -78,18 +99,30 @@ ${settings}
   );
   asNobody('pg_ctl', 'start', '-w', '-D', at('home/data'), '-l', at('home/log'));
 
-  const environment = (env: Options['env'] = {}) => ({ PATH: process.env.PATH, HOME: '/nonexistent', ...env });
+  const environment = (env: Options['env'] = {}) => ({
+    PATH: process.env.PATH,
+    HOME: '/nonexistent',
+    ...env,
+  });
   let wrappers = 0;
   return {
     folder,
     at,
     identity: identities[0] ?? '',
     script(name, args = [], { input = '', env } = {}) {
-      const done = spawnSync(at('sbin', name), args, { input, env: environment(env), encoding: 'utf8' });
+      const done = spawnSync(at('sbin', name), args, {
+        input,
+        env: environment(env),
+        encoding: 'utf8',
+      });
       return result(done);
     },
     start(name, args = [], { env } = {}) {
-      return spawn(at('sbin', name), args, { env: environment(env), detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+      return spawn(at('sbin', name), args, {
+        env: environment(env),
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
     },
     configure(settings) {
       const before = readFileSync(at('etc/backup.conf'), 'utf8');
@@ -98,7 +131,17 @@ ${settings}
       return () => writeFileSync(at('etc/backup.conf'), before);
     },
     sql(database, text) {
-      const argv = ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-h', at('home'), '-U', 'postgres', '-d', database];
+      const argv = [
+        '-XAtq',
+        '-v',
+        'ON_ERROR_STOP=1',
+        '-h',
+        at('home'),
+        '-U',
+        'postgres',
+        '-d',
+        database,
+      ];
       return execFileSync(join(bin, 'psql'), argv, { input: text, encoding: 'utf8' }).trim();
     },
     wrap(program, text) {
@@ -107,7 +150,9 @@ ${settings}
         ? join(bin, program)
         : execFileSync('which', [program], { encoding: 'utf8' }).trim();
       mkdirSync(at(`wrappers-${wrappers}`));
-      writeFileSync(at(`wrappers-${wrappers}`, program), `#!/bin/bash\nreal=${real}\n${text}\n`, { mode: 0o755 });
+      writeFileSync(at(`wrappers-${wrappers}`, program), `#!/bin/bash\nreal=${real}\n${text}\n`, {
+        mode: 0o755,
+      });
       return { env: { PATH: `${at(`wrappers-${wrappers}`)}:${process.env.PATH}` } };
     },
     stop() {
@@ -164,10 +209,16 @@ function render(folder: string, recipients: string[]): void {
     connection: 'local',
     gather_facts: false,
     vars: { ansible_python_interpreter: '/usr/bin/python3' },
-    vars_files: ['backup/defaults/main.yml', 'backup/vars/main.yml'].map((name) => join(roles, name)),
+    vars_files: ['backup/defaults/main.yml', 'backup/vars/main.yml'].map((name) =>
+      join(roles, name),
+    ),
     tasks: [
       {
-        'ansible.builtin.template': { src: '{{ item.key }}', dest: '{{ item.value }}', mode: '0755' },
+        'ansible.builtin.template': {
+          src: '{{ item.key }}',
+          dest: '{{ item.value }}',
+          mode: '0755',
+        },
         loop: Object.entries(templates).map(([source, target]) => ({
           key: join(roles, source),
           value: join(folder, target),
@@ -193,7 +244,13 @@ function render(folder: string, recipients: string[]): void {
   };
   writeFileSync(join(folder, 'render.json'), JSON.stringify([play]));
   writeFileSync(join(folder, 'variables.json'), JSON.stringify(variables));
-  const argv = ['-i', 'localhost,', '-e', `@${join(folder, 'variables.json')}`, join(folder, 'render.json')];
+  const argv = [
+    '-i',
+    'localhost,',
+    '-e',
+    `@${join(folder, 'variables.json')}`,
+    join(folder, 'render.json'),
+  ];
   execFileSync('ansible-playbook', argv, {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, ANSIBLE_STDOUT_CALLBACK: 'minimal', ANSIBLE_LOCALHOST_WARNING: 'false' },
