@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
 import { building } from './build/scenario.ts';
+import { backups, moments } from './data/scenario.ts';
 import { provider } from './provider/scenario.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
@@ -37,6 +38,8 @@ const SCENARIOS: Record<string, Scenario> = {
   building,
   'terraform-kills': terraformKills,
   'terraform-overhead': terraformOverhead,
+  backups,
+  moments,
 };
 
 const wanted = process.argv.slice(2);

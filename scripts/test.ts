@@ -22,6 +22,7 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   },
   terraform: { paths: ['infra/terraform/'], seconds: 420 },
   docker: { paths: ['infra/docker/'], seconds: 180 },
+  backup: { paths: ['infra/ansible/roles/backup/'], seconds: 180 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 

@@ -58,6 +58,7 @@ describe('a backup', () => {
     // Each format opens with an identity, and is the database.
     const clear = execFileSync('age', ['-d', '-i', '-', join(remoteOf(name), 'sql.gz.age')], {
       input: world.identity,
+      maxBuffer: 1e9,
     });
     const text = execFileSync('gzip', ['-d'], { input: clear, maxBuffer: 1e9 }).toString();
     expect(text.match(/^\d+\t(411|707|531)\t/gm)).toHaveLength(20_000);
