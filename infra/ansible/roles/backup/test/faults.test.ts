@@ -150,7 +150,9 @@ describe('a full disk', () => {
     (_, program, said) => {
       expect(backUp()).toMatchObject({ code: 0 });
       const before = [local(), remote()];
-      const done = backUp(world.wrap(program, `${fill()}\nexec "$real" "$@"`));
+      const done = backUp(
+        world.wrap(program, `[[ "$1" == --version ]] || ${fill()}\nexec "$real" "$@"`),
+      );
       rmSync(world.at('backups/fill'));
       expect(done.code).toBe(28);
       expect(words(done)).toHaveLength(1);
@@ -324,7 +326,7 @@ describe('a remote copy', () => {
   test('that is dated in the future is refused, and said', () => {
     const name = `compta_books-${new Date(Date.now() + 3_600_000 * 5).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
     execFileSync('cp', [
-      '-r',
+      '-a',
       world.at('remote/dumps/compta_books', good),
       world.at('remote/dumps/compta_books', name),
     ]);
