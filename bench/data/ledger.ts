@@ -7,7 +7,7 @@ import type { World } from '../../infra/ansible/roles/backup/test/world.ts';
  * @returns bytes of the database.
  */
 export function makeLedger(world: World, lines: number): number {
-  world.sql('postgres', 'DROP DATABASE IF EXISTS ledger');
+  world.sql('postgres', 'SET client_min_messages = error;\nDROP DATABASE IF EXISTS ledger');
   world.sql('postgres', 'CREATE DATABASE ledger');
   world.sql(
     'ledger',
@@ -19,7 +19,7 @@ export function makeLedger(world: World, lines: number): number {
      INSERT INTO journal_line (entry, account, day, debit, credit, label)
      SELECT n / 2, (100001 + hashint8(n) & 255)::text, DATE '2016-01-01' + (n * 3650 / ${lines})::int,
        CASE n % 2 WHEN 0 THEN amount ELSE 0 END, CASE n % 2 WHEN 1 THEN amount ELSE 0 END, 'Facture ' || n / 2
-     FROM generate_series(1::bigint, ${lines}) AS n, LATERAL (SELECT (abs(hashint8(n / 2)) % 9000000) / 1000.0) AS a (amount);
+     FROM generate_series(1::bigint, ${lines}) AS n, LATERAL (SELECT (hashint8(n / 2) & 8388607) / 1000.0) AS a (amount);
      CREATE INDEX ON journal_line (account, day);
      VACUUM ANALYZE;`,
   );
