@@ -12,6 +12,7 @@ import { claimInstance } from '../local-cloud/claim.ts';
 import { judges } from './ansible/judges.ts';
 import { speed } from './ansible/speed.ts';
 import { building } from './build/scenario.ts';
+import { backups, moments } from './data/scenario.ts';
 import { provider } from './provider/scenario.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
@@ -41,6 +42,8 @@ const SCENARIOS: Record<string, Scenario> = {
   'terraform-overhead': terraformOverhead,
   'roles-judges': judges,
   'ansible-speed': speed,
+  backups,
+  moments,
 };
 
 const wanted = process.argv.slice(2);

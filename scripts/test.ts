@@ -24,6 +24,7 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   docker: { paths: ['infra/docker/'], seconds: 180 },
   // Three bare servers, one site.yml and four more.
   roles: { paths: ['infra/ansible/test/site.test'], seconds: 300 },
+  backup: { paths: ['infra/ansible/roles/backup/'], seconds: 180 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 

@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { makeWorld, type World } from './world.ts';
+
+// Seconds on an idle machine; a busy one may take its time.
+jest.setTimeout(240_000);
+
+let world: World;
+beforeAll(() => {
+  world = makeWorld();
+  world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
+});
+afterAll(() => world.stop());
+
+const remoteOf = (name: unknown) => world.at('remote/dumps/compta_books', String(name));
+const manifestOf = (name: unknown) =>
+  JSON.parse(readFileSync(join(remoteOf(name), 'manifest.json'), 'utf8'));
+
+/** What a database holds, by the same statement as the scripts', without grants on itself. */
+function contents(database: string): string {
+  return world
+    .sql(database, readFileSync(world.at('lib/contents.sql'), 'utf8'))
+    .split('\n')
+    .filter((line) => !line.includes('"database"'))
+    .join('\n');
+}
+
+test('every rendered script passes shellcheck', () => {
+  const scripts = readdirSync(world.at('sbin')).map((name) => world.at('sbin', name));
+  const checked = [...scripts, world.at('lib/library.sh')];
+  expect(checked).toHaveLength(9);
+  execFileSync('shellcheck', ['--external-sources', ...checked], { stdio: 'inherit' });
+});
+
+describe('a backup', () => {
+  test('is two encrypted formats of one snapshot, and a manifest of all that is in it', () => {
+    const done = world.script('compta-backup', ['compta_books']);
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.json).toMatchObject({
+      database: 'compta_books',
+      proof: 'restored-and-compared',
+      encrypted: true,
+      schema_version: '2.1',
+      tables: { 'public.account': 3, 'public.Odd "table"': 3, '(large objects)': 1 },
+      sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+    });
+    const name = String(done.json.name);
+    expect(readdirSync(remoteOf(name)).sort()).toEqual(['dump.age', 'manifest.json', 'sql.gz.age']);
+    expect(manifestOf(name)).toMatchObject({
+      versions: { postgresql: expect.stringMatching(/^16\./) },
+      sequences: expect.arrayContaining([
+        { name: 'public.receipt', cycle: false, from: '1010', to: '1010' },
+      ]),
+      roles: expect.arrayContaining(['compta_books_app', 'compta_books_owner']),
+    });
+    // Each format opens with an identity, and is the database.
+    const clear = execFileSync('age', ['-d', '-i', '-', join(remoteOf(name), 'sql.gz.age')], {
+      input: world.identity,
+      maxBuffer: 1e9,
+    });
+    const text = execFileSync('gzip', ['-d'], { input: clear, maxBuffer: 1e9 }).toString();
+    expect(text.match(/^\d+\t(411|707|531)\t/gm)).toHaveLength(20_000);
+    expect(readFileSync(world.at('metrics/compta_backup_compta_books.prom'), 'utf8')).toMatch(
+      /^compta_backup_last_success_timestamp_seconds\{database="compta_books"\} \d+$/m,
+    );
+  });
+
+  test('of all databases takes the roles along', () => {
+    expect(world.script('compta-backup', ['--all'])).toMatchObject({ code: 0 });
+    const [name] = readdirSync(world.at('remote/dumps/globals'));
+    expect(readdirSync(world.at('remote/dumps/globals', String(name)))).toEqual([
+      'globals.sql.age',
+      'manifest.json',
+    ]);
+    expect(readdirSync(world.at('remote/incoming'))).toEqual([]);
+  });
+
+  test.each([
+    [
+      'one recipient',
+      (lines: string[]) =>
+        lines.filter((line) => !line.startsWith('age1') || line === lines.at(-2)),
+    ],
+    [
+      'the same one twice',
+      (lines: string[]) => lines.map((line) => (line.startsWith('age1') ? lines.at(-2) : line)),
+    ],
+  ])('is refused with %s', (_, change) => {
+    const file = world.at('etc/backup.recipients');
+    const before = readFileSync(file, 'utf8');
+    writeFileSync(file, change(before.split('\n')).join('\n'));
+    const done = world.script('compta-backup', ['compta_books']);
+    writeFileSync(file, before);
+    expect(done.code).toBe(78);
+    expect(done.stderr).toContain('at least two age public keys');
+  });
+
+  test('of a database that is not there, or with a wrong word, is refused', () => {
+    expect(world.script('compta-backup', ['compta_nothing'])).toMatchObject({ code: 66 });
+    expect(world.script('compta-backup', ['books; DROP'])).toMatchObject({ code: 64 });
+    expect(world.script('compta-backup', ['compta_books', '--sql'])).toMatchObject({ code: 64 });
+  });
+
+  test('without a remote and recipients is in clear, and says what proof it has', () => {
+    const recipients = readFileSync(world.at('etc/backup.recipients'), 'utf8');
+    writeFileSync(world.at('etc/backup.recipients'), '# none\n');
+    const back = world.configure({ remote: '' });
+    const done = world.script('compta-backup', ['compta_books']);
+    back();
+    writeFileSync(world.at('etc/backup.recipients'), recipients);
+    expect(done.json).toMatchObject({
+      remote: null,
+      encrypted: false,
+      proof: 'restored-and-compared',
+    });
+    expect(existsSync(String(done.json.path))).toBe(true);
+  });
+});
+
+describe('verification', () => {
+  test('restores the remote copy elsewhere, compares it, and says how long the way back takes', () => {
+    const { name } = world.script('compta-backup', ['compta_books', '--listing']).json;
+    const done = world.script('compta-verify-backup', ['compta_books'], { input: world.identity });
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.json).toMatchObject({
+      name,
+      schema_version: '2.1',
+      rto_seconds: expect.any(Number),
+    });
+    expect(existsSync(join(remoteOf(name), 'verified.json'))).toBe(true);
+    expect(
+      readFileSync(world.at('metrics/compta_backup_verified_compta_books.prom'), 'utf8'),
+    ).toMatch(/^compta_backup_last_verified_timestamp_seconds\{database="compta_books"\} \d+$/m);
+    // Neither the identity nor the books stay.
+    expect(readdirSync(world.at('restore')).filter((entry) => entry.startsWith('verify.'))).toEqual(
+      [],
+    );
+  });
+
+  /** Changes a manifest at the remote, as if the dump had come out differently, and verifies it. */
+  function verifyChanged(changes: [RegExp | string, string][]) {
+    const { name } = world.script('compta-backup', ['compta_books', '--listing']).json;
+    let text = JSON.stringify(manifestOf(name));
+    for (const [from, to] of changes) {
+      const changed = text.replace(from, to);
+      expect(changed).not.toBe(text);
+      text = changed;
+    }
+    writeFileSync(join(remoteOf(name), 'manifest.json'), text);
+    const done = world.script('compta-verify-backup', ['compta_books', String(name)], {
+      input: world.identity,
+    });
+    expect(done.code).toBe(65);
+    expect(done.stderr).toContain('is not what its manifest says');
+    expect(existsSync(join(remoteOf(name), 'verified.json'))).toBe(false);
+    return done.stderr;
+  }
+
+  test('names every difference: rows, content, privileges, grants on the database, schema version', () => {
+    const said = verifyChanged([
+      ['"name":"public.account","rows":3', '"name":"public.account","rows":4'],
+      [/("name":"public.journal_line_2025","rows":\d+,"hash":")/, '$17'],
+      ['"SELECT to compta_books_app, to pass on"', '"SELECT to compta_books_app"'],
+      ['"CONNECT to compta_books_app",', ''],
+      ['"value":"2.1"', '"value":"3"'],
+    ]);
+    for (const name of [
+      'account',
+      'journal_line_2025',
+      'relation public.balance',
+      'database',
+      'version',
+    ]) {
+      expect(said).toMatch(
+        new RegExp(`manifest .*"${name.includes(' ') ? name : `(public.)?${name}`}"`),
+      );
+    }
+  });
+
+  test('sees a sequence that lies behind', () => {
+    const said = verifyChanged([['"from":"1010","to":"1010"', '"from":"1015","to":"1020"']]);
+    expect(said).toContain('sequence public.receipt: 1015 to 1020 in the manifest, 1010 restored');
+  });
+});
+
+describe('restore', () => {
+  let name = '';
+  let before = '';
+  beforeAll(() => {
+    before = contents('compta_books');
+    name = String(world.script('compta-backup', ['compta_books', '--listing']).json.name);
+    world.sql('compta_books', "DELETE FROM journal_line WHERE id > 100; SELECT nextval('receipt')");
+  });
+
+  test('of a database that holds data needs its name twice', () => {
+    const done = world.script('compta-restore', ['latest', 'compta_books'], {
+      input: world.identity,
+    });
+    expect(done.code).toBe(73);
+    expect(done.stderr).toContain('say --replace=compta_books');
+    const wrong = world.script(
+      'compta-restore',
+      ['latest', 'compta_books', '--replace=compta_auth'],
+      { input: world.identity },
+    );
+    expect(wrong.code).toBe(73);
+  });
+
+  test('from the remote puts everything back and sets aside what was there', () => {
+    const damaged = contents('compta_books');
+    const done = world.script('compta-restore', [name, 'compta_books', '--replace=compta_books'], {
+      input: world.identity,
+    });
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.json).toMatchObject({
+      restored: name,
+      previous: expect.stringMatching(/^compta_books_before_/),
+    });
+    expect(contents('compta_books')).toBe(before);
+    expect(world.sql('compta_books', "SELECT nextval('receipt')")).toBe('1010');
+    expect(contents(String(done.json.previous))).toBe(damaged);
+  });
+
+  test('takes the last one made until a time, into a database that is empty', () => {
+    world.sql('postgres', 'CREATE DATABASE compta_empty');
+    const until = manifestOf(name).time as string;
+    world.script('compta-backup', ['compta_books', '--listing']);
+    const none = world.script(
+      'compta-restore',
+      ['until=2020-01-01', 'compta_books', '--replace=compta_books'],
+      { input: world.identity },
+    );
+    expect(none).toMatchObject({ code: 66 });
+    const done = world.script('compta-restore', [name, 'compta_empty'], { input: world.identity });
+    expect(done.json).toMatchObject({ restored: name });
+    expect(contents('compta_empty')).toBe(before);
+    const again = world.script(
+      'compta-restore',
+      [`until=${until}`, 'compta_books', '--replace=compta_books'],
+      { input: world.identity },
+    );
+    expect(again.json).toMatchObject({ restored: name });
+  });
+
+  test('of a dump on this server needs no identity', () => {
+    const { path } = world.script('compta-backup', ['compta_books', '--listing']).json;
+    const done = world.script('compta-restore', [String(path), 'compta_copy']);
+    expect(done).toMatchObject({ code: 0 });
+    expect(contents('compta_copy')).toBe(contents('compta_books'));
+  });
+});

@@ -1,0 +1,387 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { makeWorld, type Result, type World } from './world.ts';
+
+// Seconds on an idle machine; a busy one may take its time.
+jest.setTimeout(240_000);
+
+let world: World;
+let good = '';
+beforeAll(() => {
+  world = makeWorld();
+  world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
+  good = String(backUp().json.name);
+});
+afterAll(() => world.stop());
+
+const backUp = (options = {}) =>
+  world.script('compta-backup', ['compta_books', '--listing'], options);
+const verify = (name = '', input = world.identity) =>
+  world.script('compta-verify-backup', ['compta_books', ...(name ? [name] : [])], { input });
+const local = () => readdirSync(world.at('backups/compta_books')).sort();
+const remote = () => readdirSync(world.at('remote/dumps/compta_books')).sort();
+const remoteFile = (name: string, file: string) =>
+  world.at('remote/dumps/compta_books', name, file);
+/** The script's own words, without those of the programs that it runs. */
+const words = ({ stderr }: Result) =>
+  stderr
+    .split('\n')
+    .filter(
+      (line) =>
+        line.startsWith('compta-') && !/dumping|proving|uploading|fetching|restoring$/.test(line),
+    );
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 20_000; !condition(); await pause(50)) {
+    if (Date.now() > end) throw new Error('it did not come to that within 20 s');
+  }
+}
+
+describe('a dump', () => {
+  test('that is killed leaves no backup, here or at the remote', async () => {
+    const wrapped = world.at('bin');
+    execFileSync('cp', ['-rs', world.at('postgresql/usr/lib/postgresql/16/bin'), wrapped]);
+    rmSync(join(wrapped, 'pg_dump'));
+    writeFileSync(
+      join(wrapped, 'pg_dump'),
+      `#!/bin/bash\necho $$ >>${world.at('home/pids')}\nexec ${world.at('postgresql/usr/lib/postgresql/16/bin/pg_dump')} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const back = world.configure({ bin: wrapped });
+    const before = [local(), remote()];
+    // A lock holds the dump in its middle.
+    const psql = [
+      world.at('postgresql/usr/lib/postgresql/16/bin/psql'),
+      '-XAtq',
+      '-h',
+      world.at('home'),
+      '-U',
+      'postgres',
+    ];
+    const holder = spawn(String(psql[0]), [...psql.slice(1), 'compta_books']);
+    holder.stdin.write('BEGIN; LOCK TABLE account IN ACCESS EXCLUSIVE MODE; SELECT 1;\n');
+    await once(holder.stdout, 'data');
+    const running = world.start('compta-backup', ['compta_books', '--listing']);
+    let said = '';
+    running.stderr?.on('data', (text: Buffer) => (said += text));
+    const ended = once(running, 'exit');
+    await until(
+      () =>
+        existsSync(world.at('home/pids')) &&
+        readFileSync(world.at('home/pids'), 'utf8').split('\n').length > 2,
+    );
+    process.kill(Number(readFileSync(world.at('home/pids'), 'utf8').split('\n')[0]), 'SIGKILL');
+    holder.stdin.end();
+    expect((await ended)[0]).toBe(1);
+    back();
+    expect(said).toContain('compta_books: the dump failed');
+    expect([local(), remote()]).toEqual(before);
+  });
+
+  test('whose whole run is killed leaves what the next run clears away', async () => {
+    const slow = world.wrap('gzip', 'sleep 60');
+    const running = world.start('compta-backup', ['compta_books', '--listing'], slow);
+    const ended = once(running, 'exit');
+    await until(() => local().some((name) => name.startsWith('.partial.')));
+    await pause(500);
+    process.kill(-Number(running.pid), 'SIGKILL');
+    await ended;
+    expect(backUp()).toMatchObject({ code: 0 });
+    expect(local().filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  test('that may not read a table says which, and is no backup', () => {
+    world.sql(
+      'compta_books',
+      `CREATE ROLE reader LOGIN; GRANT CONNECT ON DATABASE compta_books TO reader;
+       GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
+       GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO reader;
+       REVOKE SELECT ON account FROM reader`,
+    );
+    const before = local();
+    const done = backUp({ env: { PGUSER: 'reader' } });
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain('permission denied for table account');
+    expect(words(done)).toEqual([expect.stringContaining('compta_books: the dump failed')]);
+    expect(local()).toEqual(before);
+  });
+});
+
+describe('a full disk', () => {
+  let unmount = () => {};
+  beforeAll(() => {
+    renameSync(world.at('backups'), world.at('backups.before'));
+    mkdirSync(world.at('backups'));
+    execFileSync('mount', [
+      '-t',
+      'tmpfs',
+      '-o',
+      'size=48m,uid=65534,gid=65534,mode=0700',
+      'tmpfs',
+      world.at('backups'),
+    ]);
+    unmount = () => {
+      execFileSync('umount', [world.at('backups')]);
+      rmSync(world.at('backups'), { recursive: true });
+      renameSync(world.at('backups.before'), world.at('backups'));
+    };
+  });
+  afterAll(() => unmount());
+  const fill = () => `head -c 100M /dev/zero >${world.at('backups/fill')} 2>/dev/null`;
+
+  test.each([
+    ['the SQL', 'gzip', 'the dump failed'],
+    ['the contents', 'jq', 'failed'],
+    ['the encryption', 'age', 'the encryption failed'],
+  ])(
+    'at %s is said as such; the backup before stays, and the next one works',
+    (_, program, said) => {
+      expect(backUp()).toMatchObject({ code: 0 });
+      const before = [local(), remote()];
+      const done = backUp(
+        world.wrap(program, `[[ "$1" == --version ]] || ${fill()}\nexec "$real" "$@"`),
+      );
+      rmSync(world.at('backups/fill'));
+      expect(done.code).toBe(28);
+      expect(words(done)).toHaveLength(1);
+      expect(words(done)[0]).toContain(said);
+      expect(words(done)[0]).toContain('is full');
+      expect([local(), remote()]).toEqual(before);
+    },
+  );
+
+  test('is seen before anything is dumped when there is surely no room', () => {
+    execFileSync('bash', ['-c', `head -c 30M /dev/zero >${world.at('backups/fill')}`]);
+    const done = backUp();
+    rmSync(world.at('backups/fill'));
+    expect(done.code).toBe(28);
+    expect(words(done)).toEqual([expect.stringContaining('make room first')]);
+  });
+});
+
+describe('at a remote over the network', () => {
+  let gateway: ReturnType<typeof spawn>;
+  let proxy: Server;
+  let limit = Number.POSITIVE_INFINITY;
+  let restore = () => {};
+  beforeAll(async () => {
+    const port = 20_000 + (process.pid % 20_000);
+    mkdirSync(world.at('s3/backups'), { recursive: true });
+    gateway = spawn('versitygw', ['--port', `127.0.0.1:${port}`, 'posix', world.at('s3')], {
+      env: {
+        PATH: process.env.PATH,
+        ROOT_ACCESS_KEY: 'access',
+        ROOT_SECRET_KEY: 'secret-of-the-test',
+      },
+      stdio: 'ignore',
+    });
+    // Ends every connection after so many bytes of requests.
+    proxy = createServer((client: Socket) => {
+      const server = connect(port, '127.0.0.1');
+      let sent = 0;
+      client.on('data', (bytes: Buffer) => {
+        sent += bytes.length;
+        if (sent > limit) {
+          client.destroy();
+          server.destroy();
+        } else server.write(bytes);
+      });
+      server.on('data', (bytes: Buffer) => client.write(bytes));
+      for (const [one, other] of [
+        [client, server],
+        [server, client],
+      ] as const) {
+        one.on('error', () => other.destroy());
+        one.on('close', () => other.destroy());
+      }
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port: front } = proxy.address() as { port: number };
+    writeFileSync(
+      world.at('etc/rclone.conf'),
+      `[store]\ntype = s3\nprovider = Other\naccess_key_id = access\nsecret_access_key = secret-of-the-test\nendpoint = http://127.0.0.1:${front}\nregion = us-east-1\n`,
+    );
+    restore = world.configure({ remote: 'store:backups/production' });
+    await until(() => {
+      try {
+        execFileSync('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`], { stdio: 'ignore' });
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  });
+  afterAll(() => {
+    restore();
+    proxy?.close();
+    gateway?.kill();
+  });
+
+  /** Without waiting for it in this process, which carries the proxy. */
+  async function inBackground(name: string, args: string[], input = ''): Promise<Result> {
+    const child = spawn(world.at('sbin', name), args, { env: { PATH: process.env.PATH } });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (text: Buffer) => (stdout += text));
+    child.stderr.on('data', (text: Buffer) => (stderr += text));
+    child.stdin.end(input);
+    const [code] = (await once(child, 'close')) as [number];
+    return {
+      code,
+      stdout,
+      stderr,
+      json: code === 0 ? JSON.parse(stdout.trim().split('\n').at(-1) ?? '') : {},
+    };
+  }
+
+  test('an upload that is cut leaves nothing there, and the next run makes up for it', async () => {
+    limit = 20_000;
+    const cut = await inBackground('compta-backup', ['compta_books', '--listing']);
+    limit = Number.POSITIVE_INFINITY;
+    expect(cut.code).toBe(69);
+    expect(cut.stderr).toMatch(
+      /the upload of \S+ failed: it lies in \S+, whole, and the next run uploads it/,
+    );
+    expect(existsSync(world.at('s3/backups/production/dumps'))).toBe(false);
+    const whole = await inBackground('compta-backup', ['compta_books', '--listing']);
+    expect(whole).toMatchObject({ code: 0 });
+    expect(readdirSync(world.at('s3/backups/production/dumps/compta_books'))).toEqual(
+      expect.arrayContaining([
+        String(/upload of (\S+) failed/.exec(cut.stderr)?.[1]),
+        String(whole.json.name),
+      ]),
+    );
+    const verified = await inBackground('compta-verify-backup', ['compta_books'], world.identity);
+    expect(verified).toMatchObject({ code: 0 });
+    // The credentials of the remote are in no message.
+    expect(cut.stderr + whole.stderr + verified.stderr).not.toContain('secret-of-the-test');
+  });
+});
+
+describe('a remote copy', () => {
+  test('that was cut short is not verified', () => {
+    const { name } = backUp().json;
+    truncateSync(remoteFile(String(name), 'dump.age'), 1000);
+    const done = verify(String(name));
+    expect(done.code).toBe(65);
+    expect(words(done)).toEqual([
+      expect.stringMatching(/dump.age is damaged: 1000 bytes at the remote, \d+ in the manifest/),
+    ]);
+  });
+
+  test('with one byte flipped is not verified, nor restored', () => {
+    const { name } = backUp().json;
+    for (const file of ['dump.age', 'sql.gz.age']) {
+      const path = remoteFile(String(name), file);
+      const bytes = readFileSync(path);
+      const middle = Math.floor(bytes.length / 2);
+      bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+      const done = verify(String(name));
+      expect(done.code).toBe(65);
+      expect(words(done)).toEqual([
+        expect.stringContaining(`${file} is damaged: its SHA-256 is not the manifest's`),
+      ]);
+      if (file === 'dump.age') {
+        const restored = world.script('compta-restore', [String(name), 'compta_other'], {
+          input: world.identity,
+        });
+        expect(restored.code).toBe(65);
+        expect(
+          world.sql(
+            'postgres',
+            "SELECT count(*) FROM pg_database WHERE datname LIKE 'compta_other%'",
+          ),
+        ).toBe('0');
+      }
+      bytes[middle] = (bytes[middle] ?? 0) ^ 1;
+      writeFileSync(path, bytes);
+    }
+    expect(verify(String(name))).toMatchObject({ code: 0 });
+  });
+
+  test('is not opened by a wrong identity, and not without one', () => {
+    const other = execFileSync('age-keygen', { stdio: 'pipe', encoding: 'utf8' });
+    const done = verify(good, other);
+    expect(done.code).toBe(65);
+    expect(words(done)).toEqual([
+      expect.stringContaining('the identity is of none of its recipients'),
+    ]);
+    expect(done.stderr).not.toContain('AGE-SECRET-KEY');
+    expect(verify(good, '')).toMatchObject({ code: 64 });
+  });
+
+  test('that is dated in the future is refused, and said', () => {
+    const name = `compta_books-${new Date(Date.now() + 3_600_000 * 5).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
+    execFileSync('cp', [
+      '-a',
+      world.at('remote/dumps/compta_books', good),
+      world.at('remote/dumps/compta_books', name),
+    ]);
+    const done = verify();
+    rmSync(world.at('remote/dumps/compta_books', name), { recursive: true });
+    expect(done.code).toBe(65);
+    expect(words(done)).toEqual([expect.stringContaining(`${name} is dated in the future`)]);
+  });
+});
+
+test('two backups at once are made one after the other, each whole', async () => {
+  const before = local().length;
+  const runs = [1, 2].map(() => world.start('compta-backup', ['compta_books', '--listing']));
+  const codes = await Promise.all(runs.map(async (run) => (await once(run, 'exit'))[0]));
+  expect(codes).toEqual([0, 0]);
+  expect(local()).toHaveLength(before + 2);
+  const back = world.configure({ wait_seconds: '1' });
+  const slow = world.start(
+    'compta-backup',
+    ['compta_books', '--listing'],
+    world.wrap('gzip', 'sleep 4; exec "$real" "$@"'),
+  );
+  await until(() => local().some((name) => name.startsWith('.partial.')));
+  const third = backUp();
+  back();
+  expect(third.code).toBe(75);
+  expect(words(third)).toEqual([expect.stringContaining('another run holds')]);
+  expect((await once(slow, 'exit'))[0]).toBe(0);
+});
+
+test('a week without verification deletes nothing, and verification deletes what it may', () => {
+  const aged = (days: number) => {
+    const name = `compta_books-${new Date(Date.now() - days * 86_400_000).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
+    execFileSync('cp', [
+      '-a',
+      world.at('remote/dumps/compta_books', good),
+      world.at('remote/dumps/compta_books', name),
+    ]);
+    return name;
+  };
+  for (const name of remote()) rmSync(remoteFile(name, 'verified.json'), { force: true });
+  const old = [200, 45, 44].map(aged);
+  for (const name of [...old, ...[9, 8].map(aged)])
+    writeFileSync(remoteFile(name, 'verified.json'), '{}');
+  const before = remote();
+  // Every day of a week the wrong identity is handed in.
+  const wrong = execFileSync('age-keygen', { stdio: 'pipe', encoding: 'utf8' });
+  const failing = world.script('compta-verify-backup', ['--all'], { input: wrong });
+  expect(failing.code).toBe(1);
+  expect(remote()).toEqual(before);
+  expect(verify(good)).toMatchObject({ code: 0 });
+  expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
+  expect(before.filter((name) => !remote().includes(name))).toEqual([old[2]]);
+  expect(statSync(remoteFile(good, 'dump.age')).size).toBeGreaterThan(1000);
+});

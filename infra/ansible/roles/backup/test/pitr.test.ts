@@ -1,0 +1,144 @@
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { beats, type Moment } from './heart.ts';
+import { makeWorld, type World } from './world.ts';
+
+// Seconds on an idle machine; a busy one may take its time.
+jest.setTimeout(240_000);
+
+let world: World;
+let moments: Moment[];
+beforeAll(async () => {
+  world = makeWorld();
+  world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
+  expect(world.script('compta-heartbeat')).toMatchObject({ code: 0 });
+  expect(world.script('compta-base-backup')).toMatchObject({ code: 0 });
+  moments = await beats(world, 4, 40);
+});
+afterAll(() => world.stop());
+
+const recover = (moment: string, ...more: string[]) =>
+  world.script('compta-pitr', [moment, ...more], { input: world.identity });
+
+test('WAL is archived encrypted, here and at the remote', () => {
+  const [cluster = ''] = readdirSync(world.at('remote/wal'));
+  const files = (place: string) =>
+    readdirSync(world.at(place, cluster), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.age'))
+      .sort();
+  expect(files('wal').length).toBeGreaterThan(2);
+  expect(files('remote/wal')).toEqual(files('wal'));
+  expect(
+    execFileSync('head', [
+      '-c',
+      '21',
+      world.at('wal', cluster, String(files('wal')[0])),
+    ]).toString(),
+  ).toBe('age-encryption.org/v1');
+});
+
+test('the same file again is taken as archived, another one under its name is refused', () => {
+  const name = '0000000100000000000000FF';
+  const archive = (content: string) => {
+    writeFileSync(world.at('home/segment'), content);
+    return execFileSync(
+      'bash',
+      [
+        '-c',
+        '"$0" "$@"; echo $?',
+        world.at('sbin/compta-archive-wal'),
+        world.at('home/segment'),
+        name,
+      ],
+      {
+        cwd: world.at('home/data'),
+        uid: 65534,
+        gid: 65534,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    ).trim();
+  };
+  expect(archive('one')).toBe('0');
+  expect(archive('one')).toBe('0');
+  expect(archive('two')).toBe('73');
+  for (const place of ['wal', 'remote/wal']) {
+    const [cluster = ''] = readdirSync(world.at(place));
+    for (const file of readdirSync(world.at(place, cluster, '0000000100000000'))) {
+      if (file.startsWith(name)) rmSync(world.at(place, cluster, '0000000100000000', file));
+    }
+  }
+});
+
+test('the cluster comes back as it was at random moments: the heartbeat is right every time', () => {
+  for (const { time, beat } of moments) {
+    const done = recover(time);
+    expect(done).toMatchObject({ code: 0 });
+    expect(done.json).toMatchObject({ last_beat: beat, rto_seconds: expect.any(Number) });
+  }
+});
+
+test('to the last moment that is archived', () => {
+  expect(recover('latest').json).toMatchObject({
+    moment: 'latest',
+    rpo_seconds: expect.any(Number),
+  });
+  expect(readFileSync(world.at('metrics/compta_pitr.prom'), 'utf8')).toMatch(
+    /^compta_pitr_last_verified_timestamp_seconds\{\} \d+$/m,
+  );
+});
+
+test('a moment that the archive does not reach is refused, one before the base backup too', () => {
+  const late = recover(new Date(Date.now() + 3_600_000).toISOString());
+  expect(late.code).toBe(66);
+  expect(late.stderr).toContain('the archive does not reach');
+  const early = recover('2020-01-01');
+  expect(early.code).toBe(66);
+  expect(early.stderr).toContain('there is no backup');
+});
+
+test('a segment with one byte flipped stops the recovery', () => {
+  const [cluster = ''] = readdirSync(world.at('remote/wal'));
+  const file =
+    readdirSync(world.at('remote/wal', cluster), { recursive: true })
+      .map(String)
+      .filter((name) => name.endsWith('.age'))
+      .sort()
+      .at(-1) ?? '';
+  const path = world.at('remote/wal', cluster, file);
+  const bytes = readFileSync(path);
+  const flip = () => {
+    bytes[bytes.length - 9] = (bytes.at(-9) ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+  };
+  flip();
+  const done = recover('latest');
+  flip();
+  expect(done.code).toBe(65);
+  expect(done.stderr).toContain('cannot be opened');
+});
+
+test('a database is taken out of a moment and put back on the server', async () => {
+  const before = world.sql('compta_books', 'SELECT count(*), sum(debit) FROM journal_line');
+  await pause(1100);
+  const moment = new Date().toISOString();
+  await pause(1100);
+  world.sql('compta_books', 'DELETE FROM journal_line WHERE id % 2 = 0'); // the mistake
+  world.script('compta-heartbeat');
+  world.sql('postgres', 'SELECT pg_switch_wal()');
+  await pause(2000);
+  const done = recover(moment, '--export=compta_books');
+  expect(done).toMatchObject({ code: 0 });
+  const { name } = done.json.backup as { name: string };
+  const restored = world.script(
+    'compta-restore',
+    [`moments/${name}`, 'compta_books', '--replace=compta_books'],
+    { input: world.identity },
+  );
+  expect(restored).toMatchObject({ code: 0 });
+  expect(world.sql('compta_books', 'SELECT count(*), sum(debit) FROM journal_line')).toBe(before);
+});

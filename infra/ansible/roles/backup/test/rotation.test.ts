@@ -1,0 +1,139 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { makeWorld, type World } from './world.ts';
+
+// Seconds on an idle machine; a busy one may take its time.
+jest.setTimeout(240_000);
+
+let world: World;
+beforeAll(() => {
+  world = makeWorld();
+});
+afterAll(() => world.stop());
+
+const DAY = 86_400_000;
+const now = Date.UTC(2026, 10, 25, 3);
+const nameOf = (time: number) =>
+  `books-${new Date(time).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
+
+/** A backup a day for so many days, the newest one today; those named are verified. */
+function daily(days: number, verified: (age: number) => boolean): string[] {
+  return Array.from(
+    { length: days },
+    (_, age) => `${nameOf(now - age * DAY)} ${verified(age) ? 'yes' : 'no'}`,
+  );
+}
+
+/** What the library's rule lets go, at 2026-11-25T03:00Z. */
+function expired(lines: string[], { days = 30, months = 12, keep = 3, proof = 2 } = {}): string[] {
+  const rule = [now / 1000, days, months, keep, proof].join(' ');
+  const text = execFileSync(
+    'bash',
+    ['-c', `source ${world.at('lib/library.sh')}; expired ${rule}`],
+    {
+      input: `${lines.join('\n')}\n`,
+      encoding: 'utf8',
+    },
+  );
+  return text.split('\n').filter(Boolean);
+}
+
+describe('the rule', () => {
+  test('keeps 30 days, and one of each of 12 months', () => {
+    const all = daily(500, () => true);
+    const kept = all.length - expired(all).length;
+    // 31 of the last 30 days (the first and the last one are both at most 30 days old), and the first
+    // of December to October.
+    expect(kept).toBe(31 + 11);
+    expect(expired(all)).not.toContain(nameOf(Date.UTC(2025, 11, 1, 3)));
+    expect(expired(all)).toContain(nameOf(Date.UTC(2025, 10, 1, 3)));
+  });
+
+  test('keeps a verified one of a month rather than an earlier one that is not', () => {
+    const gone = expired(daily(100, (age) => age % 5 === 0));
+    const september = daily(100, (age) => age % 5 === 0).filter((line) =>
+      line.startsWith('books-202609'),
+    );
+    const first = september
+      .filter((line) => line.endsWith('yes'))
+      .at(-1)
+      ?.split(' ')[0];
+    expect(
+      september.map((line) => line.split(' ')[0]).filter((name) => !gone.includes(String(name))),
+    ).toEqual([first]);
+  });
+
+  test('deletes nothing while nothing was verified for a week', () => {
+    expect(expired(daily(100, (age) => age >= 7))).toEqual([]);
+    expect(expired(daily(100, (age) => age >= 1))).not.toEqual([]);
+  });
+
+  test('deletes nothing without enough newer verified ones', () => {
+    expect(
+      expired(
+        daily(60, (age) => age < 2),
+        { months: 0 },
+      ),
+    ).toEqual([]);
+    expect(
+      expired(
+        daily(60, (age) => age < 3),
+        { months: 0 },
+      ),
+    ).toHaveLength(60 - 31);
+    expect(expired(daily(60, () => false))).toEqual([]);
+    expect(expired([])).toEqual([]);
+  });
+
+  test('neither counts nor deletes what is dated in the future', () => {
+    const future = [1, 2, 3, 400].map((days) => `${nameOf(now + days * DAY)} yes`);
+    expect(expired([...future, ...daily(60, (age) => age >= 7)])).toEqual([]);
+  });
+});
+
+describe('a rotation', () => {
+  const folders = (place: string) => readdirSync(world.at(place)).sort();
+  /** Backups of so many days before today, here and at the remote. */
+  function lay(ages: number[], verified: boolean): void {
+    for (const age of ages) {
+      const name = nameOf(Date.now() - age * DAY);
+      for (const place of ['backups', 'remote/dumps']) {
+        mkdirSync(world.at(place, 'books', name), { recursive: true });
+        writeFileSync(
+          world.at(place, 'books', name, 'manifest.json'),
+          '{"proof":"manifest-and-listing"}',
+        );
+        if (verified && place !== 'backups') {
+          writeFileSync(world.at(place, 'books', name, 'verified.json'), '{}');
+        }
+      }
+    }
+    execFileSync('chown', ['-R', 'nobody', world.at('backups'), world.at('remote')]);
+  }
+
+  test('deletes here and at the remote what the rule lets go, and nothing else', () => {
+    lay([400, 40, 39], true);
+    lay([1, 2], false);
+    for (const place of ['local', 'remote']) {
+      expect(world.script('compta-rotate-backups', [place])).toMatchObject({ code: 0 });
+    }
+    expect(folders('backups/books')).toHaveLength(5); // nothing was verified since
+    lay([0, 1, 3], true);
+    expect(world.script('compta-rotate-backups', ['local'])).toMatchObject({ code: 0 });
+    expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
+    expect(folders('backups/books')).toEqual(folders('remote/dumps/books'));
+    expect(folders('backups/books')).not.toContain(nameOf(Date.now() - 39 * DAY));
+  });
+
+  test('deletes nothing here while the remote cannot be asked', () => {
+    const before = folders('backups/books');
+    lay([50, 51, 52], true);
+    const back = world.configure({ remote: 'nowhere:bucket' });
+    const done = world.script('compta-rotate-backups', ['local']);
+    back();
+    expect(done.code).toBe(69);
+    expect(done.stderr).toContain('the remote cannot be read');
+    expect(folders('backups/books')).toHaveLength(before.length + 3);
+  });
+});
