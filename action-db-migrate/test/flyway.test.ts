@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { find } from '@actions/tool-cache';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createLogin } from '../src/database.ts';
 import {
   type Flyway,
   type FlywayRefused,
@@ -11,7 +10,9 @@ import {
   mismatches,
   readInfo,
   repairHistory,
-} from '../src/flyway.ts';
+} from '../../lib/migration/flyway.ts';
+import { createLogin } from '../../lib/migration/login.ts';
+import { correctionsFor } from '../../lib/migration/repair.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 
 const database = 'compta_test';
@@ -43,8 +44,11 @@ afterAll(() => {
 
 const write = (name: string, sql: string) => writeFileSync(join(flyway.scripts, name), sql);
 const rows = (sql: string) => postgres.database.query(database, sql);
-const unexpected = (line: string) => {
-  throw new Error(`There was nothing to wait for: ${line}`);
+const unexpected = {
+  outside: false,
+  onRetry: (line: string) => {
+    throw new Error(`There was nothing to wait for: ${line}`);
+  },
 };
 
 test('pending scripts are told, then applied as the owner of the schema', async () => {
@@ -57,7 +61,7 @@ test('pending scripts are told, then applied as the owner of the schema', async 
 
   const { migrations } = await migrate(flyway, unexpected);
   expect(migrations.map(({ version }) => version)).toEqual(['1', '2']);
-  expect(await readInfo(flyway)).toEqual({ version: '2', pending: [] });
+  expect(await readInfo(flyway)).toMatchObject({ version: '2', pending: [], passedOver: [] });
   expect(await rows(`SELECT tableowner FROM pg_tables WHERE tablename = 'entry';`)).toEqual([
     ['compta_test_owner'],
   ]);
@@ -77,12 +81,15 @@ test('a lock that is not to be had is waited for by trying again', async () => {
   const holder = rows('BEGIN; LOCK TABLE entry; SELECT pg_sleep(60);');
   const released = expect(holder).rejects.toThrow('terminating connection');
   const retries: string[] = [];
-  const { migrations } = await migrate(flyway, (line) => {
-    retries.push(line);
-    void rows(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-       WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid();`,
-    );
+  const { migrations } = await migrate(flyway, {
+    outside: false,
+    onRetry: (line) => {
+      retries.push(line);
+      void rows(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid();`,
+      );
+    },
   });
   await released;
   expect(retries).toEqual(['A lock was not to be had: trying again in 2 s.']);
@@ -92,13 +99,24 @@ test('a lock that is not to be had is waited for by trying again', async () => {
 test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
   write('V4__more.sql', 'SELECT 1;');
-  expect(await mismatches(flyway)).toEqual([
-    expect.stringMatching(/^CHECKSUM_MISMATCH: Migration checksum mismatch for .* version 1/),
+  const wrong = await mismatches(flyway);
+  expect(wrong).toMatchObject([{ code: 'CHECKSUM_MISMATCH', version: '1' }]);
+  expect(correctionsFor(wrong)).toMatchObject([
+    { was: expect.stringMatching(/^-?\d+$/), becomes: expect.stringMatching(/^-?\d+$/) },
   ]);
   await expect(migrate(flyway, unexpected)).rejects.toThrow('Flyway: VALIDATE_ERROR');
   expect((await readInfo(flyway)).version).toBe('3');
 
   expect((await repairHistory(flyway)).length).toBeGreaterThan(0);
+  expect(await mismatches(flyway)).toEqual([]);
+}, 60_000);
+
+test('a script that changes while nobody looks is passed over by none', async () => {
+  write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label FROM entry;');
+  expect((await readInfo(flyway)).pending.map(({ description }) => description)).toContain('view');
+  await migrate(flyway, unexpected);
+  write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label, amount FROM entry;');
+  expect((await readInfo(flyway)).pending.map(({ description }) => description)).toEqual(['view']);
   expect(await mismatches(flyway)).toEqual([]);
 }, 60_000);
 

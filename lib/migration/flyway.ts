@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { CommandFailed, run } from '../../lib/process/run.ts';
-import type { Login } from './database.ts';
-import type { Inputs } from './inputs.ts';
+import { CommandFailed, run } from '../process/run.ts';
+import type { Login } from './login.ts';
 
 /**
  * Flyway's command line, decided on its JSON: `validate` exits 0 on a mismatch, and a failure
@@ -10,15 +9,22 @@ import type { Inputs } from './inputs.ts';
  */
 export interface Flyway {
   program: string;
+  /** Folder with the scripts. */
   scripts: string;
   database: string;
   owner: string;
   login: Login;
   /** The tunnel's end on this machine. */
   port: number;
-  limits: Inputs['limits'];
+  limits: StatementLimits;
   env: NodeJS.ProcessEnv;
   cancelled: AbortSignal;
+}
+
+/** Milliseconds; outside the scripts, so that no script can forget them. */
+export interface StatementLimits {
+  lockMs: number;
+  statementMs: number;
 }
 
 const script = z.object({
@@ -27,6 +33,7 @@ const script = z.object({
   description: z.string(),
   state: z.string(),
   filepath: z.string().nullish(),
+  executionTime: z.number().nullish(),
 });
 export type Script = z.infer<typeof script>;
 
@@ -72,34 +79,77 @@ export class FlywayRefused extends Error {
   }
 }
 
-export async function readInfo(flyway: Flyway): Promise<{ version: string; pending: Script[] }> {
+export interface Info {
+  /** Version of the schema; `none` before the first script. */
+  version: string;
+  pending: Script[];
+  /** Below the schema's version and never applied: Flyway would pass them over without a word. */
+  passedOver: Script[];
+  applied: Script[];
+}
+
+export async function readInfo(flyway: Flyway): Promise<Info> {
   const { schemaVersion, migrations } = await ask(flyway, 'info', info);
+  const inState = (...states: string[]) => migrations.filter(({ state }) => states.includes(state));
   return {
     version: schemaVersion ?? 'none',
-    pending: migrations.filter(({ state }) => state === 'Pending'),
+    pending: inState('Pending'),
+    passedOver: inState('Ignored'),
+    applied: inState('Success', 'Out of Order'),
   };
 }
 
+/** A script that was applied, or failed, and is no longer what the history says. */
+export interface Mismatch {
+  /** '' for a repeatable script. */
+  version: string;
+  description: string;
+  code: string;
+  message: string;
+}
+
 /** What is wrong with scripts that were applied already; pending ones are not wrong. */
-export async function mismatches(flyway: Flyway): Promise<string[]> {
+export async function mismatches(flyway: Flyway): Promise<Mismatch[]> {
   const { invalidMigrations } = await ask(flyway, 'validate', validation);
   return invalidMigrations
     .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
-    .map(({ errorDetails }) => `${errorDetails.errorCode}: ${errorDetails.errorMessage.trim()}`);
+    .map(({ version, description, errorDetails }) => ({
+      version: version ?? '',
+      description,
+      code: errorDetails.errorCode,
+      message: errorDetails.errorMessage.trim(),
+    }));
 }
 
-const LOCK_NOT_AVAILABLE = '55P03';
+/** SQL state of a lock that did not come within lock_timeout. */
+export const LOCK_NOT_AVAILABLE = '55P03';
 
-/** Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. */
-export async function migrate(flyway: Flyway, onRetry: (line: string) => void): Promise<Migration> {
+export interface MigrateOptions {
+  /** Scripts that PostgreSQL refuses inside a transaction: Flyway's own lock must not be one. */
+  outside: boolean;
+  /** Told before each new try. */
+  onRetry: (line: string) => void | Promise<void>;
+}
+
+/**
+ * Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. Outside a
+ * transaction there is only one try, as the first may have left something.
+ */
+export async function migrate(
+  flyway: Flyway,
+  { outside, onRetry }: MigrateOptions,
+): Promise<Migration> {
+  const settings = outside
+    ? { FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false', FLYWAY_MIXED: 'true' }
+    : {};
   for (let seconds = 2; ; seconds *= 2) {
     try {
-      return await ask(flyway, 'migrate', migration);
+      return await ask(flyway, 'migrate', migration, settings);
     } catch (error) {
       const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
-      if (!locked || seconds > 8 || flyway.cancelled.aborted) throw error;
-      onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
-      await sleep(seconds * 1000);
+      if (!locked || outside || seconds > 8 || flyway.cancelled.aborted) throw error;
+      await onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
+      await sleep(seconds * 1000, undefined, { signal: flyway.cancelled });
     }
   }
 }
@@ -108,9 +158,14 @@ export async function repairHistory(flyway: Flyway): Promise<string[]> {
   return (await ask(flyway, 'repair', repair)).repairActions;
 }
 
-async function ask<T>(flyway: Flyway, command: string, shape: z.ZodType<T>): Promise<T> {
+async function ask<T>(
+  flyway: Flyway,
+  command: string,
+  shape: z.ZodType<T>,
+  more: NodeJS.ProcessEnv = {},
+): Promise<T> {
   const { stdout } = await run([flyway.program, '-outputType=json', command], {
-    env: { ...flyway.env, ...settings(flyway) },
+    env: { ...flyway.env, ...settings(flyway), ...more },
     signal: flyway.cancelled,
     allowedExitCodes: [0, 1],
   });
@@ -126,6 +181,8 @@ function settings({ scripts, database, owner, login, port, limits }: Flyway): No
     `-c role=${owner}`,
     `-c lock_timeout=${limits.lockMs}`,
     `-c statement_timeout=${limits.statementMs}`,
+    // A statement whose runner is gone stops, instead of holding its locks to the end.
+    '-c client_connection_check_interval=2s',
   ].join(' ');
   return {
     FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}`,
