@@ -7,8 +7,7 @@ import {
   type Flyway,
   type FlywayRefused,
   migrate,
-  mismatches,
-  readInfo,
+  readState,
   repairHistory,
 } from '../../lib/migration/flyway.ts';
 import { createLogin } from '../../lib/migration/login.ts';
@@ -54,14 +53,14 @@ const unexpected = {
 test('pending scripts are told, then applied as the owner of the schema', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id int);');
   write('V2__labels.sql', 'ALTER TABLE entry ADD label text;');
-  const before = await readInfo(flyway);
+  const before = await readState(flyway);
   expect(before.version).toBe('none');
   expect(before.pending.map(({ description }) => description)).toEqual(['entries', 'labels']);
-  expect(await mismatches(flyway)).toEqual([]);
+  expect((await readState(flyway)).wrong).toEqual([]);
 
   const { migrations } = await migrate(flyway, unexpected);
   expect(migrations.map(({ version }) => version)).toEqual(['1', '2']);
-  expect(await readInfo(flyway)).toMatchObject({ version: '2', pending: [], passedOver: [] });
+  expect(await readState(flyway)).toMatchObject({ version: '2', pending: [], passedOver: [] });
   expect(await rows(`SELECT tableowner FROM pg_tables WHERE tablename = 'entry';`)).toEqual([
     ['compta_test_owner'],
   ]);
@@ -73,7 +72,7 @@ test('a script that fails is named with its line and SQL state, and leaves nothi
   expect(refused).toMatchObject({ name: 'FlywayRefused', sqlState: '42P01' });
   expect((refused as Error).message).toMatch(/V3__wrong\.sql:2\)/);
   expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
-  expect((await readInfo(flyway)).version).toBe('2');
+  expect((await readState(flyway)).version).toBe('2');
 }, 60_000);
 
 test('a lock that is not to be had is waited for by trying again', async () => {
@@ -99,30 +98,30 @@ test('a lock that is not to be had is waited for by trying again', async () => {
 test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
   write('V4__more.sql', 'SELECT 1;');
-  const wrong = await mismatches(flyway);
+  const wrong = (await readState(flyway)).wrong;
   expect(wrong).toMatchObject([{ code: 'CHECKSUM_MISMATCH', version: '1' }]);
   expect(correctionsFor(wrong)).toMatchObject([
     { was: expect.stringMatching(/^-?\d+$/), becomes: expect.stringMatching(/^-?\d+$/) },
   ]);
   await expect(migrate(flyway, unexpected)).rejects.toThrow('Flyway: VALIDATE_ERROR');
-  expect((await readInfo(flyway)).version).toBe('3');
+  expect((await readState(flyway)).version).toBe('3');
 
   expect((await repairHistory(flyway)).length).toBeGreaterThan(0);
-  expect(await mismatches(flyway)).toEqual([]);
+  expect((await readState(flyway)).wrong).toEqual([]);
 }, 60_000);
 
 test('a script that changes while nobody looks is passed over by none', async () => {
   write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label FROM entry;');
-  expect((await readInfo(flyway)).pending.map(({ description }) => description)).toContain('view');
+  expect((await readState(flyway)).pending.map(({ description }) => description)).toContain('view');
   await migrate(flyway, unexpected);
   write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label, amount FROM entry;');
-  expect((await readInfo(flyway)).pending.map(({ description }) => description)).toEqual(['view']);
-  expect(await mismatches(flyway)).toEqual([]);
+  expect((await readState(flyway)).pending.map(({ description }) => description)).toEqual(['view']);
+  expect((await readState(flyway)).wrong).toEqual([]);
 }, 60_000);
 
 test('a refused login is an error of Flyway, without its password', async () => {
   const login = { ...flyway.login, password: 'planted-wrong' };
-  const refused = await readInfo({ ...flyway, login }).catch((error: Error) => error);
+  const refused = await readState({ ...flyway, login }).catch((error: Error) => error);
   expect((refused as Error).message).toContain('password authentication failed');
   expect((refused as Error).message).not.toContain('planted');
 }, 60_000);

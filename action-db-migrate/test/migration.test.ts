@@ -81,7 +81,7 @@ function migrate(changes: Partial<Request> = {}): Promise<Report> {
     backupDirectory: servers.backups,
     statements: { lockMs: 300, statementMs: 30_000 },
     limits: { ...DEFAULTS.limits, freeBytes: 0 },
-    leaseMs: 0,
+    leaseMs: 60_000,
     confirmed: '',
     ...changes,
   };
@@ -165,7 +165,9 @@ test('a dry run rehearses on a copy of the real data and leaves the database alo
   expect(lines?.locks).toMatchObject([
     { table: 'entry', mode: 'ShareRowExclusiveLock', blocks: 'writes' },
   ]);
-  expect(summary(report)).toContain('| V2__amount.sql | 1.0 s | entry: AccessExclusive |');
+  expect(summary(report)).toMatch(
+    /\| V2__amount\.sql \| \d+\.\d s \| entry: AccessExclusive \| \d+\.\d s \| reads and writes \|/,
+  );
   expect(await rows(`SELECT to_regclass('line') IS NULL;`)).toEqual([['t']]);
   expect(await rows(`SELECT datname FROM pg_database WHERE datname LIKE '%rehearsal%';`)).toEqual(
     [],
@@ -282,11 +284,12 @@ test('an index that could not be built is named with the way out, and then let r
   write('V3__one.sql', 'CREATE UNIQUE INDEX CONCURRENTLY one ON entry (amount);');
   write('V4__y.sql', 'ALTER TABLE entry ADD y int;');
   const report = await migrate();
-  expect(report).toMatchObject({ after: '2' });
   expect(report.problems[0]).toMatch(/V3__one\.sql.*could not create unique index/s);
   expect(report.problems).toContain(
     'The index one is invalid: DROP INDEX CONCURRENTLY one; then create it again.',
   );
+  expect(report.problems[0]).not.toContain('(amount)=(1)');
+  expect(report).toMatchObject({ after: '2' });
   expect(report.wayBack.join('\n')).toContain("`repair-confirm: '3'`");
 
   await rows('DROP INDEX CONCURRENTLY one; UPDATE entry SET amount = id;');
@@ -298,12 +301,12 @@ test('an index that could not be built is named with the way out, and then let r
 
 test('a lock that does not come is given up after its tries, with who holds it', async () => {
   write('V2__x.sql', 'ALTER TABLE entry ADD x int;');
-  const holder = rows('BEGIN; LOCK TABLE entry; SELECT pg_sleep(60);');
+  const holder = rows('BEGIN; LOCK TABLE entry; SELECT pg_sleep(600);');
   const ended = expect(holder).rejects.toThrow('terminating connection');
   const report = await migrate({ limits: { ...DEFAULTS.limits, freeBytes: 0 } });
   await postgres.database.query(
     'postgres',
-    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%'
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%'
      AND pid <> pg_backend_pid();`,
   );
   await ended;
@@ -315,7 +318,7 @@ test('a lock that does not come is given up after its tries, with who holds it',
 
 test('a transaction that is open for too long is named before anything is done', async () => {
   write('V2__x.sql', 'ALTER TABLE entry ADD x int;');
-  const open = rows('BEGIN; SELECT count(*) FROM entry; SELECT pg_sleep(60);');
+  const open = rows('BEGIN; SELECT count(*) FROM entry; SELECT pg_sleep(600);');
   const ended = expect(open).rejects.toThrow('terminating connection');
   const report = await migrate({
     limits: { ...DEFAULTS.limits, freeBytes: 0, transactionMs: 200 },

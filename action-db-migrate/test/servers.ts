@@ -4,8 +4,6 @@ import { delimiter, join } from 'node:path';
 import { keyPair, startServer, type TestServer } from '../../lib/ssh/test/server.ts';
 import type { Postgres } from './postgres.ts';
 
-const templates = new URL('../../infra/ansible/roles/postgresql/templates/', import.meta.url);
-
 /** A bastion, a database server around a PostgreSQL, and two application servers, over SSH. */
 export interface Servers {
   privateKey: string;
@@ -64,7 +62,7 @@ export async function startServers(postgres: Postgres): Promise<Servers> {
   };
 }
 
-/** What sudo leads to is this PostgreSQL, and the role's own scripts. */
+/** What sudo leads to is this PostgreSQL. */
 function databaseServer(root: string, postgres: Postgres, backups: string): NodeJS.ProcessEnv {
   const bin = join(root, 'db-bin');
   mkdirSync(bin);
@@ -81,36 +79,49 @@ shift
 exec "$program" "$@"
 `,
   );
-  // The role's scripts run as postgres, which this machine need not have.
-  program('id', '#!/bin/sh\necho postgres\n');
   program('psql', `#!/bin/sh\nexec ${postgres.program('psql')} "$@"\n`);
-  for (const [name, template] of [
-    ['compta-backup', 'backup.sh.j2'],
-    ['compta-restore', 'restore.sh.j2'],
-  ] as const) {
-    program(name, rendered(template, postgres, backups));
-  }
+  program('compta-backup', BACKUP);
+  program('compta-restore', RESTORE);
   return {
     ...process.env,
     PATH: `${bin}${delimiter}${process.env.PATH}`,
+    BACKUPS: backups,
+    PGBIN: join(postgres.program('psql'), '..'),
+    PGPORT: String(postgres.port),
     PGHOST: postgres.socket,
     PGUSER: 'postgres',
   };
 }
 
-/** The few variables that these two templates take. */
-function rendered(template: string, postgres: Postgres, backups: string): string {
-  const values: Record<string, string> = {
-    postgresql_backup_directory: backups,
-    __postgresql_bin: join(postgres.program('psql'), '..'),
-    postgresql_port: String(postgres.port),
-    postgresql_backup_keep: '3',
-    postgresql_backup_days: '30',
-  };
-  return readFileSync(new URL(template, templates), 'utf8')
-    .replaceAll(/\{\{\s*(\w+)[^}]*\}\}/g, (_, name: string) => values[name] ?? '')
-    .replaceAll('/var/run/postgresql', postgres.socket);
-}
+/**
+ * What the postgresql role's scripts promise (its own tests hold them to it), without encryption and
+ * comparison: a dump, a line of JSON, and the same beside the dump.
+ */
+const BACKUP = `#!/bin/bash
+set -euo pipefail
+path="$BACKUPS/$1/$1-$(date --utc +%Y%m%dT%H%M%S.%NZ).dump"
+mkdir -p "$BACKUPS/$1"
+"$PGBIN/pg_dump" --format=custom --file="$path" "$1"
+tables=$("$PGBIN/psql" -XAtq --dbname="$1" <<'SQL' | paste --serial --delimiters=,
+SELECT format('SELECT to_json(%L::text)::text || '':'' || count(*) FROM %I.%I', schemaname || '.' || tablename, schemaname, tablename)
+FROM pg_tables WHERE schemaname = 'public' \\gexec
+SQL
+)
+printf '{"database":"%s","path":"%s","bytes":1,"sha256":"%s","proof":"restored-and-compared","tables":%s,"seconds":1}\\n' \\
+    "$1" "$path" "$(sha256sum "$path" | cut -d' ' -f1)" "{$tables}" | tee "$path.json"
+`;
+const RESTORE = `#!/bin/bash
+set -euo pipefail
+previous=null
+"$PGBIN/createdb" --template=template0 "$2_aside"
+"$PGBIN/pg_restore" --exit-on-error --dbname="$2_aside" "$1"
+if [[ \${3:-} == "--replace=$2" ]]; then
+    "$PGBIN/psql" -Xq --dbname=postgres -c "ALTER DATABASE $2 RENAME TO $2_before"
+    previous="\\"$2_before\\""
+fi
+"$PGBIN/psql" -Xq --dbname=postgres -c "ALTER DATABASE $2_aside RENAME TO $2"
+printf '{"database":"%s","previous":%s,"seconds":1}\\n' "$2" "$previous"
+`;
 
 /** Each command sees an /opt/compta of its own; Docker and curl answer what the test has set. */
 function applicationServer(

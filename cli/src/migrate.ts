@@ -5,7 +5,13 @@ import { parseArgs } from 'node:util';
 import { carryOut } from '../../lib/migration/migration.ts';
 import { reach } from '../../lib/migration/reach.ts';
 import { type Report, reportJson } from '../../lib/migration/report.ts';
-import { COMMANDS, DEFAULTS, needsScripts, type Request, serviceOf } from '../../lib/migration/request.ts';
+import {
+  COMMANDS,
+  DEFAULTS,
+  needsScripts,
+  type Request,
+  serviceOf,
+} from '../../lib/migration/request.ts';
 import type { ScriptSource } from '../../lib/migration/scripts.ts';
 import { summary } from '../../lib/migration/summary.ts';
 import { identity, inventoryFrom } from '../../lib/release/inputs.ts';
@@ -22,6 +28,7 @@ export const migrateHelp = `compta migrate: a database's schema, as action-db-mi
   --terraform-outputs FILE, --private-key FILE, --json   as for compta
   --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
   --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one
+  --port N            PostgreSQL's on the database server (5432)
   --service NAME      whose releases the schema must suit, when the image does not tell
 `;
 
@@ -32,6 +39,7 @@ const options = {
   image: { type: 'string' },
   locations: { type: 'string' },
   service: { type: 'string' },
+  port: { type: 'string', default: '5432' },
   'backup-path': { type: 'string' },
   confirm: { type: 'string' },
   'dry-run': { type: 'boolean', default: false },
@@ -56,12 +64,13 @@ export async function migrateCommand(
     process.stdout.write(migrateHelp);
     return 0;
   }
+  const wanted = request();
   const inventory = inventoryFrom(given(values['terraform-outputs'], 'terraform-outputs'));
   const key =
     process.env.COMPTA_SSH_KEY ?? readFileSync(given(values['private-key'], 'private-key'), 'utf8');
   const say = (line: string) => console.error(line);
   const report = await reach(inventory, key, tmpdir(), (places) =>
-    carryOut(request(), {
+    carryOut(wanted, {
       ...places,
       ...identity({ USER: userInfo().username, ...process.env }),
       env: process.env,
@@ -99,18 +108,23 @@ function readRequest(argv: readonly string[]) {
     if (!/^[a-z_][a-z0-9_]{0,62}$/.test(database)) {
       throw new UsageError('--database: lower-case letters, digits and _ only.');
     }
+    const port = Number(values.port);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+      throw new UsageError('--port is a whole number from 1 to 65535.');
+    }
     if (command === 'restore') given(values['backup-path'], 'backup-path');
     const scripts = needsScripts(command) ? scriptSource(values) : undefined;
     if (values['dry-run'] && scripts === undefined) {
       throw new UsageError(`A ${command} has no dry run.`);
     }
     return {
+      ...DEFAULTS,
       command,
       scripts,
       database,
+      port,
       owner: `${database}_owner`,
       service: values.service ?? serviceOf(scripts, database),
-      ...DEFAULTS,
       dryRun: values['dry-run'],
       rehearse: values.rehearse,
       backup: true,

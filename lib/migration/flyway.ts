@@ -48,6 +48,7 @@ const validation = z.object({
     }),
   ),
 });
+const look = z.object({ individualResults: z.tuple([info, validation]) });
 const migration = z.object({
   success: z.literal(true),
   targetSchemaVersion: z.string().nullish(),
@@ -79,24 +80,16 @@ export class FlywayRefused extends Error {
   }
 }
 
-export interface Info {
+/** Flyway's history held against the scripts. */
+export interface State {
   /** Version of the schema; `none` before the first script. */
   version: string;
   pending: Script[];
   /** Below the schema's version and never applied: Flyway would pass them over without a word. */
   passedOver: Script[];
   applied: Script[];
-}
-
-export async function readInfo(flyway: Flyway): Promise<Info> {
-  const { schemaVersion, migrations } = await ask(flyway, 'info', info);
-  const inState = (...states: string[]) => migrations.filter(({ state }) => states.includes(state));
-  return {
-    version: schemaVersion ?? 'none',
-    pending: inState('Pending'),
-    passedOver: inState('Ignored'),
-    applied: inState('Success', 'Out of Order'),
-  };
+  /** What is wrong with scripts that were applied already; pending ones are not wrong. */
+  wrong: Mismatch[];
 }
 
 /** A script that was applied, or failed, and is no longer what the history says. */
@@ -108,17 +101,31 @@ export interface Mismatch {
   message: string;
 }
 
-/** What is wrong with scripts that were applied already; pending ones are not wrong. */
-export async function mismatches(flyway: Flyway): Promise<Mismatch[]> {
-  const { invalidMigrations } = await ask(flyway, 'validate', validation);
-  return invalidMigrations
-    .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
-    .map(({ version, description, errorDetails }) => ({
-      version: version ?? '',
-      description,
-      code: errorDetails.errorCode,
-      message: errorDetails.errorMessage.trim(),
-    }));
+/** `info` and `validate`, asked of one virtual machine. */
+export async function readState(flyway: Flyway): Promise<State> {
+  const { individualResults } = await ask(flyway, ['info', 'validate'], look);
+  const [{ schemaVersion, migrations }, { invalidMigrations }] = individualResults;
+  const inState = (...states: string[]) => migrations.filter(({ state }) => states.includes(state));
+  const applied = inState('Success', 'Out of Order');
+  // Flyway counts a script that failed outside a transaction as the schema's version.
+  const version =
+    inState('Failed').length > 0
+      ? applied.findLast((script) => script.version)?.version
+      : schemaVersion;
+  return {
+    version: version ?? 'none',
+    pending: inState('Pending'),
+    passedOver: inState('Ignored'),
+    applied,
+    wrong: invalidMigrations
+      .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
+      .map(({ version, description, errorDetails }) => ({
+        version: version ?? '',
+        description,
+        code: errorDetails.errorCode,
+        message: errorDetails.errorMessage.trim(),
+      })),
+  };
 }
 
 /** SQL state of a lock that did not come within lock_timeout. */
@@ -144,7 +151,7 @@ export async function migrate(
     : {};
   for (let seconds = 2; ; seconds *= 2) {
     try {
-      return await ask(flyway, 'migrate', migration, settings);
+      return await ask(flyway, ['migrate'], migration, settings);
     } catch (error) {
       const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
       if (!locked || outside || seconds > 8 || flyway.cancelled.aborted) throw error;
@@ -155,16 +162,16 @@ export async function migrate(
 }
 
 export async function repairHistory(flyway: Flyway): Promise<string[]> {
-  return (await ask(flyway, 'repair', repair)).repairActions;
+  return (await ask(flyway, ['repair'], repair)).repairActions;
 }
 
 async function ask<T>(
   flyway: Flyway,
-  command: string,
+  commands: readonly string[],
   shape: z.ZodType<T>,
   more: NodeJS.ProcessEnv = {},
 ): Promise<T> {
-  const { stdout } = await run([flyway.program, '-outputType=json', command], {
+  const { stdout } = await run([flyway.program, '-outputType=json', ...commands], {
     env: { ...flyway.env, ...settings(flyway), ...more },
     signal: flyway.cancelled,
     allowedExitCodes: [0, 1],
@@ -175,7 +182,10 @@ async function ask<T>(
   return shape.parse(answer);
 }
 
-/** By environment, so that no password is in argv; the limits ride on the connection itself. */
+/**
+ * By environment, so that no password is in argv; the limits ride on the connection itself. Details
+ * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
+ */
 function settings({ scripts, database, owner, login, port, limits }: Flyway): NodeJS.ProcessEnv {
   const options = [
     `-c role=${owner}`,
@@ -185,7 +195,7 @@ function settings({ scripts, database, owner, login, port, limits }: Flyway): No
     '-c client_connection_check_interval=2s',
   ].join(' ');
   return {
-    FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}`,
+    FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}&logServerErrorDetail=false`,
     FLYWAY_USER: login.user,
     FLYWAY_PASSWORD: login.password,
     FLYWAY_LOCATIONS: `filesystem:${scripts}`,

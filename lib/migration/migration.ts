@@ -13,11 +13,10 @@ import { releasedImage, servedReleases, standInTheWay, unwellSlots } from './fle
 import {
   type Flyway,
   FlywayRefused,
-  type Info,
   LOCK_NOT_AVAILABLE,
+  type Mismatch,
   migrate,
-  mismatches,
-  readInfo,
+  readState,
   repairHistory,
 } from './flyway.ts';
 import { assertPostgres } from './front.ts';
@@ -122,6 +121,8 @@ async function withFlyway(work: Work, alone: boolean): Promise<void> {
   }
 }
 
+const inWords = ({ code, message }: Mismatch): string => `${code}: ${message}`;
+
 async function sourceFor({ request, hosts }: Work): Promise<Parameters<typeof scriptsFolder>[0]> {
   const { scripts, service, command } = request;
   if (!scripts) throw new MigrationRefused(`${command} needs scripts.`);
@@ -135,26 +136,26 @@ async function sourceFor({ request, hosts }: Work): Promise<Parameters<typeof sc
 
 async function onFlyway(work: Work, flyway: Flyway): Promise<void> {
   const { request, report } = work;
-  const [info, wrong] = await Promise.all([readInfo(flyway), mismatches(flyway)]);
-  report.before = info.version;
-  report.after = info.version;
-  report.corrections = correctionsFor(wrong);
+  const state = await readState(flyway);
+  report.before = state.version;
+  report.after = state.version;
+  report.corrections = correctionsFor(state.wrong);
   if (request.command === 'repair') return repair(work, flyway);
-  for (const { code, message } of wrong) report.problems.push(`${code}: ${message}`);
-  for (const { version, description } of info.passedOver) {
+  report.problems.push(...state.wrong.map(inWords));
+  for (const { version, description } of state.passedOver) {
     report.problems.push(
-      `Script ${version} "${description}" is below the schema's version ${info.version} and would ` +
+      `Script ${version} "${description}" is below the schema's version ${state.version} and would ` +
         'never run: give it a higher version.',
     );
   }
   if (request.command === 'info') {
-    report.pending = readPending(info.pending);
+    report.pending = readPending(state.pending);
     report.remarks.push(...report.problems.splice(0));
     return;
   }
   if (request.command === 'validate') await lookAround(work);
   if (report.problems.length > 0) return;
-  report.pending = readPending(info.pending);
+  report.pending = readPending(state.pending);
   if (report.pending.length === 0) return;
   await lintPending(work);
   if (request.dryRun || request.command === 'validate') {
@@ -165,7 +166,7 @@ async function onFlyway(work: Work, flyway: Flyway): Promise<void> {
   await underLease(work, async () => {
     await refuseEarlyContracts(work);
     await prepare(work, flyway);
-    await change(work, flyway, info);
+    await change(work, flyway);
   });
 }
 
@@ -242,10 +243,10 @@ function backUp({ request, server, say }: Work): ReturnType<typeof makeBackup> {
 }
 
 /** The backup, the restore point, the scripts, and a look at what came of them. */
-async function change(work: Work, flyway: Flyway, before: Info): Promise<void> {
+async function change(work: Work, flyway: Flyway): Promise<void> {
   const { request, report, database } = work;
   if (request.backup) report.backup ??= await backUp(work);
-  report.restorePoint = await createRestorePoint(database, request.database, before.version);
+  report.restorePoint = await createRestorePoint(database, request.database, report.before);
   try {
     await apply({ ...flyway, cancelled: work.cancelled }, work);
   } catch (error) {
@@ -280,19 +281,17 @@ async function openTransactions({ database, server, request }: Work): Promise<st
 async function takeStock(work: Work, flyway: Flyway): Promise<void> {
   const { request, report, database } = work;
   const calm = { ...flyway, cancelled: AbortSignal.timeout(60_000) };
-  const [info, wrong] = await Promise.all([readInfo(calm), mismatches(calm)]);
-  report.after = info.version;
-  report.applied = info.applied
+  const state = await readState(calm);
+  report.after = state.version;
+  report.applied = state.applied
     .filter((script) => report.pending.some((wanted) => isSame(wanted, script)))
     .map(({ version, description, executionTime }) => ({
       version: version ?? '',
       description,
       milliseconds: executionTime ?? 0,
     }));
-  report.corrections = correctionsFor(wrong);
-  if (report.problems.length === 0) {
-    for (const { code, message } of wrong) report.problems.push(`${code}: ${message}`);
-  }
+  report.corrections = correctionsFor(state.wrong);
+  if (report.problems.length === 0) report.problems.push(...state.wrong.map(inWords));
   await lookAround(work);
   report.touched = await touchedTables(
     database,
@@ -332,10 +331,9 @@ async function repair(work: Work, flyway: Flyway): Promise<void> {
     report.historyCopy = await copyHistory(database, request.database);
     for (const correction of corrections) say(`repair: ${explain(correction)}`);
     await repairHistory(flyway);
-    for (const { code, message } of await mismatches(flyway)) {
-      report.problems.push(`${code}: ${message}`);
-    }
-    report.after = (await readInfo(flyway)).version;
+    const state = await readState(flyway);
+    report.problems.push(...state.wrong.map(inWords));
+    report.after = state.version;
   });
 }
 

@@ -5,7 +5,7 @@ import type { Connection } from '../ssh/connection.ts';
 import { invalidIndexes } from './aftermath.ts';
 import { type Backup, restoreBackup } from './backup.ts';
 import type { Database } from './database.ts';
-import { type Flyway, migrate, readInfo } from './flyway.ts';
+import { type Flyway, migrate, readState } from './flyway.ts';
 import { type Lock, type Look, locksOf } from './locks.ts';
 import { folderWithout, type Pending, readPending } from './pending.ts';
 import { MigrationRefused } from './refused.ts';
@@ -82,7 +82,7 @@ const noteSchema = z.object({
 
 async function perform(stage: Stage): Promise<Rehearsal['scripts']> {
   const { flyway, database, temp } = stage;
-  const { pending: found } = await readInfo(flyway);
+  const { pending: found } = await readState(flyway);
   const pending = readPending(found);
   await database.query(
     flyway.database,

@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { type RunResult, run } from '../../lib/process/run.ts';
 import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 import { type Servers, startServers } from './servers.ts';
@@ -11,7 +12,7 @@ let postgres: Postgres;
 let servers: Servers;
 let scripts: string;
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 beforeAll(async () => {
   postgres = startPostgres(18437);
@@ -74,16 +75,52 @@ test('a runner that is killed with its tunnel open leaves nothing, and the next 
 
 test('a job that is cancelled in the middle ends cleanly, and frees what it had', async () => {
   write('V3__slow.sql', 'ALTER TABLE entry ADD y int; SELECT pg_sleep(600);');
-  const run = startAction('action-db-migrate', { ...inputs(), backup: 'false' }, env);
+  const started = startAction('action-db-migrate', { ...inputs(), backup: 'false' }, env);
   await until(async () => (await sleeping()) > 0);
-  run.kill('SIGINT');
-  const ended = await run.ended;
+  started.kill('SIGINT');
+  const ended = await started.ended;
   expect(ended).toMatchObject({ exitCode: 1, outputs: { 'schema-version': '2', applied: '0' } });
   expect(ended.errors).toEqual([expect.stringMatching(/^compta_books: .*/)]);
   expect(await sleeping()).toBe(0);
   expect(await logins()).toBe(0);
   expect(JSON.parse(servers.file('app-1', 'lease.json'))).toMatchObject({ expires: 0 });
 });
+
+test('the playbook checks, backs up, applies and validates through the command line', async () => {
+  const statement = 'ALTER TABLE entry ADD z int;';
+  write('V3__slow.sql', statement);
+  const checked = await playbook('--check');
+  expect(checked.stdout).toMatch(/localhost +: ok=\d+ +changed=0 .*failed=0/);
+  const done = await playbook();
+  expect(done.stdout).toMatch(/localhost +: ok=\d+ +changed=2 .*failed=0/);
+  expect(await rows('SELECT max(version) FROM flyway_schema_history;')).toEqual([['3']]);
+  write('V3__slow.sql', `${statement} -- edited`);
+  const refused = await playbook();
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stdout).toContain('CHECKSUM_MISMATCH: Migration checksum mismatch');
+});
+
+function playbook(...flags: string[]): Promise<RunResult> {
+  const key = join(scripts, '..', 'key');
+  writeFileSync(key, servers.privateKey, { mode: 0o600 });
+  const variables = {
+    migration_database: database,
+    migration_locations: scripts,
+    migration_port: postgres.port,
+    migration_terraform_outputs: servers.outputs,
+    migration_private_key: key,
+  };
+  return run(
+    [
+      'ansible-playbook',
+      ...flags,
+      '-e',
+      JSON.stringify(variables),
+      'playbooks/database-migration.yml',
+    ],
+    { cwd: new URL('../../infra/ansible', import.meta.url).pathname, allowedExitCodes: [0, 2] },
+  );
+}
 
 async function sleeping(): Promise<number> {
   const [row] = await rows(
@@ -102,7 +139,7 @@ async function logins(): Promise<number> {
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await holds()); tries += 1) {
-    if (tries > 150) throw new Error('It did not come within 30 seconds.');
+    if (tries > 500) throw new Error('It did not come within 100 seconds.');
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
