@@ -5,20 +5,22 @@ import { reach } from '../../lib/migration/reach.ts';
 import { type Report, reportJson } from '../../lib/migration/report.ts';
 import { summary } from '../../lib/migration/summary.ts';
 import { identity } from '../../lib/release/inputs.ts';
-import { circumstancesOf } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
-  const { runner } = step;
+  const { runner, cancelled } = step;
   const { request, inventory, privateKey } = readInputs(runner);
   const report = await reach(inventory, privateKey, runner.temp, (places) =>
     carryOut(request, {
       ...places,
       ...identity(runner.env),
-      ...circumstancesOf(step),
       env: runner.env,
+      cancelled,
+      say: (line) => runner.info(line),
+      // Where the post step looks for a lease that this one could not free.
+      leaseTaken: (token) => runner.saveState('lease-token', String(token)),
       workspace: runner.env.GITHUB_WORKSPACE ?? process.cwd(),
       mask: (secret) => runner.mask(secret),
       annotate: (message, at) => runner.warning(message, at),
