@@ -9,6 +9,9 @@
 import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
+import { judges } from './ansible/judges.ts';
+import { speed } from './ansible/speed.ts';
+import { building } from './build/scenario.ts';
 import { provider } from './provider/scenario.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
@@ -20,6 +23,8 @@ import { releases } from './scenarios/releases.ts';
 import { rollback } from './scenarios/rollback.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { vulnerable } from './scenarios/vulnerable.ts';
+import { terraformKills } from './terraform/kills.ts';
+import { terraformOverhead } from './terraform/overhead.ts';
 
 const SCENARIOS: Record<string, Scenario> = {
   releases,
@@ -31,13 +36,18 @@ const SCENARIOS: Record<string, Scenario> = {
   kills,
   leavings,
   provider,
+  building,
+  'terraform-kills': terraformKills,
+  'terraform-overhead': terraformOverhead,
+  'roles-judges': judges,
+  'ansible-speed': speed,
 };
 
 const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in SCENARIOS));
 if (unknown.length > 0) {
   const list = Object.entries(SCENARIOS).map(
-    ([name, { shows }]) => `  ${name.padEnd(11)} ${shows}`,
+    ([name, { shows }]) => `  ${name.padEnd(18)} ${shows}`,
   );
   const help = unknown.some((name) => name === '--help' || name === '-h');
   if (!help) console.error(`There is no scenario ${unknown.join(', ')}.\n`);

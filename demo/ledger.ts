@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import type { Sent } from './traffic.ts';
 
 /** What the client saw, held against what the database has. */
@@ -15,10 +15,16 @@ export interface Verdict {
   leastInFlight: number;
 }
 
-/** Later lines of the same request replace earlier ones: the first is written before it is sent. */
+/**
+ * What the client did so far; nothing before its first request. Later lines of the same request
+ * replace earlier ones: the first is written before it is sent.
+ */
 export function readTraffic(file: string): Sent[] {
   const requests = new Map<string, Sent>();
-  for (const line of readFileSync(file, 'utf8').split('\n')) {
+  if (!existsSync(file)) return [];
+  const text = readFileSync(file, 'utf8');
+  // The client may be in the middle of its last line.
+  for (const line of text.slice(0, text.lastIndexOf('\n') + 1).split('\n')) {
     if (line === '') continue;
     const sent = JSON.parse(line) as Sent;
     requests.set(`${sent.kind} ${sent.id}`, sent);

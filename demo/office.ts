@@ -20,6 +20,9 @@ export interface Office {
 /** Servers that came back from a restart take a while to boot and to start eight JVMs. */
 const ANSWERS_WITHIN_MS = 300_000;
 
+/** Requests after which each of the client's workers has begun: from then on some are always in flight. */
+const ALL_AT_WORK = 100;
+
 /** @throws Error when the application does not answer within five minutes, or refuses the login. */
 export async function openOffice(instance: Instance, url: string, folder: string): Promise<Office> {
   const logFile = join(folder, 'traffic.jsonl');
@@ -32,7 +35,7 @@ export async function openOffice(instance: Instance, url: string, folder: string
   });
   const ended = new Promise<void>((resolve) => client.once('close', () => resolve()));
   process.once('exit', () => client.kill('SIGTERM'));
-  await sleep(2_000);
+  while (client.exitCode === null && readTraffic(logFile).length < ALL_AT_WORK) await sleep(250);
   if (client.exitCode !== null) throw new Error(`The client could not sign in at ${url}.`);
   return {
     async close(window, enough) {

@@ -52,16 +52,21 @@ export function writeRunnerFiles(
   });
   write(files.variables, {
     REGISTRY: `${registryAddress(instance)}/compta`,
+    // The builder here is this machine alone, and so is its base image.
+    PLATFORMS: 'linux/amd64',
     BASE_IMAGE: images.java,
     CADDY_IMAGE: images.caddy,
     STATE_BUCKET,
+    // What https://ip.hetzner.com would answer.
+    RUNNER_ADDRESS: gatewayAddress(instance),
     TRIVY_DATABASE: join(cacheDirectory(), 'trivy-db'),
     SLACK_CHANNEL,
     SLACK_API_URL: `${slackUrl(instance)}/api`,
     SMOKE_BROWSER: '/usr/bin/chromium',
     STAGING_TERRAFORM_VARIABLES: JSON.stringify({
       authorized_keys: { ci: identity.sshPublicKey },
-      admin_cidrs: [`${gatewayAddress(instance)}/32`],
+      // An office elsewhere: the runner is let in for the length of a job.
+      admin_cidrs: ['198.51.100.10/32'],
     }),
     STAGING_ANSIBLE_VARIABLES: JSON.stringify(ansibleVariables(instance, certificates)),
   });
@@ -75,8 +80,16 @@ export function writeRunnerFiles(
   });
 }
 
-/** Mirrors and versions that a server at Hetzner would take from the internet. */
 function ansibleVariables(instance: Instance, certificates: Certificates) {
+  return {
+    ...serverVariables(instance),
+    compta_registry: registryAddress(instance),
+    compta_registry_ca: readFileSync(certificates.authority, 'utf8'),
+  };
+}
+
+/** Mirrors and versions that a server at Hetzner would take from the internet. */
+export function serverVariables(instance: Instance) {
   const files = `http://${filesAddress(instance)}`;
   const compose = join(cacheDirectory(), 'bin', 'docker-compose');
   return {
@@ -85,8 +98,6 @@ function ansibleVariables(instance: Instance, certificates: Certificates) {
     docker_edition: 'docker.io',
     docker_compose_url: `${files}/bin/docker-compose`,
     docker_compose_sha256: createHash('sha256').update(readFileSync(compose)).digest('hex'),
-    compta_registry: registryAddress(instance),
-    compta_registry_ca: readFileSync(certificates.authority, 'utf8'),
     // A server of the local cloud has the memory of the machine that it shares.
     postgresql_shared_buffers: '128MB',
     postgresql_effective_cache_size: '512MB',

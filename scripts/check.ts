@@ -1,4 +1,5 @@
 /** The checks that need no server: `node scripts/check.ts`. Every one is run, then the verdict. */
+import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
@@ -8,15 +9,44 @@ const root = resolve(import.meta.dirname, '..');
 const workflows = readdirSync(join(root, '.github/workflows')).map(
   (name) => `.github/workflows/${name}`,
 );
+const shellScripts = execFileSync(
+  'git',
+  ['ls-files', '*.sh', '.ci/run', 'tools/install', 'tools/run', 'tools/*/build'],
+  { cwd: root, encoding: 'utf8' },
+)
+  .trim()
+  .split('\n');
 
 const CHECKS: Record<string, readonly string[]> = {
   'format and lint': ['npx', 'biome', 'ci', '.'],
   types: ['npx', 'tsc', '--noEmit'],
+  'workflows (schema)': [
+    'check-jsonschema',
+    '--builtin-schema',
+    'vendor.github-workflows',
+    ...workflows,
+  ],
+  'actions (schema)': [
+    ...['check-jsonschema', '--builtin-schema', 'vendor.github-actions'],
+    ...readdirSync(root)
+      .filter((name) => name.startsWith('action-'))
+      .map((name) => `${name}/action.yml`),
+  ],
   'action READMEs': ['node', 'scripts/readme.ts'],
   'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
+  'Dockerfiles (hadolint)': ['hadolint', 'infra/docker/applications/Dockerfile'],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
+  'table of ports': ['node', 'infra/ansible/ports.ts'],
+  // It runs yamllint too. Its collections are the toolchain's: nothing is fetched.
+  'roles and playbooks (ansible-lint)': [
+    'env',
+    '--chdir=infra/ansible',
+    'ansible-lint',
+    '--offline',
+  ],
+  'shell scripts (shellcheck)': ['shellcheck', ...shellScripts],
   bundles: ['node', 'scripts/check-dist.ts'],
 };
 

@@ -14,12 +14,16 @@ const root = resolve(import.meta.dirname, '..');
 const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   lib: { paths: ['lib/', 'demo/', 'bench/'], seconds: 240 },
   tools: { paths: ['tools/'], seconds: 120 },
+  workflows: { paths: ['scripts/'], seconds: 60 },
   'local-cloud': { paths: ['local-cloud/'], seconds: 600 },
   actions: {
     paths: ['action-(terraform|ansible|build|db-migrate|smoke|notify)/'],
     seconds: 900,
   },
   terraform: { paths: ['infra/terraform/'], seconds: 420 },
+  docker: { paths: ['infra/docker/'], seconds: 180 },
+  // Three bare servers, one site.yml and four more.
+  roles: { paths: ['infra/ansible/test/site.test'], seconds: 300 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 

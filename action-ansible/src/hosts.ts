@@ -10,7 +10,7 @@ import {
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import { ansibleInventory, knownHosts, sshConfig } from '../../lib/inventory/formats.ts';
-import { parseTerraformOutputs } from '../../lib/inventory/inventory.ts';
+import { type Inventory, parseTerraformOutputs } from '../../lib/inventory/inventory.ts';
 import type { Agent } from './agent.ts';
 import type { Inputs } from './inputs.ts';
 
@@ -29,11 +29,11 @@ export function writeHosts(inputs: Inputs, agent: Agent, workspace: string): Hos
   const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
   writeFileSync(known, `${inputs.knownHosts}\n`);
   writeFileSync(git, directConfig(agent, known, undefined));
-  if (inputs.hosts.from === 'inventory') {
+  const servers = environmentOf(inputs);
+  if (servers === undefined) {
     writeFileSync(ssh, directConfig(agent, known, inputs.jumpHost));
     return { inventory: inputs.inventory, sshConfig: ssh, gitSshConfig: git };
   }
-  const servers = parseTerraformOutputs(JSON.parse(readFileSync(inputs.hosts.file, 'utf8')));
   appendFileSync(known, knownHosts(servers));
   writeFileSync(
     ssh,
@@ -48,6 +48,12 @@ export function writeHosts(inputs: Inputs, agent: Agent, workspace: string): Hos
   writeFileSync(join(folder, 'hosts.yml'), stringify(ansibleInventory(servers)));
   linkVariables(inputs.inventory, folder);
   return { inventory: folder, sshConfig: ssh, gitSshConfig: git };
+}
+
+/** What Terraform made; undefined when the inventory alone names the hosts. */
+export function environmentOf({ hosts }: Inputs): Inventory | undefined {
+  if (hosts.from === 'inventory') return undefined;
+  return parseTerraformOutputs(JSON.parse(readFileSync(hosts.file, 'utf8')));
 }
 
 /** Ansible looks for group_vars and host_vars beside the inventory, so they are put there. */

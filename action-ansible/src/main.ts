@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Step } from '../../lib/runner/main.ts';
+import { openToRunner } from '../../lib/runner-access/step.ts';
 import { startAgent } from './agent.ts';
 import { type Ansible, play } from './attempts.ts';
 import { ansibleEnvironment } from './command.ts';
 import { installRequirements } from './galaxy.ts';
-import { type Hosts, writeHosts } from './hosts.ts';
+import { environmentOf, type Hosts, writeHosts } from './hosts.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { findAnsible } from './install.ts';
 import { mitogen } from './mitogen.ts';
@@ -18,6 +19,7 @@ import { controlSockets, makeWorkspace, removeWorkspace } from './workspace.ts';
 export async function run(step: Step): Promise<void> {
   const { runner, cancelled } = step;
   const inputs = readInputs(runner);
+  await openToRunner(step, environmentOf(inputs));
   const passwords = inputs.vaultPasswords.map(({ password }) => password);
   const short = maskVaults(runner, findVaults(inputs), passwords);
   if (short > 0) runner.info(`${short} vault values are too short to be masked.`);

@@ -5,7 +5,7 @@ import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
 import { keyPair } from '../../lib/ssh/test/server.ts';
 import { type Gate, startGate } from './gate.ts';
 import { makeProject, type Project, playbook } from './project.ts';
-import { type Sshd, startSshd } from './sshd.ts';
+import { SMALL_DISK, type Sshd, startSshd } from './sshd.ts';
 import { until } from './until.ts';
 
 const GATE = 18432;
@@ -130,6 +130,26 @@ test('a host that comes back is finished by the retry alone; what failed elsewhe
   expect(readFileSync(join(sshd.home, 'tries'), 'utf8')).toBe('x\n');
   expect(placed('done')).toBe(true);
 }, 120_000);
+
+test('a disk that is full is named with its task; when there is room again, the re-run finishes', async () => {
+  await arrange();
+  const old = `${SMALL_DISK}/old`;
+  const fill = { shell: `head -c 40000 /dev/zero > ${old}` };
+  const place = {
+    name: 'Place the file',
+    copy: { dest: `${SMALL_DISK}/new`, content: "{{ 'x' * 50000 }}", mode: '0600' },
+  };
+  project.write('site.yml', playbook(fill, place));
+  const ended = await run();
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { failed: '1', unreachable: '0' } });
+  expect(ended.errors).toEqual([
+    expect.stringMatching(/^target: Place the file \(site\.yml:5\): .*No space left on device/s),
+    'site.yml failed.\n1 task failed.',
+  ]);
+
+  project.write('site.yml', playbook({ file: { path: old, state: 'absent' } }, place));
+  expect(await run()).toMatchObject({ exitCode: 0, errors: [], outputs: { changed: '2' } });
+}, 240_000);
 
 test('a jump host is gone through, and its key is checked too', async () => {
   await arrange();

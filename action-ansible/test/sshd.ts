@@ -68,9 +68,13 @@ export async function startSshd(port: number): Promise<Sshd> {
   };
 }
 
+/** A file system on the server that is soon full. */
+export const SMALL_DISK = '/run/small';
+
 const enter = `mount --bind "$1/passwd" /etc/passwd
 mount -t tmpfs tmpfs /run
-mkdir -m 755 /run/sshd
+mkdir -m 755 /run/sshd ${SMALL_DISK}
+mount -t tmpfs -o size=64k tmpfs ${SMALL_DISK}
 exec "$1/root/usr/sbin/sshd" -D -f "$1/config"`;
 
 function unpack(name: string, target: string): void {

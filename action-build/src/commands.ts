@@ -148,3 +148,16 @@ export function pushArgv(
     `docker://${reference}`,
   ];
 }
+
+/** The other way round: an image of the registry into a layout, all platforms, digests kept. */
+export function takeArgv(
+  reference: string,
+  layout: string,
+  authFile: string | undefined,
+): string[] {
+  const auth = authFile ? ['--src-authfile', authFile] : [];
+  return [
+    ...['skopeo', 'copy', '--all', '--preserve-digests', ...auth],
+    ...[`docker://${reference}`, `oci:${layout}`],
+  ];
+}

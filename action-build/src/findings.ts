@@ -136,13 +136,18 @@ function rootUser(report: TrivyReport, platform: string): Finding[] {
   ];
 }
 
-/** Those that refuse the image. */
-export function refusals(findings: readonly Finding[], policy: Policy): Finding[] {
-  return findings.filter(
-    (finding) =>
-      policy.severities.includes(finding.severity) &&
-      !(policy.ignoreUnfixed && finding.kind === 'vulnerability' && !finding.fixedIn),
-  );
+/** Those that refuse the image, and those that would if anybody had mended them yet. */
+export function sortOut(
+  findings: readonly Finding[],
+  { severities, ignoreUnfixed }: Policy,
+): { refusals: Finding[]; unfixed: Finding[] } {
+  const isWaived = ({ kind, fixedIn }: Finding) =>
+    ignoreUnfixed && kind === 'vulnerability' && !fixedIn;
+  const severe = findings.filter(({ severity }) => severities.includes(severity));
+  return {
+    refusals: severe.filter((finding) => !isWaived(finding)),
+    unfixed: severe.filter(isWaived),
+  };
 }
 
 export function countBySeverity(findings: readonly Finding[]): Partial<Record<Severity, number>> {

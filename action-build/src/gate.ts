@@ -1,11 +1,13 @@
-import { type Finding, type Policy, refusals } from './findings.ts';
+import { type Finding, type Policy, sortOut } from './findings.ts';
 import { type Acceptance, acceptanceOf, careFor, type IgnoreFileCare } from './ignore-file.ts';
 
 export interface ScannedImage {
   name: string;
   digest: string;
+  /** What its label says: the version that it was built as. */
+  version: string;
   findings: Finding[];
-  /** It differs from the release before in nothing but labels, and has its digest. */
+  /** Its digest was in the registry before: it was taken from there, or differs in labels only. */
   unchanged: boolean;
   /** Build and scan together. */
   milliseconds: number;
@@ -20,6 +22,8 @@ export interface Accepted {
 export interface JudgedImage extends ScannedImage {
   refusals: Finding[];
   accepted: Accepted[];
+  /** Severe, and let pass as nobody has mended them yet (`ignore-unfixed`). */
+  unfixed: Finding[];
 }
 
 export interface Verdicts {
@@ -37,12 +41,13 @@ export function judge(
 ): Verdicts {
   const judged = images.map((image): JudgedImage => {
     const accepted: Accepted[] = [];
-    const refused = refusals(image.findings, policy).filter((finding) => {
+    const { refusals, unfixed } = sortOut(image.findings, policy);
+    const refused = refusals.filter((finding) => {
       const acceptance = acceptanceOf(finding, policy.acceptances, today);
       if (acceptance) accepted.push({ finding, acceptance });
       return acceptance === undefined;
     });
-    return { ...image, refusals: refused, accepted };
+    return { ...image, refusals: refused, accepted, unfixed };
   });
   return {
     images: judged,

@@ -23,8 +23,15 @@ export interface ImageSource {
   buildArgs: Record<string, string>;
 }
 
+/** An image that is in the registry already: scanned again and given new tags, never built anew. */
+export interface TakenImage {
+  name: string;
+  /** The tag that it has there. */
+  from: string;
+}
+
 export interface Inputs {
-  images: ImageSource[];
+  images: (ImageSource | TakenImage)[];
   registry: string;
   /** What the registry asks for; without it images are built from public bases and pushed openly. */
   login: { username: string; password: string } | undefined;
@@ -50,13 +57,19 @@ export interface Inputs {
 }
 
 const name = z.string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
-const image = z.strictObject({
-  name,
-  context: z.string().min(1),
-  file: z.string().optional(),
-  target: z.string().optional(),
-  'build-args': z.record(z.string(), z.coerce.string()).default({}),
-});
+const image = z
+  .strictObject({
+    name,
+    context: z.string().min(1).optional(),
+    from: z.string().min(1).optional(),
+    file: z.string().optional(),
+    target: z.string().optional(),
+    'build-args': z.record(z.string(), z.coerce.string()).optional(),
+  })
+  .refine(
+    ({ context, from }) => (context === undefined) !== (from === undefined),
+    'needs `context` to be built, or `from` to be taken from the registry',
+  );
 
 export function readInputs(runner: Runner): Inputs {
   const version = tag(required(runner, 'version', 'give the version to build.'), 'version');
@@ -88,7 +101,7 @@ export function readInputs(runner: Runner): Inputs {
   };
 }
 
-function images(runner: Runner): ImageSource[] {
+function images(runner: Runner): (ImageSource | TakenImage)[] {
   const given = yaml(runner, 'images', z.array(image).min(1));
   if (given === undefined) {
     throw new InputError('images', 'is missing: give a YAML list of name and context.');
@@ -96,12 +109,11 @@ function images(runner: Runner): ImageSource[] {
   const names = given.map((entry) => entry.name);
   const twice = names.find((candidate, i) => names.indexOf(candidate) !== i);
   if (twice !== undefined) throw new InputError('images', `has '${twice}' twice.`);
-  return given.map(({ 'build-args': buildArgs, file, target, ...rest }) => ({
-    ...rest,
-    file,
-    target,
-    buildArgs,
-  }));
+  return given.map(({ 'build-args': buildArgs = {}, context = '', from, ...rest }) =>
+    from === undefined
+      ? { name: rest.name, context, file: rest.file, target: rest.target, buildArgs }
+      : { name: rest.name, from: tag(from, 'images') },
+  );
 }
 
 function registry(runner: Runner): string {

@@ -69,6 +69,15 @@ export function imagesIn(layout: string): ImageBytes[] {
   });
 }
 
+/** The version that an image's label names; empty without one. */
+export function versionOf(layout: string): string {
+  const [image] = imagesIn(layout);
+  const { config } = z
+    .object({ config: z.object({ Labels: z.record(z.string(), z.string()).optional() }) })
+    .parse(JSON.parse(image?.config ?? '{}'));
+  return config.Labels?.['org.opencontainers.image.version'] ?? '';
+}
+
 /** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
 export function adopt(layout: string, top: string, images: readonly ImageBytes[]): void {
   for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {

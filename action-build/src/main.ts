@@ -10,14 +10,15 @@ import { countBySeverity } from './findings.ts';
 import { keepFormer } from './former.ts';
 import { judge, type Verdicts } from './gate.ts';
 import { type Acceptance, readIgnoreFile } from './ignore-file.ts';
-import { type ImageSource, type Inputs, readInputs } from './inputs.ts';
-import { digestOf } from './layout.ts';
+import { type Inputs, readInputs } from './inputs.ts';
+import { digestOf, versionOf } from './layout.ts';
 import { inParallel, oneAtATime } from './parallel.ts';
 import { type PushContext, push } from './push.ts';
 import { type RegistryLogin, writeLogin } from './registry-login.ts';
 import { makeReportFolders, type ReportFolders } from './reports.ts';
 import { type ScanContext, scan, scannerEnvironment } from './scan.ts';
 import { sentenceOf, summary } from './summary.ts';
+import { take } from './take.ts';
 
 export async function run({ runner, cancelled }: Step): Promise<void> {
   const inputs = readInputs(runner);
@@ -29,16 +30,20 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
     await ensureBuilder(login.env, runner, cancelled);
     const building = buildContext(inputs, login, runner, cancelled);
-    const layout = (image: ImageSource) => join(temp, 'layouts', image.name);
+    const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
     const queue = oneAtATime();
     const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
-      await build(image, layout(image), building);
-      const unchanged = await isFormer(image.name, layout(image), inputs, login, cancelled);
+      const { registry } = inputs;
+      if ('from' in image) await take(image, layout(image), registry, login.authFile, cancelled);
+      else await build(image, layout(image), building);
+      const unchanged =
+        'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
       const findings = await queue(() => scan(image.name, layout(image), scanning));
       const digest = digestOf(layout(image));
+      const version = versionOf(layout(image));
       const milliseconds = Date.now() - started;
-      return { name: image.name, digest, findings, unchanged, milliseconds };
+      return { name: image.name, digest, version, findings, unchanged, milliseconds };
     });
     const today = new Date().toISOString().slice(0, 10);
     const verdicts = judge(scanned, { ...inputs, acceptances }, today);
@@ -50,7 +55,9 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       await inParallel(inputs.images, inputs.parallel, async (image) => {
         const attest = inputs.attest && !unchanged.has(image.name);
         await push(image.name, layout(image), attest, pushing);
-        if (inputs.cache.kind === 'registry') await saveToRegistryCache(image, building);
+        if (inputs.cache.kind === 'registry' && !('from' in image)) {
+          await saveToRegistryCache(image, building);
+        }
       });
     }
     report(verdicts, inputs, { pushed, reports }, runner);
@@ -115,11 +122,12 @@ function report(
   { pushed, reports }: { pushed: boolean; reports: ReportFolders },
   runner: Runner,
 ): void {
-  const described = verdicts.images.map(({ name, digest, findings, unchanged }) => [
+  const described = verdicts.images.map(({ name, digest, version, findings, unchanged }) => [
     name,
     {
       reference: `${inputs.registry}/${name}@${digest}`,
       digest,
+      version,
       tags: [...new Set([inputs.version, ...inputs.tags])],
       findings: countBySeverity(findings),
       unchanged,

@@ -23,6 +23,7 @@ export function summary({ images, care }: Verdicts, pushed: boolean): string {
       reasons(image.refusals),
     ]),
     ...acceptedPart(images),
+    ...unfixedPart(images),
     ...entriesPart('expired, and let nothing pass any more', care.expired),
     ...entriesPart('not needed: nothing was found for them', care.unused),
     ...(refused.length === 0 ? ['', howToVerify(images)] : []),
@@ -74,6 +75,20 @@ function acceptedPart(images: readonly JudgedImage[]): string[] {
   );
   if (rows.length === 0) return [];
   return ['', '#### Accepted', '', table(['image', 'what', 'where', 'why', 'until'], rows)];
+}
+
+/** Why an image with a severe finding passed all the same. */
+function unfixedPart(images: readonly JudgedImage[]): string[] {
+  const names = new Map<string, Set<string>>();
+  for (const { name, unfixed } of images) {
+    for (const finding of unfixed) {
+      const sentence = sentenceOf(finding);
+      names.set(sentence, (names.get(sentence) ?? new Set()).add(name));
+    }
+  }
+  if (names.size === 0) return [];
+  const rows = [...names].map(([sentence, where]) => [sentence, [...where].join(', ')]);
+  return ['', '#### Not fixed by anybody yet', '', table(['what', 'where'], rows)];
 }
 
 function entriesPart(what: string, entries: readonly Acceptance[]): string[] {

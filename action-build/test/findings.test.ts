@@ -4,7 +4,7 @@ import {
   type Finding,
   findingsOf,
   type Policy,
-  refusals,
+  sortOut,
   trivyReport,
 } from '../src/findings.ts';
 
@@ -30,7 +30,14 @@ describe('what refuses an image', () => {
     ['the root user likewise', { kind: 'misconfiguration', fixedIn: undefined }, lenient, true],
   ])('%s', (_what, change, policy, refused) => {
     const finding = { ...log4shell, ...change };
-    expect(refusals([finding], policy)).toEqual(refused ? [finding] : []);
+    expect(sortOut([finding], policy).refusals).toEqual(refused ? [finding] : []);
+  });
+
+  test('a severe one that may pass as nobody has mended it is told apart from harmless ones', () => {
+    const unmended = { ...log4shell, fixedIn: undefined };
+    const harmless: Finding = { ...unmended, severity: 'LOW' };
+    expect(sortOut([unmended, harmless], lenient)).toEqual({ refusals: [], unfixed: [unmended] });
+    expect(sortOut([unmended, harmless], strict).unfixed).toEqual([]);
   });
 });
 

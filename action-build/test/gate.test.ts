@@ -263,6 +263,7 @@ test('an image that only its labels tell from the one before keeps its digest', 
   const policy = { 'ignore-unfixed': 'true', 'unchanged-from': 'develop', tags: 'develop' };
   const before = await build('kept', images, policy);
   expect(before).toMatchObject({ exitCode: 0, errors: [] });
+  expect(before.summary).toMatch(/Not fixed by anybody yet.*zlib1g .*CVE-2023-45853.*debian/s);
   writeFileSync(join(folder, 'debian', 'os-release'), 'ID=debian\nVERSION_ID="12"\nNAME=x\n');
   const after = await build('kept', images, { ...policy, version: '1.5.0' });
   const [former, now] = [describe(before), describe(after)];
@@ -270,6 +271,27 @@ test('an image that only its labels tell from the one before keeps its digest', 
   expect(now.debian.unchanged).toBe(false);
   expect(now.debian.digest).not.toBe(former.debian.digest);
   expect((await registry.manifest('kept/clean', '1.5.0')).digest).toBe(former.clean.digest);
+});
+
+test('an image is promoted: taken by a tag, scanned anew, tagged, and the same bytes', async () => {
+  const images = '- { name: clean, from: proven-1 }';
+  const before = await build('promoted', ['clean'], { tags: 'proven-1' });
+  const { clean } = JSON.parse(before.outputs.images ?? '');
+  const ended = await build('promoted', [], { images, version: '1.4.1-main' });
+  expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+  expect(JSON.parse(ended.outputs.images ?? '').clean).toMatchObject({
+    digest: clean.digest,
+    version: '1.4.0',
+    unchanged: true,
+  });
+  expect((await registry.manifest('promoted/clean', '1.4.1-main')).digest).toBe(clean.digest);
+});
+
+test('an image that was never proven cannot be promoted', async () => {
+  const images = '- { name: clean, from: proven-2 }';
+  const ended = await build('promoted', [], { images });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining('clean:proven-2 is not in the registry')]);
 });
 
 test.each(['folder', 'registry'])('a cache in a %s outlives the builder', async (kind) => {

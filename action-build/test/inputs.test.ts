@@ -11,6 +11,8 @@ test.each([
   ['images', '', 'is missing'],
   ['images', '[]', 'is not valid'],
   ['images', '- { name: auth-service }', 'context'],
+  ['images', '- { name: auth-service, context: ., from: develop }', 'needs `context`'],
+  ['images', '- { name: auth-service, from: feature/x }', 'is no image tag'],
   ['images', '- { name: Auth, context: . }', 'is no image name'],
   ['images', '- { name: a/../b, context: . }', 'is no image name'],
   ['images', '- { name: a, context: ., dockerfile: x }', 'dockerfile'],

@@ -7,11 +7,13 @@ import { summary } from '../../lib/migration/summary.ts';
 import { identity } from '../../lib/release/inputs.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
+import { openToRunner } from '../../lib/runner-access/step.ts';
 import { readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
   const { runner, cancelled } = step;
   const { request, inventory, privateKey } = readInputs(runner);
+  await openToRunner(step, inventory);
   const report = await reach(inventory, privateKey, runner.temp, (places) =>
     carryOut(request, {
       ...places,

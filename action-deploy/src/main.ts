@@ -4,11 +4,13 @@ import { identity } from '../../lib/release/inputs.ts';
 import { previewMarkdown } from '../../lib/release/report.ts';
 import { circumstancesOf, conclude } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
+import { openToRunner } from '../../lib/runner-access/step.ts';
 import { readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
   const { runner } = step;
   const { wanted, destination, limits, rollbackOnFailure, dryRun } = readInputs(runner);
+  await openToRunner(step, { environment: wanted.environment, ssh: destination.ssh });
   const { hosts, close } = await connectAll(destination);
   try {
     if (dryRun) {

@@ -3,11 +3,13 @@ import { rollback } from '../../lib/release/deploy.ts';
 import { identity } from '../../lib/release/inputs.ts';
 import { circumstancesOf, conclude } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
+import { openToRunner } from '../../lib/runner-access/step.ts';
 import { readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
   const { runner } = step;
   const { environment, version, reason, destination, limits } = readInputs(runner);
+  await openToRunner(step, { environment, ssh: destination.ssh });
   const { hosts, close } = await connectAll(destination);
   try {
     const how = {

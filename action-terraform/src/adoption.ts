@@ -1,4 +1,4 @@
-import { type HetznerApi, type HetznerObject, isOurs } from './hetzner.ts';
+import type { HetznerApi, HetznerObject } from '../../lib/hetzner/api.ts';
 import { kindOf, managed, type Plan, type ResourceChange } from './plan.ts';
 
 /**
@@ -91,6 +91,11 @@ export function environmentOf(plan: Plan): string | undefined {
   const names = labels.map((of) => ((of ?? {}) as Values).environment);
   const distinct = [...new Set(names.filter((name) => typeof name === 'string'))];
   return distinct.length === 1 ? distinct[0] : undefined;
+}
+
+/** A thing is ours when Terraform made it for that environment, which its labels tell. */
+function isOurs({ labels }: HetznerObject, environment: string): boolean {
+  return labels?.['managed-by'] === 'terraform' && labels.environment === environment;
 }
 
 /** The import blocks, as a file of the root module. */

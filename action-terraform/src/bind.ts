@@ -5,12 +5,13 @@ import { type Binding, digestOf, keyedDigest, originOf } from './binding.ts';
 import { canonicalJson } from './canonical.ts';
 import { contentOf } from './content.ts';
 import type { Session } from './session.ts';
-import { readState } from './state.ts';
 
-/** Gathers what the plan of this step is, or would have to be, bound to. */
-export async function currentBinding(session: Session, key: string): Promise<Binding> {
+/** Gathers what the plan of this step is, or would have to be, bound to, but for the state. */
+export async function currentBinding(
+  session: Session,
+  key: string,
+): Promise<Omit<Binding, 'stateLineage' | 'stateSerial'>> {
   const { inputs, runner } = session;
-  const state = await readState(session);
   return {
     ...originOf(runner.env),
     directory: inputs.directoryName,
@@ -21,8 +22,6 @@ export async function currentBinding(session: Session, key: string): Promise<Bin
     variables: keyedDigest(key, canonicalJson(variablesOf(session.env))),
     tool: inputs.tool,
     version: inputs.version,
-    stateLineage: state.lineage,
-    stateSerial: state.serial,
   };
 }
 

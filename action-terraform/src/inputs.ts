@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
 import {
@@ -63,10 +64,8 @@ const variableMap = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.un
 /** Secrets are masked before anything else is looked at. @throws InputError */
 export function readInputs(runner: Runner): Inputs {
   const planKey = optionalSecret(runner, 'plan-key');
-  const hcloudToken = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-  if (hcloudToken) runner.mask(hcloudToken);
-  const stateAccessKeyId = optionalSecret(runner, 'state-access-key-id');
-  const stateSecretAccessKey = optionalSecret(runner, 'state-secret-access-key');
+  const hcloudToken = token(runner);
+  const state = stateKeys(runner);
   const secretVariables = yaml(runner, 'secret-variables', variableMap) ?? {};
   for (const value of strings(secretVariables)) maskValue(runner, value);
 
@@ -77,32 +76,106 @@ export function readInputs(runner: Runner): Inputs {
     'working-directory',
     'give the folder of the root module, such as infra/terraform/environments/staging.',
   );
+  const directory = resolve(directoryName);
+  if (!isFolder(directory)) {
+    throw new InputError('working-directory', `is '${directoryName}', which is no folder.`);
+  }
   return {
     command,
-    directory: resolve(directoryName),
+    directory,
     directoryName,
-    workspace: runner.input('workspace') || 'default',
-    varFiles: lines(runner, 'var-files'),
+    workspace: workspace(runner),
+    varFiles: varFiles(runner, directory),
     variables: {
       ...asEnvironment(yaml(runner, 'variables', variableMap) ?? {}),
       ...asEnvironment(secretVariables),
     },
-    backendConfig: backendConfig(runner),
+    backendConfig: backendConfig(runner, directory),
     tool,
-    version: runner.input('version') || DEFAULT_VERSION[tool],
-    mirror: optional(runner, 'mirror'),
+    version: version(runner, DEFAULT_VERSION[tool]),
+    mirror: mirror(runner),
     planKey: checkedKey(planKey, command, optional(runner, 'plan-path')),
-    planPath: absolute(optional(runner, 'plan-path')),
-    outputsFile: absolute(optional(runner, 'outputs-file')),
-    allowDestroy: lines(runner, 'allow-destroy'),
+    planPath: filePath(runner, 'plan-path'),
+    outputsFile: filePath(runner, 'outputs-file'),
+    allowDestroy: allowDestroy(runner),
     lockTimeout: lockTimeout(runner),
-    lockId: optional(runner, 'lock-id'),
+    lockId: lockId(runner, command),
     policy: boolean(runner, 'policy', true),
     ...comment(runner, planKey),
     hcloudToken,
-    stateAccessKeyId,
-    stateSecretAccessKey,
+    ...state,
   };
+}
+
+/** The provider refuses any other length, after the plan has begun. */
+function token(runner: Runner): string | undefined {
+  const value = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+  if (!value) return undefined;
+  runner.mask(value);
+  if (value.length === 64) return value;
+  throw new InputError(
+    'hcloud-token',
+    `has ${value.length} characters: an API token of Hetzner Cloud has 64.`,
+  );
+}
+
+function stateKeys(runner: Runner): Pick<Inputs, 'stateAccessKeyId' | 'stateSecretAccessKey'> {
+  const stateAccessKeyId = optionalSecret(runner, 'state-access-key-id');
+  const stateSecretAccessKey = optionalSecret(runner, 'state-secret-access-key');
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = runner.env;
+  const needed = (input: string, other: string) => {
+    throw new InputError(input, `is missing: '${other}' is of no use without it.`);
+  };
+  if (stateSecretAccessKey && !(stateAccessKeyId ?? AWS_ACCESS_KEY_ID)) {
+    needed('state-access-key-id', 'state-secret-access-key');
+  }
+  if (stateAccessKeyId && !(stateSecretAccessKey ?? AWS_SECRET_ACCESS_KEY)) {
+    needed('state-secret-access-key', 'state-access-key-id');
+  }
+  return { stateAccessKeyId, stateSecretAccessKey };
+}
+
+function workspace(runner: Runner): string {
+  const value = runner.input('workspace') || 'default';
+  // Terraform takes what needs no escaping in a URL; a dash in front would be an option.
+  if (/^[A-Za-z0-9_~.][A-Za-z0-9_~.-]*$/.test(value)) return value;
+  throw new InputError('workspace', `is '${value}': give letters, digits, '-', '_', '.' and '~'.`);
+}
+
+function varFiles(runner: Runner, directory: string): string[] {
+  const files = lines(runner, 'var-files');
+  const missing = files.find((file) => !isFile(resolve(directory, file)));
+  if (missing === undefined) return files;
+  throw new InputError('var-files', `has '${missing}', which is no file in ${directory}.`);
+}
+
+function version(runner: Runner, fallback: string): string {
+  const value = runner.input('version') || fallback;
+  if (/^\d+\.\d+\.\d+$/.test(value)) return value;
+  throw new InputError('version', `is '${value}': give an exact one such as ${fallback}.`);
+}
+
+function mirror(runner: Runner): string | undefined {
+  const value = optional(runner, 'mirror');
+  if (value === undefined || /^https?:\/\/[^/]/.test(value)) return value;
+  throw new InputError('mirror', `is '${value}': give a URL such as https://mirror.example/tools.`);
+}
+
+/** An address has commas between quotes at most: elsewhere they are a list on one line. */
+function allowDestroy(runner: Runner): string[] {
+  const globs = lines(runner, 'allow-destroy');
+  const list = globs.find((glob) => glob.replaceAll(/"[^"]*"/g, '').includes(','));
+  if (list === undefined) return globs;
+  throw new InputError('allow-destroy', `has '${list}': give one address a line.`);
+}
+
+function lockId(runner: Runner, command: Command): string | undefined {
+  const value = optional(runner, 'lock-id');
+  if (command === 'unlock' && value === undefined) {
+    throw new InputError('lock-id', "is missing: the failure 'state-locked' tells it.");
+  }
+  if (value === undefined || /^[0-9A-Za-z][0-9A-Za-z-]*$/.test(value)) return value;
+  throw new InputError('lock-id', `is '${value}': give it as the failure 'state-locked' tells it.`);
 }
 
 function checkedKey(key: string | undefined, command: Command, path: string | undefined) {
@@ -132,8 +205,17 @@ function asEnvironment(variables: Record<string, unknown>): Record<string, strin
   );
 }
 
-function backendConfig(runner: Runner): string[] {
+function backendConfig(runner: Runner, directory: string): string[] {
   const entries = lines(runner, 'backend-config');
+  const strange = entries.find(
+    (entry) => !entry.includes('=') && !isFile(resolve(directory, entry)),
+  );
+  if (strange !== undefined) {
+    throw new InputError(
+      'backend-config',
+      `has '${strange}', which is neither 'key=value' nor a file in ${directory}.`,
+    );
+  }
   const secret = entries.find((entry) => /^(access_key|secret_key|token|password)\s*=/.test(entry));
   if (secret !== undefined) {
     throw new InputError(
@@ -173,6 +255,19 @@ function lockTimeout(runner: Runner): string {
   return value;
 }
 
-function absolute(path: string | undefined): string | undefined {
-  return path === undefined || isAbsolute(path) ? path : resolve(path);
+/** Absolute path of a file that may not exist yet. */
+function filePath(runner: Runner, input: string): string | undefined {
+  const path = optional(runner, input);
+  if (path === undefined) return undefined;
+  const file = isAbsolute(path) ? path : resolve(path);
+  if (!isFolder(file)) return file;
+  throw new InputError(input, `is '${path}', which is a folder: give a file.`);
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }

@@ -28,17 +28,36 @@ export async function locked(
   }
 
   async function withLock(): Promise<RunResult> {
-    try {
-      return await session.terraform(argv('0s'), options);
-    } catch (error) {
-      const lock = lockOf(error);
-      if (lock === undefined) throw error;
-      if (!(await freeIfDead(session, lock))) {
-        runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
+    const deadline = Date.now() + milliseconds(inputs.lockTimeout);
+    for (let wait = 0; ; wait = secondsUntil(deadline)) {
+      try {
+        return await session.terraform(argv(`${wait}s`), options);
+      } catch (error) {
+        const lock = lockOf(error);
+        if (lock === undefined) throw error;
+        if (await freeIfDead(session, lock)) continue;
+        if (Date.now() >= deadline) throw error;
+        if (wait === 0) {
+          runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
+        }
       }
-      return await session.terraform(argv(inputs.lockTimeout), options);
     }
   }
+}
+
+/** How long to wait before asking again whether the owner has died, in seconds. */
+const PROOF_AGAIN_S = 15;
+
+function secondsUntil(deadline: number): number {
+  const left = Math.ceil((deadline - Date.now()) / 1_000);
+  return Math.max(0, Math.min(left, PROOF_AGAIN_S));
+}
+
+/** "90s", "5m", "1h30m", as Terraform takes it. */
+export function milliseconds(duration: string): number {
+  const unit: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000 };
+  const parts = [...duration.matchAll(/(\d+)([smh])/g)];
+  return parts.reduce((sum, [, count, of = '']) => sum + Number(count) * (unit[of] ?? 0), 0);
 }
 
 async function freeIfDead(session: Session, lock: Lock): Promise<boolean> {

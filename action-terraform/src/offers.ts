@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HetznerApi } from './hetzner.ts';
+import type { HetznerApi } from '../../lib/hetzner/api.ts';
 import { kindOf, managed, type Plan } from './plan.ts';
 import type { Violation } from './policy.ts';
 
@@ -12,6 +12,9 @@ const serverType = z.object({
     .default([]),
 });
 const page = z.object({ server_types: z.array(serverType) });
+const balancerPage = z.object({
+  load_balancer_types: z.array(z.object({ name: z.string(), deprecation })),
+});
 const imagePage = z.object({
   images: z.array(z.object({ name: z.string().nullish(), deprecated: z.string().nullish() })),
 });
@@ -19,17 +22,20 @@ const imagePage = z.object({
 /** What Hetzner sells today, as its API tells it. */
 export interface Offers {
   serverTypes: z.infer<typeof serverType>[];
+  loadBalancerTypes: z.infer<typeof balancerPage>['load_balancer_types'];
   /** Names of system images that are going away. */
   deprecatedImages: string[];
 }
 
 export async function fetchOffers(api: HetznerApi): Promise<Offers> {
   const types = page.parse(await api.get('/server_types?per_page=50'));
+  const balancers = balancerPage.parse(await api.get('/load_balancer_types?per_page=50'));
   const { images } = imagePage.parse(
     await api.get('/images?type=system&include_deprecated=true&per_page=50'),
   );
   return {
     serverTypes: types.server_types,
+    loadBalancerTypes: balancers.load_balancer_types,
     deprecatedImages: images.flatMap(({ name, deprecated }) => (name && deprecated ? [name] : [])),
   };
 }
@@ -40,34 +46,48 @@ export interface OfferFindings {
   violations: Violation[];
 }
 
-/** Server types and images that are deprecated, or cannot be ordered where the plan wants them. */
-export function offerFindings(
-  plan: Plan,
-  { serverTypes, deprecatedImages }: Offers,
-): OfferFindings {
+/** Types and images that are deprecated, or cannot be ordered where the plan wants them. */
+export function offerFindings(plan: Plan, offers: Offers): OfferFindings {
   const found: OfferFindings = { warnings: [], violations: [] };
   for (const { address, type, change } of managed(plan)) {
-    if (type !== 'hcloud_server' || !change.after) continue;
-    const { server_type, location, image } = change.after as Record<string, unknown>;
+    if (!change.after) continue;
     const isNew = ['create', 'replace'].includes(kindOf(change));
     const say = (problem: string, rule?: string) => {
       if (isNew && rule) found.violations.push({ rule, address, problem });
       else found.warnings.push(`${address}: ${problem}`);
     };
-
-    const sold = serverTypes.find(({ name }) => name === server_type);
-    const here = sold?.locations.find(({ name }) => name === location);
-    const ending = here?.deprecation ?? sold?.deprecation;
-    if (ending) {
-      const end = ending.unavailable_after.slice(0, 10);
-      say(`server type ${server_type} is deprecated and ends on ${end}.`, 'deprecated-type');
-    }
-    if (isNew && deprecatedImages.includes(String(image))) {
-      say(`image ${image} is deprecated.`, 'deprecated-image');
-    }
-    if (isNew && sold && here?.available !== true) {
-      say(`server type ${server_type} cannot be ordered in ${location} now.`);
+    const after = change.after as Record<string, unknown>;
+    if (type === 'hcloud_server') serverFindings(after, isNew, offers, say);
+    if (type === 'hcloud_load_balancer') {
+      const name = after.load_balancer_type;
+      const ending = offers.loadBalancerTypes.find((sold) => sold.name === name)?.deprecation;
+      if (ending) say(endingSentence(`load balancer type ${name}`, ending), 'deprecated-type');
     }
   }
   return found;
+}
+
+function serverFindings(
+  { server_type, location, image }: Record<string, unknown>,
+  isNew: boolean,
+  { serverTypes, deprecatedImages }: Offers,
+  say: (problem: string, rule?: string) => void,
+): void {
+  const sold = serverTypes.find(({ name }) => name === server_type);
+  const here = sold?.locations.find(({ name }) => name === location);
+  const ending = here?.deprecation ?? sold?.deprecation;
+  if (ending) say(endingSentence(`server type ${server_type}`, ending), 'deprecated-type');
+  if (isNew && deprecatedImages.includes(String(image))) {
+    say(`image ${image} is deprecated.`, 'deprecated-image');
+  }
+  if (isNew && sold && here?.available !== true) {
+    say(`server type ${server_type} cannot be ordered in ${location} now.`);
+  }
+}
+
+function endingSentence(
+  what: string,
+  { unavailable_after }: { unavailable_after: string },
+): string {
+  return `${what} is deprecated and ends on ${unavailable_after.slice(0, 10)}.`;
 }

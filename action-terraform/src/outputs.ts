@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { outputArgv } from './argv.ts';
+import { environmentIn, writeInventory } from './inventory.ts';
 import { maskValue, strings } from './sensitive.ts';
 import type { Session } from './session.ts';
 
@@ -22,5 +23,15 @@ export async function writeOutputs(session: Session): Promise<string[]> {
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, stdout, { mode: 0o600 });
   runner.output('outputs-file', file);
+  await writeForAnsible(session, outputs);
   return Object.keys(outputs);
+}
+
+async function writeForAnsible({ runner, work }: Session, outputs: unknown): Promise<void> {
+  const environment = environmentIn(outputs);
+  if (environment === undefined) return;
+  const files = { inventory: join(work, 'inventory.yml'), knownHosts: join(work, 'known_hosts') };
+  await writeInventory(environment, files);
+  runner.output('inventory-file', files.inventory);
+  runner.output('known-hosts-file', files.knownHosts);
 }

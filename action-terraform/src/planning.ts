@@ -1,29 +1,35 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type HetznerApi, hetznerApi } from '../../lib/hetzner/api.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { type Adoption, findAdoptions, importBlocks } from './adoption.ts';
 import { planArgv, showArgv } from './argv.ts';
-import { type Cost, costOf } from './cost.ts';
+import { costOf } from './cost.ts';
 import { planDigest } from './digest.ts';
 import { StepFailed } from './failure.ts';
 import { forbiddenDestroys } from './guard.ts';
-import { type HetznerApi, hetznerApi } from './hetzner.ts';
 import { locked } from './locking.ts';
 import { fetchOffers, type OfferFindings, offerFindings } from './offers.ts';
 import { patiently } from './patience.ts';
 import { countsOf, type Plan, parsePlan } from './plan.ts';
+import { stateIn } from './plan-file.ts';
 import { violations } from './policy.ts';
 import { fetchPrices } from './prices.ts';
 import { keepComment } from './pull-request.ts';
 import { maskValue, sensitiveValues } from './sensitive.ts';
 import type { Session } from './session.ts';
+import { maskState, readState, type StateIdentity } from './state.ts';
 import { type PlanReport, planComment, planSummary } from './summary.ts';
 
 export interface Planned {
   plan: Plan;
   /** Terraform's own plan file, in clear: it never leaves the work folder. */
   file: string;
+  /** The same as Terraform's JSON. */
+  json: string;
   report: PlanReport;
+  /** What it was made from. */
+  state: StateIdentity;
 }
 
 /** Plans, masks what is sensitive, sets the outputs, and tells the reviewer. */
@@ -34,27 +40,30 @@ export async function makePlan(
 ): Promise<Planned> {
   const { inputs, runner } = session;
   const api = apiOf(session);
-  const adopting = kind === 'plan' && !destroy ? api : undefined;
-  const { plan, file, text } = await adoptingPlan(session, destroy, adopting);
+  const judged = kind === 'plan' && !destroy;
+  // Asked for while Terraform plans.
+  const prices = api && ifTold(runner, 'The monthly cost', fetchPrices(api));
+  const offers = judged && api ? ifTold(runner, 'What is on sale', fetchOffers(api)) : undefined;
+  const { plan, text, ...drawn } = await adoptingPlan(session, destroy, judged ? api : undefined);
   await runner.group('Terraform plan', async () => runner.info(text.trimEnd()));
 
-  const judged = kind === 'plan' && !destroy;
-  const offers = judged && api ? await offersIfTold(runner, plan, api) : NOTHING_FOUND;
+  const [known, sold] = await Promise.all([prices, offers]);
+  const found = sold ? offerFindings(plan, sold) : NOTHING_FOUND;
   const report: PlanReport = {
     environment: inputs.directoryName,
     plan,
     digest: planDigest(plan),
-    cost: api && (await costIfPriced(runner, plan, api)),
+    cost: known && costOf(plan, known),
     forbidden: forbiddenDestroys(plan, inputs.allowDestroy),
-    violations: judged && inputs.policy ? [...violations(plan), ...offers.violations] : [],
-    warnings: offers.warnings,
+    violations: judged && inputs.policy ? [...violations(plan), ...found.violations] : [],
+    warnings: found.warnings,
     kind,
     redact: runner.redact,
   };
   for (const warning of report.warnings) runner.warning(warning);
   setOutputs(session, report);
   await tell(session, report);
-  return { plan, file, report };
+  return { plan, report, ...drawn };
 }
 
 /** @throws StepFailed for destroys that nobody allowed, and for what is against the policy */
@@ -92,7 +101,9 @@ async function tell(session: Session, report: PlanReport): Promise<void> {
 interface Drawn {
   plan: Plan;
   file: string;
+  json: string;
   text: string;
+  state: StateIdentity;
 }
 
 /** A file of the root module for as long as a plan is made; the plan keeps what it said. */
@@ -138,16 +149,27 @@ export async function drawPlan(
     locked(session, (lockTimeout) => planArgv({ varFiles, lockTimeout, planFile: file, destroy }), {
       allowedExitCodes: [0, 2],
     }),
-  );
-  return { plan: await readPlan(session, file), file, text: stdout };
+  ).catch(async (error: unknown) => {
+    // What Terraform says may repeat what the state knows, so that is masked before it is told.
+    await readState(session).catch(() => undefined);
+    throw error;
+  });
+  const { stdout: json } = await session.terraform(showArgv(file));
+  const { plan, state } = await readPlan(session, file, json);
+  return { plan, file, json, text: stdout, state };
 }
 
-/** Terraform's JSON of a plan; its sensitive values are masked from here on. */
-export async function readPlan(session: Session, file: string): Promise<Plan> {
-  const { stdout } = await session.terraform(showArgv(file));
-  const plan = parsePlan(stdout);
-  for (const value of sensitiveValues(plan)) maskValue(session.runner, value);
-  return plan;
+/** A plan as data; what is sensitive in it and in its state is masked from here on. */
+export async function readPlan(
+  { runner }: Pick<Session, 'runner'>,
+  file: string,
+  json: string,
+): Promise<{ plan: Plan; state: StateIdentity }> {
+  const state = await stateIn(file);
+  maskState(runner, state);
+  const plan = parsePlan(json);
+  for (const value of sensitiveValues(plan)) maskValue(runner, value);
+  return { plan, state };
 }
 
 function setOutputs({ runner }: Session, { plan, digest, cost }: PlanReport): void {
@@ -160,30 +182,14 @@ function setOutputs({ runner }: Session, { plan, digest, cost }: PlanReport): vo
   if (cost) runner.output('monthly-cost', cost.after.toFixed(2));
 }
 
-/** A plan is no worse without its price, so a catalogue that does not answer is a warning. */
-async function costIfPriced(
-  runner: Runner,
-  plan: Plan,
-  api: HetznerApi,
-): Promise<Cost | undefined> {
+/** A plan is no worse without its price: a catalogue that does not answer is a warning. */
+async function ifTold<T>(runner: Runner, what: string, asked: Promise<T>): Promise<T | undefined> {
   try {
-    return costOf(plan, await fetchPrices(api));
+    return await asked;
   } catch (error) {
-    runner.warning(`The monthly cost is not known: ${(error as Error).message}`);
+    runner.warning(`${what} is not known: ${(error as Error).message}`);
     return undefined;
   }
 }
 
 const NOTHING_FOUND: OfferFindings = { warnings: [], violations: [] };
-
-/** As with the price: a catalogue that does not answer makes no plan worse. */
-async function offersIfTold(runner: Runner, plan: Plan, api: HetznerApi): Promise<OfferFindings> {
-  try {
-    return offerFindings(plan, await fetchOffers(api));
-  } catch (error) {
-    runner.warning(
-      `Whether its server types are on sale is not known: ${(error as Error).message}`,
-    );
-    return NOTHING_FOUND;
-  }
-}

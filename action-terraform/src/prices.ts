@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { HetznerApi } from './hetzner.ts';
+import type { HetznerApi } from '../../lib/hetzner/api.ts';
 
 const amount = z.object({ net: z.string() });
 const located = z.array(z.object({ location: z.string(), price_monthly: amount }));

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { HetznerApi } from './hetzner.ts';
+import { type Action, settled } from '../../lib/hetzner/actions.ts';
+import type { HetznerApi } from '../../lib/hetzner/api.ts';
 import { kindOf, managed, type Plan } from './plan.ts';
 import type { Session } from './session.ts';
 
@@ -43,30 +43,7 @@ export async function liftProtection(
     // Hetzner wants the two protections of a server to be equal.
     const body = collection === 'servers' ? { delete: false, rebuild: false } : { delete: false };
     const answer = await api.post(`/${collection}/${id}/actions/change_protection`, body);
-    await finished(api, (answer as { action?: Action } | undefined)?.action);
+    await settled(api, (answer as { action?: Action } | undefined)?.action);
     runner.notice(`Lifted the delete protection of ${address} (${id}): the plan destroys it.`);
-  }
-}
-
-interface Action {
-  id: number;
-  status: string;
-  error?: { message: string } | null;
-}
-
-const POLL_MS = 500;
-const POLLS = 120;
-
-async function finished(api: HetznerApi, action: Action | undefined): Promise<void> {
-  let current = action;
-  for (let poll = 0; current?.status === 'running' && poll < POLLS; poll += 1) {
-    await sleep(POLL_MS);
-    current = ((await api.get(`/actions/${current.id}`)) as { action?: Action } | undefined)
-      ?.action;
-  }
-  if (current?.status !== 'success') {
-    throw new Error(
-      `Hetzner did not lift the protection: ${current?.error?.message ?? current?.status ?? 'it is gone'}`,
-    );
   }
 }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { getOctokit } from '@actions/github';
 import { keyedDigest } from './binding.ts';
 import { canonicalJson } from './canonical.ts';
 import type { Session } from './session.ts';
@@ -49,6 +48,7 @@ export async function keepComment(
     return undefined;
   }
   const { number: issue_number, ...repository } = pullRequest;
+  const { getOctokit } = await import('@actions/github'); // Seldom wanted, and half a megabyte.
   const { rest, paginate } = getOctokit(token, {
     baseUrl: runner.env.GITHUB_API_URL || 'https://api.github.com',
   });

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RunOptions, type RunResult, run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
@@ -9,6 +9,7 @@ import { terraformEnvironment } from './environment.ts';
 import { explained, StepFailed } from './failure.ts';
 import type { Inputs } from './inputs.ts';
 import { patiently } from './patience.ts';
+import { pluginFolder, withProviders } from './plugins.ts';
 import { refuseOldProvider } from './provider.ts';
 import { WORK_STATE } from './work.ts';
 
@@ -41,11 +42,9 @@ export async function openSession(
   const work = await mkdtemp(join(runner.temp, 'compta-terraform-'));
   runner.saveState(WORK_STATE, work);
   const dataDirectory = join(work, 'data');
-  const plugins = runner.env.TF_PLUGIN_CACHE_DIR || join(runner.temp, 'compta-terraform-plugins');
-  await mkdir(plugins, { recursive: true });
   const env = {
     ...terraformEnvironment(inputs, runner.env, dataDirectory),
-    TF_PLUGIN_CACHE_DIR: plugins,
+    TF_PLUGIN_CACHE_DIR: pluginFolder(runner.env, runner.temp),
   };
   return {
     inputs,
@@ -72,6 +71,8 @@ export async function openSession(
 export async function initialise(session: Session): Promise<void> {
   const { backendConfig, workspace, directory } = session.inputs;
   refuseOldProvider(await contentOf(join(directory, '.terraform.lock.hcl')));
-  await patiently(session, () => session.terraform(initArgv(backendConfig)));
+  await withProviders(session, () =>
+    patiently(session, () => session.terraform(initArgv(backendConfig))),
+  );
   if (workspace !== 'default') await session.terraform(workspaceArgv(workspace));
 }

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { differingChanges } from './digest.ts';
 import { StepFailed } from './failure.ts';
+import { unpacked } from './parcel.ts';
 import { drawPlan, readPlan } from './planning.ts';
 import { open, PlanForOther, type PlanRefused } from './seal.ts';
 import type { Session } from './session.ts';
@@ -28,8 +29,9 @@ export async function staleness(
 ): Promise<StepFailed> {
   const file = join(session.work, 'stale.tfplan');
   // Under its own binding: a forged one does not open.
-  await writeFile(file, open(sealed, key, refused.sealed), { mode: 0o600 });
-  const before = await readPlan(session, file);
+  const parcel = unpacked(open(sealed, key, refused.sealed));
+  await writeFile(file, parcel.file, { mode: 0o600 });
+  const { plan: before } = await readPlan(session, file, parcel.json);
   const { plan: now } = await drawPlan(session, false, 'fresh.tfplan');
   const differing = differingChanges(before, now);
   const verdict =

@@ -9,7 +9,7 @@ export interface StateIdentity {
 }
 
 /** The state's own format, as far as we read it. */
-interface State extends StateIdentity {
+export interface State extends StateIdentity {
   outputs?: Record<string, { value: unknown; sensitive?: boolean }>;
   resources?: { instances: { attributes?: unknown; sensitive_attributes?: Step[][] }[] }[];
 }
@@ -20,8 +20,8 @@ type Step =
   | { type: 'index'; value: { value: string | number } };
 
 /**
- * Which state this is, and how often it was written; empty when there is none yet. What is
- * sensitive in it is masked from here on, as a provider's error may repeat it.
+ * Which state the backend holds, and how often it was written; empty when there is none yet. What
+ * is sensitive in it is masked from here on.
  */
 export async function readState(session: Session): Promise<StateIdentity> {
   const { stdout } = await session.terraform(statePullArgv);
@@ -31,7 +31,8 @@ export async function readState(session: Session): Promise<StateIdentity> {
   return { lineage: state.lineage, serial: state.serial };
 }
 
-function maskState(runner: Runner, state: State): void {
+/** Masks what is sensitive in a state, as a provider's error may repeat it. */
+export function maskState(runner: Runner, state: State): void {
   for (const value of sensitiveInState(state)) maskValue(runner, value);
 }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Lock } from '../src/failure.ts';
+import { milliseconds } from '../src/locking.ts';
 import { deadOwner, type Machine, type Owner } from '../src/owners.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
@@ -40,6 +41,16 @@ describe("the death of a lock's owner", () => {
   ])('%s', (_what, proven, lockMore, owners, machineMore) => {
     const dead = deadOwner({ ...lock, ...lockMore }, owners, { ...machine, ...machineMore });
     expect(dead !== undefined).toBe(proven);
+  });
+});
+
+describe('a lock timeout', () => {
+  it.each([
+    ['90s', 90_000],
+    ['5m', 300_000],
+    ['1h30m', 5_400_000],
+  ])('of %s is %i ms', (text, expected) => {
+    expect(milliseconds(text)).toBe(expected);
   });
 });
 

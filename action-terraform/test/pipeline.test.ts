@@ -1,5 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { run } from '../../lib/process/run.ts';
 import { formsOf } from '../../lib/runner/secrets.ts';
 import { type Result, startWorld, type World } from './world.ts';
 
@@ -23,8 +24,8 @@ describe('from nothing to an environment', () => {
   it('plans, with the price, and leaves the plan sealed', async () => {
     planned = await world.step('plan');
     expect(planned.stdout).not.toContain('::error');
-    expect(planned.outputs).toMatchObject({ changes: 'true', add: '21', destroy: '0' });
-    expect(planned.summary).toMatch(/^### ✅ .*21 to add, 0 to change, 0 to destroy/);
+    expect(planned.outputs).toMatchObject({ changes: 'true', add: '22', destroy: '0' });
+    expect(planned.summary).toMatch(/^### ✅ .*22 to add, 0 to change, 0 to destroy/);
     expect(planned.summary).toMatch(/Monthly cost: 0\.00 EUR → \d+\.\d\d EUR/);
     const sealed = readFileSync(planned.outputs['plan-path'] ?? '');
     expect(sealed.subarray(0, 14).toString()).toBe('compta-plan-v1');
@@ -64,7 +65,7 @@ describe('from nothing to an environment', () => {
   it('applies it in another job of the run and hands the outputs on', async () => {
     const applied = await world.step('apply');
     expect(applied.stdout).not.toContain('::error');
-    expect(applied.summary).toMatch(/^### ✅ .* applied in .*: 21 to add/);
+    expect(applied.summary).toMatch(/^### ✅ .* applied in .*: 22 to add/);
     const file = applied.outputs['outputs-file'] ?? '';
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const outputs = JSON.parse(readFileSync(file, 'utf8'));
@@ -78,6 +79,23 @@ describe('from nothing to an environment', () => {
       volume_device: expect.stringMatching(/^\/dev\/disk\/by-id\/scsi-0HC_Volume_\d+$/),
     });
   }, 120_000);
+
+  it('leaves an inventory that Ansible itself reads, with host keys', async () => {
+    const { outputs } = await world.step('output');
+    const known = readFileSync(outputs['known-hosts-file'] ?? '', 'utf8');
+    expect(known).toMatch(/^\[203\.0\.113\.\d+\]:2222 ssh-ed25519 \S+$/m);
+    expect(known).toMatch(/^\[10\.0\.1\.11\]:2222 ssh-ed25519 \S+$/m);
+    const argv = ['ansible-inventory', '--inventory', outputs['inventory-file'] ?? '', '--list'];
+    const { _meta, database } = JSON.parse((await run(argv)).stdout);
+    expect(database.hosts).toEqual(['staging-db-1']);
+    const { ansible_host, ansible_ssh_common_args } = _meta.hostvars['staging-db-1'];
+    expect(ansible_host).toBe('10.0.1.11');
+    expect(ansible_ssh_common_args).toMatch(
+      /StrictHostKeyChecking=yes -o ProxyCommand="ssh .* -W %h:%p deploy@203\.0\.113\.\d+"$/,
+    );
+    const bastion = _meta.hostvars['staging-bastion-1'].ansible_ssh_common_args;
+    expect(bastion).not.toContain('ProxyCommand');
+  }, 60_000);
 
   it('refuses to apply the same plan twice: the state has moved', async () => {
     const result = await world.step('apply');
@@ -162,27 +180,8 @@ describe('the code', () => {
   }, 60_000);
 });
 
-describe('a wrong input', () => {
-  it.each([
-    ['command', { command: 'aply' }, /Input 'command' is 'aply': give one of fmt, validate/],
-    ['plan-key', { 'plan-key': '' }, /Input 'plan-key' is missing/],
-    ['plan-key', { 'plan-key': 'short' }, /Input 'plan-key' has 5 characters/],
-    ['working-directory', { 'working-directory': '' }, /Input 'working-directory' is missing/],
-    ['variables', { variables: '[1]' }, /Input 'variables' is not valid/],
-    [
-      'backend-config',
-      { 'backend-config': 'secret_key=x' },
-      /Input 'backend-config' has 'secret_key'/,
-    ],
-    ['lock-timeout', { 'lock-timeout': 'soon' }, /Input 'lock-timeout' is 'soon'/],
-  ])('%s ends the step with one annotation', async (_name, inputs, message) => {
-    const result = await world.step('plan', inputs);
-    expect(result.exitCode).toBe(1);
-    const errors = result.stdout.split('\n').filter((line) => line.startsWith('::error'));
-    expect(errors).toEqual([expect.stringMatching(message)]);
-  });
-
-  it('an API token that Hetzner refuses ends the step with what to do', async () => {
+describe('a token', () => {
+  it('that Hetzner refuses ends the step with what to do', async () => {
     const result = await world.step('plan', { 'hcloud-token': 'x'.repeat(64) }, { run: 6 });
     expect(result.outputs['failure-reason']).toBe('api-refused');
     expect(result.stdout).toMatch(

@@ -121,19 +121,24 @@ describe('the policy', () => {
   });
 });
 
+const ENDING = { unavailable_after: '2027-01-01T00:00:00Z' };
+const OFFERS: Offers = {
+  serverTypes: [
+    { name: 'cpx22', deprecation: null, locations: [{ name: 'nbg1', available: true }] },
+    { name: 'cx23', deprecation: null, locations: [{ name: 'nbg1', available: false }] },
+    { name: 'cx22', deprecation: ENDING, locations: [{ name: 'nbg1', available: true }] },
+  ],
+  loadBalancerTypes: [
+    { name: 'lb11', deprecation: null },
+    { name: 'lb01', deprecation: ENDING },
+  ],
+  deprecatedImages: ['debian-11'],
+};
+
 describe('what Hetzner sells', () => {
-  const ending = { unavailable_after: '2027-01-01T00:00:00Z' };
-  const offers: Offers = {
-    serverTypes: [
-      { name: 'cpx22', deprecation: null, locations: [{ name: 'nbg1', available: true }] },
-      { name: 'cx23', deprecation: null, locations: [{ name: 'nbg1', available: false }] },
-      { name: 'cx22', deprecation: ending, locations: [{ name: 'nbg1', available: true }] },
-    ],
-    deprecatedImages: ['debian-11'],
-  };
   const of = (server_type: string, actions: 'create' | 'no-op' = 'create', more = {}) => {
     const after = { server_type, location: 'nbg1', image: 'debian-12', ...more };
-    return offerFindings(planOf([resource('hcloud_server.a', [actions], null, after)]), offers);
+    return offerFindings(planOf([resource('hcloud_server.a', [actions], null, after)]), OFFERS);
   };
 
   it('is no matter while it is on sale', () => {
@@ -155,6 +160,20 @@ describe('what Hetzner sells', () => {
     });
     expect(of('cpx22', 'create', { image: 'debian-11' }).violations).toMatchObject([
       { rule: 'deprecated-image' },
+    ]);
+  });
+});
+
+describe('a load balancer', () => {
+  it('of a type that ends is refused when it is new, and warned of when it runs', () => {
+    const of = (load_balancer_type: string, actions: 'create' | 'no-op' = 'create') => {
+      const balancer = resource('hcloud_load_balancer.a', [actions], null, { load_balancer_type });
+      return offerFindings(planOf([balancer]), OFFERS);
+    };
+    expect(of('lb11')).toEqual({ warnings: [], violations: [] });
+    expect(of('lb01').violations).toMatchObject([{ rule: 'deprecated-type' }]);
+    expect(of('lb01', 'no-op').warnings).toEqual([
+      'hcloud_load_balancer.a: load balancer type lb01 is deprecated and ends on 2027-01-01.',
     ]);
   });
 });

@@ -1,6 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { startCacheService } from './cache-service.ts';
 import { startComments } from './github-comments.ts';
 import { TINY, writeTiny } from './tiny.ts';
 import { startWorld, type World } from './world.ts';
@@ -13,7 +14,9 @@ beforeAll(async () => {
   writeTiny(world.folder);
   github = await startComments();
 }, 60_000);
+const closing: (() => void)[] = [];
 afterAll(async () => {
+  for (const close of closing) close();
   github?.close();
   await world?.stop();
 });
@@ -103,6 +106,58 @@ describe('a plan', () => {
     const { outputs, summary } = await world.step('plan', tiny, { run: 8 });
     expect(readFileSync(outputs['report-file'] ?? '', 'utf8')).toBe(summary.trimEnd());
   }, 60_000);
+});
+
+describe("a job's providers", () => {
+  it('come from the cache of an earlier job with the same lock file', async () => {
+    const service = await startCacheService();
+    closing.push(service.close);
+    // The runner empties it between jobs; its path is a part of what GitHub finds a cache by.
+    const temp = join(world.folder, 'temp-of-jobs');
+    const job = async (run: number) => {
+      rmSync(temp, { recursive: true, force: true });
+      mkdirSync(temp);
+      const env = { RUNNER_TEMP: temp, ACTIONS_CACHE_URL: service.url };
+      const result = await world.step('plan', tiny, { run, env });
+      expect(result.stdout).not.toContain('::error');
+      return readdirSync(join(temp, 'compta-terraform-plugins'));
+    };
+    const first = await job(30);
+    expect(first).not.toEqual([]);
+    expect(service.entries).toMatchObject([{ committed: true }]);
+    expect(service.entries[0]?.key).toMatch(/^compta-terraform-plugins-linux-x64-[0-9a-f]{64}$/);
+    expect(await job(31)).toEqual(first);
+    expect(service.entries).toHaveLength(1);
+  }, 180_000);
+});
+
+describe('a drift', () => {
+  const drifting = { ...tiny, workspace: 'drift' };
+
+  it('is told by what was changed by hand, and mended by nobody but the next apply', async () => {
+    await world.step('plan', drifting, { run: 20 });
+    await world.step('apply', drifting, { run: 20 });
+    const still = await world.step('drift', drifting, { run: 21 });
+    expect(still.outputs.changes).toBe('false');
+    expect(still.summary).toMatch(/^### ➖ terraform\/tiny has not drifted/);
+
+    const { networks } = (await world.hetzner('/networks?name=tiny-drift')) as {
+      networks: { id: number }[];
+    };
+    const labels = { environment: 'tiny-drift', 'managed-by': 'hand' };
+    await world.hetzner(`/networks/${networks[0]?.id}`, { method: 'PUT', body: { labels } });
+    const drifted = await world.step('drift', drifting, { run: 22 });
+    expect(drifted.exitCode).toBe(0);
+    expect(drifted.outputs).toMatchObject({ changes: 'true', change: '1', destroy: '0' });
+    expect(drifted.summary).toMatch(/^### ⚠️ terraform\/tiny drifted: 0 to add, 1 to change/);
+    expect(drifted.summary).toContain('hcloud_network.this');
+    expect(drifted.stdout).toMatch(/::warning::terraform\/tiny has drifted/);
+    expect(await world.hetzner('/networks?name=tiny-drift')).toMatchObject({
+      networks: [{ labels }],
+    });
+
+    await world.step('destroy', { ...drifting, 'allow-destroy': '*' }, { run: 23 });
+  }, 180_000);
 });
 
 describe('a sealed plan', () => {

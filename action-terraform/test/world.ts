@@ -16,6 +16,7 @@ export const TOKEN = 'T0ken'.repeat(13).slice(0, 64);
 const BUCKET = 'compta-terraform';
 const STATE_SECRET = 'state-secret-access-key';
 const PUBLIC_KEY = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'K'.repeat(43)} ci`;
+const VARIABLES = { admin_cidrs: ['203.0.113.1/32'], authorized_keys: { ci: PUBLIC_KEY } };
 
 export interface Result {
   exitCode: number;
@@ -69,16 +70,26 @@ export async function startWorld({ bootTime = 200 } = {}) {
     'hcloud-token': TOKEN,
     'state-access-key-id': 'state-key',
     'state-secret-access-key': STATE_SECRET,
-    variables: JSON.stringify({
-      admin_cidrs: ['203.0.113.1/32'],
-      authorized_keys: { ci: PUBLIC_KEY },
-    }),
+    variables: JSON.stringify(VARIABLES),
   };
   const authorized = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' };
   return {
     folder,
     secrets: [TOKEN, STATE_SECRET, KEY],
     hetznerUrl: hetzner.url,
+    /** The environment of a step of run `run`, without its inputs. */
+    environment,
+    module: join(folder, 'terraform/environments/staging'),
+    backend: standard['backend-config'],
+    /** What the standard inputs give Terraform, as it reads them itself. */
+    credentials: {
+      HCLOUD_TOKEN: TOKEN,
+      AWS_ACCESS_KEY_ID: 'state-key',
+      AWS_SECRET_ACCESS_KEY: STATE_SECRET,
+      ...Object.fromEntries(
+        Object.entries(VARIABLES).map(([name, value]) => [`TF_VAR_${name}`, JSON.stringify(value)]),
+      ),
+    },
     /** Writes or alters a file of the root module. */
     write(name: string, text: string) {
       writeFileSync(join(folder, 'terraform/environments/staging', name), text);
@@ -95,8 +106,13 @@ export async function startWorld({ bootTime = 200 } = {}) {
       secretAccessKey: STATE_SECRET,
       sessionToken: undefined,
     } satisfies Bucket,
-    async hetzner(path: string): Promise<unknown> {
-      const answer = await fetch(`${hetzner.url}${path}`, { headers: authorized });
+    /** Hetzner's API as a person might use it beside Terraform. */
+    async hetzner(path: string, { method = 'GET', body }: Asked = {}): Promise<unknown> {
+      const answer = await fetch(`${hetzner.url}${path}`, {
+        method,
+        headers: authorized,
+        ...(body && { body: JSON.stringify(body) }),
+      });
       return answer.json();
     },
     /** Replaces what the API is to fail with; `{}` heals it. */
@@ -127,6 +143,11 @@ export async function startWorld({ bootTime = 200 } = {}) {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface Asked {
+  method?: string;
+  body?: object;
 }
 
 export interface Started {

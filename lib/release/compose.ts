@@ -97,6 +97,20 @@ function interpolate(text: string, variables: Record<string, string>): string {
   return result;
 }
 
+/** The environment that Compose gives a container, its `${NAME}`s filled in. */
+export function containerEnvironment(
+  definition: unknown,
+  variables: Record<string, string>,
+): Record<string, string> {
+  const { environment = {} } = serviceSchema.parse(definition);
+  return Object.fromEntries(
+    Object.entries(environment).map(([name, value]) => [
+      name,
+      interpolate(String(value), variables),
+    ]),
+  );
+}
+
 /** What a service's container depends on besides its image and version. */
 export function configFingerprint(
   definition: unknown,

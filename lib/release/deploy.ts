@@ -73,6 +73,7 @@ export async function deploy(
       hosts.map(async (host) => {
         await store.prepareFolders(host, release.manifest.order);
         await store.writeRelease(host, release);
+        await store.keepAssets(host, release.manifest);
       }),
     );
     return bring(hosts, release.manifest, 'deploy', how, lease);

@@ -12,6 +12,8 @@ export const caddy = {
   configuration: `${root}/caddy/etc`,
   outOfRotation: `${root}/caddy/state/out-of-rotation`,
   adminSocket: `${root}/caddy/admin/admin.sock`,
+  /** Assets of the page, a folder for each image of a kept release; Caddy serves them all. */
+  assets: `${root}/caddy/assets`,
 } as const;
 
 /** Services and Caddy run as this user and group. */

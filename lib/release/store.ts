@@ -24,7 +24,7 @@ export async function prepareFolders(host: Host, services: readonly string[]): P
   const user = layout.serviceUser;
   const script = `set -eu
 install -d -m 0755 ${layout.root} ${layout.root}/releases ${layout.root}/caddy
-install -d -m 0755 ${layout.caddy.configuration} ${layout.root}/caddy/state
+install -d -m 0755 ${layout.caddy.configuration} ${layout.root}/caddy/state ${layout.caddy.assets}
 install -d -m 0700 -o ${user} -g ${user} ${layout.root}/caddy/admin ${layout.root}/caddy/data
 [ -d ${layout.root}/secrets ] || install -d -m 0755 ${layout.root}/secrets
 for service; do
@@ -44,6 +44,32 @@ export async function writeRelease(host: Host, { manifest, files }: Release): Pr
   await host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644');
   // Last: a folder with a manifest is complete.
   await host.write(`${folder}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`, '0644');
+}
+
+/**
+ * Puts the page's assets where Caddy serves those of every kept release: out of the images whose
+ * label `compta.assets` names a folder. On every host before the first swap on one, so that a page
+ * finds its assets whichever host answers, before, during and after the roll.
+ */
+export async function keepAssets(host: Host, { services }: Manifest): Promise<void> {
+  const images = Object.values(services).map((service) => service.image);
+  const script = `set -eu
+for image; do
+  folder=${layout.caddy.assets}/\${image##*:}
+  [ ! -d "$folder" ] || continue
+  labels='{{with .Config.Labels}}{{index . "compta.assets"}}{{end}}'
+  assets=$(docker image inspect -f "$labels" "$image")
+  [ -n "$assets" ] || continue
+  rm -rf "$folder.new"
+  install -d -m 0755 "$folder.new/assets"
+  docker rm -f compta-assets >/dev/null 2>&1 || true
+  docker create --name compta-assets "$image" none >/dev/null
+  docker cp "compta-assets:$assets/." "$folder.new/assets" >/dev/null
+  docker rm compta-assets >/dev/null
+  chmod -R a+rX "$folder.new"
+  mv "$folder.new" "$folder"
+done`;
+  await host.change(['sh', '-c', script, 'assets', ...images], { timeoutMs: 180_000 });
 }
 
 /** The release that a host's `current` names; `undefined` before the first. */
@@ -103,7 +129,8 @@ export async function audit(
 }
 
 /**
- * Removes old releases' folders, and images that no kept release and no container needs.
+ * Removes old releases' folders, and images (with their assets) that no kept release and no
+ * container needs.
  * @param keep releases that stay, among them what a rollback would go to.
  */
 export async function prune(host: Host, keep: readonly string[]): Promise<void> {
@@ -115,7 +142,9 @@ for folder in *; do
   images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
   rm -rf "./$folder"
   for image in $images; do
-    grep -qsF "\\"$image\\"" ./*/manifest.json || docker image rm "$image" >/dev/null 2>&1 || true
+    grep -qsF "\\"$image\\"" ./*/manifest.json && continue
+    rm -rf "${layout.caddy.assets}/\${image##*:}"
+    docker image rm "$image" >/dev/null 2>&1 || true
   done
 done`;
   await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });

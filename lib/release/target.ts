@@ -1,6 +1,7 @@
 import {
   type ComposeFile,
   configFingerprint,
+  containerEnvironment,
   envFile,
   neededVariables,
   variablePrefix,
@@ -81,7 +82,10 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
     files: {
       compose: compose.text,
       env: envFile(env),
-      edgeEnv: `SITE_ADDRESS=${variables.SITE_ADDRESS ?? ''}\n`,
+      // For `docker run --env-file`, which takes values as they are, quotes included.
+      edgeEnv: Object.entries(containerEnvironment(compose.edge, variables))
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join(''),
       caddyfile: wanted.caddyfile,
     },
   };

@@ -1,6 +1,5 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ArtifactNotFoundError, DefaultArtifactClient } from '@actions/artifact';
 
 /** What travels from one job of a run to another; never found by another run. */
 export interface Artifacts {
@@ -16,18 +15,24 @@ export interface Artifacts {
 /** How long a plan may wait for its approval, and a report for its reader. */
 const RETENTION_DAYS = 7;
 
-/** GitHub's own artifact service, with the token that the runner hands to this job. */
+/**
+ * GitHub's own artifact service, with the token that the runner hands to this job. Its client is
+ * loaded when it is asked for: it is most of a bundle, and most steps have no use for it.
+ */
 export function githubArtifacts(): Artifacts {
-  const client = new DefaultArtifactClient();
   return {
     async upload(name, path) {
-      await client.deleteArtifact(name).catch(ignoreMissing);
+      const { ArtifactNotFoundError, DefaultArtifactClient } = await import('@actions/artifact');
+      const client = new DefaultArtifactClient();
+      await client.deleteArtifact(name).catch(ignored(ArtifactNotFoundError));
       const folder = (await stat(path)).isDirectory() ? path : dirname(path);
       const files = folder === path ? await filesBelow(folder) : [path];
       await client.uploadArtifact(name, files, folder, { retentionDays: RETENTION_DAYS });
     },
     async download(name, directory) {
-      const found = await client.getArtifact(name).catch(ignoreMissing);
+      const { ArtifactNotFoundError, DefaultArtifactClient } = await import('@actions/artifact');
+      const client = new DefaultArtifactClient();
+      const found = await client.getArtifact(name).catch(ignored(ArtifactNotFoundError));
       if (!found) return false;
       await mkdir(directory, { recursive: true, mode: 0o700 });
       await client.downloadArtifact(found.artifact.id, { path: directory });
@@ -43,7 +48,9 @@ async function filesBelow(folder: string): Promise<string[]> {
     .map((entry) => join(entry.parentPath, entry.name));
 }
 
-function ignoreMissing(error: unknown): undefined {
-  if (error instanceof ArtifactNotFoundError) return undefined;
-  throw error;
+function ignored(kind: new (...args: never[]) => Error): (error: unknown) => undefined {
+  return (error) => {
+    if (error instanceof kind) return undefined;
+    throw error;
+  };
 }

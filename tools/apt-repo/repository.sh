@@ -18,7 +18,7 @@ pack() {
 # Prints the Packages index of the pool below a repository.
 packages_index() {
   local deb
-  cd "$1"
+  cd "$1" || return
   for deb in pool/*.deb; do
     dpkg-deb --field "$deb"
     printf 'Filename: %s\nSize: %s\nSHA256: %s\n\n' "$deb" "$(stat --format %s "$deb")" \

@@ -51454,10 +51454,14 @@ function rootUser(report, platform) {
         },
     ];
 }
-/** Those that refuse the image. */
-function refusals(findings, policy) {
-    return findings.filter((finding) => policy.severities.includes(finding.severity) &&
-        !(policy.ignoreUnfixed && finding.kind === 'vulnerability' && !finding.fixedIn));
+/** Those that refuse the image, and those that would if anybody had mended them yet. */
+function sortOut(findings, { severities, ignoreUnfixed }) {
+    const isWaived = ({ kind, fixedIn }) => ignoreUnfixed && kind === 'vulnerability' && !fixedIn;
+    const severe = findings.filter(({ severity }) => severities.includes(severity));
+    return {
+        refusals: severe.filter((finding) => !isWaived(finding)),
+        unfixed: severe.filter(isWaived),
+    };
 }
 function countBySeverity(findings) {
     const counts = {};
@@ -51707,13 +51711,14 @@ function isExpired({ lastDay }, today) {
 function judge(images, policy, today) {
     const judged = images.map((image) => {
         const accepted = [];
-        const refused = refusals(image.findings, policy).filter((finding) => {
+        const { refusals, unfixed } = sortOut(image.findings, policy);
+        const refused = refusals.filter((finding) => {
             const acceptance = acceptanceOf(finding, policy.acceptances, today);
             if (acceptance)
                 accepted.push({ finding, acceptance });
             return acceptance === undefined;
         });
-        return { ...image, refusals: refused, accepted };
+        return { ...image, refusals: refused, accepted, unfixed };
     });
     return {
         images: judged,
@@ -52305,6 +52310,7 @@ function summary({ images, care }, pushed) {
             reasons(image.refusals),
         ]),
         ...acceptedPart(images),
+        ...unfixedPart(images),
         ...entriesPart('expired, and let nothing pass any more', care.expired),
         ...entriesPart('not needed: nothing was found for them', care.unused),
         ...(refused.length === 0 ? ['', howToVerify(images)] : []),
@@ -52346,6 +52352,20 @@ function acceptedPart(images) {
     if (rows.length === 0)
         return [];
     return ['', '#### Accepted', '', table(['image', 'what', 'where', 'why', 'until'], rows)];
+}
+/** Why an image with a severe finding passed all the same. */
+function unfixedPart(images) {
+    const names = new Map();
+    for (const { name, unfixed } of images) {
+        for (const finding of unfixed) {
+            const sentence = sentenceOf(finding);
+            names.set(sentence, (names.get(sentence) ?? new Set()).add(name));
+        }
+    }
+    if (names.size === 0)
+        return [];
+    const rows = [...names].map(([sentence, where]) => [sentence, [...where].join(', ')]);
+    return ['', '#### Not fixed by anybody yet', '', table(['what', 'where'], rows)];
 }
 function entriesPart(what, entries) {
     if (entries.length === 0)

@@ -9,28 +9,40 @@ import { examineBackend } from '../doctor.ts';
 import { StepFailed } from '../failure.ts';
 import { locked } from '../locking.ts';
 import { writeOutputs } from '../outputs.ts';
+import { unpacked } from '../parcel.ts';
 import { countsOf, type Plan } from '../plan.ts';
 import { apiOf, readPlan } from '../planning.ts';
 import { liftProtection } from '../protection.ts';
 import { open, PlanRefused } from '../seal.ts';
 import { initialise, type Session } from '../session.ts';
 import { isStale, staleness } from '../staleness.ts';
+import { readState, type StateIdentity } from '../state.ts';
 import { countSentence } from '../summary.ts';
 import { receivePlan } from '../travel.ts';
 
 /** Applies exactly the plan of this run, or nothing. */
 export async function apply(session: Session, artifacts: Artifacts, key: string): Promise<void> {
   await initialise(session);
-  const sealed = await receivePlan(session, artifacts);
+  const [sealed, state] = await Promise.all([receivePlan(session, artifacts), readState(session)]);
+  const parcel = unpacked(await opened(session, sealed, key, state));
   const file = join(session.work, 'plan.tfplan');
-  await writeFile(file, await opened(session, sealed, key), { mode: 0o600 });
+  await writeFile(file, parcel.file, { mode: 0o600 });
   await examineBackend(session);
-  const plan = await readPlan(session, file);
+  const { plan } = await readPlan(session, file, parcel.json);
   await applyFile(session, file, plan);
 }
 
-async function opened(session: Session, sealed: Buffer, key: string): Promise<Buffer> {
-  const now = await currentBinding(session, key);
+async function opened(
+  session: Session,
+  sealed: Buffer,
+  key: string,
+  state: StateIdentity,
+): Promise<Buffer> {
+  const now = {
+    ...(await currentBinding(session, key)),
+    stateLineage: state.lineage,
+    stateSerial: state.serial,
+  };
   try {
     return open(sealed, key, now);
   } catch (error) {

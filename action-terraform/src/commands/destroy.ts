@@ -1,14 +1,12 @@
 import { examineBackend } from '../doctor.ts';
 import { makePlan, refuseForbidden } from '../planning.ts';
 import { initialise, type Session } from '../session.ts';
-import { readState } from '../state.ts';
 import { applyFile } from './apply.ts';
 
 /** Takes everything down that `allow-destroy` names, or nothing. */
 export async function destroy(session: Session): Promise<void> {
   await initialise(session);
   await examineBackend(session);
-  await readState(session);
   const { file, plan, report } = await makePlan(session, 'plan', true);
   refuseForbidden(report);
   await applyFile(session, file, plan);

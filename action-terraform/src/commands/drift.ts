@@ -1,13 +1,11 @@
 import { countsOf } from '../plan.ts';
 import { makePlan } from '../planning.ts';
 import { initialise, type Session } from '../session.ts';
-import { readState } from '../state.ts';
 import { countSentence } from '../summary.ts';
 
 /** Says whether the world still is what the configuration says; changes nothing, fails on nothing. */
 export async function drift(session: Session): Promise<void> {
   await initialise(session);
-  await readState(session);
   const { plan } = await makePlan(session, 'drift');
   const counts = countsOf(plan);
   if (!counts.changes) return;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Artifacts } from '../../../lib/runner/artifacts.ts';
 import { currentBinding } from '../bind.ts';
+import { packed } from '../parcel.ts';
 import { makePlan, refuseForbidden } from '../planning.ts';
 import { seal } from '../seal.ts';
 import { initialise, type Session } from '../session.ts';
@@ -9,10 +10,13 @@ import { sendPlan } from '../travel.ts';
 /** Plans, shows the plan to whoever must judge it, and leaves it sealed for `apply`. */
 export async function plan(session: Session, artifacts: Artifacts, key: string): Promise<void> {
   await initialise(session);
-  // Before planning: a state that moves in between makes the plan stale by Terraform's own rule.
   const binding = await currentBinding(session, key);
-  const { file, report } = await makePlan(session, 'plan');
+  const { file, json, report, state } = await makePlan(session, 'plan');
   refuseForbidden(report);
-  const sealed = seal(await readFile(file), key, binding);
+  const sealed = seal(packed({ file: await readFile(file), json }), key, {
+    ...binding,
+    stateLineage: state.lineage,
+    stateSerial: state.serial,
+  });
   session.runner.output('plan-path', await sendPlan(session, sealed, artifacts));
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Annotation } from '../../../lib/runner/runner.ts';
 import { initWithoutBackendArgv, validateArgv } from '../argv.ts';
 import { StepFailed } from '../failure.ts';
+import { withProviders } from '../plugins.ts';
 import type { Session } from '../session.ts';
 
 const schema = z.object({
@@ -20,7 +21,7 @@ const schema = z.object({
 /** One annotation on its line for each thing that Terraform finds. */
 export async function validate(session: Session): Promise<void> {
   const { inputs, runner } = session;
-  await session.terraform(initWithoutBackendArgv);
+  await withProviders(session, () => session.terraform(initWithoutBackendArgv));
   const { stdout } = await session.terraform(validateArgv, { allowedExitCodes: [0, 1] });
   const { valid, diagnostics } = schema.parse(JSON.parse(stdout));
   for (const { severity, summary, detail, range } of diagnostics) {

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { hetznerApi } from '../../../lib/hetzner/api.ts';
 import { parseTerraformOutputs, serversOf } from '../../../lib/inventory/inventory.ts';
+import { close, open, runnersFirewall } from '../../../lib/runner-access/firewall.ts';
 import { startCloud, TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { copyOfTheCode } from './terraform.ts';
 
@@ -19,6 +21,14 @@ interface Server extends Named {
 
 interface Firewall extends Named {
   rules: { direction: string; port: string; source_ips: string[] }[];
+}
+
+interface LoadBalancer extends Named {
+  services: {
+    listen_port: number;
+    proxyprotocol: boolean;
+    health_check: { port: number; http: { path: string } };
+  }[];
 }
 
 /** As in terraform.tfvars.example. */
@@ -83,12 +93,31 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
         ({ id }) => firewalls.find((firewall) => firewall.id === id)?.rules,
       );
       const door = { direction: 'in', port: '2222', source_ips: [ADMIN] };
-      expect(public_net.firewalls).toHaveLength(1);
+      expect(public_net.firewalls).toHaveLength(labels.role === 'bastion' ? 2 : 1);
       expect({ name, rules }).toEqual({
         name,
         rules: labels.role === 'bastion' ? [expect.objectContaining(door)] : [],
       });
     }
+  });
+
+  it('opens the bastion to a runner without a drift, and closes it without a trace', async () => {
+    const api = hetznerApi(TOKEN, { HCLOUD_ENDPOINT: cloud.api.url }, new AbortController().signal);
+    const firewall = await runnersFirewall(api, environment);
+    const owner = 'compta/deploy run 1 (0)';
+    await open(api, firewall, { address: '198.51.100.9', port: 2222, owner });
+    const inbound = () => cloud.machinery.state.firewalls.flatMap((policy) => policy.inbound);
+    expect(inbound()).toContainEqual({
+      protocol: 'tcp',
+      port: '2222',
+      sourceIps: ['198.51.100.9/32'],
+    });
+    expect(await terraform.plan()).toMatchObject({ code: 0 });
+    expect(await terraform.apply()).toMatchObject({ code: 0 });
+    expect(inbound()).toHaveLength(2);
+    await close(api, firewall, owner);
+    expect(inbound()).toHaveLength(1);
+    expect(await terraform.plan()).toMatchObject({ code: 0 });
   });
 
   it('spreads its application servers, and has the backups that its README names', async () => {
@@ -120,6 +149,17 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
   }
 
   if (environment === 'production') {
+    it('hands 80 and 443 through, each while the server can serve it', async () => {
+      const [balancer] = await all<LoadBalancer>('load_balancers');
+      const services = balancer?.services.map(({ listen_port, proxyprotocol, health_check }) => {
+        return [listen_port, proxyprotocol, health_check.port, health_check.http.path];
+      });
+      expect(services?.sort()).toEqual([
+        [443, true, 80, '/healthz/tls'],
+        [80, true, 80, '/healthz'],
+      ]);
+    });
+
     it('is protected by the API too', async () => {
       for (const collection of PROTECTED) {
         for (const { id, name } of await all(collection)) {

@@ -58,6 +58,20 @@ describe('a release', () => {
     expect(next.services).toEqual(current.services);
   });
 
+  test('hands Caddy the environment that Compose will give it, for the check beforehand', () => {
+    const variables = { ...wanted().variables, SITE_CORS_ORIGIN: 'https://app.compta.tn' };
+    const { edgeEnv } = buildRelease(wanted({ variables }), undefined).files;
+    expect(edgeEnv.split('\n')).toEqual(
+      expect.arrayContaining([
+        'SITE_SCHEME=http',
+        'SITE_ADDRESS=:8000',
+        'SITE_CORS_ORIGIN=https://app.compta.tn',
+        'SITE_ACME_DIRECTORY=https://acme-v02.api.letsencrypt.org/directory',
+        'XDG_DATA_HOME=/var/lib/caddy',
+      ]),
+    );
+  });
+
   test.each([
     ['an image for every service the first time', { images: {} }, /has never been released/],
     ['no service that is not there', { images: { ...all('a'), billing: 'x' } }, /names billing/],

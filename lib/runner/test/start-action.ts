@@ -9,6 +9,8 @@ export interface Ended {
   exitCode: number | null;
   stdout: string;
   outputs: Record<string, string>;
+  /** What main left for post. */
+  state: Record<string, string>;
   summary: string;
   /** Messages of the `::error::` annotations, unescaped. */
   errors: string[];
@@ -65,6 +67,7 @@ export function startAction(
         exitCode,
         stdout,
         outputs: outputsOf(read('output')),
+        state: outputsOf(read('state')),
         summary: read('summary'),
         errors: commands(stdout, 'error'),
         warnings: commands(stdout, 'warning'),
@@ -89,7 +92,7 @@ function inputName(name: string): string {
   return `INPUT_${name.replaceAll(' ', '_').toUpperCase()}`;
 }
 
-/** GITHUB_OUTPUT's `name<<delimiter … delimiter` records. */
+/** GITHUB_OUTPUT's and GITHUB_STATE's `name<<delimiter … delimiter` records. */
 function outputsOf(text: string): Record<string, string> {
   const records = text.matchAll(/^([^\n<]+)<<(ghadelimiter_[\w-]+)\n([\s\S]*?)\n?\2$/gm);
   return Object.fromEntries([...records].map(([, name = '', , value = '']) => [name, value]));

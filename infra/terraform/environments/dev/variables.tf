@@ -86,6 +86,13 @@ variable "public_ports" {
   nullable    = false
 }
 
+variable "proxy_protocol" {
+  description = "Whether the load balancer tells Caddy the clients' addresses. Caddy must know the balancer first (SITE_PROXY_PROTOCOL_FROM)."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
 variable "delete_protection" {
   description = "Protects network, servers, volumes and load balancer at the API. To destroy, apply with false first."
   type        = bool

@@ -30,7 +30,7 @@ module "server" {
 
   authorized_keys = values(var.authorized_keys)
   ssh_key_ids     = [for key in hcloud_ssh_key.deploy : key.id]
-  firewall_ids    = [each.value.role == "bastion" ? module.firewall_bastion.id : module.firewall_closed.id]
+  firewall_ids    = each.value.role == "bastion" ? [module.firewall_bastion.id, hcloud_firewall.runners.id] : [module.firewall_closed.id]
 
   placement_group_id   = each.value.role == "application" ? hcloud_placement_group.application.id : null
   cloud_init_directory = "${path.module}/../../files"

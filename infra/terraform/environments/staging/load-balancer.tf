@@ -10,12 +10,13 @@ module "load_balancer" {
   delete_protection = var.delete_protection
   labels            = merge(module.topology.labels, { role = "load-balancer" })
 
-  # Caddy answers /healthz with 200 only while its gateway has a healthy slot.
+  # Caddy answers 200 only while it can serve what comes in by that port: see infra/docker/README.md.
   services = {
     for name, port in var.public_ports : name => {
       listen_port      = port
       destination_port = port
-      health_check     = { port = 80, path = "/healthz" }
+      proxy_protocol   = var.proxy_protocol
+      health_check     = { port = 80, path = port == 443 ? "/healthz/tls" : "/healthz" }
     }
   }
 }

@@ -44,7 +44,8 @@ public final class InternalHttp {
                 .setConnectionManager(connections)
                 .setDefaultRequestConfig(
                         RequestConfig.custom()
-                                .setConnectionRequestTimeout(Timeout.of(CONNECT))
+                                // On a busy machine a caller waits for its turn, as for the answer.
+                                .setConnectionRequestTimeout(Timeout.of(ANSWER))
                                 .setResponseTimeout(Timeout.of(ANSWER))
                                 .build())
                 .evictIdleConnections(TimeValue.of(IDLE))

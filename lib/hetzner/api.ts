@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Hetzner's API, as far as we need more of it than the provider tells. */
+/** Hetzner's API, as far as we need more of it than Terraform's provider does. */
 export interface HetznerApi {
+  /** @returns undefined for what is not there */
   get(path: string): Promise<unknown>;
+  /** Asked again when the answer was lost, so only for what may be done twice. */
   post(path: string, body: unknown): Promise<unknown>;
   byName(collection: string, name: string): Promise<HetznerObject | undefined>;
   byId(collection: string, id: string): Promise<HetznerObject | undefined>;
@@ -38,9 +40,9 @@ export function hetznerApi(
       });
       if (answer.status === 404) return undefined;
       if (answer.ok) return answer.json();
-      await answer.body?.cancel();
+      const said = await reasonOf(answer);
       if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
-        throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})`);
+        throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
       }
       const pause = pauseAfter(answer.headers, attempt, Date.now());
       await sleep(pause, undefined, { signal: cancelled });
@@ -59,6 +61,17 @@ export function hetznerApi(
       return (body as Record<string, HetznerObject> | undefined)?.[collection.replace(/s$/, '')];
     },
   };
+}
+
+/** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
+async function reasonOf(answer: Response): Promise<string> {
+  const text = await answer.text();
+  try {
+    const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
+    return error ? `: ${error.code}, ${error.message}` : '';
+  } catch {
+    return ''; // A gateway's page.
+  }
 }
 
 const LONGEST_PAUSE_MS = 60_000;
@@ -80,9 +93,4 @@ export function pauseAfter(headers: Headers, attempt: number, now: number): numb
   const known = [oneRequest, untilReset].filter(Number.isFinite);
   if (known.length === 0) return backoff;
   return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
-}
-
-/** A thing is ours when Terraform made it for that environment, which its labels tell. */
-export function isOurs({ labels }: HetznerObject, environment: string): boolean {
-  return labels?.['managed-by'] === 'terraform' && labels.environment === environment;
 }

@@ -1,0 +1,30 @@
+import { mkdirSync } from 'node:fs';
+import { CommandFailed, run } from '../../lib/process/run.ts';
+import { takeArgv } from './commands.ts';
+import type { TakenImage } from './inputs.ts';
+
+/**
+ * Brings an image of the registry into the layout, byte for byte, in the place of a build.
+ *
+ * @throws Error when the registry has no such image, or cannot be asked
+ */
+export async function take(
+  { name, from }: TakenImage,
+  layout: string,
+  registry: string,
+  authFile: string | undefined,
+  cancelled: AbortSignal,
+): Promise<void> {
+  const reference = `${registry}/${name}:${from}`;
+  mkdirSync(layout, { recursive: true });
+  await run(takeArgv(reference, layout, authFile), {
+    signal: cancelled,
+    timeoutMs: 15 * 60_000,
+  }).catch((cause: unknown) => {
+    const missing = cause instanceof CommandFailed && /manifest unknown/.test(cause.stderr);
+    const why = missing
+      ? `${reference} is not in the registry, and it is not built anew here.`
+      : `${reference} could not be taken from the registry.`;
+    throw new Error(why, { cause });
+  });
+}

@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { GROUP_VARS, play, VAULT_KEY } from '../../infra/ansible/test/playbook.ts';
+import { orderServers, type Servers, STAGING_SERVERS } from '../../infra/ansible/test/servers.ts';
+import { ansibleInventory, knownHosts, sshConfig } from '../../lib/inventory/formats.ts';
+import { parseTerraformOutputs } from '../../lib/inventory/inventory.ts';
+import { run } from '../../lib/process/run.ts';
+import { checkout } from '../../local-cloud/claim.ts';
+import type { Figures } from '../results.ts';
+import { type Scenario, seconds } from '../scenarios/scenario.ts';
+import { stretch } from './delay.ts';
+
+/** Not that of the roles' own test, which may run beside it. */
+const NUMBER = 13;
+/** Where the stretched wire to the bastion begins. */
+const NEAR_END = '127.77.13.99';
+const SSH_PORT = 2222;
+const AT_LEAST = 2;
+
+/** Servers that a run is limited to, by how many they are. */
+const GROWTH: Record<number, string> = {
+  1: 'staging-app-1',
+  2: 'staging-app-1,staging-app-2',
+  4: 'all',
+};
+
+export const speed: Scenario = {
+  shows: 'a site.yml with nothing to do: action-ansible against ansible-playbook as it comes',
+  async run(_, print) {
+    const servers = await orderServers(NUMBER, STAGING_SERVERS);
+    try {
+      print('configuring the servers …');
+      assert.deepEqual((await play(servers, 'site.yml')).errors, []);
+      const growth: Figures = {};
+      for (const [count, limit] of Object.entries(GROWTH)) {
+        growth[count] = await compared(servers, limit, 0, print);
+      }
+      const nearby = growth[4] as Figures;
+      const faraway = await withDelay(servers, 30, (far) => compared(far, 'all', 30, print));
+      for (const { times } of [nearby, faraway]) assert.ok(Number(times) >= AT_LEAST, `${times}`);
+      return { addedRoundTrip0Ms: nearby, addedRoundTrip30Ms: faraway, byServers: growth };
+    } finally {
+      await servers.remove();
+    }
+  },
+};
+
+/** Both in turn, twice, as the machine's load changes; the better of each counts. */
+async function compared(
+  servers: Servers,
+  limit: string,
+  delay: number,
+  print: (line: string) => void,
+): Promise<Figures> {
+  const [ours, plain]: number[][] = [[], []];
+  for (let turn = 0; turn < 2; turn += 1) {
+    plain?.push(await timed(() => plainly(servers, limit)));
+    ours?.push(
+      await timed(async () => {
+        const { errors, changed } = await play(servers, 'site.yml', { limit });
+        assert.deepEqual(errors, []);
+        assert.equal(Math.max(...Object.values(changed)), 0, 'there was nothing to do');
+      }),
+    );
+  }
+  const [actionSeconds, ansibleSeconds] = [ours, plain].map((all = []) => Math.min(...all));
+  const times = Math.round((10 * (ansibleSeconds ?? 0)) / (actionSeconds ?? 1)) / 10;
+  print(`${limit}, ${delay} ms: ${actionSeconds} s against ${ansibleSeconds} s, ${times} times`);
+  return { actionSeconds: actionSeconds ?? 0, ansibleSeconds: ansibleSeconds ?? 0, times };
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const begun = Date.now();
+  await work();
+  return seconds(Date.now() - begun);
+}
+
+/** ansible-playbook with its defaults: only where roles, hosts and keys are is said. */
+async function plainly(servers: Servers, limit: string): Promise<void> {
+  const work = mkdtempSync(join(tmpdir(), 'compta-plain-'));
+  const file = (name: string, text: string) => {
+    writeFileSync(join(work, name), text, { mode: 0o600 });
+    return join(work, name);
+  };
+  try {
+    mkdirSync(join(work, 'inventory'));
+    symlinkSync(GROUP_VARS, join(work, 'inventory/group_vars'));
+    file('inventory/hosts.yml', stringify(ansibleInventory(servers.inventory)));
+    const config = sshConfig(servers.inventory, {
+      identityFile: file('key', servers.privateKey),
+      knownHostsFile: file('known_hosts', knownHosts(servers.inventory)),
+    });
+    const argv = [
+      'ansible-playbook',
+      `--inventory=${join(work, 'inventory')}`,
+      `--extra-vars=@${file('variables.json', JSON.stringify(servers.variables))}`,
+      `--vault-password-file=${VAULT_KEY}`,
+      `--ssh-common-args=-F ${file('ssh_config', config)}`,
+      `--limit=${limit}`,
+      'playbooks/site.yml',
+    ];
+    const folder = join(checkout, 'infra/ansible');
+    const env = {
+      ...process.env,
+      ANSIBLE_CONFIG: file('ansible.cfg', ''),
+      ANSIBLE_ROLES_PATH: join(folder, 'roles'),
+      ANSIBLE_SSH_CONTROL_PATH_DIR: work,
+    };
+    await run(argv, { cwd: folder, env });
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+/** The same servers, with a longer way to the bastion and so to all of them. */
+async function withDelay<T>(
+  servers: Servers,
+  milliseconds: number,
+  work: (far: Servers) => Promise<T>,
+): Promise<T> {
+  const { bastion } = servers.inventory;
+  const outputs = structuredClone(servers.outputs) as {
+    servers: { value: Record<string, { public_ip: string }> };
+  };
+  const entry = outputs.servers.value[bastion.name];
+  assert.ok(entry);
+  entry.public_ip = NEAR_END;
+  const far = { ...servers, outputs, inventory: parseTerraformOutputs(outputs) };
+  const wire = await stretch(
+    { host: NEAR_END, port: SSH_PORT },
+    { host: bastion.publicIp, port: SSH_PORT },
+    milliseconds,
+  );
+  return work(far).finally(() => wire.close());
+}

@@ -1,0 +1,100 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Builder, startBuilder } from '../../action-build/test/builder.ts';
+import { type Daemon, startDaemon } from '../../action-build/test/daemon.ts';
+import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
+import { run } from '../../lib/process/run.ts';
+import { cacheDirectory, checkout } from '../../local-cloud/claim.ts';
+
+export const SERVICES = ['api-gateway', 'auth-service', 'accounting-service', 'reporting-service'];
+
+/** A registry, the four services' build contexts, and a base image by digest. */
+export interface Bench {
+  folder: string;
+  registry: Registry;
+  baseImage: string;
+  /** Build context of a service: its jar and nothing else. */
+  context(service: string): string;
+  close(): Promise<void>;
+}
+
+export async function startBench(): Promise<Bench> {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-bench-build-'));
+  const registry = await startRegistry(folder);
+  const context = (service: string) => join(folder, 'contexts', service);
+  await run(
+    ['mvn', '--batch-mode', '--no-transfer-progress', '--quiet', '-DskipTests', 'package'],
+    { cwd: join(checkout, 'examples/services') },
+  );
+  for (const service of SERVICES) {
+    const target = join(checkout, 'examples/services', service, 'target');
+    cpSync(target, join(context(service), 'target'), {
+      recursive: true,
+      filter: (path) => path === target || path.endsWith('.jar'),
+    });
+  }
+  const baseImage = await pushBase(registry, folder);
+  // `docker build` looks for buildx beside its login.
+  symlinkSync(join(process.env.DOCKER_CONFIG ?? '', 'cli-plugins'), join(folder, 'cli-plugins'));
+  return {
+    folder,
+    registry,
+    baseImage,
+    context,
+    async close() {
+      await registry.stop();
+      rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** As a developer's commit would: one more file in the jar of one service. */
+export async function changeOne({ context }: Bench, mark: string): Promise<void> {
+  const target = join(context('accounting-service'), 'target');
+  writeFileSync(join(target, 'change.txt'), mark);
+  const [jar = ''] = (await run(['find', target, '-name', '*.jar'])).stdout.split('\n');
+  await run(['jar', '--update', '--file', jar, '--no-compress', '-C', target, 'change.txt']);
+}
+
+/** What a hosted runner starts a job with: a builder that has built nothing yet. */
+export async function freshBuilder(bench: Bench): Promise<Builder> {
+  return startBuilder(mkdtempSync(join(bench.folder, 'builder-')), bench.registry);
+}
+
+/** The same for `docker build`: an engine without an image, and its socket's address. */
+export async function freshEngine(bench: Bench): Promise<Daemon & { host: string }> {
+  const folder = mkdtempSync(join(bench.folder, 'engine-'));
+  const host = `unix://${join(folder, 'sock')}`;
+  const paths = ['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec')];
+  const engine = await startDaemon(
+    [
+      ...['dockerd', '--host', host, '--pidfile', join(folder, 'pid'), ...paths],
+      ...['--bridge=none', '--iptables=false', '--ip6tables=false', '--storage-driver=overlay2'],
+    ],
+    join(folder, 'log'),
+    async () => (await run(['docker', '--host', host, 'version'], anyExit)).exitCode === 0,
+  );
+  return { host, stop: engine.stop };
+}
+
+const anyExit = { allowedExitCodes: [0, 1] };
+
+async function pushBase({ address, username, password, authority }: Registry, folder: string) {
+  const archives = JSON.parse(
+    readFileSync(join(cacheDirectory(), 'images', 'index.json'), 'utf8'),
+  ) as { java: string };
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const authFile = join(folder, 'config.json');
+  writeFileSync(authFile, JSON.stringify({ auths: { [address]: { auth } } }), { mode: 0o600 });
+  const digestFile = join(folder, 'base.digest');
+  const name = `${address}/base/java`;
+  await run(
+    [
+      ...['skopeo', 'copy', '--quiet', '--insecure-policy', '--dest-authfile', authFile],
+      ...['--digestfile', digestFile, `docker-archive:${archives.java}`, `docker://${name}:latest`],
+    ],
+    { env: { ...process.env, SSL_CERT_FILE: authority } },
+  );
+  return `${name}@${readFileSync(digestFile, 'utf8').trim()}`;
+}

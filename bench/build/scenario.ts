@@ -1,0 +1,127 @@
+import assert from 'node:assert/strict';
+import { cpSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
+import { run } from '../../lib/process/run.ts';
+import { runAction } from '../../lib/runner/test/start-action.ts';
+import { cacheDirectory, checkout } from '../../local-cloud/claim.ts';
+import type { Scenario } from '../scenarios/scenario.ts';
+import { type Bench, changeOne, freshBuilder, freshEngine, SERVICES, startBench } from './bench.ts';
+
+const DOCKERFILE = join(checkout, 'infra/docker/applications/Dockerfile');
+
+/** Each on a runner of its own, as hosted ones are: what is kept is what the pipeline itself keeps. */
+const CASES: { name: string; bound: number; change: (bench: Bench) => Promise<void> }[] = [
+  { name: 'cold', bound: 0.8, change: async () => {} },
+  { name: 'one service changed', bound: 0.4, change: (bench) => changeOne(bench, 'first') },
+  { name: 'none changed', bound: 0.1, change: async () => {} },
+];
+
+export const building: Scenario = {
+  shows: 'four images against docker build, trivy image and docker push, one after the other',
+  async run(_instance, print) {
+    const bench = await startBench();
+    try {
+      const figures: Record<string, Record<string, number>> = {};
+      for (const { name, bound, change } of CASES) {
+        await change(bench);
+        const theirs = await inSequence(bench);
+        const ours = await byAction(bench);
+        const share = round(ours / theirs);
+        figures[name] = { ours: round(ours), theirs: round(theirs), share, bound };
+        print(`${name}: ${JSON.stringify(figures[name])}`);
+      }
+      for (const [name, { share = 1, bound = 0 }] of Object.entries(figures)) {
+        assert.ok(share <= bound, `${name}: ${share} of the time, and not ${bound}`);
+      }
+      return figures;
+    } finally {
+      await bench.close();
+    }
+  },
+};
+
+/** Seconds of action-build with its cache in a folder, and the image of the run before as `unchanged-from`. */
+async function byAction(bench: Bench): Promise<number> {
+  const { registry, baseImage, context, folder } = bench;
+  const builder = await freshBuilder(bench);
+  const images = SERVICES.map((name) => ({
+    name,
+    context: context(name),
+    file: DOCKERFILE,
+    'build-args': { BASE_IMAGE: baseImage },
+  }));
+  try {
+    return await secondsOf(async () => {
+      const ended = await runAction(
+        'action-build',
+        {
+          images: JSON.stringify(images),
+          registry: `${registry.address}/ours`,
+          username: registry.username,
+          password: registry.password,
+          version: '1.0.0',
+          tags: 'develop',
+          'unchanged-from': 'develop',
+          cache: join(folder, 'cache'),
+          'trivy-database': database(),
+        },
+        {
+          ...builder.env,
+          DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? '',
+          RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
+          SSL_CERT_FILE: registry.authority,
+        },
+      );
+      assert.deepEqual(ended.errors, []);
+    });
+  } finally {
+    await builder.stop();
+  }
+}
+
+/** Seconds of what a workflow without this action does, with the same scanners on the same bytes. */
+async function inSequence(bench: Bench): Promise<number> {
+  const { registry, baseImage, context, folder } = bench;
+  const engine = await freshEngine(bench);
+  const cache = mkdtempSync(join(folder, 'trivy-'));
+  cpSync(database(), cache, { recursive: true });
+  const env = {
+    ...process.env,
+    DOCKER_HOST: engine.host,
+    DOCKER_BUILDKIT: '1',
+    // The folder with the login, as docker/login-action leaves one.
+    DOCKER_CONFIG: folder,
+  };
+  try {
+    return await secondsOf(async () => {
+      for (const service of SERVICES) {
+        const image = `${registry.address}/theirs/${service}:1.0.0`;
+        const steps = [
+          ['docker', 'build', '--quiet', '--file', DOCKERFILE, '--tag', image]
+            .concat('--network', 'host', '--build-arg', `BASE_IMAGE=${baseImage}`)
+            .concat(context(service)),
+          ['trivy', 'image', '--quiet', '--cache-dir', cache, '--skip-db-update', '--offline-scan']
+            .concat('--skip-java-db-update', '--skip-version-check', '--skip-check-update')
+            .concat('--scanners', 'vuln,secret', '--image-config-scanners', 'misconfig')
+            .concat('--severity', 'CRITICAL,HIGH', image),
+          ['docker', 'push', '--quiet', image],
+        ];
+        for (const argv of steps) await run(argv, { env });
+      }
+    });
+  } finally {
+    await engine.stop();
+  }
+}
+
+const database = () => join(cacheDirectory(), 'trivy-db');
+
+async function secondsOf(work: () => Promise<void>): Promise<number> {
+  const begun = performance.now();
+  await work();
+  return (performance.now() - begun) / 1000;
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}

@@ -1,0 +1,143 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import { run } from '../../../lib/process/run.ts';
+import { renderCompose } from '../../../lib/release/compose.ts';
+import { buildRelease, type Release } from '../../../lib/release/target.ts';
+
+const docker = join(import.meta.dirname, '..');
+const caddyfile = readFileSync(join(docker, 'Caddyfile'), 'utf8');
+
+/** What `docker compose config` says a container is. */
+interface Container {
+  [key: string]: unknown;
+  ports?: { target: number; published: string; host_ip?: string }[];
+  networks: Record<string, unknown>;
+  environment?: Record<string, string>;
+  mem_limit: string;
+  cpus: number;
+  logging: { driver: string; options: Record<string, string> };
+}
+
+/** A release with the values of the environment's example. */
+function releaseOf(environment: string, without = ''): Release {
+  const folder = join(docker, 'compose', environment);
+  const example = readFileSync(join(folder, `.env.${environment}.example`), 'utf8');
+  const { [without]: _left, ...variables } = parseEnv(example) as Record<string, string>;
+  const compose = renderCompose(join(folder, 'docker-compose.yml.j2'), {});
+  const image = `registry.example/compta/service@sha256:${'a'.repeat(64)}`;
+  const images = Object.fromEntries(compose.order.map((service) => [service, image]));
+  const wanted = { environment, version: '1.2.3', images, compose, caddyfile, variables };
+  return buildRelease(wanted, undefined);
+}
+
+/** What Compose itself makes of a release's files. */
+async function containersOf({ files }: Release): Promise<Record<string, Container>> {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-compose-'));
+  try {
+    writeFileSync(join(folder, 'compose.yml'), files.compose);
+    writeFileSync(join(folder, '.env'), files.env);
+    const profiles = ['--profile', 'slots', '--profile', 'single-host'];
+    const config = ['docker-compose', ...profiles, 'config', '--format', 'json'];
+    const { stdout, stderr } = await run(config, { cwd: folder });
+    expect(stderr).toBe('');
+    return (JSON.parse(stdout) as { services: Record<string, Container> }).services;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+const services = ['auth-service', 'accounting-service', 'reporting-service', 'api-gateway'];
+const slots = services.flatMap((service) => [`${service}-a`, `${service}-b`]);
+const everyone: Record<string, Record<string, Container>> = {};
+const of = (environment: string, name: string): Container =>
+  everyone[environment]?.[name] as Container;
+
+beforeAll(async () => {
+  for (const environment of ['production', 'staging', 'dev']) {
+    everyone[environment] = await containersOf(releaseOf(environment));
+  }
+}, 60_000);
+
+describe.each(['production', 'staging', 'dev'])('Compose of %s', (environment) => {
+  test('has the four services in two slots each, Caddy, and Redis for a single host', () => {
+    const names = Object.keys(everyone[environment] ?? {});
+    expect(names.sort()).toEqual([...slots, 'caddy', 'redis'].sort());
+  });
+
+  test.each([...slots, 'caddy', 'redis'])('%s is locked in', (name) => {
+    const container = of(environment, name);
+    expect(container).toMatchObject({
+      user: '10001:10001',
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      restart: 'unless-stopped',
+      pids_limit: expect.any(Number),
+      logging: {
+        driver: 'json-file',
+        options: { 'max-size': expect.stringMatching(/^\d+m$/), 'max-file': expect.any(String) },
+      },
+    });
+    expect(Number(container.mem_limit)).toBeGreaterThan(0);
+    expect(container.cpus).toBeGreaterThan(0);
+    for (const danger of ['privileged', 'cap_add', 'network_mode', 'pid', 'ipc', 'devices']) {
+      expect(container).not.toHaveProperty(danger);
+    }
+  });
+
+  test('only Caddy is on the public network', () => {
+    for (const name of [...slots, 'redis']) {
+      expect(Object.keys(of(environment, name).networks)).toEqual(['backend']);
+    }
+    expect(Object.keys(of(environment, 'caddy').networks).sort()).toEqual(['backend', 'frontend']);
+  });
+
+  test('only Caddy publishes ports to others, 80 and 443', () => {
+    const published = of(environment, 'caddy').ports?.map((port) => Number(port.published));
+    expect(published).toEqual([80, 443]);
+    const others = [...slots, 'redis'].flatMap((name) => of(environment, name).ports ?? []);
+    expect(others.filter((port) => port.host_ip !== '127.0.0.1')).toEqual([]);
+    expect(new Set(others.map((port) => port.published)).size).toBe(others.length);
+  });
+
+  test('is a Compose file for which Caddy takes the Caddyfile', async () => {
+    const { files } = releaseOf(environment);
+    const folder = mkdtempSync(join(tmpdir(), 'compta-caddy-'));
+    const env = { ...parseEnv(files.edgeEnv), XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+    const file = ['--config', join(docker, 'Caddyfile'), '--adapter', 'caddyfile'];
+    await run(['caddy', 'validate', ...file], { env: { ...process.env, ...env } });
+    rmSync(folder, { recursive: true, force: true });
+  });
+});
+
+test('each environment has the ports that a person needs there', () => {
+  const open = (environment: string): number[] =>
+    (of(environment, 'accounting-service-b').ports ?? []).map(({ target }) => target);
+  expect(open('production')).toEqual([]);
+  expect(open('staging')).toEqual([8080, 8081]);
+  expect(open('dev')).toEqual([8080, 8081, 5005]);
+  expect(of('staging', 'accounting-service-b').ports?.[1]).toMatchObject({ published: '1922' });
+});
+
+test('production has the most room, dev the least', () => {
+  const room = (environment: string): number =>
+    Number(of(environment, 'api-gateway-a').mem_limit) / 2 ** 20;
+  expect(['production', 'staging', 'dev'].map(room)).toEqual([1024, 384, 320]);
+});
+
+test('production logs warnings, the others more', () => {
+  const levels = (environment: string) => of(environment, 'auth-service-a').environment;
+  expect(levels('production')).toMatchObject({ LOGGING_LEVEL_ROOT: 'WARN' });
+  expect(levels('staging')).toMatchObject({ LOGGING_LEVEL_TN_COMPTA: 'DEBUG' });
+  expect(levels('dev')).toMatchObject({ LOGGING_LEVEL_TN_COMPTA: 'DEBUG' });
+});
+
+test.each(['SITE_ADDRESS', 'SITE_ACME_EMAIL', 'SITE_ACME_PEERS', 'SITE_PROXY_PROTOCOL_FROM'])(
+  'production is not released without %s',
+  (name) => {
+    expect(() => releaseOf('production', name)).toThrow(`asks for ${name}: give it`);
+  },
+);

@@ -1,0 +1,293 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { deploy } from '../../../lib/release/deploy.ts';
+import type { Host } from '../../../lib/release/host.ts';
+import type { Slot } from '../../../lib/release/slots.ts';
+import {
+  startEnvironment,
+  type TestEnvironment,
+} from '../../../lib/release/test/fixture/environment.ts';
+import { accept } from '../../../lib/release/traffic.ts';
+import { type Authority, startAuthority } from './fixture/authority.ts';
+import { type Balancer, startBalancer } from './fixture/balancer.ts';
+import { Visitor } from './fixture/visitor.ts';
+
+/**
+ * Production's files on two servers behind the local cloud's load balancer, released by the code that
+ * releases production. Only the services are stand-ins, and the authority is Pebble.
+ */
+const name = 'compta.test';
+const app = 'https://app.compta.test';
+/** Seconds that a certificate holds; it is renewed somewhere in between. */
+const lifetime = 60;
+let environment: TestEnvironment;
+let authority: Authority;
+let balancer: Balancer;
+let visitor: Visitor;
+/** Addresses: the load balancer's public one, the visitor's, and the servers'. */
+let at: { balancer: string; visitor: string; servers: string[] };
+
+async function release(version: string, only?: string[], say?: (line: string) => void) {
+  const wanted = await environment.wanted(version, {}, only);
+  const { baseUrl: _asked, ...how } = environment.how({ batch: only === undefined ? 2 : 1 });
+  const outcome = await deploy(environment.hosts, wanted, { ...how, say: say ?? how.say });
+  expect(outcome).toMatchObject({ status: 'deployed' });
+}
+
+/** Asks until it is so. */
+async function eventually<T>(what: string, seconds: number, look: () => Promise<T | undefined>) {
+  let last: unknown;
+  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
+    try {
+      const seen = await look();
+      if (seen !== undefined) return seen;
+    } catch (error) {
+      last = error;
+    }
+  }
+  throw new Error(`${what}: not within ${seconds} s`, { cause: last });
+}
+
+const serials = () => Promise.all(at.servers.map((server) => visitor.handshake(server)));
+const server = (index: number): string => at.servers[index] as string;
+const caddyLog = async (index: number): Promise<string> =>
+  (await environment.test.hosts[index]?.docker('logs', 'compta-caddy-1')) ?? '';
+
+beforeAll(async () => {
+  environment = await startEnvironment(2, async ({ gateway, bastion, hosts }) => {
+    const share = bastion.replace(/\.\d+$/, '');
+    at = {
+      balancer: `${share}.80`,
+      visitor: `${share}.77`,
+      servers: hosts.map((host) => host.address),
+    };
+    authority = await startAuthority(gateway, `${share}.53`, at.balancer, lifetime);
+    balancer = await startBalancer(at.balancer, gateway, at.servers);
+    return {
+      environment: 'production',
+      variables: {
+        SITE_ADDRESS: name,
+        SITE_ACME_EMAIL: `hostmaster@${name}`,
+        SITE_ACME_DIRECTORY: authority.directory,
+        SITE_ACME_ROOTS: '/etc/ssl/authority.pem',
+        SITE_ACME_PEERS: at.servers.map((address) => `${address}:80`).join(' '),
+        SITE_PROXY_PROTOCOL_FROM: `${gateway}/32`,
+        SITE_CORS_ORIGIN: app,
+        SITE_RENEW_INTERVAL: '1s',
+      },
+      caddyFiles: { '/etc/ssl/authority.pem': authority.apiRoot },
+    };
+  });
+  visitor = new Visitor(name, at.visitor);
+  visitor.trusted = await authority.issuingRoot();
+  // Every challenge reaches the first server, also those that the second one asks for.
+  await balancer.hand(80, server(0));
+  authority.pause();
+  const released = release('1.0.0');
+  const rotated = eventually('port 80 in rotation', 120, async () => {
+    const { status } = await visitor.ask(at.balancer, `http://${name}/healthz`);
+    return status === 200 || undefined;
+  });
+  await Promise.race([rotated, released]);
+  authority.resume();
+  await released;
+}, 300_000);
+afterAll(async () => {
+  await balancer?.close();
+  await authority?.close();
+  await environment?.close();
+}, 60_000);
+
+/** Serial numbers, to tell new certificates by. */
+let first: string[] = [];
+
+test('both servers get a certificate of their own, though every challenge reaches the first', async () => {
+  first = await eventually('two certificates', 100, serials);
+  expect(new Set(first).size).toBe(2);
+}, 120_000);
+
+describe('the load balancer', () => {
+  /** Waits until it takes the first server for healthy, or not, for each port. */
+  const sees = (expected: { 80: boolean; 443: boolean }) =>
+    eventually(JSON.stringify(expected), 30, async () => {
+      const web = await balancer.trusts(80, server(0));
+      const tls = await balancer.trusts(443, server(0));
+      return (web === expected[80] && tls === expected[443]) || undefined;
+    });
+  beforeAll(() => balancer.hand(80));
+  afterAll(async () => {
+    // From here on every challenge reaches the second server; the renewals go on meanwhile.
+    await balancer.hand(80, server(1));
+    first = await serials();
+  });
+
+  test('keeps a server without a gateway for challenges and redirects only', async () => {
+    await sees({ 80: true, 443: true });
+    const host = environment.hosts[0] as Host;
+    const gateway = (await host.state()).slots.find((slot) => slot.service === 'api-gateway');
+    await accept(host, gateway as Slot, false);
+    await sees({ 80: true, 443: false });
+    await accept(host, gateway as Slot, true);
+    await sees({ 80: true, 443: true });
+  }, 100_000);
+
+  test('leaves alone a server that was taken out of rotation', async () => {
+    await environment.hosts[0]?.read(['touch', '/opt/compta/caddy/state/out-of-rotation']);
+    await sees({ 80: false, 443: false });
+    await environment.hosts[0]?.read(['rm', '/opt/compta/caddy/state/out-of-rotation']);
+    await sees({ 80: true, 443: true });
+  }, 100_000);
+});
+
+describe('the public address', () => {
+  beforeAll(async () => {
+    await eventually('both servers in rotation', 30, async () => {
+      const trusted = await Promise.all(at.servers.map((each) => balancer.trusts(443, each)));
+      return trusted.every(Boolean) || undefined;
+    });
+  }, 40_000);
+
+  test('HTTP is led to HTTPS', async () => {
+    const answer = await visitor.ask(at.balancer, `http://${name}/entries?year=2026`);
+    expect(answer.status).toBe(308);
+    expect(answer.headers.location).toBe(`https://${name}/entries?year=2026`);
+  });
+
+  test('TLS 1.1 is refused by the server, 1.2 and 1.3 are not', async () => {
+    await expect(visitor.handshake(at.balancer, 'TLSv1.1')).rejects.toMatchObject({
+      code: 'ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION',
+    });
+    await expect(visitor.handshake(at.balancer, 'TLSv1.2')).resolves.toMatch(/^[0-9A-F]+$/);
+    await expect(visitor.handshake(at.balancer, 'TLSv1.3')).resolves.toMatch(/^[0-9A-F]+$/);
+  });
+
+  test("services and log have the client's address, whatever the client says itself", async () => {
+    const headers = { 'x-forwarded-for': '8.8.8.8' };
+    for (let turn = 0; turn < 4; turn++) {
+      const { body } = await visitor.ask(at.balancer, `/api/version`, { headers });
+      expect(JSON.parse(body)).toMatchObject({ caller: at.visitor });
+    }
+    for (const index of [0, 1])
+      expect(await caddyLog(index)).toContain(`"client_ip":"${at.visitor}"`);
+  });
+
+  test('a PROXY header of anybody but the load balancer is not believed', async () => {
+    const curl = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '4'];
+    const url = `http://${server(0)}/healthz`;
+    const other = await environment.hosts[1]?.read([...curl, '--haproxy-protocol', url]);
+    expect(other?.stdout).toBe('400');
+    expect((await environment.hosts[1]?.read([...curl, url]))?.stdout).toBe('200');
+  });
+
+  test('answers carry what keeps a browser safe', async () => {
+    const { headers } = await visitor.ask(at.balancer, '/');
+    expect(headers).toMatchObject({
+      'strict-transport-security': 'max-age=31536000; includeSubDomains',
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'strict-origin-when-cross-origin',
+      'content-security-policy': expect.stringContaining("default-src 'self'"),
+    });
+    expect(headers).not.toHaveProperty('server');
+    expect(headers).not.toHaveProperty('x-compta-slot');
+  });
+
+  test('pages of the one other origin may call the API, no others', async () => {
+    const preflight = (origin: string) =>
+      visitor.ask(at.balancer, '/api/accounting/entries', {
+        method: 'OPTIONS',
+        headers: { origin, 'access-control-request-method': 'POST' },
+      });
+    const allowed = await preflight(app);
+    expect(allowed.status).toBe(204);
+    expect(allowed.headers).toMatchObject({
+      'access-control-allow-origin': app,
+      'access-control-allow-methods': expect.stringContaining('POST'),
+      'access-control-allow-headers': 'Authorization, Content-Type',
+      vary: expect.stringContaining('Origin'),
+    });
+    const refused = await preflight('https://elsewhere.test');
+    expect(refused.headers).not.toHaveProperty('access-control-allow-origin');
+    const { headers } = await visitor.ask(at.balancer, '/api/version', {
+      headers: { origin: app },
+    });
+    expect(headers).toMatchObject({ 'access-control-allow-origin': app });
+  });
+
+  test('a body over 10 MB is refused, one below is not', async () => {
+    const post = (size: number) =>
+      visitor.ask(at.balancer, '/api/accounting/entries', {
+        method: 'POST',
+        body: 'x'.repeat(size),
+      });
+    expect((await post(9_000_000)).status).toBe(200);
+    expect((await post(11_000_000)).status).toBe(413);
+  });
+
+  test('the access log holds no secret', async () => {
+    const secret = 'sentinel-3f9c';
+    const url = `/api/version?token=${secret}`;
+    const headers = { authorization: secret, cookie: secret, referer: `https://${name}${url}` };
+    for (let turn = 0; turn < 2; turn++) await visitor.ask(at.balancer, url, { headers });
+    await visitor.ask(at.balancer, `http://${name}${url}`, { headers });
+    const logs = (await caddyLog(0)) + (await caddyLog(1));
+    expect(logs).toContain('"uri":"/api/version"');
+    expect(logs).not.toContain(secret);
+  });
+
+  test('a challenge that nobody asked for is answered by none', async () => {
+    const { status } = await visitor.ask(server(0), `http://${name}/.well-known/acme-challenge/x`);
+    expect(status).toBe(404);
+  });
+
+  test('management stays inside', async () => {
+    expect((await visitor.ask(at.balancer, '/actuator/health')).status).toBe(404);
+  });
+});
+
+describe('a release', () => {
+  const caddies = () =>
+    Promise.all(
+      environment.test.hosts.map((host) =>
+        host.docker('inspect', '-f', '{{.Id}} {{.State.StartedAt}}', 'compta-caddy-1'),
+      ),
+    );
+  const asset = (version: string, index: number) =>
+    visitor.ask(server(index), `/assets/index-${version}.js`);
+
+  test('leaves Caddy alone, and every page finds its assets on every server all the while', async () => {
+    const before = await caddies();
+    const seen: number[] = [];
+    const probes: Promise<void>[] = [];
+    const probe = async (): Promise<void> => {
+      for (const version of ['1.0.0', '2.0.0']) {
+        for (const index of [0, 1]) seen.push((await asset(version, index)).status);
+      }
+    };
+    await release('2.0.0', ['api-gateway'], (line) => {
+      // The first server has the new gateway, the second one still the old.
+      if (/^app-2 +start api-gateway/.test(line)) probes.push(probe());
+    });
+    await Promise.all(probes);
+    await probe();
+    expect(seen).toEqual([200, 200, 200, 200, 200, 200, 200, 200]);
+    expect(await caddies()).toEqual(before);
+  }, 120_000);
+
+  test('an old asset is as cacheable as a new one, and one of no release is not there', async () => {
+    const old = await asset('1.0.0', 0);
+    expect(old.body).toBe('"1.0.0"');
+    expect(old.headers).toMatchObject({
+      'cache-control': 'public, max-age=31536000, immutable',
+      'content-type': expect.stringContaining('javascript'),
+    });
+    expect((await asset('0.9.0', 0)).status).toBe(404);
+  });
+});
+
+test('both certificates are renewed, though every challenge reaches the second server', async () => {
+  await eventually('two new certificates', 2 * lifetime, async () => {
+    const now = await serials();
+    return now.every((serial) => !first.includes(serial)) || undefined;
+  });
+}, 150_000);

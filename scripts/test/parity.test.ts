@@ -1,0 +1,168 @@
+import { expect, test } from '@jest/globals';
+import {
+  ancestorsOf,
+  environmentOf,
+  expression,
+  type Job,
+  needsOf,
+  type Step,
+  workflow,
+} from './workflow-files.ts';
+
+/** Production is staging with one approval, and without building. */
+
+const production = workflow('deploy-production.yml');
+const staging = workflow('deploy-staging.yml');
+const release = workflow('service-release.yml');
+
+const step = (job: Job | undefined, uses: string): Step => {
+  const found = job?.steps.find((candidate) => candidate.uses === uses);
+  if (found === undefined) throw new Error(`${job?.name} has no step with ${uses}`);
+  return found;
+};
+const imagesIn = (job: Job | undefined) => String(step(job, './action-build').with?.images);
+const namesOf = (images: string) => [...images.matchAll(/- name: (\S+)/g)].map(([, name]) => name);
+
+test('production has the jobs of the requirements, in their order', () => {
+  expect(Object.keys(production.jobs)).toEqual([
+    'announce',
+    'build-and-test',
+    'security-scan',
+    'build-images',
+    'terraform-plan',
+    'ask',
+    'approve',
+    'deploy-infrastructure',
+    'configure-servers',
+    'migrate',
+    'deploy-application',
+    'post-deployment-tests',
+    'rollback',
+    'notify',
+  ]);
+  expect(production.on).toEqual({ push: { branches: ['main'], tags: ['v*.*.*'] } });
+  expect(staging.on).toEqual({ push: { branches: ['develop'] } });
+});
+
+test.each([production, release])('$file asks for one approval, after scan and plan', (file) => {
+  const gates = Object.entries(file.jobs).filter(([, job]) =>
+    ['production', expression('inputs.environment')].includes(environmentOf(job) ?? ''),
+  );
+  expect(gates.map(([id]) => id)).toEqual(['approve']);
+  const before = ancestorsOf('approve', file.jobs);
+  const required =
+    file === production
+      ? ['build-and-test', 'security-scan', 'build-images', 'terraform-plan']
+      : ['build-and-test', 'image'];
+  for (const id of required) expect(before).toContain(id);
+});
+
+test('before the approval nothing has what could change the servers, and after it all do', () => {
+  const keys = /secrets\.(SSH_PRIVATE_KEY|ANSIBLE_VAULT_PASSWORD|PROD_SERVER_IP)/;
+  for (const [id, job] of Object.entries(production.jobs)) {
+    const approved = ancestorsOf(id, production.jobs).has('approve');
+    const environment = environmentOf(job);
+    const expected = { approve: 'production', 'terraform-plan': 'production-plan' }[id];
+    const needsServers = id !== 'notify' && approved;
+    expect({ id, environment }).toEqual({
+      id,
+      environment: needsServers ? 'production-servers' : expected,
+    });
+    if (!needsServers) expect(JSON.stringify(job)).not.toMatch(keys);
+  }
+});
+
+test('stages follow each other: no server is touched before its stage’s turn', () => {
+  const chain = [
+    'approve',
+    'deploy-infrastructure',
+    'configure-servers',
+    'migrate',
+    'deploy-application',
+    'post-deployment-tests',
+  ];
+  chain.slice(1).forEach((id, index) => {
+    expect(needsOf(production.jobs[id] as Job)).toContain(chain[index]);
+    if (index > 0) expect(needsOf(staging.jobs[id] as Job)).toContain(chain[index]);
+  });
+});
+
+test('a release that does not prove itself goes back, and how it ends is always told', () => {
+  for (const { jobs } of [production, staging]) {
+    const condition = "failure() && needs.deploy-application.outputs.status == 'deployed'";
+    expect(jobs.rollback?.if).toBe(condition);
+    expect(needsOf(jobs.rollback as Job)).toEqual(['deploy-application', 'post-deployment-tests']);
+  }
+  for (const { jobs } of [production, staging, release]) expect(jobs.notify?.if).toBe('always()');
+});
+
+test('production takes what staging has proven: the same images, by content, and builds none', () => {
+  const taken = imagesIn(production.jobs['build-images']);
+  expect(namesOf(taken)).toEqual(namesOf(imagesIn(staging.jobs['build-images'])));
+  expect(taken.match(/context|file|build-args/g)).toBeNull();
+  const from = `proven-${expression('needs.announce.outputs.tree')}`;
+  expect([...taken.matchAll(/from: (.+)/g)].map(([, tag]) => tag)).toEqual(
+    namesOf(taken).map(() => from),
+  );
+  expect(needsOf(staging.jobs.promote as Job)).toContain('post-deployment-tests');
+});
+
+test('what is tagged as proven is what staging released, for the tree that it was released from', () => {
+  const mark = staging.jobs.promote?.steps[0];
+  const { images } = step(staging.jobs['deploy-application'], './action-deploy').with ?? {};
+  expect(mark?.env).toMatchObject({
+    IMAGES: images,
+    TREE: expression('needs.announce.outputs.tree'),
+  });
+  expect(release.jobs.promote?.steps[0]?.run).toBe(mark?.run);
+});
+
+/** A job of production in staging's words. */
+const inStagingsWords = (job: Job): unknown =>
+  JSON.parse(
+    JSON.stringify(job)
+      .replaceAll(/production-(servers|plan)/g, 'staging')
+      .replaceAll('PROD_SERVER_IP', 'STAGING_SERVER_IP')
+      .replaceAll('secrets.SSH_PRIVATE_KEY', 'secrets.STAGING_SSH_PRIVATE_KEY')
+      .replaceAll('PRODUCTION_', 'STAGING_')
+      .replaceAll('needs.build-images.outputs.version', 'needs.announce.outputs.version')
+      .replaceAll("'compta.tn'", "':8000'")
+      .replaceAll('production', 'staging'),
+  );
+
+test.each([
+  'build-and-test',
+  'security-scan',
+  'terraform-plan',
+  'deploy-infrastructure',
+  'configure-servers',
+  'migrate',
+  'deploy-application',
+  'rollback',
+])('%s is the same in both, but for names', (id) => {
+  const comparable = (job: unknown) => {
+    const { needs: _order, steps, ...rest } = job as Job;
+    return { ...rest, steps: steps.map(withoutDifferences) };
+  };
+  expect(comparable(inStagingsWords(production.jobs[id] as Job))).toEqual(
+    comparable(staging.jobs[id]),
+  );
+});
+
+/** What may differ beyond names: lines of these, for the reason beside them. */
+const OWN_LINES = [
+  'compta_test_', // no account for tests in production's books
+  'SITE_ACME_', // only production ends TLS
+  'SITE_PROXY_PROTOCOL_FROM',
+];
+
+function withoutDifferences(step: Step): Step {
+  const { run, env, ...rest } = step;
+  // Staging answers at its load balancer where it has no name; production has one.
+  const kept = step.id === 'address' ? rest : step;
+  const inputs = Object.entries(kept.with ?? {}).map(([name, value]) => {
+    const lines = String(value).split('\n');
+    return [name, lines.filter((line) => !OWN_LINES.some((own) => line.startsWith(own)))];
+  });
+  return { ...kept, with: Object.fromEntries(inputs) };
+}

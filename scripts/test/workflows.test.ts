@@ -1,0 +1,155 @@
+import { describe, expect, test } from '@jest/globals';
+import {
+  action,
+  allWorkflows,
+  expressionsIn,
+  needsOf,
+  type Step,
+  stepsOf,
+  type WorkflowFile,
+} from './workflow-files.ts';
+
+/** What act ignores and no linter knows: the house rules, held over every workflow file. */
+
+const files = allWorkflows();
+
+/** Nobody may write but here, for this reason. */
+const MAY_WRITE: Record<string, string> = {
+  'terraform-plan.yml plan': 'pull-requests', // keeps its comment
+};
+
+describe.each(files.map((file) => [file.file, file] as const))('%s', (_name, file) => {
+  test('nothing is permitted at the top, and each job reads only, with a reason', () => {
+    expect(file.permissions).toEqual({});
+    for (const [id, job] of Object.entries(file.jobs)) {
+      const written = Object.entries(job.permissions ?? {}).filter(([, level]) => level !== 'read');
+      const allowed = MAY_WRITE[`${file.file.split('/').at(-1)} ${id}`];
+      expect({ id, written }).toEqual({ id, written: allowed ? [[allowed, 'write']] : [] });
+    }
+    const lines = file.text.split('\n').filter((line) => /^ {6}[a-z-]+: (read|write)/.test(line));
+    expect(lines.filter((line) => !/ # \w/.test(line))).toEqual([]);
+  });
+
+  test('every job ends some day, and has a name', () => {
+    for (const [id, job] of Object.entries(file.jobs)) {
+      expect({ id, limited: (job['timeout-minutes'] ?? 0) > 0 }).toEqual({ id, limited: true });
+      expect({ id, named: job.name !== undefined }).toEqual({ id, named: true });
+    }
+  });
+
+  test('one run at a time, and none is ever cancelled half-way', () => {
+    expect(file.concurrency?.group).toMatch(/\w/);
+    // What changes nothing may be cut short.
+    const harmless = file.file.endsWith('/ci.yml');
+    if (!harmless) expect(file.concurrency?.['cancel-in-progress']).toBe(false);
+  });
+
+  test('actions are this checkout’s own, or pinned by commit with their version beside it', () => {
+    const others = file.text
+      .split('\n')
+      .filter((line) => /^\s*(- )?uses:/.test(line) && !/uses: \.\/action-[a-z-]+$/.test(line));
+    const pinned = /uses: [\w-]+\/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/;
+    expect(others.filter((line) => !pinned.test(line))).toEqual([]);
+  });
+
+  test('a checkout leaves no token behind', () => {
+    const kept = stepsOf(file).filter(
+      ({ step }) =>
+        step.uses?.startsWith('actions/checkout@') && step.with?.['persist-credentials'] !== false,
+    );
+    expect(kept.map(({ where }) => where)).toEqual([]);
+  });
+
+  test('nothing is interpolated into a shell', () => {
+    for (const { where, step } of stepsOf(file).filter(({ step }) => step.run !== undefined)) {
+      expect({ where, shell: step.shell, put: expressionsIn(step.run) }).toEqual({
+        where,
+        shell: 'bash',
+        put: [],
+      });
+    }
+  });
+
+  test('no trigger or keyword hands secrets to strangers', () => {
+    expect(Object.keys(file.on)).not.toContain('pull_request_target');
+    expect(file.text).not.toMatch(/secrets:\s*inherit|toJSON\(secrets\)|toJSON\(github\)/);
+  });
+
+  test('an action gets the inputs that it has, and all that it needs', () => {
+    for (const { where, step } of stepsOf(file).filter(({ step }) => isOwn(step))) {
+      const { inputs } = action(step.uses ?? '');
+      const given = Object.keys(step.with ?? {});
+      const needed = Object.keys(inputs).filter((name) => inputs[name]?.required === true);
+      expect({
+        where,
+        unknown: given.filter((name) => !(name in inputs)),
+        missing: needed.filter((name) => !given.includes(name)),
+      }).toEqual({ where, unknown: [], missing: [] });
+    }
+  });
+
+  test('an output that is read is one that a step or a job before has', () => {
+    expect(danglingIn(file)).toEqual([]);
+  });
+});
+
+test('one version of each foreign action is in use', () => {
+  const pins = files.flatMap(({ text }) => text.match(/[\w-]+\/[\w-]+@[0-9a-f]{40} # v\S+/g) ?? []);
+  const names = [...new Set(pins)].map((pin) => pin.split('@')[0]);
+  expect(names).toEqual([...new Set(names)]);
+});
+
+test('every secret of the requirements is used', () => {
+  const used = files.map(({ text }) => text).join('\n');
+  const required = [
+    'ANSIBLE_VAULT_PASSWORD',
+    'HCLOUD_TOKEN',
+    'REGISTRY_USERNAME',
+    'REGISTRY_PASSWORD',
+    'SSH_PRIVATE_KEY',
+    'STAGING_SSH_PRIVATE_KEY',
+    'PROD_SERVER_IP',
+    'STAGING_SERVER_IP',
+    'SLACK_WEBHOOK_URL',
+    'STAGING_TEST_USER',
+    'STAGING_TEST_PASSWORD',
+    'SONAR_TOKEN',
+    'TERRAFORM_PLAN_KEY',
+    'STATE_ACCESS_KEY_ID',
+    'STATE_SECRET_ACCESS_KEY',
+  ];
+  expect(required.filter((name) => !new RegExp(`secrets\\.${name}\\b`).test(used))).toEqual([]);
+});
+
+function isOwn(step: Step): boolean {
+  return step.uses?.startsWith('./') === true;
+}
+
+/** `steps.x.outputs.y` and `needs.x.outputs.y` that nothing provides; a shell writes `y=` or `y<<`. */
+function danglingIn(file: WorkflowFile): string[] {
+  return Object.entries(file.jobs).flatMap(([id, job]) => {
+    const wrong: string[] = [];
+    for (const expression of expressionsIn(job)) {
+      for (const [text, step = '', output = ''] of expression.matchAll(
+        /\bsteps\.([\w-]+)\.outputs\.([\w-]+)/g,
+      )) {
+        const source = job.steps.find((candidate) => candidate.id === step);
+        const has =
+          source !== undefined &&
+          (isOwn(source)
+            ? output in action(source.uses ?? '').outputs
+            : new RegExp(`\\b${output}(=|<<)`).test(source.run ?? ''));
+        if (!has) wrong.push(`${id}: ${text}`);
+      }
+      for (const [text, before = '', output = ''] of expression.matchAll(
+        /\bneeds\.([\w-]+)\.(?:result|outputs\.([\w-]+))/g,
+      )) {
+        const has =
+          needsOf(job).includes(before) &&
+          (output === '' || output in (file.jobs[before]?.outputs ?? {}));
+        if (!has) wrong.push(`${id}: ${text}`);
+      }
+    }
+    return wrong;
+  });
+}
