@@ -1,5 +1,16 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Inventory } from '../../lib/inventory/inventory.ts';
+import {
+  COMMANDS,
+  type Command,
+  DEFAULTS,
+  needsScripts,
+  type Request,
+  serviceOf,
+} from '../../lib/migration/request.ts';
+import type { ScriptSource } from '../../lib/migration/scripts.ts';
+import { inventoryFrom } from '../../lib/release/inputs.ts';
 import {
   boolean,
   duration,
@@ -13,65 +24,104 @@ import {
 import type { Runner } from '../../lib/runner/runner.ts';
 import { privateKeyInput } from '../../lib/ssh/inputs.ts';
 
-const COMMANDS = ['migrate', 'validate', 'info', 'repair'] as const;
-
 export interface Inputs {
-  command: (typeof COMMANDS)[number];
-  scripts:
-    | {
-        from: 'image';
-        reference: string;
-        login: { username: string; password: string } | undefined;
-      }
-    | { from: 'folder'; path: string };
-  database: string;
-  owner: string;
-  terraformOutputs: string;
+  request: Request;
+  inventory: Inventory;
   privateKey: string;
-  port: number;
-  dryRun: boolean;
-  backup: boolean;
-  limits: { lockMs: number; statementMs: number };
-  flywayVersion: string;
 }
+
+const MEBIBYTE = 1024 ** 2;
 
 export function readInputs(runner: Runner): Inputs {
   const command = oneOf(runner, 'command', COMMANDS, 'migrate');
   const database = identifier(required(runner, 'database', 'give its name.'), 'database');
-  if (command === 'repair' && optional(runner, 'repair-confirm') !== database) {
-    throw new InputError(
-      'repair-confirm',
-      `must be '${database}': repair declares edited scripts to be right, so look at validate first.`,
-    );
-  }
-  return {
+  const scripts = needsScripts(command) ? scriptSource(runner) : undefined;
+  const { statements, limits } = DEFAULTS;
+  const time = (name: string, fallback: number) => duration(runner, name, `${fallback}ms`);
+  const mebibytes = (name: string, fallback: number) =>
+    integer(runner, name, fallback / MEBIBYTE, { max: 1024 ** 2 }) * MEBIBYTE;
+  const request: Request = {
     command,
-    scripts: scripts(runner),
+    scripts,
     database,
     owner: identifier(optional(runner, 'owner') ?? `${database}_owner`, 'owner'),
-    terraformOutputs: file(runner),
-    privateKey: privateKeyInput(runner),
+    service: optional(runner, 'service') ?? serviceOf(scripts, database),
     port: port(runner),
     dryRun: boolean(runner, 'dry-run', false),
+    rehearse: boolean(runner, 'rehearse', false),
     backup: boolean(runner, 'backup', true),
-    limits: {
-      lockMs: duration(runner, 'lock-timeout', '5s'),
-      statementMs: duration(runner, 'statement-timeout', '15m'),
+    backupPath: backupPath(runner, command),
+    backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
+    statements: {
+      lockMs: time('lock-timeout', statements.lockMs),
+      statementMs: time('statement-timeout', statements.statementMs),
     },
-    flywayVersion: optional(runner, 'flyway-version') ?? '11.8.2',
+    limits: {
+      transactionMs: time('max-transaction-age', limits.transactionMs),
+      lagBytes: mebibytes('max-replication-lag', limits.lagBytes),
+      freeBytes: mebibytes('min-free-disk', limits.freeBytes),
+    },
+    leaseMs: time('lease-timeout', DEFAULTS.leaseMs),
+    confirmed: confirmation(runner, command, database),
+    flyway: optional(runner, 'flyway-version') ?? DEFAULTS.flyway,
+    squawk: optional(runner, 'squawk-version') ?? DEFAULTS.squawk,
   };
+  if (request.dryRun && !needsScripts(command)) {
+    throw new InputError('dry-run', `is true: a ${command} has no dry run.`);
+  }
+  if (request.rehearse && command !== 'migrate') {
+    throw new InputError('rehearse', `is true: only migrate can be rehearsed, not ${command}.`);
+  }
+  const privateKey = privateKeyInput(runner);
+  const outputs = required(
+    runner,
+    'terraform-outputs',
+    'give the file of `terraform output -json`.',
+  );
+  return { request, privateKey, inventory: inventoryFrom(outputs) };
 }
 
-function scripts(runner: Runner): Inputs['scripts'] {
+function confirmation(runner: Runner, command: Command, database: string): string {
+  if (command === 'repair') return optional(runner, 'repair-confirm') ?? '';
+  if (command !== 'restore') return '';
+  const said = optional(runner, 'restore-confirm') ?? '';
+  if (said === database) return said;
+  throw new InputError(
+    'restore-confirm',
+    `must be '${database}': a restore puts back what the database was, and what was posted since ` +
+      'is only in the copy that is set aside.',
+  );
+}
+
+function backupPath(runner: Runner, command: Command): string | undefined {
+  const path = absolute(runner, 'backup-path');
+  if (path === undefined && command === 'restore') {
+    throw new InputError('backup-path', 'is missing: say which backup to restore.');
+  }
+  return path;
+}
+
+/** A path on the database server. */
+function absolute(runner: Runner, name: string): string | undefined {
+  const path = optional(runner, name);
+  if (path === undefined || /^(?:\/[\w.-]+)+$/.test(path)) return path;
+  throw new InputError(name, `is '${path}': give an absolute path on the database server.`);
+}
+
+function scriptSource(runner: Runner): ScriptSource {
   const reference = optional(runner, 'image');
   const path = optional(runner, 'locations');
   const username = optional(runner, 'username');
   const password = optionalSecret(runner, 'password');
+  const login = username && password ? { username, password } : undefined;
+  if (reference === 'current') return { from: 'current', login };
   if (reference !== undefined) {
     if (!/@sha256:[0-9a-f]{64}$/.test(reference)) {
-      throw new InputError('image', `is '${reference}': give it by digest (name@sha256:…).`);
+      throw new InputError(
+        'image',
+        `is '${reference}': give it by digest (name@sha256:…), or \`current\`.`,
+      );
     }
-    const login = username && password ? { username, password } : undefined;
     return { from: 'image', reference, login };
   }
   if (path === undefined) {
@@ -87,14 +137,8 @@ function identifier(value: string, input: string): string {
   throw new InputError(input, `is '${value}': lower-case letters, digits and _ only.`);
 }
 
-function file(runner: Runner): string {
-  const path = required(runner, 'terraform-outputs', 'give the file of `terraform output -json`.');
-  if (existsSync(path)) return path;
-  throw new InputError('terraform-outputs', `is '${path}', which does not exist.`);
-}
-
 function port(runner: Runner): number {
-  const value = integer(runner, 'port', 5432, { min: 1, max: 65535 });
+  const value = integer(runner, 'port', DEFAULTS.port, { min: 1, max: 65535 });
   if (value === 6432) {
     throw new InputError(
       'port',

@@ -1,6 +1,12 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createLogin, dropLogin, invalidIndexes, scramVerifier } from '../src/database.ts';
+import { invalidIndexes } from '../../lib/migration/aftermath.ts';
+import {
+  createLogin,
+  dropDeadLogins,
+  dropLogin,
+  scramVerifier,
+} from '../../lib/migration/login.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 
 let postgres: Postgres;
@@ -51,15 +57,17 @@ test('a login of one run opens the database as the owner for an hour, and is gon
   await expect(postgres.ask(login, 'SELECT 1;')).rejects.toThrow('password authentication failed');
 });
 
-test('a login that a killed run left behind is dropped by the next, a living one is not', async () => {
-  const living = await createLogin(postgres.database, 'compta_test_owner');
+test('logins that are over are dropped, and all others once nobody else may be at it', async () => {
+  const owner = 'compta_test_owner';
+  const left = await createLogin(postgres.database, owner);
+  await rows('CREATE ROLE another_owner;');
+  const foreign = await createLogin(postgres.database, 'another_owner');
   await rows(`CREATE ROLE compta_migration_dead LOGIN VALID UNTIL 'yesterday';`);
-  const login = await createLogin(postgres.database, 'compta_test_owner');
-  const names = await rows(
-    `SELECT rolname FROM pg_roles WHERE rolname LIKE 'compta_migration_%' ORDER BY 1;`,
-  );
-  expect(names.flat()).toEqual([living.user, login.user].sort());
-  for (const each of [living, login]) await dropLogin(postgres.database, each);
+  expect(await dropDeadLogins(postgres.database, owner, false)).toEqual(['compta_migration_dead']);
+  expect(await dropDeadLogins(postgres.database, owner, true)).toEqual([left.user]);
+  const names = await rows(`SELECT rolname FROM pg_roles WHERE rolname LIKE 'compta_migration_%';`);
+  expect(names.flat()).toEqual([foreign.user]);
+  await dropLogin(postgres.database, foreign);
 });
 
 test('an index that could not be built is found', async () => {

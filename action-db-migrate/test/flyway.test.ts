@@ -3,15 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { find } from '@actions/tool-cache';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { createLogin } from '../src/database.ts';
 import {
   type Flyway,
   type FlywayRefused,
   migrate,
-  mismatches,
-  readInfo,
+  readState,
   repairHistory,
-} from '../src/flyway.ts';
+} from '../../lib/migration/flyway.ts';
+import { createLogin } from '../../lib/migration/login.ts';
+import { correctionsFor } from '../../lib/migration/repair.ts';
 import { type Postgres, startPostgres } from './postgres.ts';
 
 const database = 'compta_test';
@@ -43,21 +43,24 @@ afterAll(() => {
 
 const write = (name: string, sql: string) => writeFileSync(join(flyway.scripts, name), sql);
 const rows = (sql: string) => postgres.database.query(database, sql);
-const unexpected = (line: string) => {
-  throw new Error(`There was nothing to wait for: ${line}`);
+const unexpected = {
+  outside: false,
+  onRetry: (line: string) => {
+    throw new Error(`There was nothing to wait for: ${line}`);
+  },
 };
 
 test('pending scripts are told, then applied as the owner of the schema', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id int);');
   write('V2__labels.sql', 'ALTER TABLE entry ADD label text;');
-  const before = await readInfo(flyway);
+  const before = await readState(flyway);
   expect(before.version).toBe('none');
   expect(before.pending.map(({ description }) => description)).toEqual(['entries', 'labels']);
-  expect(await mismatches(flyway)).toEqual([]);
+  expect((await readState(flyway)).wrong).toEqual([]);
 
   const { migrations } = await migrate(flyway, unexpected);
   expect(migrations.map(({ version }) => version)).toEqual(['1', '2']);
-  expect(await readInfo(flyway)).toEqual({ version: '2', pending: [] });
+  expect(await readState(flyway)).toMatchObject({ version: '2', pending: [], passedOver: [] });
   expect(await rows(`SELECT tableowner FROM pg_tables WHERE tablename = 'entry';`)).toEqual([
     ['compta_test_owner'],
   ]);
@@ -69,7 +72,7 @@ test('a script that fails is named with its line and SQL state, and leaves nothi
   expect(refused).toMatchObject({ name: 'FlywayRefused', sqlState: '42P01' });
   expect((refused as Error).message).toMatch(/V3__wrong\.sql:2\)/);
   expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
-  expect((await readInfo(flyway)).version).toBe('2');
+  expect((await readState(flyway)).version).toBe('2');
 }, 60_000);
 
 test('a lock that is not to be had is waited for by trying again', async () => {
@@ -77,12 +80,15 @@ test('a lock that is not to be had is waited for by trying again', async () => {
   const holder = rows('BEGIN; LOCK TABLE entry; SELECT pg_sleep(60);');
   const released = expect(holder).rejects.toThrow('terminating connection');
   const retries: string[] = [];
-  const { migrations } = await migrate(flyway, (line) => {
-    retries.push(line);
-    void rows(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-       WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid();`,
-    );
+  const { migrations } = await migrate(flyway, {
+    outside: false,
+    onRetry: (line) => {
+      retries.push(line);
+      void rows(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid();`,
+      );
+    },
   });
   await released;
   expect(retries).toEqual(['A lock was not to be had: trying again in 2 s.']);
@@ -92,19 +98,30 @@ test('a lock that is not to be had is waited for by trying again', async () => {
 test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
   write('V4__more.sql', 'SELECT 1;');
-  expect(await mismatches(flyway)).toEqual([
-    expect.stringMatching(/^CHECKSUM_MISMATCH: Migration checksum mismatch for .* version 1/),
+  const wrong = (await readState(flyway)).wrong;
+  expect(wrong).toMatchObject([{ code: 'CHECKSUM_MISMATCH', version: '1' }]);
+  expect(correctionsFor(wrong)).toMatchObject([
+    { was: expect.stringMatching(/^-?\d+$/), becomes: expect.stringMatching(/^-?\d+$/) },
   ]);
   await expect(migrate(flyway, unexpected)).rejects.toThrow('Flyway: VALIDATE_ERROR');
-  expect((await readInfo(flyway)).version).toBe('3');
+  expect((await readState(flyway)).version).toBe('3');
 
   expect((await repairHistory(flyway)).length).toBeGreaterThan(0);
-  expect(await mismatches(flyway)).toEqual([]);
+  expect((await readState(flyway)).wrong).toEqual([]);
+}, 60_000);
+
+test('a script that changes while nobody looks is passed over by none', async () => {
+  write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label FROM entry;');
+  expect((await readState(flyway)).pending.map(({ description }) => description)).toContain('view');
+  await migrate(flyway, unexpected);
+  write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label, amount FROM entry;');
+  expect((await readState(flyway)).pending.map(({ description }) => description)).toEqual(['view']);
+  expect((await readState(flyway)).wrong).toEqual([]);
 }, 60_000);
 
 test('a refused login is an error of Flyway, without its password', async () => {
   const login = { ...flyway.login, password: 'planted-wrong' };
-  const refused = await readInfo({ ...flyway, login }).catch((error: Error) => error);
+  const refused = await readState({ ...flyway, login }).catch((error: Error) => error);
   expect((refused as Error).message).toContain('password authentication failed');
   expect((refused as Error).message).not.toContain('planted');
 }, 60_000);

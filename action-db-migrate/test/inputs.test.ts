@@ -15,15 +15,18 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each<[Record<string, string>, string]>([
-  [{ command: 'clean' }, "Input 'command' is 'clean': give one of migrate, validate, info, repair"],
+  [{ command: 'clean' }, 'give one of migrate, validate, info, repair, restore'],
   [{ database: '' }, "Input 'database' is missing"],
   [{ database: 'a"; DROP' }, "Input 'database' is 'a\"; DROP': lower-case letters, digits and _"],
   [{ owner: 'Someone' }, "Input 'owner' is 'Someone'"],
   [{ locations: '' }, "Input 'image' is missing: give the image with the scripts, or locations"],
   [{ locations: '/none' }, "Input 'locations' is '/none', which does not exist"],
   [{ image: 'registry.test/compta/auth:1.0' }, 'give it by digest'],
-  [{ command: 'repair' }, "Input 'repair-confirm' must be 'compta_auth'"],
-  [{ command: 'repair', 'repair-confirm': 'yes' }, "'repair-confirm' must be 'compta_auth'"],
+  [{ command: 'restore', 'restore-confirm': 'compta_auth' }, "Input 'backup-path' is missing"],
+  [{ command: 'restore', 'backup-path': '/b/x.dump' }, "'restore-confirm' must be 'compta_auth'"],
+  [{ 'backup-path': 'x.dump' }, "'backup-path' is 'x.dump': give an absolute path"],
+  [{ command: 'info', rehearse: 'true' }, 'only migrate can be rehearsed, not info'],
+  [{ 'max-replication-lag': '64MB' }, "'max-replication-lag' is '64MB': give a whole number"],
   [{ 'terraform-outputs': 'none.json' }, "'terraform-outputs' is 'none.json', which does not"],
   [{ port: '6432' }, "Input 'port' is PgBouncer's"],
   [{ port: '70000' }, "Input 'port' is '70000': give a whole number from 1 to 65535"],

@@ -2,20 +2,23 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Database } from '../../lib/migration/database.ts';
 import { run } from '../../lib/process/run.ts';
-import { Database } from '../src/database.ts';
 
 /** A PostgreSQL 16 of our own; passwords are asked for over TCP, not on its socket. */
 export interface Postgres {
   port: number;
-  /** As the action sees it: psql as superuser on the database server. */
+  /** Where its programs are unpacked, and the folder with its socket. */
+  program: (name: string) => string;
+  socket: string;
+  /** As the superuser over the socket. */
   database: Database;
   /** What a query answers to a login over TCP. */
   ask(login: { user: string; password: string }, sql: string): Promise<string>;
   stop(): void;
 }
 
-const NOBODY = 65534;
+export const NOBODY = 65534;
 
 /** Unpacked from the cached packages, and run by `nobody`, as it refuses root. */
 export function startPostgres(port: number): Postgres {
@@ -44,12 +47,12 @@ export function startPostgres(port: number): Postgres {
           input: input ?? '',
         })),
       }),
+      converse: () => Promise.reject(new Error('There is no conversation without a server.')),
     },
     port,
   );
   return {
-    port,
-    database,
+    ...{ port, program, socket: home, database },
     async ask({ user, password }, sql) {
       const address = `--dbname=host=127.0.0.1 port=${port} dbname=postgres`;
       const { stdout } = await run([program('psql'), '-XAtq', address, `--username=${user}`], {
@@ -65,7 +68,8 @@ export function startPostgres(port: number): Postgres {
   };
 }
 
-function unpack(name: string, target: string): void {
+/** Unpacks a package that tools/install keeps. */
+export function unpack(name: string, target: string): void {
   const pool = join(process.env.COMPTA_CACHE ?? '', 'apt-repo', 'pool');
   const found = readdirSync(pool).find((entry) => entry.startsWith(`${name}_`));
   if (!found) throw new Error(`${pool} lacks ${name}: run tools/install.`);

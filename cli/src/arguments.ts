@@ -13,6 +13,7 @@ export const help = `compta: releases of COMPTA by hand, under the same lease as
   compta deploy   … --version VERSION --images FILE --variables FILE [--base-url URL]
   compta rollback … [--version VERSION] --reason TEXT --confirm ENVIRONMENT [--base-url URL]
   compta unlock   … --reason TEXT
+  compta migrate  … (see compta migrate --help)
 
   --terraform-outputs FILE  what \`terraform output -json\` printed
   --private-key FILE        SSH key of the deploy user; COMPTA_SSH_KEY instead: the key itself

@@ -2,6 +2,7 @@ import { connectAll } from '../../lib/release/connect.ts';
 import type { Outcome } from '../../lib/release/deploy.ts';
 import { type Command, destination, help, type Options, readArguments } from './arguments.ts';
 import { deployBy, history, rollbackBy, status, unlock } from './commands.ts';
+import { migrateCommand } from './migrate.ts';
 import { columns, historyText, statusText } from './text.ts';
 
 const interrupt = new AbortController();
@@ -17,6 +18,10 @@ try {
 }
 
 async function run(argv: readonly string[]): Promise<void> {
+  if (argv[0] === 'migrate') {
+    process.exitCode = await migrateCommand(argv.slice(1), interrupt.signal);
+    return;
+  }
   if (argv.length === 0 || argv.includes('--help')) {
     process.stdout.write(help);
     return;

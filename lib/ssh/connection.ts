@@ -23,6 +23,16 @@ export interface ExecResult {
   stderr: string;
 }
 
+/** A remote command that is talked to; it ends with the connection, whatever ends that. */
+export interface Conversation {
+  /** Writes to the command's standard input. */
+  say(text: string): void;
+  /** Closes its standard input and waits for its end. */
+  end(): Promise<void>;
+  /** Fires when the command is gone, asked to or not. */
+  readonly ended: AbortSignal;
+}
+
 export interface UploadOptions {
   /** Octal text such as `0600`. */
   mode: string;
@@ -126,6 +136,39 @@ export class Connection {
       });
       channel.end(options.input ?? '');
     });
+  }
+
+  /**
+   * Starts a command whose standard input stays open.
+   * @throws HostUnreachableError
+   */
+  async converse(
+    command: readonly string[],
+    onLine: (line: string) => void,
+  ): Promise<Conversation> {
+    const channel = await new Promise<ClientChannel>((resolve, reject) => {
+      const lost = (cause?: Error) =>
+        reject(new HostUnreachableError(this.name, 'the connection was lost', { cause }));
+      if (this.#closed) return lost();
+      this.#client.exec(quote(command), (error, opened) => (error ? lost(error) : resolve(opened)));
+    });
+    const gone = new AbortController();
+    createInterface({ input: channel }).on('line', onLine);
+    // Unread, it would fill up and stop the command.
+    channel.stderr.resume();
+    channel.on('error', () => {});
+    channel.on('close', () =>
+      gone.abort(new Error(`A command on ${this.name} that was to stay has ended.`)),
+    );
+    const ended = new Promise<void>((resolve) => channel.once('close', resolve));
+    return {
+      say: (text) => void channel.write(text),
+      ended: gone.signal,
+      end: () => {
+        channel.end();
+        return ended;
+      },
+    };
   }
 
   /** Puts a file in place atomically. The content never touches a command line. */

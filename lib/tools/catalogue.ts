@@ -4,7 +4,15 @@
  * A version that is not listed here can still be used from the runner's tool cache; it
  * cannot be downloaded, as there would be nothing to hold it to.
  */
-export type ToolName = 'terraform' | 'tofu' | 'trivy' | 'k6' | 'flyway' | 'ansible-core' | 'buildx';
+export type ToolName =
+  | 'terraform'
+  | 'tofu'
+  | 'trivy'
+  | 'k6'
+  | 'flyway'
+  | 'squawk'
+  | 'ansible-core'
+  | 'buildx';
 
 /** The runner's architecture as Node and the tool cache call it. */
 export type Architecture = 'x64' | 'arm64';

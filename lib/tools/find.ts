@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { cacheDir, downloadTool, extractTar, extractZip, find } from '@actions/tool-cache';
+import { cacheDir, downloadTool, extractTar, extractZip } from '@actions/tool-cache';
 import { type Architecture, CATALOGUE, type Download, type ToolName } from './catalogue.ts';
 
 export interface ToolRequest {
@@ -33,12 +33,19 @@ export async function findTool(request: ToolRequest): Promise<string> {
   if (!/^\d+\.\d+\.\d+$/.test(version)) {
     throw new ToolUnavailable(`${name} '${version}' is no exact version: give one such as 1.11.4.`);
   }
-  if (!process.env.RUNNER_TOOL_CACHE) {
+  const cache = process.env.RUNNER_TOOL_CACHE;
+  if (!cache) {
     throw new ToolUnavailable(
       `RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: run inside a runner.`,
     );
   }
-  return find(name, version) || install(request, architecture());
+  return cached(cache, request) ?? install(request, architecture());
+}
+
+/** As tool-cache's own `find`, which would write to a command line's standard output. */
+function cached(cache: string, { name, version }: ToolRequest): string | undefined {
+  const folder = join(cache, name, version, process.arch);
+  return existsSync(folder) && existsSync(`${folder}.complete`) ? folder : undefined;
 }
 
 async function install(request: ToolRequest, arch: Architecture): Promise<string> {

@@ -3,11 +3,22 @@ import { basename, dirname, join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { extract } from 'tar';
 import { z } from 'zod';
-import { run } from '../../lib/process/run.ts';
-import type { Inputs } from './inputs.ts';
+import { run } from '../process/run.ts';
+
+/** Where the scripts come from. */
+export type ScriptSource =
+  | {
+      from: 'image';
+      /** `name@sha256:…` */
+      reference: string;
+      login: { username: string; password: string } | undefined;
+    }
+  /** The image of the service that is released now. */
+  | { from: 'current'; login: { username: string; password: string } | undefined }
+  | { from: 'folder'; path: string };
 
 /** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
-const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql)$/;
+const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql(?:\.conf)?)$/;
 
 /** BuildKit's layer of nothing, which a reader of tar archives takes for a broken one. */
 const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1';
@@ -19,7 +30,7 @@ const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e
  * @throws Error when the image cannot be read or its jars hold no script.
  */
 export async function scriptsFolder(
-  scripts: Inputs['scripts'],
+  scripts: Exclude<ScriptSource, { from: 'current' }>,
   temp: string,
   cancelled: AbortSignal,
 ): Promise<string> {
@@ -60,7 +71,7 @@ export async function scriptsOf(layout: string, temp: string): Promise<string> {
 }
 
 function authentication(
-  { reference, login }: Extract<Inputs['scripts'], { from: 'image' }>,
+  { reference, login }: Extract<ScriptSource, { from: 'image' }>,
   temp: string,
 ): string[] {
   if (!login) return [];

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { strToU8, zipSync } from 'fflate';
 import { create } from 'tar';
-import { scriptsFolder, scriptsOf } from '../src/scripts.ts';
+import { scriptsFolder, scriptsOf } from '../scripts.ts';
 
 let temp: string;
 

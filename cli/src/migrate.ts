@@ -1,0 +1,166 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { carryOut } from '../../lib/migration/migration.ts';
+import { reach } from '../../lib/migration/reach.ts';
+import { type Report, reportJson } from '../../lib/migration/report.ts';
+import {
+  COMMANDS,
+  DEFAULTS,
+  needsScripts,
+  type Request,
+  serviceOf,
+} from '../../lib/migration/request.ts';
+import type { ScriptSource } from '../../lib/migration/scripts.ts';
+import { summary } from '../../lib/migration/summary.ts';
+import { identity, inventoryFrom } from '../../lib/release/inputs.ts';
+import { UsageError } from './arguments.ts';
+
+export const migrateHelp = `compta migrate: a database's schema, as action-db-migrate brings it up to date
+
+  compta migrate          --database NAME --image REFERENCE | --locations FOLDER  [--dry-run] [--rehearse]
+  compta migrate validate … | info …
+  compta migrate repair   … --confirm "VERSION …"
+  compta migrate backup   --database NAME
+  compta migrate restore  --database NAME --backup-path PATH --confirm NAME
+
+  --terraform-outputs FILE, --private-key FILE, --json   as for compta
+  --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
+  --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one
+  --port N            PostgreSQL's on the database server (5432)
+  --service NAME      whose releases the schema must suit, when the image does not tell
+`;
+
+const options = {
+  'terraform-outputs': { type: 'string' },
+  'private-key': { type: 'string' },
+  database: { type: 'string' },
+  image: { type: 'string' },
+  locations: { type: 'string' },
+  service: { type: 'string' },
+  port: { type: 'string', default: '5432' },
+  'backup-path': { type: 'string' },
+  confirm: { type: 'string' },
+  'dry-run': { type: 'boolean', default: false },
+  rehearse: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', default: false },
+} as const;
+
+/**
+ * `compta migrate …`; prints the report, and with `--json` the same as action-db-migrate's report
+ * file with `changed` for Ansible.
+ *
+ * @returns the exit code.
+ * @throws UsageError
+ */
+export async function migrateCommand(
+  argv: readonly string[],
+  cancelled: AbortSignal,
+): Promise<number> {
+  const { values, request } = readRequest(argv);
+  if (values.help) {
+    process.stdout.write(migrateHelp);
+    return 0;
+  }
+  const wanted = request();
+  const inventory = inventoryFrom(given(values['terraform-outputs'], 'terraform-outputs'));
+  const key =
+    process.env.COMPTA_SSH_KEY ?? readFileSync(given(values['private-key'], 'private-key'), 'utf8');
+  const say = (line: string) => console.error(line);
+  const report = await reach(inventory, key, tmpdir(), (places) =>
+    carryOut(wanted, {
+      ...places,
+      ...identity({ USER: userInfo().username, ...process.env }),
+      env: process.env,
+      workspace: process.cwd(),
+      cancelled,
+      say,
+      mask: () => {},
+      annotate: (message, { file, startLine }) => say(`${file}:${startLine}: ${message}`),
+    }),
+  );
+  console.log(values.json ? forProgram(report) : summary(report));
+  for (const problem of report.problems) say(problem);
+  return report.problems.length > 0 ? 1 : 0;
+}
+
+function forProgram(report: Report): string {
+  const { command, applied, restored, historyCopy } = report;
+  const changed =
+    command === 'backup' ||
+    applied.length > 0 ||
+    restored !== undefined ||
+    historyCopy !== undefined;
+  return JSON.stringify({ changed, ...(JSON.parse(reportJson(report)) as object) }, null, 2);
+}
+
+function readRequest(argv: readonly string[]) {
+  const { values, positionals } = parsed(argv);
+  const [word = 'migrate', ...rest] = positionals;
+  const command = COMMANDS.find((candidate) => candidate === word);
+  if (command === undefined || rest.length > 0) {
+    throw new UsageError(`Give one command of ${COMMANDS.join(', ')}; see compta migrate --help.`);
+  }
+  const request = (): Request => {
+    const database = given(values.database, 'database');
+    if (!/^[a-z_][a-z0-9_]{0,62}$/.test(database)) {
+      throw new UsageError('--database: lower-case letters, digits and _ only.');
+    }
+    const port = Number(values.port);
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+      throw new UsageError('--port is a whole number from 1 to 65535.');
+    }
+    if (command === 'restore') given(values['backup-path'], 'backup-path');
+    const scripts = needsScripts(command) ? scriptSource(values) : undefined;
+    if (values['dry-run'] && scripts === undefined) {
+      throw new UsageError(`A ${command} has no dry run.`);
+    }
+    return {
+      ...DEFAULTS,
+      command,
+      scripts,
+      database,
+      port,
+      owner: `${database}_owner`,
+      service: values.service ?? serviceOf(scripts, database),
+      dryRun: values['dry-run'],
+      rehearse: values.rehearse,
+      backup: true,
+      backupPath: values['backup-path'],
+      confirmed: values.confirm ?? '',
+    };
+  };
+  return { values, request };
+}
+
+function parsed(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true });
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
+  }
+}
+
+function given(value: string | undefined, name: string): string {
+  if (value === undefined || value === '') throw new UsageError(`--${name} is missing.`);
+  return value;
+}
+
+function scriptSource({
+  image,
+  locations,
+}: {
+  image?: string | undefined;
+  locations?: string | undefined;
+}): ScriptSource {
+  if (image === undefined) return { from: 'folder', path: resolve(given(locations, 'locations')) };
+  const { COMPTA_REGISTRY_USERNAME: username, COMPTA_REGISTRY_PASSWORD: password } = process.env;
+  const login = username && password ? { username, password } : undefined;
+  if (image === 'current') return { from: 'current', login };
+  if (!/@sha256:[0-9a-f]{64}$/.test(image)) {
+    throw new UsageError('--image: give it by digest, or the word current.');
+  }
+  return { from: 'image', reference: image, login };
+}

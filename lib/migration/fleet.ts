@@ -1,0 +1,86 @@
+import type { Host } from '../release/host.ts';
+import type { Slot } from '../release/slots.ts';
+import { currentRelease, keptRelease, readHistory, releaseBefore } from '../release/store.ts';
+import { newestOf } from '../release/target.ts';
+import { readiness } from '../release/traffic.ts';
+import { isSince } from './intent.ts';
+
+/** The image of a service that is released now; `undefined` before its first release. */
+export async function releasedImage(
+  hosts: readonly Host[],
+  service: string,
+): Promise<string | undefined> {
+  return newestOf(await Promise.all(hosts.map(currentRelease)))?.services[service]?.image;
+}
+
+/** A release of a service that a host runs, or would go back to. */
+export interface Served {
+  host: string;
+  role: 'runs' | 'would go back to';
+  version: string;
+}
+
+/** Which releases of a service the schema must suit: what runs, and what a rollback would bring. */
+export async function servedReleases(hosts: readonly Host[], service: string): Promise<Served[]> {
+  const each = await Promise.all(
+    hosts.map(async (host) => {
+      const current = await currentRelease(host);
+      const { slots } = await host.state();
+      const running = slots
+        .filter((slot) => slot.service === service)
+        .map(({ version }) => version);
+      const before = current && releaseBefore(await readHistory(host), current.release);
+      const kept = before ? await keptRelease(host, before) : undefined;
+      const runs = new Set([...running, current?.services[service]?.version ?? '']);
+      return [
+        ...[...runs].map((version) => ({ host: host.name, role: 'runs' as const, version })),
+        {
+          host: host.name,
+          role: 'would go back to' as const,
+          version: kept?.services[service]?.version ?? '',
+        },
+      ];
+    }),
+  );
+  return each.flat().filter(({ version }) => version !== '');
+}
+
+/** Why a script that is safe from release `since` on cannot be applied yet; one line a host. */
+export function standInTheWay(served: readonly Served[], service: string, since: string): string[] {
+  return served.flatMap(({ host, role, version }) => {
+    const suits = isSince(version, since);
+    if (suits) return [];
+    const doubt = suits === undefined ? ', a version without numbers to compare' : '';
+    return [`${host} ${role} ${service} ${version}${doubt}`];
+  });
+}
+
+/** Slots of a service that are not well, after `tries` looks one second apart. */
+export async function unwellSlots(
+  hosts: readonly Host[],
+  service: string,
+  tries = 5,
+): Promise<{ asked: number; unwell: string[] }> {
+  for (let left = tries; ; left -= 1) {
+    const looks = await Promise.all(hosts.map((host) => lookAt(host, service)));
+    const all = looks.flat();
+    const unwell = all.flatMap(({ problem }) => problem ?? []);
+    if (unwell.length === 0 || left <= 1) return { asked: all.length, unwell };
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+  }
+}
+
+async function lookAt(host: Host, service: string): Promise<{ problem?: string }[]> {
+  const { slots } = await host.state();
+  const name = (slot: Slot) => `${slot.service}-${slot.slot} on ${host.name}`;
+  return Promise.all(
+    slots
+      .filter((slot) => slot.service === service)
+      .map(async (slot) => {
+        if (slot.health === 'unhealthy') return { problem: `${name(slot)} is unhealthy` };
+        const status = await readiness(host, slot);
+        if (status === 200) return {};
+        return { problem: `the readiness of ${name(slot)} answers ${status || 'nothing'}` };
+      }),
+  );
+}

@@ -1,0 +1,59 @@
+import { MigrationRefused } from './refused.ts';
+
+/** What a script says of itself: whether releases before it can live with what it leaves. */
+export type Intent = { kind: 'expand' } | { kind: 'contract'; since: string };
+
+const HEADER = /^--\s*compta:\s*(.*?)\s*$/;
+const CONTRACT = /^contract\s+since=(\d+(?:\.\d+)*)$/;
+
+/** Reads the header among the comments at the top of a script; `undefined` when it has none. */
+export function intentOf(sql: string): Intent | undefined {
+  const said = header(sql);
+  if (said === 'expand') return { kind: 'expand' };
+  const since = CONTRACT.exec(said ?? '')?.[1];
+  return since === undefined ? undefined : { kind: 'contract', since };
+}
+
+/** @throws MigrationRefused with the line to write, for each script that does not say what it is. */
+export function refuseUnspoken(scripts: readonly { file: string; sql: string }[]): void {
+  const silent = scripts.filter(({ sql }) => intentOf(sql) === undefined);
+  if (silent.length === 0) return;
+  const problems = silent.map(({ file, sql }) => {
+    const said = header(sql);
+    return said === undefined
+      ? `${file} does not say whether it expands or contracts the schema`
+      : `${file} says "compta: ${said}", which cannot be read`;
+  });
+  throw new MigrationRefused(
+    `Nothing was changed. ${problems.join('; ')}: begin it with "-- compta: expand" if every ` +
+      'release that runs can live with what it leaves, else with ' +
+      '"-- compta: contract since=1.4.0", naming the first release that no longer needs what it ' +
+      'takes away.',
+  );
+}
+
+function header(sql: string): string | undefined {
+  for (const line of sql.split('\n')) {
+    if (line.trim() === '') continue;
+    if (!line.startsWith('--')) return undefined;
+    const found = HEADER.exec(line.trim());
+    if (found) return found[1];
+  }
+  return undefined;
+}
+
+/**
+ * Whether a release is at least another, by its numbers: what follows a dash names a build of it.
+ *
+ * @returns undefined when the version has no numbers to compare.
+ */
+export function isSince(version: string, since: string): boolean | undefined {
+  const numbers = /^v?(\d+(?:\.\d+)*)(?:[-+].*)?$/.exec(version)?.[1];
+  if (numbers === undefined) return undefined;
+  const [mine, theirs] = [numbers, since].map((text) => text.split('.').map(Number));
+  for (let place = 0; place < Math.max(mine?.length ?? 0, theirs?.length ?? 0); place += 1) {
+    const difference = (mine?.[place] ?? 0) - (theirs?.[place] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}

@@ -1,0 +1,94 @@
+import type { Touched } from './aftermath.ts';
+import type { Backup, Restored } from './backup.ts';
+import type { Check, RestorePoint } from './checks.ts';
+import type { Served } from './fleet.ts';
+import type { Finding } from './lint.ts';
+import type { Pending } from './pending.ts';
+import type { Rehearsal } from './rehearsal.ts';
+import type { Correction } from './repair.ts';
+import type { Command } from './request.ts';
+
+/** All that is known of a run, filled as it goes on; whole also when it fails in the middle. */
+export interface Report {
+  command: Command;
+  database: string;
+  dryRun: boolean;
+  /** Version of the schema; '' when it could not be asked for. */
+  before: string;
+  after: string;
+  pending: Pending[];
+  applied: Applied[];
+  findings: Finding[];
+  checks: Check[];
+  served: Served[];
+  corrections: Correction[];
+  touched: Touched[];
+  backup?: Backup;
+  restorePoint?: RestorePoint;
+  rehearsal?: Rehearsal;
+  restored?: Restored;
+  /** Copy of the history that `repair` made first. */
+  historyCopy?: string;
+  /** Slots of the service that were asked for their health. */
+  slotsAsked?: number;
+  /** What a person should look at. */
+  remarks: string[];
+  /** Why it failed; empty when it did not. */
+  problems: string[];
+  /** The way back, command by command. */
+  wayBack: string[];
+}
+
+export interface Applied {
+  version: string;
+  description: string;
+  milliseconds: number;
+}
+
+export function emptyReport(command: Command, database: string, dryRun: boolean): Report {
+  return {
+    ...{ command, database, dryRun, before: '', after: '' },
+    ...{ pending: [], applied: [], findings: [], checks: [], served: [], corrections: [] },
+    ...{ touched: [], remarks: [], problems: [], wayBack: [] },
+  };
+}
+
+/** The report as a file: without the text of the scripts, which are elsewhere. */
+export function reportJson(report: Report): string {
+  const pending = report.pending.map(({ sql: _sql, path: _path, ...rest }) => rest);
+  return `${JSON.stringify({ ...report, pending }, null, 2)}\n`;
+}
+
+/** What can be done after a failure, from least to most. */
+export function wayBackFrom(report: Report, server: string): string[] {
+  const { database, backup, restorePoint, applied, before, corrections } = report;
+  const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
+  const again = [
+    ...failed.map(
+      ({ version }) =>
+        `Script ${version} ran outside a transaction, so look at what it has left, undo that, and ` +
+        `let it run again with the command \`repair\` and \`repair-confirm: '${version}'\`.`,
+    ),
+    'Correct what failed, and run the migration again.',
+  ];
+  if (applied.length === 0) return [`The schema is still at ${before}.`, ...again];
+  const versions = applied.map(({ version, description }) => version || description).join(', ');
+  return [
+    `Applied and kept: ${versions}.`,
+    ...again,
+    ...(backup
+      ? [
+          `Back to the backup, losing what was posted since: \`gh workflow run database-migration.yml ` +
+            `-f command=restore -f database=${database} -f backup-path=${backup.path} ` +
+            `-f confirmation=${database}\`, or on ${server}: ` +
+            `\`sudo compta-restore ${backup.path} ${database} --replace=${database}\``,
+        ]
+      : []),
+    ...(restorePoint
+      ? [
+          `To the moment before, losing nothing: recover the archived WAL up to ` +
+            `\`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
+        ]
+      : []),
+  ];
+}
