@@ -11,6 +11,9 @@ import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
 import { building } from './build/scenario.ts';
 import { provider } from './provider/scenario.ts';
+import { releaseKills } from './release/kills.ts';
+import { releaseLoad } from './release/load.ts';
+import { releaseScale } from './release/scale.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
 import { kills } from './scenarios/kills.ts';
@@ -37,6 +40,9 @@ const SCENARIOS: Record<string, Scenario> = {
   building,
   'terraform-kills': terraformKills,
   'terraform-overhead': terraformOverhead,
+  'release-load': releaseLoad,
+  'release-kills': releaseKills,
+  'release-scale': releaseScale,
 };
 
 const wanted = process.argv.slice(2);
