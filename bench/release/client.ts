@@ -42,7 +42,10 @@ async function play(settings: ClientSettings, ended: AbortSignal): Promise<Seen>
       underWay += 1;
       const path = settings.paths[turn % settings.paths.length] ?? '/';
       try {
-        await shoot(new URL(path, settings.base), { ...one, post: one.post && turn % 2 === 0 });
+        await shoot(new URL(path, settings.base), {
+          ...one,
+          post: kind === 'upload' || turn % 2 === 0 ? one.post : undefined,
+        });
       } catch (error) {
         seen.failed.push(`${kind} ${at}: ${error instanceof Error ? error.message : error}`);
       }

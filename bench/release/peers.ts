@@ -63,9 +63,12 @@ export async function comparePeers(
   for (const [name, peer] of Object.entries(PEERS)) {
     const folder = '/opt/compta/peer';
     const write = (file: string, text: string) =>
-      leased.read(['sh', '-c', 'mkdir -p "$(dirname "$1")"; cat >"$1"', 'write', `${folder}/${file}`], {
-        input: text,
-      });
+      leased.read(
+        ['sh', '-c', 'mkdir -p "$(dirname "$1")"; cat >"$1"', 'write', `${folder}/${file}`],
+        {
+          input: text,
+        },
+      );
     const compose = async (version: string, ...words: string[]): Promise<string> => {
       const { images, variables } = await servers.wanted(version, {}, ['api-gateway']);
       await write('compose.yml', composeFile(String(images['api-gateway']), variables, version));

@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'compta-cli-'));
 
 let environment: TestEnvironment;
 let balancer: Awaited<ReturnType<typeof startBalancer>>;
-let load: ReturnType<typeof startLoad> | undefined;
+let loads: ReturnType<typeof startLoad>[] = [];
 beforeAll(async () => {
   environment = await startEnvironment(2);
   const { hosts, bastion } = environment.test;
@@ -32,8 +32,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 }, 60_000);
 afterEach(async () => {
-  expect((await load?.stop())?.failed ?? []).toEqual([]);
-  load = undefined;
+  const results = await Promise.all(loads.splice(0).map((load) => load.stop()));
+  expect(results.flatMap(({ failed }) => failed)).toEqual([]);
 });
 
 /** What Terraform would put out for the test hosts. */
@@ -83,21 +83,28 @@ async function compta(...words: string[]): Promise<Ended> {
 }
 
 /** Files and options of a deploy of this version. */
-async function release(version: string, only?: string[]): Promise<string[]> {
-  const { images, variables } = await environment.wanted(version, {}, only);
+async function release(
+  version: string,
+  only?: string[],
+  faults: Record<string, string> = {},
+): Promise<string[]> {
+  const { images, variables } = await environment.wanted(version, faults, only);
   const file = (name: string, content: unknown): string => {
     const path = join(folder, `${name}-${version}.json`);
     writeFileSync(path, JSON.stringify(content));
     return path;
   };
   return [
-    ...['--version', version, '--base-url', balancer.base, '--batch', '2', '--edge-drain', '1s'],
+    ...['--version', version, '--base-url', environment.base, '--batch', '2', '--edge-drain', '1s'],
     ...['--images', file('images', images), '--variables', file('variables', variables)],
   ];
 }
 
+/** From here to the end of the test, clients talk to both servers. */
 const underLoad = (): void => {
-  load = startLoad(balancer.base, paths, { connections: 8 });
+  loads = environment.test.hosts.map(({ address }) =>
+    startLoad(`http://${address}`, paths, { connections: 8 }),
+  );
 };
 
 async function versionAt(path: string, host = 0): Promise<string> {
@@ -134,7 +141,7 @@ describe('a deploy in parts', () => {
     const { data } = await compta('history');
     expect(data[1].entries).toHaveLength(1);
     expect(data[1].entries[0]).toMatchObject({ action: 'deploy', version: '1.0.0' });
-  }, 180_000);
+  }, 300_000);
 
   test('stops when its files are not there', async () => {
     const { code, stderr } = await compta('swap', ...(await release('1.0.1', ['auth-service'])));
@@ -148,7 +155,7 @@ describe('the playbooks', () => {
     const variables = {
       release_terraform_outputs: join(folder, 'outputs.json'),
       release_private_key: join(folder, 'key'),
-      release_base_url: balancer.base,
+      release_base_url: environment.base,
       release_options: ['--batch', '2'],
       ...extra,
     };
@@ -189,7 +196,7 @@ describe('the playbooks', () => {
     expect(await versionAt('/api/auth/version')).toBe('1.1.0');
     expect(await playbook('rollback', undo)).toMatchObject({ changed: 1, failed: 0 });
     expect(await versionAt('/api/auth/version')).toBe('1.0.0');
-  }, 240_000);
+  }, 480_000);
 });
 
 describe('a server that was off during a release', () => {
@@ -211,6 +218,12 @@ describe('a server that was off during a release', () => {
     await versionEventually('/api/auth/version', 1, '1.0.0');
     expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
     expect((await compta('status')).data[1]).toMatchObject({ outOfRotation: true });
+    // A release that fails in between brings the others back, and this one to nothing old.
+    const faults = { 'auth-service': 'exits' };
+    const failing = await compta('deploy', ...(await release('1.2.1', ['auth-service'], faults)));
+    expect(failing.data.status).toBe('rolled-back');
+    expect(await versionAt('/api/auth/version')).toBe('1.2.0');
+    expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
     const converged = await compta('converge', '--edge-drain', '1s');
     expect(converged.data.status).toBe('deployed');
     expect(await versionAt('/api/auth/version', 1)).toBe('1.2.0');
@@ -219,7 +232,7 @@ describe('a server that was off during a release', () => {
     const { failed, sent } = await losing.stop();
     expect(sent).toBeGreaterThan(500);
     expect(after(failed, off + detection)).toEqual([]);
-  }, 240_000);
+  }, 400_000);
 });
 
 describe('what is in the way of a release', () => {
@@ -233,7 +246,7 @@ describe('what is in the way of a release', () => {
     const next = await compta('deploy', ...options);
     expect(next.code).toBe(0);
     expect(await versionAt('/api/auth/version', 1)).toBe('1.3.0');
-  }, 120_000);
+  }, 240_000);
 
   test('an engine that is restarted in the middle does not either', async () => {
     underLoad();
@@ -245,7 +258,7 @@ describe('what is in the way of a release', () => {
     const next = await compta('deploy', ...options);
     expect(next.code).toBe(0);
     expect(await versionAt('/api/auth/version')).toBe('1.4.0');
-  }, 120_000);
+  }, 240_000);
 
   test('a lease of a dead run is freed by force, and the audit log says by whom and why', async () => {
     const holder = { owner: 'dead', run: '', waitMs: 0, say: () => {} };
@@ -267,14 +280,14 @@ test('the maintenance page is shown to users, not to the load balancer', async (
   expect((await compta('maintenance', 'on', '--message', 'Retour à <midi>')).data.changed).toBe(
     false,
   );
-  const page = await fetch(`${balancer.base}/api/accounting/entries`);
+  const page = await fetch(`${environment.base}/api/accounting/entries`);
   expect(page.status).toBe(503);
   expect(page.headers.get('retry-after')).toBe('300');
   expect(await page.text()).toContain('Retour à &lt;midi&gt;');
   const { address } = environment.test.hosts[0] ?? {};
   expect((await fetch(`http://${address}/healthz`)).status).toBe(200);
   expect((await compta('maintenance', 'off')).data).toEqual({ on: false, changed: true });
-  expect((await fetch(`${balancer.base}/api/version`)).status).toBe(200);
+  expect((await fetch(`${environment.base}/api/version`)).status).toBe(200);
 }, 60_000);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -2,6 +2,7 @@ import { releasesToKeep } from './earlier.ts';
 import { type Evidence, ReleaseFailure } from './evidence.ts';
 import { passGate } from './gate.ts';
 import { type Host, LeaseLostError } from './host.ts';
+import { caddy } from './layout.ts';
 import { Lease } from './lease.ts';
 import { inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
@@ -120,11 +121,10 @@ export async function bring(
     note(how.tell, '', problem);
     const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
     const reason = { problem, ...(evidence && { evidence }) };
-    const back = targets.filter((each) => each.current !== undefined);
-    if (!how.rollbackOnFailure || back.length < targets.length) {
+    if (!how.rollbackOnFailure || previous === undefined) {
       return finish({ status: 'failed', ...reason });
     }
-    const stuck = await goBack(back, rows, options, how);
+    const stuck = await goBack(targets, previous, rows, options, how);
     if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
     const both = `${problem}\nThe rollback failed too: ${stuck.join('\n')}`;
     return finish({ status: 'failed', ...reason, problem: both });
@@ -156,6 +156,7 @@ export async function askPublicly(
  */
 async function goBack(
   targets: readonly HostTarget[],
+  previous: Manifest,
   rows: Row[],
   options: RollOptions,
   how: Circumstances,
@@ -164,11 +165,17 @@ async function goBack(
   const problems: string[] = [];
   note(how.tell, '', 'Rolling back everything that was swapped');
   for (const { host, current } of [...targets].reverse()) {
-    const back = { host, target: current as Manifest, current };
     const done: Row[] = [];
     try {
-      await rollHosts([back], done, options, 'rolled-back');
-      await recordAll([back], 'automatic-rollback', how, started, false);
+      if (current?.release === previous.release) {
+        const back = { host, target: current, current };
+        await rollHosts([back], done, options, 'rolled-back');
+        await recordAll([back], 'automatic-rollback', how, started, false);
+      } else {
+        // It was behind, or new: what it had before is nothing to go back to.
+        await host.change(['touch', caddy.outOfRotation]);
+        note(how.tell, host.name, 'stays out of rotation until `compta converge`');
+      }
     } catch (error) {
       problems.push(messageOf(error));
     }
