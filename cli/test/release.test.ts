@@ -189,7 +189,6 @@ describe('the playbooks', () => {
     const real = await playbook('deploy', asked);
     expect(real).toMatchObject({ changed: 4, failed: 0 });
     expect(await versionAt('/api/auth/version', 1)).toBe('1.1.0');
-    expect(await playbook('deploy', asked)).toMatchObject({ changed: 0, failed: 0 });
 
     const undo = { release_reason: 'wrong totals', release_confirm: 'staging' };
     expect(await playbook('rollback', undo, '--check')).toMatchObject({ changed: 1, failed: 0 });
@@ -202,6 +201,7 @@ describe('the playbooks', () => {
 describe('a server that was off during a release', () => {
   test('stays out of rotation until it is brought to the current one', async () => {
     const [, second] = environment.test.hosts;
+    const before = await versionAt('/api/auth/version', 1);
     const losing = startLoad(balancer.base, paths, { connections: 8 });
     await pause(1_000);
     const off = Date.now();
@@ -215,7 +215,7 @@ describe('a server that was off during a release', () => {
     expect(left.data.status).toBe('deployed');
 
     await second?.powerOn();
-    await versionEventually('/api/auth/version', 1, '1.0.0');
+    await versionEventually('/api/auth/version', 1, before);
     expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
     expect((await compta('status')).data[1]).toMatchObject({ outOfRotation: true });
     // A release that fails in between brings the others back, and this one to nothing old.
