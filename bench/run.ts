@@ -14,6 +14,9 @@ import { speed } from './ansible/speed.ts';
 import { building } from './build/scenario.ts';
 import { backups, moments } from './data/scenario.ts';
 import { provider } from './provider/scenario.ts';
+import { releaseKills } from './release/kills.ts';
+import { releaseLoad } from './release/load.ts';
+import { releaseScale } from './release/scale.ts';
 import { record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
 import { kills } from './scenarios/kills.ts';
@@ -44,6 +47,9 @@ const SCENARIOS: Record<string, Scenario> = {
   'ansible-speed': speed,
   backups,
   moments,
+  'release-load': releaseLoad,
+  'release-kills': releaseKills,
+  'release-scale': releaseScale,
 };
 
 const wanted = process.argv.slice(2);

@@ -1,8 +1,9 @@
 import { connectAll } from '../../lib/release/connect.ts';
-import { deploy, preview } from '../../lib/release/deploy.ts';
+import { deploy } from '../../lib/release/deploy.ts';
+import { openDeployment, told } from '../../lib/release/github.ts';
 import { identity } from '../../lib/release/inputs.ts';
-import { previewMarkdown } from '../../lib/release/report.ts';
-import { circumstancesOf, conclude } from '../../lib/release/step.ts';
+import { preview } from '../../lib/release/preview.ts';
+import { circumstancesOf, conclude, concludeDry, leftBehind } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
 import { readInputs } from './inputs.ts';
@@ -10,25 +11,21 @@ import { readInputs } from './inputs.ts';
 export async function run(step: Step): Promise<void> {
   const { runner } = step;
   const { wanted, destination, limits, rollbackOnFailure, dryRun } = readInputs(runner);
-  await openToRunner(step, { environment: wanted.environment, ssh: destination.ssh });
-  const { hosts, close } = await connectAll(destination);
+  const { environment, version } = wanted;
+  await openToRunner(step, { environment, ssh: destination.ssh });
+  const { hosts, absent, close } = await connectAll(destination);
   try {
-    if (dryRun) {
-      const { release, plans } = await preview(hosts, wanted);
-      runner.output('status', 'unchanged');
-      runner.output('version', wanted.version);
-      runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
-      runner.summary(previewMarkdown(wanted.environment, release, plans));
-      return;
-    }
+    leftBehind(runner, absent);
+    if (dryRun) return concludeDry(runner, environment, hosts, await preview(hosts, wanted));
     const how = {
       ...limits,
       ...identity(runner.env),
-      ...circumstancesOf(step),
+      ...circumstancesOf(step, hosts),
       rollbackOnFailure,
     };
-    const outcome = await deploy(hosts, wanted, how);
-    conclude(runner, 'Deploy', wanted.environment, hosts, outcome);
+    const deployment = await openDeployment(runner, environment, `Release of ${version}`);
+    const outcome = await told(deployment, () => deploy(hosts, wanted, how));
+    conclude(runner, 'Deploy', environment, hosts, outcome);
   } finally {
     await close();
   }

@@ -12,16 +12,27 @@ export interface Ended {
   summary: string;
 }
 
+interface Start {
+  entry?: 'main' | 'post';
+  state?: Record<string, string>;
+  /** What the runner's environment has besides. */
+  env?: Record<string, string>;
+}
+
 /** Starts an action's built bundle as the runner does, with real inputs and command files. */
 export function start(
   action: string,
   inputs: Record<string, string>,
-  entry: 'main' | 'post' = 'main',
-  state: Record<string, string> = {},
+  { entry = 'main', state = {}, env: more = {} }: Start = {},
 ): { child: ChildProcess; said: (words: string) => Promise<void>; ended: Promise<Ended> } {
   const temp = mkdtempSync(join(tmpdir(), 'compta-action-'));
   const files = { GITHUB_OUTPUT: 'output', GITHUB_STEP_SUMMARY: 'summary', GITHUB_STATE: 'state' };
-  const env: NodeJS.ProcessEnv = { PATH: process.env.PATH, HOME: temp, RUNNER_TEMP: temp };
+  const env: NodeJS.ProcessEnv = {
+    PATH: process.env.PATH,
+    HOME: temp,
+    RUNNER_TEMP: temp,
+    ...more,
+  };
   for (const [name, file] of Object.entries(files)) {
     env[name] = join(temp, file);
     writeFileSync(join(temp, file), '');

@@ -127,7 +127,7 @@ describe('releases on two servers', () => {
     underLoad();
     const inputs = await deploy('2.0.0');
     const killed = start('action-deploy', inputs);
-    await killed.said('take out of rotation, drain and end accounting-service');
+    await killed.said('▶ take out of rotation, drain and end accounting-service');
     killed.child.kill('SIGKILL');
     await killed.ended;
     const end = await ran('action-deploy', inputs);
@@ -151,12 +151,12 @@ test('a cancelled run frees the environment in its post step', async () => {
   expect(before.outputs.status).toBe('deployed');
   const inputs = await deploy('3.0.0');
   const killed = start('action-deploy', inputs);
-  await killed.said('app-1  wait until healthy');
+  await killed.said('app-1  ▶ wait until healthy');
   killed.child.kill('SIGKILL');
   await killed.ended;
   const lease = JSON.parse((await environment.hosts[0]?.content('/opt/compta/lease.json')) ?? '{}');
-  const post = await start('action-deploy', inputs, 'post', { 'lease-token': `${lease.token}` })
-    .ended;
+  const state = { 'lease-token': `${lease.token}` };
+  const post = await start('action-deploy', inputs, { entry: 'post', state }).ended;
   expect(post.stdout).toContain('Freed the lease on 2 hosts');
   const undo = { ...connection(), reason: 'was cancelled', confirm: 'staging' };
   const end = await ran('action-rollback', undo);

@@ -1,34 +1,21 @@
 import type { Destination } from '../../lib/release/connect.ts';
-import {
-  circumstancesInputs,
-  destinationInputs,
-  environmentInput,
-} from '../../lib/release/inputs.ts';
-import { InputError, optional, required } from '../../lib/runner/inputs.ts';
+import { askedInputs, circumstancesInputs, destinationInputs } from '../../lib/release/inputs.ts';
+import { boolean } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 
 export interface Inputs {
-  environment: string;
-  /** The release before, when left out. */
-  version: string | undefined;
-  reason: string;
+  asked: ReturnType<typeof askedInputs>;
   destination: Destination;
   limits: ReturnType<typeof circumstancesInputs>;
+  dryRun: boolean;
 }
 
 /** Reads and checks everything before anything is touched. */
 export function readInputs(runner: Runner): Inputs {
-  const environment = environmentInput(runner);
-  const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
-  const confirm = required(runner, 'confirm', `repeat the environment's name, '${environment}'.`);
-  if (confirm !== environment) {
-    throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
-  }
   return {
-    environment,
-    reason,
-    version: optional(runner, 'version'),
+    asked: askedInputs(runner),
     destination: destinationInputs(runner),
     limits: circumstancesInputs(runner),
+    dryRun: boolean(runner, 'dry-run', false),
   };
 }

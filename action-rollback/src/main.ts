@@ -1,25 +1,31 @@
 import { connectAll } from '../../lib/release/connect.ts';
-import { rollback } from '../../lib/release/deploy.ts';
+import { openDeployment, told } from '../../lib/release/github.ts';
 import { identity } from '../../lib/release/inputs.ts';
-import { circumstancesOf, conclude } from '../../lib/release/step.ts';
+import { previewRollback, rollback } from '../../lib/release/rollback.ts';
+import { circumstancesOf, conclude, concludeDry, leftBehind } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
 import { readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
   const { runner } = step;
-  const { environment, version, reason, destination, limits } = readInputs(runner);
+  const { asked, destination, limits, dryRun } = readInputs(runner);
+  const { environment, reason, version = 'the release before' } = asked;
   await openToRunner(step, { environment, ssh: destination.ssh });
-  const { hosts, close } = await connectAll(destination);
+  const { hosts, absent, close } = await connectAll(destination);
   try {
+    leftBehind(runner, absent);
+    if (dryRun) return concludeDry(runner, environment, hosts, await previewRollback(hosts, asked));
     const how = {
       ...limits,
       ...identity(runner.env),
-      ...circumstancesOf(step),
+      ...circumstancesOf(step, hosts),
       reason,
       rollbackOnFailure: true,
     };
-    const outcome = await rollback(hosts, version, how);
+    const what = `Rollback to ${version}: ${reason}`;
+    const deployment = await openDeployment(runner, environment, what);
+    const outcome = await told(deployment, () => rollback(hosts, asked, how));
     conclude(runner, 'Rollback', environment, hosts, outcome);
   } finally {
     await close();

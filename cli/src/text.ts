@@ -1,54 +1,116 @@
-import type { history, status } from './commands.ts';
+import { stripVTControlCharacters, styleText } from 'node:util';
+import type { Outcome } from '../../lib/release/bring.ts';
+import type { Part } from '../../lib/release/phases.ts';
+import type { Preview } from '../../lib/release/preview.ts';
+import { previewRows } from '../../lib/release/report.ts';
+import { elapsed } from '../../lib/report/markdown.ts';
+import type { History, Status } from './state.ts';
 
-/** Columns of equal width for a person at a terminal. */
-export function columns(rows: readonly (readonly string[])[]): string {
-  const widths: number[] = [];
-  for (const row of rows) {
-    row.forEach((cell, index) => {
-      widths[index] = Math.max(widths[index] ?? 0, cell.length);
-    });
-  }
-  return rows
+type Style = Parameters<typeof styleText>[0];
+
+/** Only where standard output is a terminal that shows it, and NO_COLOR does not forbid it. */
+const paint = (style: Style, text: string): string =>
+  styleText(style, text, { stream: process.stdout });
+
+const styles: Record<string, Style> = {
+  healthy: 'green',
+  unhealthy: 'red',
+  starting: 'yellow',
+  deployed: 'green',
+  swapped: 'green',
+  unchanged: 'dim',
+  'rolled-back': 'yellow',
+  failed: 'red',
+};
+const coloured = (word: string): string => paint(styles[word] ?? 'reset', word);
+
+/** Columns of equal width under a heading. */
+export function columns(heading: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [heading.map((word) => paint('bold', word)), ...rows];
+  const width = (cell: string): number => stripVTControlCharacters(cell).length;
+  const widths = heading.map((_, index) => Math.max(...all.map((row) => width(row[index] ?? ''))));
+  return all
     .map((row) =>
       row
-        .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+        .map((cell, index) => cell + ' '.repeat((widths[index] ?? 0) - width(cell)))
         .join('  ')
         .trimEnd(),
     )
     .join('\n');
 }
 
-export function statusText(hosts: Awaited<ReturnType<typeof status>>): string {
-  const rows = hosts.flatMap((host) =>
-    host.slots.map((slot) => [
-      host.host,
-      `${slot.service}-${slot.slot}`,
-      slot.version,
-      slot.health,
-      host.release,
+export function statusText(hosts: Status): string {
+  const rows = hosts.flatMap(({ host, release, slots }) =>
+    slots.map(({ service, slot, version, health }) => [
+      host,
+      `${service}-${slot}`,
+      version,
+      coloured(health),
+      release,
     ]),
   );
-  const notes = hosts.flatMap(({ host, lease, unfinished }) => [
-    ...(lease && lease.expires > 0 ? [`${host}: held by ${lease.owner} ${lease.run}`] : []),
+  const notes = hosts.flatMap(({ host, lease, unfinished, outOfRotation, maintenance }) => [
+    ...(lease && lease.expires * 1000 > Date.now()
+      ? [`${host}: held by ${lease.owner} ${lease.run} since ${lease.taken}`]
+      : []),
     ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
+    ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
+    ...(maintenance ? [`${host}: shows the maintenance page`] : []),
+  ]);
+  return [columns(['HOST', 'SLOT', 'VERSION', 'HEALTH', 'CURRENT RELEASE'], rows), ...notes].join(
+    '\n',
+  );
+}
+
+export function historyText(hosts: History): string {
+  const rows = hosts.flatMap(({ host, entries }) =>
+    entries.map(({ at, action, version, release, by, reason = '' }) => [
+      host,
+      at,
+      action,
+      version,
+      release,
+      by,
+      reason,
+    ]),
+  );
+  return columns(['HOST', 'WHEN', 'WHAT', 'VERSION', 'RELEASE', 'BY', 'WHY'], rows);
+}
+
+export function outcomeText(outcome: Outcome): string {
+  const { rows, version, status, problem, evidence, started, ended } = outcome;
+  const table = rows.map(({ host, service, from, to, outcome: how, start, end }) => [
+    host,
+    service,
+    from,
+    to,
+    how === 'unchanged' ? '' : elapsed(end - start),
+    coloured(how),
   ]);
   return [
-    columns([['HOST', 'SLOT', 'VERSION', 'HEALTH', 'CURRENT RELEASE'], ...rows]),
-    ...notes,
+    columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'TIME', 'OUTCOME'], table),
+    `${version}: ${coloured(status)} in ${elapsed(ended - started)}`,
+    ...(problem === undefined ? [] : [problem, evidence?.log ?? '']),
   ].join('\n');
 }
 
-export function historyText(hosts: Awaited<ReturnType<typeof history>>): string {
-  const rows = hosts.flatMap(({ host, entries }) =>
-    entries.map((entry) => [
-      host,
-      entry.at,
-      entry.action,
-      entry.version,
-      entry.release,
-      entry.by,
-      entry.reason ?? '',
+export function previewText({ release, hosts }: Preview): string {
+  return [
+    columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'STEPS'], previewRows(hosts)),
+    ...hosts.flatMap(({ host, differences, secrets }) => [
+      ...differences.flatMap(({ file, difference }) => [
+        paint('bold', `${host}: ${file}`),
+        difference.replaceAll(/^[-+].*$/gm, (line) =>
+          paint(line.startsWith('-') ? 'red' : 'green', line),
+        ),
+      ]),
+      ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
     ]),
-  );
-  return columns([['HOST', 'WHEN', 'WHAT', 'VERSION', 'RELEASE', 'BY', 'WHY'], ...rows]);
+    `Dry run of ${release}: nothing was touched.`,
+  ].join('\n');
+}
+
+export function partText({ changed, release, says }: Part, dryRun: boolean): string {
+  const verb = dryRun ? 'would change' : 'changed';
+  return `${release}: ${says}${changed ? ` (${verb})` : ''}`;
 }

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { describe, expect, test } from '@jest/globals';
+import { COMMANDS } from '../src/commands.ts';
 
 const bundle = new URL('../dist/main/index.js', import.meta.url).pathname;
 
@@ -8,17 +9,28 @@ function compta(...words: string[]): { status: number | null; stdout: string; st
 }
 
 describe('compta', () => {
-  test('explains itself', () => {
+  test('explains itself, without colours where there is no terminal', () => {
     const { status, stdout } = compta('--help');
     expect(status).toBe(0);
-    expect(stdout).toContain('compta rollback');
+    for (const name of Object.keys(COMMANDS))
+      expect(stdout).toMatch(new RegExp(`^  ${name} `, 'm'));
+    expect(stdout).not.toContain('\u001b');
+  });
+
+  test('explains a command with its own options and their defaults', () => {
+    const { status, stdout } = compta('rollback', '--help');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/--services NAME,… +services that go back/);
+    expect(stdout).toMatch(/--lock-timeout TIME .*\[15m\]/);
+    expect(stdout).not.toContain('--images');
   });
 
   test.each([
-    [['fly'], 'Give one command of deploy, rollback, status, history, unlock'],
-    [['status', '--colour'], "Unknown option '--colour'"],
-    [['status'], '--terraform-outputs is missing'],
-    [['status', '--terraform-outputs', '/nowhere.json'], 'does not exist'],
+    [['fly'], 'Give one command of deploy, rollback, converge, status'],
+    [['status', '--colour'], "Unknown option '--colour'; see compta status --help."],
+    [['status', 'now'], "It takes options only, not 'now'"],
+    [['maintenance', '--reason', 'x'], 'Give on or off; see compta maintenance --help.'],
+    [['status', '--terraform-outputs', '/nowhere.json'], "Input 'private-key' is missing"],
   ])('%j is refused with a sentence', (words, message) => {
     const { status, stderr } = compta(...words);
     expect(status).toBe(1);

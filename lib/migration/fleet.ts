@@ -1,16 +1,17 @@
+import { componentBefore } from '../release/earlier.ts';
 import type { Host } from '../release/host.ts';
+import { isSince } from '../release/schema.ts';
 import type { Slot } from '../release/slots.ts';
-import { currentRelease, keptRelease, readHistory, releaseBefore } from '../release/store.ts';
-import { newestOf } from '../release/target.ts';
+import { leaderOf, standingsOf } from '../release/standing.ts';
+import { keptReleases } from '../release/store.ts';
 import { readiness } from '../release/traffic.ts';
-import { isSince } from './intent.ts';
 
 /** The image of a service that is released now; `undefined` before its first release. */
 export async function releasedImage(
   hosts: readonly Host[],
   service: string,
 ): Promise<string | undefined> {
-  return newestOf(await Promise.all(hosts.map(currentRelease)))?.services[service]?.image;
+  return leaderOf(await standingsOf(hosts))?.current?.services[service]?.image;
 }
 
 /** A release of a service that a host runs, or would go back to. */
@@ -22,22 +23,22 @@ export interface Served {
 
 /** Which releases of a service the schema must suit: what runs, and what a rollback would bring. */
 export async function servedReleases(hosts: readonly Host[], service: string): Promise<Served[]> {
+  const standings = await standingsOf(hosts);
   const each = await Promise.all(
-    hosts.map(async (host) => {
-      const current = await currentRelease(host);
+    standings.map(async ({ host, current, history }) => {
       const { slots } = await host.state();
+      const now = current?.services[service];
       const running = slots
         .filter((slot) => slot.service === service)
         .map(({ version }) => version);
-      const before = current && releaseBefore(await readHistory(host), current.release);
-      const kept = before ? await keptRelease(host, before) : undefined;
-      const runs = new Set([...running, current?.services[service]?.version ?? '']);
+      const before = now && componentBefore(history, await keptReleases(host), service, now);
+      const runs = new Set([...running, now?.version ?? '']);
       return [
         ...[...runs].map((version) => ({ host: host.name, role: 'runs' as const, version })),
         {
           host: host.name,
           role: 'would go back to' as const,
-          version: kept?.services[service]?.version ?? '',
+          version: before?.version ?? '',
         },
       ];
     }),

@@ -41,19 +41,3 @@ function header(sql: string): string | undefined {
   }
   return undefined;
 }
-
-/**
- * Whether a release is at least another, by its numbers: what follows a dash names a build of it.
- *
- * @returns undefined when the version has no numbers to compare.
- */
-export function isSince(version: string, since: string): boolean | undefined {
-  const numbers = /^v?(\d+(?:\.\d+)*)(?:[-+].*)?$/.exec(version)?.[1];
-  if (numbers === undefined) return undefined;
-  const [mine, theirs] = [numbers, since].map((text) => text.split('.').map(Number));
-  for (let place = 0; place < Math.max(mine?.length ?? 0, theirs?.length ?? 0); place += 1) {
-    const difference = (mine?.[place] ?? 0) - (theirs?.[place] ?? 0);
-    if (difference !== 0) return difference > 0;
-  }
-  return true;
-}

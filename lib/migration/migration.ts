@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Host } from '../release/host.ts';
 import { Lease } from '../release/lease.ts';
+import { recordContracts } from '../release/schema.ts';
 import { messageOf } from '../runner/main.ts';
 import type { Annotation } from '../runner/runner.ts';
 import type { Connection } from '../ssh/connection.ts';
@@ -200,19 +201,23 @@ async function lintPending(work: Work): Promise<void> {
   }
 }
 
+function contractsOf({ report }: Work): { script: string; since: string }[] {
+  return report.pending.flatMap(({ file, intent }) =>
+    intent?.kind === 'contract' ? [{ script: file, since: intent.since }] : [],
+  );
+}
+
 /** Asks the servers whose releases must live with the schema; under the lease, so that it stays so. */
 async function refuseEarlyContracts(work: Work): Promise<void> {
   const { request, report } = work;
-  const contracts = report.pending.flatMap(({ file, intent }) =>
-    intent?.kind === 'contract' ? [{ file, since: intent.since }] : [],
-  );
+  const contracts = contractsOf(work);
   if (contracts.length === 0) return;
   report.served = await servedReleases(await work.hosts(), request.service);
-  const refusals = contracts.flatMap(({ file, since }) => {
+  const refusals = contracts.flatMap(({ script, since }) => {
     const inTheWay = standInTheWay(report.served, request.service, since);
     return inTheWay.length === 0
       ? []
-      : [`${file} is safe from ${since} on, but ${inTheWay.join(', and ')}.`];
+      : [`${script} is safe from ${since} on, but ${inTheWay.join(', and ')}.`];
   });
   if (refusals.length > 0) {
     throw new MigrationRefused(
@@ -247,6 +252,10 @@ async function change(work: Work, flyway: Flyway): Promise<void> {
   const { request, report, database } = work;
   if (request.backup) report.backup ??= await backUp(work);
   report.restorePoint = await createRestorePoint(database, request.database, report.before);
+  const contracts = contractsOf(work);
+  if (contracts.length > 0) {
+    for (const host of await work.hosts()) await recordContracts(host, request.service, contracts);
+  }
   try {
     await apply({ ...flyway, cancelled: work.cancelled }, work);
   } catch (error) {

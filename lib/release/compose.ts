@@ -138,6 +138,17 @@ export function envFile(variables: Record<string, string>): string {
     .join('');
 }
 
+/** The inverse of {@link envFile}. */
+export function parseEnvFile(text: string): Record<string, string> {
+  const pattern = /^([A-Z][A-Z0-9_]*)='([\s\S]*?)'\n(?=[A-Z][A-Z0-9_]*='|$(?![\s\S]))/gm;
+  return Object.fromEntries(
+    [...text.matchAll(pattern)].map(([, name = '', value = '']) => [
+      name,
+      value.replaceAll("\\'", "'"),
+    ]),
+  );
+}
+
 function bytes(limit: string | undefined): number {
   const match = /^(\d+)([kmg]?)b?$/i.exec(limit ?? '');
   const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;

@@ -50,15 +50,19 @@ export async function validateEdge(host: Host, target: Manifest): Promise<void> 
   throw new ReleaseFailure(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
 }
 
-/**
- * Starts Caddy, or replaces it while the load balancer sends this host nothing.
- * @param drainMs how long the load balancer may take to see that the host is out of rotation.
- */
+export interface EdgeChange {
+  how: 'start' | 'replace';
+  /** The host was out of rotation before, and its services are not what they have to be yet. */
+  stayOut: boolean;
+  /** How long the load balancer may take to see that the host is out of rotation. */
+  drainMs: number;
+}
+
+/** Starts Caddy, or replaces it while the load balancer sends this host nothing. */
 export async function applyEdge(
   host: Host,
   target: Manifest,
-  how: 'start' | 'replace',
-  drainMs: number,
+  { how, stayOut, drainMs }: EdgeChange,
   say: (line: string) => void,
 ): Promise<void> {
   const folder = layout.releaseFolder(target.release);
@@ -77,5 +81,5 @@ export async function applyEdge(
     const url = `http://${edge.address}:${layout.ports.publicSite}/actuator`;
     return (await host.http(url)).status === 404;
   });
-  await host.change(['rm', '-f', layout.caddy.outOfRotation]);
+  if (!stayOut) await host.change(['rm', '-f', layout.caddy.outOfRotation]);
 }

@@ -87,8 +87,12 @@ mv -f "$temporary" "$1"`;
   async state(): Promise<HostState> {
     const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout.project})
 [ -z "$ids" ] || exec docker inspect $ids`;
-    const { stdout } = await this.read(['sh', '-c', script]);
-    return readContainers(stdout, layout.backendNetwork);
+    const [containers, out] = await Promise.all([
+      this.read(['sh', '-c', script]),
+      this.read(['test', '-e', layout.caddy.outOfRotation], { allowFailure: true }),
+    ]);
+    const state = readContainers(containers.stdout, layout.backendNetwork);
+    return { ...state, outOfRotation: out.code === 0 };
   }
 
   /** `docker compose …` with a release's files. */

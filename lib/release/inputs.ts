@@ -8,26 +8,33 @@ import {
   lines,
   oneOf,
   optional,
+  optionalSecret,
   required,
+  yaml,
 } from '../runner/inputs.ts';
 import type { Runner } from '../runner/runner.ts';
 import { privateKeyInput } from '../ssh/inputs.ts';
 import { KnownHosts } from '../ssh/known-hosts.ts';
-
-import { type Destination, destinationOf } from './connect.ts';
-import type { Circumstances } from './deploy.ts';
+import type { Circumstances } from './bring.ts';
+import { renderCompose } from './compose.ts';
+import { type Destination, destinationOf, unreachableChoices } from './connect.ts';
+import { imagesSchema, sortImages, variablesSchema } from './images.ts';
+import type { Login } from './preflight.ts';
+import type { Asked } from './rollback.ts';
+import { type Secrets, secretsSchema } from './secrets.ts';
+import type { Wanted } from './target.ts';
 
 const environments = ['production', 'staging', 'dev'] as const;
 
-export const environmentInput = (runner: Runner): string =>
-  oneOf(runner, 'environment', environments);
+const environmentInput = (runner: Runner): string => oneOf(runner, 'environment', environments);
 
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
 export function destinationInputs(runner: Runner): Destination {
   const privateKey = privateKeyInput(runner);
+  const unreachable = oneOf(runner, 'unreachable', unreachableChoices, 'fail');
   const path = optional(runner, 'terraform-outputs');
   if (path !== undefined) {
-    const destination = destinationOf(inventoryFrom(path), privateKey);
+    const destination = destinationOf(inventoryFrom(path), privateKey, unreachable);
     if (destination.hosts.length > 0) return destination;
     throw new InputError('terraform-outputs', `is '${path}', which has no application server.`);
   }
@@ -46,6 +53,7 @@ export function destinationInputs(runner: Runner): Destination {
   const jumpHost = optional(runner, 'jump-host');
   return {
     hosts,
+    unreachable,
     ssh: {
       privateKey,
       knownHosts,
@@ -68,12 +76,14 @@ export function inventoryFrom(path: string): Inventory {
 /** Limits and manners that a deploy and a rollback share. */
 export function circumstancesInputs(
   runner: Runner,
-): Omit<Circumstances, 'say' | 'cancelled' | 'rollbackOnFailure' | 'by' | 'run'> {
+): Omit<Circumstances, 'tell' | 'cancelled' | 'rollbackOnFailure' | 'by' | 'run'> {
   const baseUrl = optional(runner, 'base-url');
   if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
     throw new InputError('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
   }
+  const login = loginInputs(runner);
   return {
+    ...(login === undefined ? {} : { login }),
     batch: integer(runner, 'batch', 1, { min: 1 }),
     healthTimeout: duration(runner, 'health-timeout', '3m'),
     drainTimeout: duration(runner, 'drain-timeout', '30s'),
@@ -84,6 +94,66 @@ export function circumstancesInputs(
   };
 }
 
+/** What a deploy brings: `version`, `images`, `variables`, `secrets`, `compose-file`, `caddyfile`. */
+export function wantedInputs(runner: Runner): Wanted {
+  const environment = environmentInput(runner);
+  const version = required(runner, 'version', 'give the version that is released.');
+  const given = yaml(runner, 'images', imagesSchema);
+  if (given === undefined) {
+    throw new InputError('images', 'is missing: give the `images` output of action-build.');
+  }
+  const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
+  const composeFile = fileInput(
+    runner,
+    'compose-file',
+    join('infra/docker/compose', environment, 'docker-compose.yml.j2'),
+  );
+  const caddyfile = readFileSync(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
+  const compose = renderCompose(composeFile, variables);
+  const secrets = secretsInput(runner);
+  return { environment, version, images, variables, secrets, caddyfile, compose };
+}
+
+/** The input `secrets`, masked before anything else is done with it. */
+function secretsInput(runner: Runner): Secrets {
+  let secrets: Secrets;
+  try {
+    secrets = yaml(runner, 'secrets', secretsSchema) ?? {};
+  } catch (error) {
+    // A parser quotes what it cannot read.
+    if (!(error instanceof InputError) || error.cause === undefined) throw error;
+    throw new InputError('secrets', 'is not YAML: give service → name of the file → content.');
+  }
+  for (const content of Object.values(secrets).flatMap(Object.values)) runner.mask(content);
+  return secrets;
+}
+
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+export function askedInputs(runner: Runner): Asked & { environment: string; reason: string } {
+  const environment = environmentInput(runner);
+  const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
+  const confirm = required(runner, 'confirm', `repeat the environment's name, '${environment}'.`);
+  if (confirm !== environment) {
+    throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
+  }
+  const version = optional(runner, 'version');
+  const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
+  return { environment, reason, services, ...(version !== undefined && { version }) };
+}
+
+/** `registry`, `username` and `password`: all of them or none. */
+function loginInputs(runner: Runner): Login | undefined {
+  const password = optionalSecret(runner, 'password');
+  const registry = optional(runner, 'registry');
+  const username = optional(runner, 'username');
+  if (password === undefined && username === undefined) return undefined;
+  for (const [name, value] of Object.entries({ registry, username, password })) {
+    if (value !== undefined) continue;
+    throw new InputError(name, 'is missing: a login needs `registry`, `username` and `password`.');
+  }
+  return { registry, username, password } as Login;
+}
+
 /** Who releases, as the lease, the history and the audit log name them. */
 export function identity(env: NodeJS.ProcessEnv): { by: string; run: string } {
   const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_ACTOR } = env;
@@ -92,16 +162,11 @@ export function identity(env: NodeJS.ProcessEnv): { by: string; run: string } {
   return { by, run: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}` };
 }
 
-/** Content of a file that an input names, with its default. */
-export function fileInput(runner: Runner, name: string, fallback: string): string {
+function fileInput(runner: Runner, name: string, fallback: string): string {
   const path = optional(runner, name) ?? fallback;
   if (!existsSync(path)) throw new InputError(name, `is '${path}', which does not exist.`);
   return path;
 }
-
-export const defaultComposeFile = (environment: string): string =>
-  join('infra/docker/compose', environment, 'docker-compose.yml.j2');
-export const defaultCaddyfile = 'infra/docker/Caddyfile';
 
 function valid<T>(input: string, problem: string, read: () => T): T {
   try {

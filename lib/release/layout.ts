@@ -5,12 +5,16 @@ export const leaseFile = `${root}/lease.json`;
 export const journalFile = `${root}/journal.json`;
 export const historyFile = `${root}/history.jsonl`;
 export const auditFile = `${root}/audit.log`;
+/** What the migrations left for rollbacks to know; see schema.ts. */
+export const schemaFile = `${root}/schema.json`;
 export const currentLink = `${root}/current`;
+export const secretsFolder = (service: string): string => `${root}/secrets/${service}`;
 export const releaseFolder = (release: string): string => `${root}/releases/${release}`;
 
 export const caddy = {
   configuration: `${root}/caddy/etc`,
   outOfRotation: `${root}/caddy/state/out-of-rotation`,
+  maintenance: `${root}/caddy/state/maintenance.html`,
   adminSocket: `${root}/caddy/admin/admin.sock`,
   /** Assets of the page, a folder for each image of a kept release; Caddy serves them all. */
   assets: `${root}/caddy/assets`,

@@ -162,11 +162,13 @@ async function takeAll(
 /**
  * Frees what a process that died left behind.
  * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
+ * @param before done on each host while the lease still is this one.
  * @returns the leases that were freed.
  */
 export async function freeLeases(
   hosts: readonly Host[],
   token: number | undefined,
+  before: (host: Host) => Promise<void> = async () => {},
 ): Promise<LeaseRecord[]> {
   const freed: LeaseRecord[] = [];
   for (const host of hosts) {
@@ -175,6 +177,7 @@ export async function freeLeases(
     if (token !== undefined && lease.token !== token) continue;
     const { expires: _expires, ...record } = lease;
     host.token = lease.token;
+    await before(host);
     const words = [JSON.stringify(record).slice(0, -1), '0'];
     await host.change(['sh', '-c', renewScript, 'renew', ...words]);
     freed.push(lease);

@@ -10,8 +10,10 @@ const componentSchema = z.object({
   image: imageReference,
   /** What the service answers at its version endpoint. */
   version: z.string().min(1),
-  /** Fingerprint of its Compose definition, without image and version. */
+  /** Fingerprint of its Compose definition and secrets, without image and version. */
   config: z.string().min(1),
+  /** Fingerprint of the secrets that deploys gave it; none when they come from elsewhere. */
+  secrets: z.string().optional(),
 });
 
 const manifestSchema = z.object({

@@ -27,6 +27,8 @@ export interface HostPlan {
   edge: 'keep' | 'start' | 'replace';
   /** In order; a service with nothing to do has no steps. */
   services: ServicePlan[];
+  /** Whether the host was taken out of rotation and comes back in when the rest is done. */
+  join: boolean;
 }
 
 /**
@@ -53,10 +55,10 @@ export function planHost(
       },
     ];
   });
-  const { edge } = state;
-  if (edge === undefined) return { edge: 'start', services };
+  const { edge, outOfRotation: join } = state;
+  if (edge === undefined) return { edge: 'start', services, join };
   const same = edge.image === target.edge.image && edge.config === target.edge.config;
-  return { edge: same ? 'keep' : 'replace', services };
+  return { edge: same ? 'keep' : 'replace', services, join };
 }
 
 function planService(
@@ -101,5 +103,17 @@ function serving(slots: readonly Slot[], trusted: Component | undefined): Slot |
 
 /** Whether the plan changes anything. */
 export function isEmpty(plan: HostPlan): boolean {
-  return plan.edge === 'keep' && plan.services.every((service) => service.steps.length === 0);
+  const idle = plan.services.every((service) => service.steps.length === 0);
+  return plan.edge === 'keep' && idle && !plan.join;
+}
+
+/** A step as the log, the journal and a dry run name it. */
+export function describe({ kind, service, slot }: Step): string {
+  const what = {
+    start: 'start',
+    prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+    settle: 'wait until healthy, bring into rotation',
+    retire: 'take out of rotation, drain and end',
+  }[kind];
+  return `${what} ${service}-${slot}`;
 }

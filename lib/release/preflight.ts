@@ -2,30 +2,52 @@ import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 
 const gibibyte = 1024 ** 3;
-/** Bytes that must be free before images are pulled. */
-const neededDisk = 1 * gibibyte;
+/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
+const reserve = 1 * gibibyte;
+
+export interface Need {
+  /** Bytes that the largest second slot may take. */
+  memory: number;
+  /** Images that will be pulled. */
+  images: readonly string[];
+}
+
+/** A login at the registry, for the time of a pull. */
+export interface Login {
+  registry: string;
+  username: string;
+  password: string;
+}
 
 /**
  * What must hold before anything is changed on a host.
- * @param memory bytes that the largest second slot may take.
  * @throws ReleaseFailure with one sentence for the first thing that does not hold.
  */
-export async function preflight(host: Host, memory: number): Promise<void> {
+export async function preflight(host: Host, { memory, images }: Need): Promise<void> {
   const script = `docker version -f '{{.Server.Version}}' || exit 61
 docker compose version --short || exit 62
 command -v curl >/dev/null || exit 63
 df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
-awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo`;
-  const { code, stdout, stderr } = await host.read(['sh', '-c', script], { allowFailure: true });
+awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 && continue
+  earlier=$(docker images -q "\${image%@*}")
+  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
+done`;
+  const words = ['sh', '-c', script, 'preflight', ...images];
+  const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
   const said = stderr.trim().split('\n').at(-1) ?? '';
   if (code === 61) throw new ReleaseFailure(`Docker does not answer on ${host.name}: ${said}`);
   if (code === 62) throw new ReleaseFailure(`${host.name} has no \`docker compose\`: ${said}`);
   if (code === 63) throw new ReleaseFailure(`${host.name} has no curl; install it.`);
   if (code !== 0) throw new ReleaseFailure(`${host.name} cannot be examined: ${said}`);
-  const [, , disk = 0, free = 0] = stdout.trim().split('\n').map(Number);
-  if (disk < neededDisk) {
+  const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
+  // An image takes about what the one before it took; of one that was never here nothing is known.
+  const disks = sizes.reduce((sum, size) => sum + size, reserve);
+  if (disk < disks) {
     throw new ReleaseFailure(
-      `${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(neededDisk)}.`,
+      `${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
+        'Remove what else lies there, or lower `keep`.',
     );
   }
   if (free < memory) {
@@ -36,21 +58,42 @@ awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo`;
   }
 }
 
-/** Fetches images by digest; those that are there cost nothing. */
-export async function pull(host: Host, images: readonly string[]): Promise<void> {
-  const script = `for image; do
-  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image" || exit 1
+/**
+ * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
+ * in memory for the time of the pull, and is gone after it.
+ * @returns how many had to be fetched.
+ */
+export async function pull(host: Host, images: readonly string[], login?: Login): Promise<number> {
+  const script = `set -eu
+if [ "$1" = login ]; then
+  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
+  export DOCKER_CONFIG
+  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  trap 'exit 1' HUP INT TERM
+  cat >"$DOCKER_CONFIG/config.json"
+fi
+shift
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
 done`;
-  const { code, stderr } = await host.read(['sh', '-c', script, 'pull', ...new Set(images)], {
+  const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
+  const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
     allowFailure: true,
     timeoutMs: 900_000,
+    ...(login !== undefined && { input: dockerConfig(login) }),
   });
-  if (code === 0) return;
+  if (code === 0) return stdout.split('\n').filter((line) => line !== '').length;
   const reason = stderr.trim().split('\n').at(-1) ?? '';
   throw new ReleaseFailure(
     `${host.name} cannot pull an image: ${reason} Check that the registry answers from there and ` +
-      'that Ansible has logged root in to it.',
+      'that `username` and `password` are right, or that Ansible has logged root in to it.',
   );
+}
+
+/** What `docker login` would write. */
+function dockerConfig({ registry, username, password }: Login): string {
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  return JSON.stringify({ auths: { [registry]: { auth } } });
 }
 
 function gigabytes(bytes: number): string {

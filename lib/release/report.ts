@@ -7,9 +7,10 @@ import {
   type Verdict,
   verdict,
 } from '../report/markdown.ts';
-import type { Outcome } from './deploy.ts';
+import type { Outcome } from './bring.ts';
 import type { Evidence } from './evidence.ts';
-import type { HostPlan } from './plan.ts';
+import { describe } from './plan.ts';
+import type { HostPreview, Preview } from './preview.ts';
 
 const signs: Record<Outcome['status'], Verdict> = {
   deployed: 'passed',
@@ -73,24 +74,31 @@ function evidenceMarkdown(evidence: Evidence): string {
   return `${facts}\n\n${details('Last lines of its log', code(evidence.log))}`;
 }
 
-/** What a dry run found. */
-export function previewMarkdown(
-  environment: string,
-  release: string,
-  plans: readonly { host: string; plan: HostPlan }[],
-): string {
-  const rows = plans.flatMap(({ host, plan }) => [
+/** What a dry run found: the steps, host by host and service by service, and every difference. */
+export function previewMarkdown(environment: string, { release, hosts }: Preview): string {
+  return [
+    verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
+    table(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
+    ...hosts.flatMap(({ host, differences, secrets }) => [
+      ...differences.map(({ file, difference }) =>
+        details(`${host}: ${file}`, code(difference, 'diff')),
+      ),
+      ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+    ]),
+  ].join('\n\n');
+}
+
+/** Host, service, old and new version, steps. */
+export function previewRows(hosts: readonly HostPreview[]): string[][] {
+  return hosts.flatMap(({ host, plan }) => [
     ...(plan.edge === 'keep' ? [] : [[host, 'caddy', '', '', plan.edge]]),
     ...plan.services.map((service) => [
       host,
       service.service,
       service.from || '–',
       service.to,
-      service.steps.map((step) => `${step.kind} ${step.slot}`).join(', ') || 'unchanged',
+      service.steps.map(describe).join('; ') || 'unchanged',
     ]),
+    ...(plan.join ? [[host, '', '', '', 'back into rotation']] : []),
   ]);
-  return [
-    verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
-    table(['Host', 'Service', 'Old', 'New', 'Steps'], rows),
-  ].join('\n\n');
 }

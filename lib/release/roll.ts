@@ -1,8 +1,9 @@
 import { applyEdge, validateEdge } from './edge.ts';
 import type { Host } from './host.ts';
-import { journalFile } from './layout.ts';
+import { caddy, journalFile } from './layout.ts';
 import type { Manifest } from './manifest.ts';
-import { type HostPlan, planHost, type Step } from './plan.ts';
+import { describe, type HostPlan, planHost, type ServicePlan } from './plan.ts';
+import { note, step, type Tell } from './progress.ts';
 import { type Patience, perform } from './swap.ts';
 
 /** What happened to one service on one host; the rows and bars of the report. */
@@ -22,7 +23,7 @@ export interface RollOptions extends Patience {
   batch: number;
   /** Milliseconds that the load balancer needs to notice a host that goes out of rotation. */
   edgeDrain: number;
-  say: (line: string) => void;
+  tell: Tell;
   /** Fires when the job is cancelled or the lease is lost: the next step is not begun. */
   stop: AbortSignal;
 }
@@ -34,6 +35,8 @@ export interface HostTarget {
   current: Manifest | undefined;
 }
 
+type Done = 'swapped' | 'rolled-back';
+
 /**
  * Host after host, `batch` at a time; within a host, service after service.
  * @param rows receives what was done, also when it throws.
@@ -43,7 +46,7 @@ export async function rollHosts(
   targets: readonly HostTarget[],
   rows: Row[],
   options: RollOptions,
-  outcome: 'swapped' | 'rolled-back' = 'swapped',
+  outcome: Done = 'swapped',
 ): Promise<void> {
   for (let first = 0; first < targets.length; first += options.batch) {
     const batch = targets.slice(first, first + options.batch);
@@ -56,56 +59,74 @@ export async function rollHosts(
 }
 
 async function rollHost(
-  { host, target, current }: HostTarget,
+  target: HostTarget,
   rows: Row[],
   options: RollOptions,
-  outcome: 'swapped' | 'rolled-back',
+  outcome: Done,
 ): Promise<void> {
-  const plan = planHost(await host.state(), target, current);
-  if (plan.edge !== 'keep') await rollEdge(host, target, plan, rows, options, outcome);
+  const { host } = target;
+  const plan = planHost(await host.state(), target.target, target.current);
+  await rollEdge(target, plan, rows, options, outcome);
   for (const service of plan.services) {
     const { from, to } = service;
     const row: Row = { host: host.name, service: service.service, from, to, ...now(), outcome };
     rows.push(row);
-    if (service.steps.length === 0) {
-      row.outcome = 'unchanged';
-      continue;
-    }
-    row.outcome = 'failed';
-    for (const step of service.steps) {
-      options.stop.throwIfAborted();
-      await journal(host, target.release, describe(step));
-      options.say(`${host.name}  ${describe(step)}`);
-      try {
-        await perform(host, step, target.release, options, (line) =>
-          options.say(`${host.name}  ${line}`),
-        );
-      } finally {
-        row.end = Date.now();
-      }
-    }
-    row.outcome = outcome;
+    if (service.steps.length === 0) row.outcome = 'unchanged';
+    else await rollService(target, service, row, options, outcome);
   }
+  // Whatever took it out: now it serves what the others serve.
+  await host.change(['rm', '-f', caddy.outOfRotation]);
+}
+
+async function rollService(
+  { host, target }: HostTarget,
+  { steps }: ServicePlan,
+  row: Row,
+  options: RollOptions,
+  outcome: Done,
+): Promise<void> {
+  row.outcome = 'failed';
+  for (const next of steps) {
+    options.stop.throwIfAborted();
+    const what = describe(next);
+    try {
+      await step(options.tell, host.name, what, async () => {
+        await journal(host, target.release, what);
+        await perform(host, next, target.release, options, (line) =>
+          note(options.tell, host.name, line),
+        );
+      });
+    } finally {
+      row.end = Date.now();
+    }
+  }
+  row.outcome = outcome;
 }
 
 async function rollEdge(
-  host: Host,
-  target: Manifest,
-  plan: HostPlan,
+  { host, target }: HostTarget,
+  { edge, join }: HostPlan,
   rows: Row[],
   options: RollOptions,
-  outcome: 'swapped' | 'rolled-back',
+  outcome: Done,
 ): Promise<void> {
-  if (plan.edge === 'keep') return;
+  if (edge === 'keep') return;
   options.stop.throwIfAborted();
   const to = target.edge.config;
   const row: Row = { host: host.name, service: 'caddy', from: '', to, ...now(), outcome: 'failed' };
   rows.push(row);
-  options.say(`${host.name}  ${plan.edge} caddy`);
-  await journal(host, target.release, `${plan.edge} caddy`);
+  const what = `${edge} caddy`;
   try {
-    await validateEdge(host, target);
-    await applyEdge(host, target, plan.edge, options.edgeDrain, options.say);
+    await step(options.tell, host.name, what, async () => {
+      await journal(host, target.release, what);
+      await validateEdge(host, target);
+      await applyEdge(
+        host,
+        target,
+        { how: edge, stayOut: join, drainMs: options.edgeDrain },
+        (line) => note(options.tell, host.name, line),
+      );
+    });
     row.outcome = outcome;
   } finally {
     row.end = Date.now();
@@ -116,19 +137,9 @@ function now(): { start: number; end: number } {
   return { start: Date.now(), end: Date.now() };
 }
 
-function describe(step: Step): string {
-  const what = {
-    start: 'start',
-    prove: 'wait until healthy, prove its readiness contract, bring into rotation',
-    settle: 'wait until healthy, bring into rotation',
-    retire: 'take out of rotation, drain and end',
-  }[step.kind];
-  return `${what} ${step.service}-${step.slot}`;
-}
-
 /** Says on the host what is going on there, for whoever finds it after a crash. */
-export async function journal(host: Host, release: string, step: string): Promise<void> {
-  const entry = { release, step, at: new Date().toISOString(), token: host.token };
+export async function journal(host: Host, release: string, what: string): Promise<void> {
+  const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
   await host.change(['sh', '-c', 'cat >"$1"', 'journal', journalFile], {
     input: `${JSON.stringify(entry)}\n`,
   });

@@ -31,6 +31,8 @@ export interface Edge {
 export interface HostState {
   slots: Slot[];
   edge: Edge | undefined;
+  /** The load balancer is told to send nothing: the host may have missed a release. */
+  outOfRotation: boolean;
 }
 
 const containerSchema = z.object({
@@ -47,9 +49,9 @@ const containerSchema = z.object({
 });
 
 /** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
-export function readContainers(json: string, network: string): HostState {
+export function readContainers(json: string, network: string): Omit<HostState, 'outOfRotation'> {
   const containers = z.array(containerSchema).parse(JSON.parse(json || '[]'));
-  const state: HostState = { slots: [], edge: undefined };
+  const state: ReturnType<typeof readContainers> = { slots: [], edge: undefined };
   for (const container of containers.filter((candidate) => candidate.State.Running)) {
     const labels = container.Config.Labels;
     const address = container.NetworkSettings.Networks[network]?.IPAddress ?? '';

@@ -2,26 +2,40 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Step } from '../runner/main.ts';
 import type { Runner } from '../runner/runner.ts';
+import type { Circumstances, Outcome } from './bring.ts';
 import { connectAll, type Destination } from './connect.ts';
-import type { Outcome } from './deploy.ts';
 import { freeLeases } from './lease.ts';
-import { outcomeMarkdown } from './report.ts';
+import type { Preview } from './preview.ts';
+import { progressTable, type Tell } from './progress.ts';
+import { outcomeMarkdown, previewMarkdown } from './report.ts';
 
 const tokenState = 'lease-token';
 
 /** What the runner adds to the circumstances of a release. */
-export function circumstancesOf({ runner, cancelled }: Step): {
-  say: (line: string) => void;
-  cancelled: AbortSignal;
-  leaseTaken: (token: number) => void;
-} {
-  const started = Date.now();
+export function circumstancesOf(
+  { runner, cancelled }: Step,
+  hosts: readonly { name: string }[],
+): Pick<Circumstances, 'tell' | 'cancelled' | 'leaseTaken'> {
   return {
-    say: (line) =>
-      runner.info(`${((Date.now() - started) / 1000).toFixed(1).padStart(6)} s  ${line}`),
+    tell: logTo(runner, hosts),
     cancelled,
     leaseTaken: (token) => runner.saveState(tokenState, String(token)),
   };
+}
+
+/** The event log, as a table in the runner's log. */
+export function logTo(runner: Runner, hosts: readonly { name: string }[]): Tell {
+  const widest = Math.max(0, ...hosts.map(({ name }) => name.length));
+  return progressTable((line) => runner.info(line), widest);
+}
+
+/** Says which hosts were skipped, where nobody can miss it. */
+export function leftBehind(runner: Runner, absent: readonly string[]): void {
+  if (absent.length === 0) return;
+  runner.warning(
+    `Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
+      'rotation until `compta converge` or the next deploy.',
+  );
 }
 
 /**
@@ -49,6 +63,21 @@ export function conclude(
   if (outcome.status === 'deployed' || outcome.status === 'unchanged') return;
   const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
   throw new Error(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
+}
+
+/** Outputs, log and summary of a dry run. */
+export function concludeDry(
+  runner: Runner,
+  environment: string,
+  hosts: readonly { name: string }[],
+  found: Preview,
+): void {
+  const markdown = previewMarkdown(environment, found);
+  runner.output('status', 'unchanged');
+  runner.output('version', found.version);
+  runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
+  runner.summary(markdown);
+  runner.info(markdown);
 }
 
 /** The post step: frees the lease if the main step was killed before it could. */

@@ -6,7 +6,7 @@ import type { Release } from './target.ts';
 
 const historySchema = z.object({
   at: z.string(),
-  action: z.enum(['deploy', 'rollback', 'automatic-rollback']),
+  action: z.enum(['deploy', 'rollback', 'automatic-rollback', 'converge']),
   release: z.string(),
   version: z.string(),
   /** Release that was current before; '' for the first. */
@@ -79,11 +79,40 @@ export async function currentRelease(host: Host): Promise<Manifest | undefined> 
   return text === undefined ? undefined : parseManifest(text, `${host.name}:${path}`);
 }
 
-/** The manifest of a kept release, or `undefined`. */
-export async function keptRelease(host: Host, release: string): Promise<Manifest | undefined> {
-  const path = `${layout.releaseFolder(release)}/manifest.json`;
-  const text = await host.content(path);
-  return text === undefined ? undefined : parseManifest(text, `${host.name}:${path}`);
+/** The manifests of all releases whose files are here. */
+export async function keptReleases(host: Host): Promise<Map<string, Manifest>> {
+  const script = `for manifest in ${layout.root}/releases/*/manifest.json; do
+  [ -e "$manifest" ] && cat "$manifest" && printf '\\036'
+done; true`;
+  const { stdout } = await host.read(['sh', '-c', script]);
+  const texts = stdout.split('\x1e').filter((text) => text.trim() !== '');
+  const manifests = texts.map((text) => parseManifest(text, `A manifest on ${host.name}`));
+  return new Map(manifests.map((manifest) => [manifest.release, manifest]));
+}
+
+/** A kept release with its files, or `undefined`. */
+export async function readRelease(host: Host, release: string): Promise<Release | undefined> {
+  const folder = layout.releaseFolder(release);
+  const names = ['manifest.json', 'compose.yml', '.env', 'edge.env', 'caddy/Caddyfile'];
+  const [manifest, ...files] = await Promise.all(
+    names.map((name) => host.content(`${folder}/${name}`)),
+  );
+  const [compose, env, edgeEnv, caddyfile] = files;
+  if (manifest === undefined || compose === undefined || env === undefined) return undefined;
+  if (edgeEnv === undefined || caddyfile === undefined) return undefined;
+  return {
+    manifest: parseManifest(manifest, `${host.name}:${folder}/manifest.json`),
+    files: { compose, env, edgeEnv, caddyfile },
+  };
+}
+
+/** Gives a host the files of a release unless it has them. @returns whether it lacked them. */
+export async function giveRelease(host: Host, release: Release): Promise<boolean> {
+  if ((await readRelease(host, release.manifest.release)) !== undefined) return false;
+  await prepareFolders(host, release.manifest.order);
+  await writeRelease(host, release);
+  await keepAssets(host, release.manifest);
+  return true;
 }
 
 /** What was released here, oldest first. */
@@ -93,6 +122,22 @@ export async function readHistory(host: Host): Promise<HistoryEntry[]> {
     .split('\n')
     .filter((line) => line.trim() !== '')
     .map((line) => historySchema.parse(JSON.parse(line)));
+}
+
+async function writeHistory(host: Host, history: readonly HistoryEntry[]): Promise<void> {
+  const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+  await host.write(layout.historyFile, lines, '0644');
+}
+
+/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
+export async function copyState(from: Host, to: Host): Promise<void> {
+  await writeHistory(to, await readHistory(from));
+  const schema = await from.content(layout.schemaFile);
+  if (schema !== undefined) await to.write(layout.schemaFile, schema, '0644');
+  const pack = `tar -C ${layout.root}/secrets -cf - . | base64 -w 0`;
+  const { stdout } = await from.read(['sh', '-c', pack]);
+  const unpack = `base64 -d | tar -C ${layout.root}/secrets --numeric-owner -xpf -`;
+  await to.change(['sh', '-c', unpack], { input: stdout });
 }
 
 /** Whether an earlier run ended in the middle, and of which release. */
@@ -148,24 +193,4 @@ for folder in *; do
   done
 done`;
   await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
-}
-
-/** The last `count` different releases, newest first, and always the one before the current. */
-export function releasesToKeep(history: readonly HistoryEntry[], count: number): string[] {
-  const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
-  return [...new Set(newest)].filter((release) => release !== '').slice(0, Math.max(2, count));
-}
-
-/**
- * The release that a rollback without a version goes to: what was there before the current one was
- * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
- */
-export function releaseBefore(
-  history: readonly HistoryEntry[],
-  current: string,
-): string | undefined {
-  const deployed = history.findLast(
-    (entry) => entry.action === 'deploy' && entry.release === current && entry.previous !== current,
-  );
-  return deployed?.previous || undefined;
 }

@@ -4,9 +4,11 @@ import {
   containerEnvironment,
   envFile,
   neededVariables,
+  parseEnvFile,
   variablePrefix,
 } from './compose.ts';
 import { type Component, type Manifest, releaseId } from './manifest.ts';
+import { type Secrets, secretsFingerprint } from './secrets.ts';
 
 /** What a deploy brings: some or all services of an environment. */
 export interface Wanted {
@@ -18,6 +20,8 @@ export interface Wanted {
   caddyfile: string;
   /** Values for the Compose file's `${NAME}`. */
   variables: Record<string, string>;
+  /** Secrets that are put in place with it; a service left out keeps what lies there. */
+  secrets: Secrets;
 }
 
 /** A release with the files that go to every host. */
@@ -32,10 +36,11 @@ export interface Release {
  */
 export function buildRelease(wanted: Wanted, current: Manifest | undefined): Release {
   const { compose, variables } = wanted;
-  const unknown = Object.keys(wanted.images).filter((name) => !compose.order.includes(name));
-  if (unknown.length > 0) {
+  for (const what of ['images', 'secrets'] as const) {
+    const unknown = Object.keys(wanted[what]).filter((name) => !compose.order.includes(name));
+    if (unknown.length === 0) continue;
     throw new Error(
-      `images names ${unknown.join(', ')}, which the Compose file does not have; ` +
+      `${what} names ${unknown.join(', ')}, which the Compose file does not have; ` +
         `it has ${compose.order.join(', ')}.`,
     );
   }
@@ -47,52 +52,80 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
     image: variables.CADDY_IMAGE ?? '',
     config: configFingerprint(compose.edge, variables, wanted.caddyfile),
   };
-  const { order, versionPaths } = compose;
-  const content = { services, edge, compose: compose.text, variables };
-  const release = releaseId(wanted.version, content);
-  const env: Record<string, string> = {
-    ...variables,
-    COMPTA_RELEASE: release,
-    CADDY_CONFIG: edge.config,
-  };
-  for (const [service, { image, version, config }] of Object.entries(services)) {
-    const prefix = variablePrefix(service);
-    env[`${prefix}_IMAGE`] = image;
-    env[`${prefix}_VERSION`] = version;
-    env[`${prefix}_CONFIG`] = config;
-  }
-  const missing = neededVariables(compose.text).filter((name) => !env[name]);
+  const missing = neededVariables(compose.text).filter(
+    (name) => !variables[name] && !isOwn(name, compose.order),
+  );
   if (missing.length > 0) {
     throw new Error(
       `The Compose file asks for ${missing.join(', ')}: give ${missing.length === 1 ? 'it' : 'them'} ` +
         'in `variables`.',
     );
   }
+  const { environment, version, caddyfile } = wanted;
+  const { order, versionPaths } = compose;
+  const parts = { environment, version, services, order, versionPaths, edge };
+  // For `docker run --env-file`, which takes values as they are, quotes included.
+  const edgeEnv = Object.entries(containerEnvironment(compose.edge, variables))
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
+  return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+
+/** The current release with other images of some services: what a rollback of these alone brings. */
+export function withComponents(
+  { manifest, files }: Release,
+  earlier: Record<string, Component>,
+): Release {
+  const services = { ...manifest.services };
+  for (const [service, { image, version }] of Object.entries(earlier)) {
+    // Its configuration stays that of today, as other services' files do.
+    services[service] = { ...(services[service] as Component), image, version };
+  }
+  const variables = Object.fromEntries(
+    Object.entries(parseEnvFile(files.env)).filter(([name]) => !isOwn(name, manifest.order)),
+  );
+  const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
+  const parts = { ...manifest, services, version: versions.join('-') };
+  return assemble(parts, variables, files);
+}
+
+/** What a release adds to the variables that it was given. */
+function ownVariables(release: string, { services, edge }: Pick<Manifest, 'services' | 'edge'>) {
+  const env: Record<string, string> = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
+  for (const [service, { image, version, config }] of Object.entries(services)) {
+    const prefix = variablePrefix(service);
+    env[`${prefix}_IMAGE`] = image;
+    env[`${prefix}_VERSION`] = version;
+    env[`${prefix}_CONFIG`] = config;
+  }
+  return env;
+}
+
+function isOwn(name: string, services: readonly string[]): boolean {
+  const none = { image: '', version: '', config: '' };
+  const all = Object.fromEntries(services.map((service) => [service, none]));
+  return name in ownVariables('', { services: all, edge: none });
+}
+
+function assemble(
+  parts: Omit<Manifest, 'release' | 'createdAt'>,
+  variables: Record<string, string>,
+  { compose, edgeEnv, caddyfile }: Omit<Release['files'], 'env'>,
+): Release {
+  const { services, edge } = parts;
+  const release = releaseId(parts.version, { services, edge, compose, variables });
+  const env = envFile({ ...variables, ...ownVariables(release, parts) });
   return {
-    manifest: {
-      release,
-      version: wanted.version,
-      environment: wanted.environment,
-      services,
-      order,
-      versionPaths,
-      edge,
-      createdAt: new Date().toISOString(),
-    },
-    files: {
-      compose: compose.text,
-      env: envFile(env),
-      // For `docker run --env-file`, which takes values as they are, quotes included.
-      edgeEnv: Object.entries(containerEnvironment(compose.edge, variables))
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join(''),
-      caddyfile: wanted.caddyfile,
-    },
+    manifest: { ...parts, release, createdAt: new Date().toISOString() },
+    files: { compose, env, edgeEnv, caddyfile },
   };
 }
 
 function component(service: string, wanted: Wanted, current: Component | undefined): Component {
-  const config = configFingerprint(wanted.compose.definitions[service], wanted.variables);
+  const given = wanted.secrets[service];
+  const secrets = given === undefined ? current?.secrets : secretsFingerprint(service, given);
+  const definition = wanted.compose.definitions[service];
+  const config = configFingerprint(definition, wanted.variables, secrets);
   const image = wanted.images[service] ?? current?.image;
   if (image === undefined) {
     throw new Error(
@@ -102,12 +135,6 @@ function component(service: string, wanted: Wanted, current: Component | undefin
   }
   // A service keeps its version with its image: what does not change is not touched.
   const kept = current !== undefined && current.image === image;
-  return { image, version: kept ? current.version : wanted.version, config };
-}
-
-/** The newest of the releases that hosts have as current; hosts that differ are brought together. */
-export function newestOf(manifests: readonly (Manifest | undefined)[]): Manifest | undefined {
-  return manifests
-    .filter((manifest) => manifest !== undefined)
-    .sort((x, y) => (x.createdAt < y.createdAt ? 1 : -1))[0];
+  const version = kept ? current.version : wanted.version;
+  return { image, version, config, ...(secrets !== undefined && { secrets }) };
 }

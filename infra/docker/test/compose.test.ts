@@ -30,7 +30,7 @@ function releaseOf(environment: string, without = ''): Release {
   const image = `registry.example/compta/service@sha256:${'a'.repeat(64)}`;
   const images = Object.fromEntries(compose.order.map((service) => [service, image]));
   const wanted = { environment, version: '1.2.3', images, compose, caddyfile, variables };
-  return buildRelease(wanted, undefined);
+  return buildRelease({ ...wanted, secrets: {} }, undefined);
 }
 
 /** What Compose itself makes of a release's files. */

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deploy } from '../../../lib/release/deploy.ts';
 import type { Host } from '../../../lib/release/host.ts';
+import type { Tell } from '../../../lib/release/progress.ts';
 import type { Slot } from '../../../lib/release/slots.ts';
 import {
   startEnvironment,
@@ -27,10 +28,13 @@ let visitor: Visitor;
 /** Addresses: the load balancer's public one, the visitor's, and the servers'. */
 let at: { balancer: string; visitor: string; servers: string[] };
 
-async function release(version: string, only?: string[], say?: (line: string) => void) {
+async function release(version: string, only?: string[], tell?: Tell) {
   const wanted = await environment.wanted(version, {}, only);
   const { baseUrl: _asked, ...how } = environment.how({ batch: only === undefined ? 2 : 1 });
-  const outcome = await deploy(environment.hosts, wanted, { ...how, say: say ?? how.say });
+  const outcome = await deploy(environment.hosts, wanted, {
+    ...how,
+    tell: tell ?? how.tell,
+  });
   expect(outcome).toMatchObject({ status: 'deployed' });
 }
 
@@ -264,9 +268,11 @@ describe('a release', () => {
         for (const index of [0, 1]) seen.push((await asset(version, index)).status);
       }
     };
-    await release('2.0.0', ['api-gateway'], (line) => {
+    await release('2.0.0', ['api-gateway'], ({ host, kind, what }) => {
       // The first server has the new gateway, the second one still the old.
-      if (/^app-2 +start api-gateway/.test(line)) probes.push(probe());
+      if (host === 'app-2' && kind === 'begin' && /^start api-gateway/.test(what)) {
+        probes.push(probe());
+      }
     });
     await Promise.all(probes);
     await probe();

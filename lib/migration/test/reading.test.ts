@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { remarksOn } from '../aftermath.ts';
 import { type Facts, judge } from '../checks.ts';
 import { standInTheWay } from '../fleet.ts';
-import { intentOf, isSince, refuseUnspoken } from '../intent.ts';
+import { intentOf, refuseUnspoken } from '../intent.ts';
 import { locksOf } from '../locks.ts';
 import { runsOf } from '../pending.ts';
 import { correctionsFor, refuseUnlessNamed } from '../repair.ts';
@@ -31,18 +31,6 @@ describe('what a script says of itself', () => {
         'V2__b.sql says "compta: shrink", which cannot be read: begin it with "-- compta: expand"',
     );
   });
-
-  test.each([
-    ['1.4.0', '1.4.0', true],
-    ['1.4.0-abc1234', '1.4.0', true],
-    ['1.10.0', '1.4.0', true],
-    ['v2', '1.4.0', true],
-    ['1.4', '1.4.0', true],
-    ['1.3.9-abc1234', '1.4.0', false],
-    ['develop', '1.4.0', undefined],
-  ])('%s is since %s: %s', (version, since, answer) =>
-    expect(isSince(version, since)).toBe(answer),
-  );
 
   test('a version without numbers stands in the way, and says so', () => {
     const served = [{ host: 'app-1', role: 'runs' as const, version: 'develop' }];

@@ -78,6 +78,24 @@ describe('one lease for an environment', () => {
     await second.free();
   }, 60_000);
 
+  test('of a run that went silent is taken over, and what it wakes up to do is refused', async () => {
+    let silent = false;
+    const old = servers.hosts.map(
+      ({ name, ssh }) =>
+        new Host(name, ssh, () =>
+          silent ? Promise.reject(new Error('asleep')) : pool.connect(ssh, name),
+        ),
+    );
+    const first = await Lease.take(old, by('sleeper', 0, 2));
+    silent = true;
+    const second = await Lease.take(run(), by('second', 60_000));
+    silent = false;
+    await expect(old[1]?.change(['true'])).rejects.toThrow(/taken over by another run/);
+    await first.free();
+    expect((await readLease(old[0] as Host))?.owner).toBe('second');
+    await second.free();
+  }, 90_000);
+
   test('of a dead process can be freed by its token, and by force', async () => {
     const hosts = run();
     const dead = await Lease.take(hosts, by('dead'));

@@ -33,6 +33,7 @@ const slot = (name: 'a' | 'b', letter: string, changes: Partial<Slot> = {}): Slo
 const state = (...slots: Slot[]): HostState => ({
   slots,
   edge: { id: 'caddy', image: 'caddy', config: 'e1', address: '172.17.0.9' },
+  outOfRotation: false,
 });
 const steps = (now: HostState, target: Manifest, current?: Manifest): string[] =>
   planHost(now, target, current).services.flatMap((service) =>
@@ -109,8 +110,15 @@ describe('what a killed run left', () => {
 });
 
 test('Caddy is started when it is missing, and replaced when its file changed', () => {
-  expect(planHost({ slots: [], edge: undefined }, manifest('1'), undefined).edge).toBe('start');
+  expect(planHost({ ...state(), edge: undefined }, manifest('1'), undefined).edge).toBe('start');
   const other = { ...manifest('1'), edge: { image: 'caddy', config: 'e2' } };
   expect(planHost(state(), other, undefined).edge).toBe('replace');
   expect(planHost(state(), manifest('1'), undefined).edge).toBe('keep');
+});
+
+test('a host that was out of rotation has something to do, if only to come back', () => {
+  const out = { ...state(slot('a', '1')), outOfRotation: true };
+  const plan = planHost(out, manifest('1'), manifest('1'));
+  expect(plan).toMatchObject({ join: true, edge: 'keep' });
+  expect(isEmpty(plan)).toBe(false);
 });

@@ -1,8 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
-import { renderCompose } from '../compose.ts';
+import { envFile, parseEnvFile, renderCompose } from '../compose.ts';
 import { sortImages } from '../images.ts';
-import { releaseBefore, releasesToKeep } from '../store.ts';
-import { buildRelease, type Wanted } from '../target.ts';
+import { buildRelease, type Wanted, withComponents } from '../target.ts';
 
 const staging = new URL(
   '../../../infra/docker/compose/staging/docker-compose.yml.j2',
@@ -20,6 +19,7 @@ const wanted = (changes: Partial<Wanted> = {}): Wanted => ({
   compose,
   caddyfile: ':80',
   variables: { DATABASE_HOST: '10.0.1.11', SITE_ADDRESS: ':8000', CADDY_IMAGE: 'caddy:2' },
+  secrets: {},
   ...changes,
 });
 
@@ -93,33 +93,53 @@ test("Caddy's image among the images is a variable", () => {
   });
 });
 
-describe('history', () => {
-  const entry = (action: 'deploy' | 'rollback', release: string, previous: string) => ({
-    at: '',
-    action,
-    release,
-    version: release,
-    previous,
-    by: 'me',
-    run: '',
-    seconds: 1,
-  });
-  const history = [
-    entry('deploy', 'r1', ''),
-    entry('deploy', 'r2', 'r1'),
-    entry('deploy', 'r3', 'r2'),
-    entry('rollback', 'r2', 'r3'),
-  ];
+test('a .env file is read back as it was written', () => {
+  const variables = { A: "it's", B: 'a=b # c', C: '', D: '\\', E: '$HOME "x"' };
+  expect(parseEnvFile(envFile(variables))).toEqual(variables);
+});
 
-  test('a second rollback goes one release further back', () => {
-    expect(releaseBefore(history, 'r3')).toBe('r2');
-    expect(releaseBefore(history, 'r2')).toBe('r1');
-    expect(releaseBefore(history, 'r1')).toBeUndefined();
+describe('secrets', () => {
+  const secrets = { 'auth-service': { 'mail.password': 'one' } };
+  const before = buildRelease(wanted(), undefined).manifest;
+  const first = buildRelease(wanted({ secrets }), before).manifest;
+
+  test('swap the service that they are for, and no other', () => {
+    expect(first.services['auth-service']?.config).not.toBe(
+      before.services['auth-service']?.config,
+    );
+    expect(first.services['api-gateway']).toEqual(before.services['api-gateway']);
   });
 
-  test('keeps the newest releases, and never fewer than two', () => {
-    expect(releasesToKeep(history, 3)).toEqual(['r2', 'r3', 'r1']);
-    expect(releasesToKeep(history, 1)).toEqual(['r2', 'r3']);
+  test('do not swap it again when they are the same, or not given', () => {
+    expect(buildRelease(wanted({ secrets }), first).manifest.services).toEqual(first.services);
+    expect(buildRelease(wanted(), first).manifest.services).toEqual(first.services);
+  });
+
+  test('are not to be found in the release', () => {
+    const secret = { 'auth-service': { 'mail.password': 'correct-horse' } };
+    expect(JSON.stringify(buildRelease(wanted({ secrets: secret }), before))).not.toContain(
+      'horse',
+    );
+  });
+
+  test('of a service that is not there are refused', () => {
+    expect(() => buildRelease(wanted({ secrets: { billing: { a: 'b' } } }), before)).toThrow(
+      /secrets names billing/,
+    );
+  });
+});
+
+test('a rollback of one service is the current release with its earlier image', () => {
+  const images = { 'auth-service': reference('auth-service', 'b') };
+  const first = buildRelease(wanted(), undefined);
+  const second = buildRelease(wanted({ version: '2.0.0', images }), first.manifest);
+  const earlier = first.manifest.services['auth-service'];
+  const { manifest, files } = withComponents(second, { 'auth-service': earlier as never });
+  expect(manifest.services).toEqual(first.manifest.services);
+  expect(manifest.version).toBe('1.0.0');
+  expect(parseEnvFile(files.env)).toEqual({
+    ...parseEnvFile(first.files.env),
+    COMPTA_RELEASE: manifest.release,
   });
 });
 

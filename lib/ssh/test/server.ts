@@ -7,8 +7,13 @@ export interface TestServer {
   port: number;
   /** A known_hosts line for `address`. */
   knownHosts: (address: string) => string;
-  /** Drops every connection, as a host that loses its power. */
+  /** Every command line that was run. */
+  commands: string[];
+  /** Drops every connection. */
   drop: () => void;
+  /** Drops every connection and answers none, as a host that loses its power, until `on`. */
+  off: () => Promise<void>;
+  on: () => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -34,6 +39,7 @@ export async function startServer(
   const allowed = ssh2.utils.parseKey(authorized);
   if (allowed instanceof Error) throw allowed;
   const connections = new Set<ssh2.Connection>();
+  const commands: string[] = [];
   const server = new ssh2.Server({ hostKeys: [hostKey.private] }, (connection) => {
     connections.add(connection);
     connection.on('error', () => {});
@@ -47,6 +53,7 @@ export async function startServer(
     });
     connection.on('session', (accept) => {
       accept().on('exec', (acceptExec, _reject, { command }) => {
+        commands.push(command);
         const channel = acceptExec();
         const [program = 'sh', ...words] = [...shell, command];
         const child = spawn(program, words, { env });
@@ -72,19 +79,25 @@ export async function startServer(
       });
     });
   });
-  await new Promise<void>((resolve) => server.listen(port, address, resolve));
+  const listen = (at: number): Promise<void> =>
+    new Promise((resolve) => server.listen(at, address, resolve));
+  await listen(port);
   const bound = portOf(server.address());
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      for (const connection of connections) connection.end();
+      server.close(() => resolve());
+    });
   return {
     port: bound,
+    commands,
     knownHosts: (name) => `[${name}]:${bound} ${hostKey.public}\n`,
     drop: () => {
       for (const connection of connections) connection.end();
     },
-    close: () =>
-      new Promise((resolve) => {
-        for (const connection of connections) connection.end();
-        server.close(() => resolve());
-      }),
+    off: close,
+    on: () => listen(bound),
+    close,
   };
 }
 

@@ -1,0 +1,65 @@
+/**
+ * One deploy or rollback as a process of its own, so that it can be killed: what to do comes as JSON
+ * on standard input, the event log goes to standard output, a line of JSON an event.
+ */
+import { text } from 'node:stream/consumers';
+import { renderCompose } from '../../lib/release/compose.ts';
+import { connectAll, type Destination } from '../../lib/release/connect.ts';
+import { deploy } from '../../lib/release/deploy.ts';
+import type { Moment } from '../../lib/release/progress.ts';
+import { rollback } from '../../lib/release/rollback.ts';
+import type { Wanted } from '../../lib/release/target.ts';
+
+export interface Order {
+  destination: Destination;
+  /** Without it: a rollback. */
+  wanted?: Omit<Wanted, 'compose'>;
+  composeFile: string;
+  baseUrl: string;
+  batch: number;
+  /** Ends itself with SIGKILL at the first moment of this name. */
+  killAt?: string;
+}
+
+/** A moment's name, the same in every run: releases have other names in each. */
+export function nameOf({ kind, host, what }: Moment): string {
+  return `${kind} ${host || 'all'}: ${what
+    .replaceAll(/\d+\.\d+\.\d+-[0-9a-f]{8}/g, 'RELEASE')
+    .replaceAll(/\d+\.\d+\.\d+$/g, 'VERSION')
+    .replaceAll(/-[ab]$/g, '')}`;
+}
+
+if (import.meta.main) {
+  const order = JSON.parse(await text(process.stdin)) as Order;
+  const { hosts, close } = await connectAll(order.destination);
+  const how = {
+    by: 'bench',
+    run: '',
+    reason: 'bench',
+    batch: order.batch,
+    edgeDrain: 1_000,
+    healthTimeout: 60_000,
+    drainTimeout: 30_000,
+    lockTimeout: 120_000,
+    rollbackOnFailure: true,
+    keep: 3,
+    baseUrl: order.baseUrl,
+    cancelled: new AbortController().signal,
+    tell: (moment: Moment) => {
+      process.stdout.write(`${JSON.stringify({ ...moment, name: nameOf(moment) })}\n`);
+      if (nameOf(moment) === order.killAt) process.kill(process.pid, 'SIGKILL');
+    },
+  };
+  try {
+    const { wanted } = order;
+    const outcome =
+      wanted === undefined
+        ? await rollback(hosts, { services: [] }, how)
+        : await deploy(hosts, { ...wanted, compose: renderCompose(order.composeFile, {}) }, how);
+    process.stdout.write(
+      `${JSON.stringify({ status: outcome.status, problem: outcome.problem })}\n`,
+    );
+  } finally {
+    await close();
+  }
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Figures } from '../results.ts';
+import type { Servers } from './servers.ts';
+import { startClient } from './traffic.ts';
+
+/** How others replace a container, on one server under the same load. Each has its own Caddyfile. */
+interface Peer {
+  upstream: string;
+  /** Replaces what runs by `image`. @param compose runs `docker compose …` with that image. */
+  swap: (compose: (...words: string[]) => Promise<string>, host: Docker) => Promise<void>;
+}
+type Docker = (...words: string[]) => Promise<string>;
+
+const retry = 'lb_try_duration 15s\n    lb_try_interval 100ms';
+
+const PEERS: Record<string, Peer> = {
+  'docker compose up -d': {
+    upstream: `reverse_proxy app:8080 {\n    ${retry}\n  }`,
+    swap: async (compose) => void (await compose('up', '-d', '--wait', 'app')),
+  },
+  // Two at once, then the old one is stopped and removed: docker-rollout's method.
+  'docker rollout': {
+    upstream: `reverse_proxy {\n    dynamic a app 8080 {\n      refresh 1s\n    }\n    ${retry}\n  }`,
+    async swap(compose, docker) {
+      const old = (await compose('ps', '-q', 'app')).trim();
+      await compose('up', '-d', '--no-recreate', '--scale', 'app=2', 'app');
+      const both = (await compose('ps', '-q', 'app')).trim().split('\n');
+      await healthy(docker, both.find((id) => id !== old) ?? '');
+      await docker('stop', old);
+      await docker('rm', old);
+    },
+  },
+  // Two fixed slots with health checks, but the old one learns of its end by SIGTERM.
+  'SIGTERM first': {
+    upstream: `reverse_proxy app:8080 other:8080 {
+    health_uri /actuator/health/readiness
+    health_port 8081
+    health_interval 500ms
+    ${retry}
+  }`,
+    async swap(compose, docker) {
+      const running = (await compose('ps', '--services', '--filter', 'status=running')).split('\n');
+      const [from, to] = running.includes('app') ? ['app', 'other'] : ['other', 'app'];
+      await compose('--profile', 'slots', 'up', '-d', to);
+      await healthy(docker, (await compose('ps', '-q', to)).trim());
+      await sleep(2_000);
+      await compose('stop', from);
+      await compose('rm', '-f', from);
+    },
+  },
+};
+
+/** Requests and failures of each peer over so many swaps. */
+export async function comparePeers(
+  servers: Servers,
+  swaps: number,
+  print: (line: string) => void,
+): Promise<Figures> {
+  const [host] = servers.test.hosts;
+  const [leased] = servers.hosts;
+  if (host === undefined || leased === undefined) throw new Error('There is no server.');
+  const figures: Figures = {};
+  for (const [name, peer] of Object.entries(PEERS)) {
+    const folder = '/opt/compta/peer';
+    const write = (file: string, text: string) =>
+      leased.read(
+        ['sh', '-c', 'mkdir -p "$(dirname "$1")"; cat >"$1"', 'write', `${folder}/${file}`],
+        {
+          input: text,
+        },
+      );
+    const compose = async (version: string, ...words: string[]): Promise<string> => {
+      const { images, variables } = await servers.wanted(version, {}, ['api-gateway']);
+      await write('compose.yml', composeFile(String(images['api-gateway']), variables, version));
+      const files = ['-p', 'peer', '-f', `${folder}/compose.yml`];
+      return host.docker('compose', '--progress', 'quiet', ...files, ...words);
+    };
+    await write('caddy/Caddyfile', `{\n  admin off\n}\n:80 {\n  ${peer.upstream}\n}\n`);
+    await compose('1.0.0', 'up', '-d', '--wait', 'app', 'caddy');
+    await sleep(3_000);
+    const client = startClient(`http://${host.address}`, ['/api/version']);
+    await sleep(3_000);
+    for (let swap = 1; swap <= swaps; swap++) {
+      await peer.swap((...words) => compose(`1.0.${swap}`, ...words), host.docker);
+      await sleep(3_000);
+    }
+    const { sent, failed } = await client.stop();
+    await compose('1.0.0', '--profile', 'slots', 'down', '--timeout', '1');
+    print(`  ${name}: ${failed.length} of ${sent} requests failed in ${swaps} swaps`);
+    figures[name] = { swaps, requests: sent, failed: failed.length };
+  }
+  return figures;
+}
+
+async function healthy(docker: Docker, container: string): Promise<void> {
+  for (let attempt = 0; attempt < 150; attempt++) {
+    const status = await docker('inspect', '-f', '{{.State.Health.Status}}', container);
+    if (status.trim() === 'healthy') return;
+    await sleep(200);
+  }
+  throw new Error('a container of a peer did not become healthy');
+}
+
+function composeFile(image: string, variables: Record<string, string>, version: string): string {
+  const app = `    image: ${image}
+    environment: { COMPTA_VERSION: "${version}" }
+    stop_grace_period: 30s`;
+  return `services:
+  caddy:
+    image: ${variables.CADDY_IMAGE}
+    command: [/usr/bin/caddy, run, --config, /etc/caddy/Caddyfile, --adapter, caddyfile]
+    volumes: ["/opt/compta/peer/caddy:/etc/caddy:ro"]
+    ports: ["80:80"]
+  app:
+${app}
+  other:
+${app}
+    profiles: [slots]
+`;
+}

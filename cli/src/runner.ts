@@ -1,0 +1,67 @@
+import { readFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { inventoryFrom } from '../../lib/release/inputs.ts';
+import { InputError } from '../../lib/runner/inputs.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
+import { Redactor } from '../../lib/runner/secrets.ts';
+import { OPTIONS, type Option, type OptionName } from './options.ts';
+
+export type Values = Partial<Record<OptionName, string | boolean>>;
+
+/** What has no place on a command line. */
+const FROM_ENVIRONMENT: Record<string, string> = {
+  'private-key': 'COMPTA_SSH_KEY',
+  password: 'COMPTA_REGISTRY_PASSWORD',
+};
+
+/**
+ * The command line as the runner that the releases' code asks for its inputs: options by their
+ * name, files read, secrets from the environment. What it says goes to standard error.
+ */
+export function commandLineRunner(values: Values, env: NodeJS.ProcessEnv): Runner {
+  const redactor = new Redactor();
+  const say = (line: string): void => console.error(redactor.redact(line));
+  const input = (name: string): string => {
+    const secret = env[FROM_ENVIRONMENT[name] ?? ''];
+    if (secret) return secret.trim();
+    const value = values[name as OptionName];
+    if (name === 'environment' && value === undefined) return environmentOf(values);
+    if (value === undefined) return '';
+    const option: Option | undefined = OPTIONS[name as OptionName];
+    // Lists are words with commas here and lines in a workflow.
+    if (name === 'hosts') return String(value).replaceAll(',', '\n');
+    return option?.file ? contentOf(name, String(value)) : String(value);
+  };
+  return {
+    input,
+    mask: (secret) => void redactor.add(secret),
+    redact: (text) => redactor.redact(text),
+    info: say,
+    notice: say,
+    warning: (message) => say(`warning: ${message}`),
+    error: say,
+    group: (title, body) => {
+      say(title);
+      return body();
+    },
+    output: () => {},
+    saveState: () => {},
+    state: () => '',
+    summary: () => {},
+    temp: tmpdir(),
+    env: { USER: userInfo().username, ...env },
+  };
+}
+
+function environmentOf(values: Values): string {
+  const outputs = values['terraform-outputs'];
+  return outputs === undefined ? '' : inventoryFrom(String(outputs)).environment;
+}
+
+function contentOf(name: string, path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    throw new InputError(name, `is '${path}', which cannot be read.`, cause);
+  }
+}

@@ -1,0 +1,310 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { run } from '../../lib/process/run.ts';
+import { Lease } from '../../lib/release/lease.ts';
+import { detection, startBalancer } from '../../lib/release/test/fixture/balancer.ts';
+import {
+  paths,
+  startEnvironment,
+  type TestEnvironment,
+} from '../../lib/release/test/fixture/environment.ts';
+import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
+
+const repository = new URL('../../', import.meta.url).pathname;
+const bundle = join(repository, 'cli/dist/main/index.js');
+const folder = mkdtempSync(join(tmpdir(), 'compta-cli-'));
+
+let environment: TestEnvironment;
+let balancer: Awaited<ReturnType<typeof startBalancer>>;
+let loads: ReturnType<typeof startLoad>[] = [];
+beforeAll(async () => {
+  environment = await startEnvironment(2);
+  const { hosts, bastion } = environment.test;
+  balancer = await startBalancer(bastion.replace(/\d+$/, '3'), hosts);
+  writeFileSync(join(folder, 'outputs.json'), JSON.stringify(terraformOutputs()));
+  writeFileSync(join(folder, 'key'), environment.test.privateKey, { mode: 0o600 });
+}, 120_000);
+afterAll(async () => {
+  await balancer?.close();
+  await environment?.close();
+  rmSync(folder, { recursive: true });
+}, 60_000);
+afterEach(async () => {
+  const results = await Promise.all(loads.splice(0).map((load) => load.stop()));
+  expect(results.flatMap(({ failed }) => failed)).toEqual([]);
+});
+
+/** What Terraform would put out for the test hosts. */
+function terraformOutputs(): Record<string, unknown> {
+  const { hosts, bastion, bastionKey, port } = environment.test;
+  const server = (role: string, address: string, key: string) => ({
+    role,
+    private_ip: address,
+    public_ip: role === 'bastion' ? address : null,
+    host_key: key,
+    volume_device: null,
+  });
+  return {
+    environment: { value: 'staging' },
+    servers: {
+      value: {
+        bastion: server('bastion', bastion, bastionKey),
+        ...Object.fromEntries(
+          hosts.map(({ name, ssh, hostKey }) => [name, server('application', ssh, hostKey)]),
+        ),
+      },
+    },
+    bastion: { value: 'bastion' },
+    load_balancer: { value: { public_ip: bastion, private_ip: bastion } },
+    network_cidr: { value: '127.0.0.0/8' },
+    ssh: { value: { user: 'deploy', port } },
+  };
+}
+
+interface Ended {
+  code: number;
+  // biome-ignore lint/suspicious/noExplicitAny: what the command printed
+  data: any;
+  stderr: string;
+}
+
+async function compta(...words: string[]): Promise<Ended> {
+  const where = ['--terraform-outputs', join(folder, 'outputs.json')];
+  const argv = [...words, ...where, '--private-key', join(folder, 'key'), '--json'];
+  const allowedExitCodes = [0, 1];
+  const ended = await run([process.execPath, bundle, ...argv], {
+    cwd: repository,
+    allowedExitCodes,
+  });
+  const data = ended.stdout === '' ? undefined : JSON.parse(ended.stdout);
+  return { code: ended.exitCode, data, stderr: ended.stderr };
+}
+
+/** Files and options of a deploy of this version. */
+async function release(
+  version: string,
+  only?: string[],
+  faults: Record<string, string> = {},
+): Promise<string[]> {
+  const { images, variables } = await environment.wanted(version, faults, only);
+  const file = (name: string, content: unknown): string => {
+    const path = join(folder, `${name}-${version}.json`);
+    writeFileSync(path, JSON.stringify(content));
+    return path;
+  };
+  return [
+    ...['--version', version, '--base-url', environment.base, '--batch', '2', '--edge-drain', '1s'],
+    ...['--images', file('images', images), '--variables', file('variables', variables)],
+  ];
+}
+
+/** From here to the end of the test, clients talk to both servers. */
+const underLoad = (): void => {
+  loads = environment.test.hosts.map(({ address }) =>
+    startLoad(`http://${address}`, paths, { connections: 8 }),
+  );
+};
+
+async function versionAt(path: string, host = 0): Promise<string> {
+  const response = await fetch(`http://${environment.test.hosts[host]?.address}${path}`);
+  return ((await response.json()) as { version: string }).version;
+}
+
+describe('a deploy in parts', () => {
+  test('changes nothing in a dry run and says what it would', async () => {
+    const options = await release('1.0.0');
+    for (const [part, changed] of Object.entries({ pull: true, configs: true, swap: true })) {
+      const { code, data } = await compta(part, ...options, '--dry-run');
+      expect({ code, changed: data.changed }).toEqual({ code: 0, changed });
+    }
+    expect(await environment.test.hosts[0]?.docker('ps', '-aq')).toBe('');
+    expect(await environment.hosts[0]?.content('/opt/compta/lease.json')).toBeUndefined();
+  }, 60_000);
+
+  test('is the same as a deploy, and each part changes nothing a second time', async () => {
+    const options = await release('1.0.0');
+    for (const part of ['preflight', 'pull', 'backup', 'configs', 'swap', 'verify', 'record']) {
+      const { code, data, stderr } = await compta(part, ...options);
+      expect({ part, code, stderr: code === 0 ? '' : stderr }).toEqual({
+        part,
+        code: 0,
+        stderr: '',
+      });
+      expect(data.release).toMatch(/^1\.0\.0-/);
+    }
+    for (const part of ['pull', 'backup', 'configs', 'swap', 'record']) {
+      const { data } = await compta(part, ...options);
+      expect({ part, changed: data.changed }).toEqual({ part, changed: false });
+    }
+    const { data } = await compta('history');
+    expect(data[1].entries).toHaveLength(1);
+    expect(data[1].entries[0]).toMatchObject({ action: 'deploy', version: '1.0.0' });
+  }, 300_000);
+
+  test('stops when its files are not there', async () => {
+    const { code, stderr } = await compta('swap', ...(await release('1.0.1', ['auth-service'])));
+    expect(code).toBe(1);
+    expect(stderr).toContain('lacks the files of 1.0.1-');
+  }, 60_000);
+});
+
+describe('the playbooks', () => {
+  const playbook = async (name: string, extra: Record<string, unknown>, ...words: string[]) => {
+    const variables = {
+      release_terraform_outputs: join(folder, 'outputs.json'),
+      release_private_key: join(folder, 'key'),
+      release_base_url: environment.base,
+      release_options: ['--batch', '2'],
+      ...extra,
+    };
+    const argv = [
+      'ansible-playbook',
+      '-i',
+      'localhost,',
+      '-e',
+      JSON.stringify(variables),
+      ...words,
+    ];
+    const { stdout } = await run([...argv, `playbooks/${name}.yml`], {
+      cwd: join(repository, 'infra/ansible'),
+      allowedExitCodes: [0, 2],
+    });
+    const recap = /ok=(\d+) +changed=(\d+) .*failed=(\d+)/.exec(stdout);
+    return { stdout, changed: Number(recap?.[2]), failed: Number(recap?.[3]) };
+  };
+
+  test('release and roll back, and in check mode only say so', async () => {
+    const [, version, , , , , , , , images, , variables] = await release('1.1.0', ['auth-service']);
+    const asked = {
+      release_version: version,
+      release_images: images,
+      release_variables: variables,
+    };
+    const dry = await playbook('deploy', asked, '--check');
+    expect(dry).toMatchObject({ changed: 4, failed: 0 });
+    expect(await versionAt('/api/auth/version')).toBe('1.0.0');
+    underLoad();
+    const real = await playbook('deploy', asked);
+    expect(real).toMatchObject({ changed: 4, failed: 0 });
+    expect(await versionAt('/api/auth/version', 1)).toBe('1.1.0');
+
+    const undo = { release_reason: 'wrong totals', release_confirm: 'staging' };
+    expect(await playbook('rollback', undo, '--check')).toMatchObject({ changed: 1, failed: 0 });
+    expect(await versionAt('/api/auth/version')).toBe('1.1.0');
+    expect(await playbook('rollback', undo)).toMatchObject({ changed: 1, failed: 0 });
+    expect(await versionAt('/api/auth/version')).toBe('1.0.0');
+  }, 480_000);
+});
+
+describe('a server that was off during a release', () => {
+  test('stays out of rotation until it is brought to the current one', async () => {
+    const [, second] = environment.test.hosts;
+    const before = await versionAt('/api/auth/version', 1);
+    const losing = startLoad(balancer.base, paths, { connections: 8 });
+    let off = 0;
+    try {
+      await pause(1_000);
+      off = Date.now();
+      await second?.powerOff();
+      await pause(detection + 1_500);
+      const options = await release('1.2.0', ['auth-service']);
+      const refused = await compta('deploy', ...options);
+      expect(refused.stderr).toContain('Cannot reach app-2');
+      const left = await compta('deploy', ...options, '--unreachable', 'skip');
+      expect(left.stderr).toContain('Nobody answers at app-2: left behind');
+      expect(left.data.status).toBe('deployed');
+
+      await second?.powerOn();
+      await versionEventually('/api/auth/version', 1, before);
+      expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
+      expect((await compta('status')).data[1]).toMatchObject({ outOfRotation: true });
+      // A release that fails in between brings the others back, and this one to nothing old.
+      const faults = { 'auth-service': 'exits' };
+      const failing = await compta('deploy', ...(await release('1.2.1', ['auth-service'], faults)));
+      expect(failing.data.status).toBe('rolled-back');
+      expect(await versionAt('/api/auth/version')).toBe('1.2.0');
+      expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
+      const converged = await compta('converge', '--edge-drain', '1s');
+      expect(converged.data.status).toBe('deployed');
+      expect(await versionAt('/api/auth/version', 1)).toBe('1.2.0');
+      expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(200);
+      expect((await compta('converge')).data.status).toBe('unchanged');
+    } finally {
+      await losing.stop();
+    }
+    const { failed, sent } = await losing.stop();
+    expect(sent).toBeGreaterThan(500);
+    expect(after(failed, off + detection)).toEqual([]);
+  }, 400_000);
+});
+
+describe('what is in the way of a release', () => {
+  test('a connection that is cut in the middle does not lose a request, nor the release', async () => {
+    underLoad();
+    const options = await release('1.3.0', ['auth-service']);
+    const cut = whenBegun('auth-service', () => environment.test.drop());
+    const { data } = await compta('deploy', ...options);
+    await cut;
+    expect(['deployed', 'rolled-back']).toContain(data.status);
+    const next = await compta('deploy', ...options);
+    expect(next.code).toBe(0);
+    expect(await versionAt('/api/auth/version', 1)).toBe('1.3.0');
+  }, 240_000);
+
+  test('a lease of a dead run is freed by force, and the audit log says by whom and why', async () => {
+    const holder = { owner: 'dead', run: '', waitMs: 0, say: () => {} };
+    const dead = await Lease.take(environment.hosts, holder);
+    const { data } = await compta('unlock', '--reason', 'its runner burnt down');
+    await dead.free();
+    expect(data).toHaveLength(2);
+    const log = await environment.hosts[1]?.content('/opt/compta/audit.log');
+    expect(JSON.parse(log?.trim().split('\n').at(-1) ?? '{}')).toMatchObject({
+      what: 'unlock',
+      reason: 'its runner burnt down',
+    });
+  }, 60_000);
+});
+
+test('the maintenance page is shown to users, not to the load balancer', async () => {
+  const on = await compta('maintenance', 'on', '--message', 'Retour à <midi>', '--reason', 'disks');
+  expect(on.data).toEqual({ on: true, changed: true });
+  expect((await compta('maintenance', 'on', '--message', 'Retour à <midi>')).data.changed).toBe(
+    false,
+  );
+  const page = await fetch(`${environment.base}/api/accounting/entries`);
+  expect(page.status).toBe(503);
+  expect(page.headers.get('retry-after')).toBe('300');
+  expect(await page.text()).toContain('Retour à &lt;midi&gt;');
+  const { address } = environment.test.hosts[0] ?? {};
+  expect((await fetch(`http://${address}/healthz`)).status).toBe(200);
+  expect((await compta('maintenance', 'off')).data).toEqual({ on: false, changed: true });
+  expect((await fetch(`${environment.base}/api/version`)).status).toBe(200);
+}, 60_000);
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Does something once the first server has begun with a service. */
+async function whenBegun(service: string, act: () => unknown): Promise<void> {
+  const [host] = environment.hosts;
+  for (;;) {
+    const journal = (await host?.content('/opt/compta/journal.json').catch(() => '')) ?? '';
+    if (journal.includes(service)) break;
+    await pause(100);
+  }
+  await act();
+}
+
+async function versionEventually(path: string, host: number, version: string): Promise<void> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    if ((await versionAt(path, host).catch(() => '')) === version) return;
+    await pause(200);
+  }
+  throw new Error(`app-${host + 1} does not serve ${version}`);
+}
+
+/** Failures of requests sent later than a moment; each begins with when it was sent. */
+function after(failed: LoadResult['failed'], moment: number): string[] {
+  return failed.filter((line) => Date.parse(line.split(' ')[0] ?? '') > moment);
+}

@@ -1,0 +1,244 @@
+import { releasesToKeep } from './earlier.ts';
+import { type Evidence, ReleaseFailure } from './evidence.ts';
+import { passGate } from './gate.ts';
+import { type Host, LeaseLostError } from './host.ts';
+import { caddy } from './layout.ts';
+import { Lease } from './lease.ts';
+import { inMaintenance } from './maintenance.ts';
+import type { Manifest } from './manifest.ts';
+import { isEmpty, planHost } from './plan.ts';
+import type { Login } from './preflight.ts';
+import { note, step, type Tell } from './progress.ts';
+import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
+import { leaderOf, type Standing } from './standing.ts';
+import * as store from './store.ts';
+
+/** Who does it and how; the same for a deploy, a rollback and the rest. */
+export interface Circumstances extends Omit<RollOptions, 'stop'> {
+  by: string;
+  run: string;
+  reason?: string;
+  lockTimeout: number;
+  rollbackOnFailure: boolean;
+  /** Public address to ask at the end; without it only the hosts are asked. */
+  baseUrl?: string;
+  /** Releases that stay on the hosts. */
+  keep: number;
+  /** For pulling; without it the hosts' own login is used. */
+  login?: Login;
+  tell: Tell;
+  cancelled: AbortSignal;
+  /** Told the lease's token, so that it can be freed even if this process is killed. */
+  leaseTaken?: (token: number) => void;
+}
+
+export interface Outcome {
+  status: 'deployed' | 'unchanged' | 'rolled-back' | 'failed';
+  release: string;
+  version: string;
+  previousVersion: string;
+  rows: Row[];
+  started: number;
+  ended: number;
+  /** Why it was rolled back or failed. */
+  problem?: string;
+  evidence?: Evidence;
+}
+
+/** What a release is for the history. */
+export type Action = Exclude<store.HistoryEntry['action'], 'automatic-rollback'>;
+
+/** Takes the environment, does something with it, and gives it back. */
+export async function underLease<T>(
+  hosts: readonly Host[],
+  how: Circumstances,
+  body: (lease: Lease) => Promise<T>,
+): Promise<T> {
+  const lease = await step(how.tell, '', 'take the lease', () =>
+    Lease.take(hosts, {
+      owner: how.by,
+      run: how.run,
+      waitMs: how.lockTimeout,
+      say: (line) => note(how.tell, '', line),
+      cancelled: how.cancelled,
+      ...(how.leaseTaken && { taken: how.leaseTaken }),
+    }),
+  );
+  try {
+    return await body(lease);
+  } finally {
+    await step(how.tell, '', 'give the lease back', () => lease.free());
+  }
+}
+
+/**
+ * Brings every host to a release whose files lie there: swaps, asks the public address, records.
+ * What fails is rolled back.
+ * @param last the last part that is done; a phase of its own does the others.
+ */
+export async function bring(
+  standings: readonly Standing[],
+  target: Manifest,
+  action: Action,
+  how: Circumstances,
+  lease: Lease,
+  last: 'swap' | 'record' = 'record',
+): Promise<Outcome> {
+  const started = Date.now();
+  const rows: Row[] = [];
+  const stop = AbortSignal.any([how.cancelled, lease.lost]);
+  const options: RollOptions = { ...how, stop };
+  const targets = standings.map(({ host, current }): HostTarget => ({ host, target, current }));
+  const previous = leaderOf(standings)?.current;
+  const finish = (rest: Pick<Outcome, 'status' | 'problem' | 'evidence'>): Outcome => ({
+    release: target.release,
+    version: target.version,
+    previousVersion: previous?.version ?? '',
+    rows,
+    started,
+    ended: Date.now(),
+    ...rest,
+  });
+  await tellLeftovers(targets, how.tell);
+  try {
+    const nothing = await isAlreadyThere(targets);
+    if (!nothing) {
+      // On every host before the first change on one: a rollback then knows what to undo.
+      await step(how.tell, '', 'open the journals', () =>
+        Promise.all(targets.map(({ host }) => journal(host, target.release, 'begin'))),
+      );
+      await rollHosts(targets, rows, options);
+    }
+    if (last === 'record') {
+      await askPublicly(targets, target, how);
+      await recordAll(targets, action, how, started, nothing);
+    }
+    return finish({ status: nothing ? 'unchanged' : 'deployed' });
+  } catch (error) {
+    // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
+    if (stop.aborted || error instanceof LeaseLostError) throw error;
+    const problem = messageOf(error);
+    note(how.tell, '', problem);
+    const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
+    const reason = { problem, ...(evidence && { evidence }) };
+    if (!how.rollbackOnFailure || previous === undefined) {
+      return finish({ status: 'failed', ...reason });
+    }
+    const stuck = await goBack(targets, previous, rows, options, how);
+    if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
+    const both = `${problem}\nThe rollback failed too: ${stuck.join('\n')}`;
+    return finish({ status: 'failed', ...reason, problem: both });
+  }
+}
+
+/** Users' own way in, unless they are shown the maintenance page. */
+export async function askPublicly(
+  targets: readonly { host: Host }[],
+  target: Manifest,
+  how: Circumstances,
+): Promise<void> {
+  const { baseUrl, tell } = how;
+  if (baseUrl === undefined) return;
+  const hidden = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
+  if (hidden.some(Boolean)) {
+    note(tell, '', 'The maintenance page is on: the public address is not asked for the version');
+    return;
+  }
+  await step(tell, '', `ask ${baseUrl} for ${target.version}`, () =>
+    passGate(baseUrl, target, 2 * targets.length, 30_000),
+  );
+}
+
+/**
+ * Everything that was swapped goes back, last host first: the plan finds out what that is.
+ * A host that cannot go back does not keep the others from it.
+ * @returns what went wrong.
+ */
+async function goBack(
+  targets: readonly HostTarget[],
+  previous: Manifest,
+  rows: Row[],
+  options: RollOptions,
+  how: Circumstances,
+): Promise<string[]> {
+  const started = Date.now();
+  const problems: string[] = [];
+  note(how.tell, '', 'Rolling back everything that was swapped');
+  for (const { host, current } of [...targets].reverse()) {
+    const done: Row[] = [];
+    try {
+      if (current?.release === previous.release) {
+        const back = { host, target: current, current };
+        await rollHosts([back], done, options, 'rolled-back');
+        await recordAll([back], 'automatic-rollback', how, started, false);
+      } else {
+        // It was behind, or new: what it had before is nothing to go back to.
+        await host.change(['touch', caddy.outOfRotation]);
+        note(how.tell, host.name, 'stays out of rotation until `compta converge`');
+      }
+    } catch (error) {
+      problems.push(messageOf(error));
+    }
+    rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
+  }
+  return problems;
+}
+
+/** Makes the target the current release, adds to history and audit log, prunes. */
+export async function recordAll(
+  targets: readonly HostTarget[],
+  action: store.HistoryEntry['action'],
+  how: Circumstances,
+  started: number,
+  nothing: boolean,
+): Promise<void> {
+  await Promise.all(
+    targets.map(async ({ host, target, current }) => {
+      const same = current?.release === target.release;
+      if (same && (nothing || action === 'converge')) return store.closeJournal(host);
+      await step(how.tell, host.name, `record ${target.release}`, async () => {
+        await store.record(host, target.release, {
+          at: new Date().toISOString(),
+          action,
+          release: target.release,
+          version: target.version,
+          previous: current?.release ?? '',
+          by: how.by,
+          run: how.run,
+          ...(how.reason === undefined ? {} : { reason: how.reason }),
+          seconds: Math.round((Date.now() - started) / 1000),
+        });
+      });
+      await step(how.tell, host.name, 'prune what no rollback needs', async () => {
+        const [history, kept] = await Promise.all([
+          store.readHistory(host),
+          store.keptReleases(host),
+        ]);
+        await store.prune(host, releasesToKeep(history, how.keep, kept, target.release));
+      });
+    }),
+  );
+}
+
+export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<boolean> {
+  const plans = await Promise.all(
+    targets.map(async ({ host, target, current }) => planHost(await host.state(), target, current)),
+  );
+  return plans.every(isEmpty);
+}
+
+async function tellLeftovers(targets: readonly HostTarget[], tell: Tell): Promise<void> {
+  for (const { host } of targets) {
+    const release = await store.unfinished(host);
+    if (release === undefined) continue;
+    note(
+      tell,
+      host.name,
+      `an earlier run ended in the middle of ${release}; it is taken up from there`,
+    );
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,34 @@
+import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
+import { pullImages } from './deploy.ts';
+import type { Host } from './host.ts';
+import { note, step } from './progress.ts';
+import { leaderOf, standingsOf } from './standing.ts';
+import * as store from './store.ts';
+
+/**
+ * Brings every host to what the environment's current release is: one that was away during a
+ * release, one that is new, one whose containers somebody removed. The others are not touched.
+ */
+export async function converge(hosts: readonly Host[], how: Circumstances): Promise<Outcome> {
+  return underLease(hosts, how, async (lease) => {
+    const standings = await standingsOf(hosts);
+    const leader = leaderOf(standings);
+    const release =
+      leader?.current && (await store.readRelease(leader.host, leader.current.release));
+    if (leader === undefined || release === undefined) {
+      throw new Error('Nothing was ever released here: deploy first.');
+    }
+    const { manifest } = release;
+    note(how.tell, '', `The current release is ${manifest.release}, as ${leader.host.name} says`);
+    const images = Object.values(manifest.services).map(({ image }) => image);
+    await pullImages(hosts, images.concat(manifest.edge.image), how);
+    for (const { host, current } of standings) {
+      if (current?.release === manifest.release) continue;
+      await step(how.tell, host.name, `take over ${manifest.release}`, async () => {
+        await store.giveRelease(host, release);
+        await store.copyState(leader.host, host);
+      });
+    }
+    return bring(standings, manifest, 'converge', how, lease);
+  });
+}

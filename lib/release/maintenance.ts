@@ -1,0 +1,38 @@
+import { escapeHtml } from '../report/markdown.ts';
+import type { Host } from './host.ts';
+import { caddy } from './layout.ts';
+
+/**
+ * While this page lies there, Caddy answers every request of the public site with it, 503 and
+ * Retry-After. The load balancer's own question is answered as ever, so that the page is seen.
+ */
+export function maintenancePage(message: string): string {
+  return `<!doctype html>
+<html lang="fr">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>COMPTA</title></head>
+<body>
+<h1>COMPTA</h1>
+<p>${escapeHtml(message)}</p>
+</body>
+</html>
+`;
+}
+
+/** @returns whether anything changed. */
+export async function turnMaintenanceOn(host: Host, message: string): Promise<boolean> {
+  const page = maintenancePage(message);
+  if ((await host.content(caddy.maintenance)) === page) return false;
+  await host.write(caddy.maintenance, page, '0644');
+  return true;
+}
+
+/** @returns whether anything changed. */
+export async function turnMaintenanceOff(host: Host): Promise<boolean> {
+  if (!(await inMaintenance(host))) return false;
+  await host.change(['rm', '-f', caddy.maintenance]);
+  return true;
+}
+
+export async function inMaintenance(host: Host): Promise<boolean> {
+  return (await host.content(caddy.maintenance)) !== undefined;
+}

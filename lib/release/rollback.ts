@@ -1,0 +1,145 @@
+import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
+import { pullImages } from './deploy.ts';
+import { componentBefore, componentOf, releaseBefore } from './earlier.ts';
+import { ReleaseFailure } from './evidence.ts';
+import type { Host } from './host.ts';
+import type { Component, Manifest } from './manifest.ts';
+import { type Preview, previewRelease } from './preview.ts';
+import { note, step } from './progress.ts';
+import { readSchema, refuseContracted } from './schema.ts';
+import { leaderOf, type Standing, standingsOf } from './standing.ts';
+import * as store from './store.ts';
+import { type Release, withComponents } from './target.ts';
+
+export interface Asked {
+  /** Version or release to go back to; what was there before, when left out. */
+  version?: string;
+  /** Services that go back; all of them when empty. */
+  services: readonly string[];
+}
+
+/** Puts a kept release back, or what some services ran: the same swap as a deploy's. */
+export async function rollback(
+  hosts: readonly Host[],
+  asked: Asked,
+  how: Circumstances,
+): Promise<Outcome> {
+  return underLease(hosts, how, async (lease) => {
+    const standings = await standingsOf(hosts);
+    const target = await permittedTarget(standings, asked);
+    const { manifest } = target;
+    note(how.tell, '', `Rolling back to ${manifest.release}`);
+    await pullAgain(hosts, manifest, how);
+    for (const host of hosts) {
+      await step(how.tell, host.name, `see to the files of ${manifest.release}`, () =>
+        store.giveRelease(host, target),
+      );
+    }
+    return bring(standings, manifest, 'rollback', how, lease);
+  });
+}
+
+/** What a rollback would change, host by host; nothing is locked, pulled or written. */
+export async function previewRollback(hosts: readonly Host[], asked: Asked): Promise<Preview> {
+  const standings = await standingsOf(hosts);
+  return previewRelease(standings, await permittedTarget(standings, asked));
+}
+
+/** The release to go back to, unless the database has moved beyond it. */
+async function permittedTarget(standings: readonly Standing[], asked: Asked): Promise<Release> {
+  const leader = leaderOf(standings);
+  if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
+  const target = await chooseTarget(standings, leader, leader.current, asked);
+  refuseContracted(await readSchema(leader.host), target.manifest, leader.current);
+  return target;
+}
+
+/** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
+async function pullAgain(
+  hosts: readonly Host[],
+  manifest: Manifest,
+  how: Circumstances,
+): Promise<void> {
+  const images = Object.values(manifest.services).map(({ image }) => image);
+  try {
+    await pullImages(hosts, images.concat(manifest.edge.image), how);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new ReleaseFailure(
+      `${manifest.version} cannot be put back, as not all of its images are left. ${why}`,
+      undefined,
+      { cause },
+    );
+  }
+}
+
+async function chooseTarget(
+  standings: readonly Standing[],
+  leader: Standing,
+  now: Manifest,
+  { version, services }: Asked,
+): Promise<Release> {
+  const { history, host } = leader;
+  if (services.length > 0) {
+    const kept = await store.keptReleases(host);
+    const components = Object.fromEntries(
+      services.map((service) => [service, earlierComponent(history, kept, service, now, version)]),
+    );
+    const current = await store.readRelease(host, now.release);
+    if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
+    return withComponents(current, components);
+  }
+  // A run that ended in the middle has not changed `current`: that is what to go back to.
+  const begun = await Promise.all(standings.map((standing) => store.unfinished(standing.host)));
+  const name =
+    version === undefined
+      ? begun.some(Boolean)
+        ? now.release
+        : releaseBefore(history, now.release)
+      : history.findLast((entry) => entry.release === version || entry.version === version)
+          ?.release;
+  if (name === undefined) {
+    throw new Error(
+      version === undefined
+        ? `There is no release before ${now.release} to go back to. ${known(history)}`
+        : `${version} was never released here. ${known(history)}`,
+    );
+  }
+  for (const standing of standings) {
+    const release = await store.readRelease(standing.host, name);
+    if (release !== undefined) return release;
+  }
+  throw new Error(
+    `The files of ${name} are on no server any more: it was pruned. Deploy that version again. ` +
+      known(history),
+  );
+}
+
+/** @throws Error when the service never ran anything else that is still kept. */
+function earlierComponent(
+  history: readonly store.HistoryEntry[],
+  kept: ReadonlyMap<string, Manifest>,
+  service: string,
+  now: Manifest,
+  version: string | undefined,
+): Component {
+  const current = now.services[service];
+  if (current === undefined) {
+    const names = Object.keys(now.services).join(', ');
+    throw new Error(`There is no service ${service} here; there are ${names}.`);
+  }
+  const found =
+    version === undefined
+      ? componentBefore(history, kept, service, current)
+      : componentOf(history, kept, service, version);
+  if (found !== undefined) return found;
+  throw new Error(
+    version === undefined
+      ? `No kept release has an earlier ${service} than ${current.version}.`
+      : `No kept release has ${service} ${version}. ${known(history)}`,
+  );
+}
+
+function known(history: readonly store.HistoryEntry[]): string {
+  return `Known versions: ${[...new Set(history.map((entry) => entry.version))].join(', ')}.`;
+}

@@ -1,0 +1,79 @@
+import { z } from 'zod';
+import { ReleaseFailure } from './evidence.ts';
+import type { Host } from './host.ts';
+import { schemaFile } from './layout.ts';
+import type { Manifest } from './manifest.ts';
+
+/** A script that takes something away from a database, and the first version that lives without it. */
+const contractSchema = z.object({ script: z.string(), since: z.string() });
+export type Contract = z.infer<typeof contractSchema>;
+
+/** Service → of all scripts that contracted its database, the one that shuts out the most versions. */
+const recordSchema = z.record(z.string(), contractSchema);
+export type SchemaRecord = z.infer<typeof recordSchema>;
+
+/** What migrations leave on every application server for rollbacks to know. */
+export async function readSchema(host: Host): Promise<SchemaRecord> {
+  const text = await host.content(schemaFile);
+  return text === undefined ? {} : recordSchema.parse(JSON.parse(text));
+}
+
+/**
+ * Tells a host of scripts that are about to run; under the lease, on every application server, and
+ * before the first of them: a run that is killed in between then refuses rather too much.
+ */
+export async function recordContracts(
+  host: Host,
+  service: string,
+  contracts: readonly Contract[],
+): Promise<void> {
+  const record = afterContracts(await readSchema(host), service, contracts);
+  await host.write(schemaFile, `${JSON.stringify(record, null, 2)}\n`, '0644');
+}
+
+export function afterContracts(
+  record: SchemaRecord,
+  service: string,
+  contracts: readonly Contract[],
+): SchemaRecord {
+  const strictest = [record[service] ?? [], contracts]
+    .flat()
+    .reduce<Contract | undefined>(
+      (found, next) => (found && isSince(found.since, next.since) ? found : next),
+      undefined,
+    );
+  return strictest === undefined ? record : { ...record, [service]: strictest };
+}
+
+/**
+ * Refuses to put code back that the database has moved beyond.
+ * @throws ReleaseFailure naming the service and the script.
+ */
+export function refuseContracted(record: SchemaRecord, target: Manifest, now: Manifest): void {
+  for (const [service, { image, version }] of Object.entries(target.services)) {
+    const contract = record[service];
+    if (contract === undefined || now.services[service]?.image === image) continue;
+    if (isSince(version, contract.since)) continue;
+    throw new ReleaseFailure(
+      `${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
+        `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
+        'restore a backup from before it.',
+    );
+  }
+}
+
+/**
+ * Whether a release is at least another, by its numbers: what follows a dash names a build of it.
+ *
+ * @returns undefined when the version has no numbers to compare.
+ */
+export function isSince(version: string, since: string): boolean | undefined {
+  const numbers = /^v?(\d+(?:\.\d+)*)(?:[-+].*)?$/.exec(version)?.[1];
+  if (numbers === undefined) return undefined;
+  const [mine, theirs] = [numbers, since].map((text) => text.split('.').map(Number));
+  for (let place = 0; place < Math.max(mine?.length ?? 0, theirs?.length ?? 0); place += 1) {
+    const difference = (mine?.[place] ?? 0) - (theirs?.[place] ?? 0);
+    if (difference !== 0) return difference > 0;
+  }
+  return true;
+}

@@ -1,0 +1,32 @@
+import type { Host } from './host.ts';
+import type { Manifest } from './manifest.ts';
+import { currentRelease, type HistoryEntry, readHistory } from './store.ts';
+
+/** What a host takes for the current release, and since when. */
+export interface Standing {
+  host: Host;
+  current: Manifest | undefined;
+  history: HistoryEntry[];
+}
+
+export function standingsOf(hosts: readonly Host[]): Promise<Standing[]> {
+  return Promise.all(
+    hosts.map(async (host) => {
+      const [current, history] = await Promise.all([currentRelease(host), readHistory(host)]);
+      return { host, current, history };
+    }),
+  );
+}
+
+/**
+ * The host that tells what the environment runs: the one whose release was made current last. A
+ * host that was away during a release, or is new, is not it.
+ */
+export function leaderOf<T extends Pick<Standing, 'current' | 'history'>>(
+  standings: readonly T[],
+): T | undefined {
+  const since = ({ history }: T): string => history.at(-1)?.at ?? '';
+  return standings
+    .filter(({ current }) => current !== undefined)
+    .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+}
