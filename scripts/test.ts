@@ -25,6 +25,7 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   // Three bare servers, one site.yml and four more.
   roles: { paths: ['infra/ansible/test/site.test'], seconds: 300 },
   backup: { paths: ['infra/ansible/roles/backup/'], seconds: 180 },
+  monitoring: { paths: ['infra/monitoring/'], seconds: 90 },
   release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 900 },
 };
 
