@@ -107,6 +107,8 @@ export function serverVariables(instance: Instance) {
     postgresql_max_wal_size: '512MB',
     postgresql_huge_pages: 'off',
     redis_max_memory: '64mb',
+    // A container on it can have no more open files than the machine allows.
+    docker_container_limit_nofile: 16_384,
   };
 }
 

@@ -46,7 +46,7 @@ const CHECKS: Record<string, readonly string[]> = {
     'ansible-lint',
     '--offline',
   ],
-  'shell scripts (shellcheck)': ['shellcheck', ...shellScripts],
+  'shell scripts (shellcheck)': ['shellcheck', '--external-sources', ...shellScripts],
   bundles: ['node', 'scripts/check-dist.ts'],
 };
 

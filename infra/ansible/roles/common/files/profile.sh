@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Managed by Ansible.
 # For people at a prompt: away from the keyboard for a quarter of an hour ends the session.
 TMOUT=900
