@@ -302,10 +302,13 @@ async function takeStock(work: Work, flyway: Flyway): Promise<void> {
   report.corrections = correctionsFor(state.wrong);
   if (report.problems.length === 0) report.problems.push(...state.wrong.map(inWords));
   await lookAround(work);
+  const applied = report.pending.filter((wanted) =>
+    report.applied.some((script) => isSame(wanted, script)),
+  );
   report.touched = await touchedTables(
     database,
     request.database,
-    report.pending.map(({ sql }) => sql),
+    applied.map(({ sql }) => sql),
     report.backup?.tables ?? {},
   );
   report.remarks.push(...remarksOn(report.touched));

@@ -65,6 +65,8 @@ const SHOWN = {
   postgresql_no_log: false,
   pgbouncer_no_log: false,
   redis_no_log: false,
+  backup_no_log: false,
+  monitoring_no_log: false,
   application_no_log: false,
 };
 
