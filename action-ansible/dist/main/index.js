@@ -64006,7 +64006,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3372);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6082);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -64016,7 +64016,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3372:
+/***/ 6082:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -64029,275 +64029,91 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
-var lib = __nccwpck_require__(972);
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-;// CONCATENATED MODULE: ./lib/process/run.js
+;// CONCATENATED MODULE: ./lib/hetzner/api.js
 
-
-/** A child that ended with a code we did not allow, was killed, or could not be started. */
-class CommandFailed extends Error {
-    name = 'CommandFailed';
-    exitCode;
-    stdout;
-    stderr;
-    constructor(program, reason, result, cause) {
-        const last = tail(result.stderr || result.stdout || '', 20);
-        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
-        this.exitCode = result.exitCode;
-        this.stdout = result.stdout ?? '';
-        this.stderr = result.stderr ?? '';
-    }
-}
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
-const GRACE_MS = 7_500;
+const HETZNER = 'https://api.hetzner.cloud/v1';
+const ATTEMPTS = 5;
+const RETRIED = new Set([429, 502, 503, 504]);
 /**
- * The one door to child processes: an argument vector, never a shell.
- *
- * The child leads its own process group, so that a signal meant for us reaches it only
- * when we pass it on and can end its children with it.
- *
- * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
- * a code outside `allowedExitCodes`.
+ * With the endpoint that the provider itself uses. An answer that will be another one in a
+ * moment is asked for again.
  */
-async function run(argv, options = {}) {
-    const [program, ...args] = argv;
-    if (program === undefined)
-        throw new TypeError('run() needs at least the name of a program');
-    options.signal?.throwIfAborted();
-    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
-        cwd: options.cwd,
-        env: options.env ?? process.env,
-        detached: true,
-        stdio: 'pipe',
-    });
-    const ended = new Promise((resolve, reject) => {
-        child.once('error', reject);
-        child.once('close', (code, signal) => resolve({ code, signal }));
-    });
-    const ending = endGracefully(child.pid, options);
-    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
-    child.stdin.end(options.input ?? '');
-    try {
-        const [stdout, stderr, end] = await Promise.all([
-            collect(child.stdout, 'stdout', options.onLine),
-            collect(child.stderr, 'stderr', options.onLine),
-            ended,
-        ]);
-        const result = { exitCode: end.code ?? 128, stdout, stderr };
-        const reason = ending.reason();
-        if (reason)
-            throw new CommandFailed(program, reason, result, options.signal?.reason);
-        if (end.signal)
-            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
-        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
-            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+function api_hetznerApi(token, env, cancelled) {
+    const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    async function ask(path, init = {}) {
+        for (let attempt = 1;; attempt += 1) {
+            const answer = await fetch(`${base}${path}`, {
+                ...init,
+                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+                signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+            });
+            if (answer.status === 404)
+                return undefined;
+            if (answer.ok)
+                return answer.json();
+            const said = await reasonOf(answer);
+            if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+                throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
+            }
+            const pause = pauseAfter(answer.headers, attempt, Date.now());
+            await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
         }
-        return result;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed)
-            throw error;
-        throw new CommandFailed(program, 'could not be started', {}, error);
-    }
-    finally {
-        ending.disarm();
-    }
-}
-/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid, options) {
-    let why;
-    const timers = [];
-    const end = (reason) => {
-        if (why !== undefined || pid === undefined)
-            return;
-        why = reason;
-        send(pid, 'SIGINT');
-        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
-        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
-    };
-    const onAbort = () => end('was cancelled');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const limit = options.timeoutMs;
-    if (limit !== undefined) {
-        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
     }
     return {
-        reason: () => why,
-        disarm() {
-            options.signal?.removeEventListener('abort', onAbort);
-            for (const timer of timers)
-                clearTimeout(timer);
+        get: (path) => ask(path),
+        post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
+        async byName(collection, name) {
+            const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
+            return body?.[collection]?.[0];
+        },
+        async byId(collection, id) {
+            const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
+            return body?.[collection.replace(/s$/, '')];
         },
     };
 }
-function send(pid, signal) {
+/** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
+async function reasonOf(answer) {
+    const text = await answer.text();
     try {
-        process.kill(-pid, signal);
+        const { error } = JSON.parse(text);
+        return error ? `: ${error.code}, ${error.message}` : '';
     }
     catch {
-        // The group is gone already, which is what the signal was for.
+        return ''; // A gateway's page.
     }
 }
-async function collect(stream, name, onLine) {
-    const chunks = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
-    if (onLine) {
-        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
-    }
-    await new Promise((resolve) => stream.once('close', resolve));
-    return Buffer.concat(chunks).toString('utf8');
-}
-function tail(text, count) {
-    return text.trimEnd().split('\n').slice(-count).join('\n');
-}
-
-;// CONCATENATED MODULE: ./action-ansible/src/agent.js
-
-
-
-
-
-
-/** An ssh-agent that holds the one key: handed over on standard input, never on disk. */
-async function startAgent(privateKey, folder) {
-    const socket = (0,external_node_path_namespaceObject.join)(folder, 'agent');
-    const agent = (0,external_node_child_process_namespaceObject.spawn)('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore', detached: true });
-    agent.on('error', () => { }); // seen below: it has no pid
-    const stop = () => void agent.kill('SIGTERM');
-    try {
-        await handOver(agent, socket, privateKey);
-    }
-    catch (error) {
-        stop();
-        throw error;
-    }
-    const publicKeyFile = (0,external_node_path_namespaceObject.join)(folder, 'key.pub');
-    (0,external_node_fs_.writeFileSync)(publicKeyFile, publicHalf(privateKey), { mode: 0o600 });
-    return { pid: agent.pid ?? 0, socket, publicKeyFile, stop };
-}
-const STARTS_WITHIN_MS = 30_000;
-const NO_AGENT_YET = 2;
-/** Until it is taken: the socket is there a moment before somebody listens on it. */
-async function handOver(agent, socket, privateKey) {
-    const env = { ...process.env, SSH_AUTH_SOCK: socket };
-    const deadline = Date.now() + STARTS_WITHIN_MS;
-    while (agent.pid !== undefined && agent.exitCode === null && Date.now() < deadline) {
-        const { exitCode } = await run(['ssh-add', '-q', '-'], {
-            env,
-            input: privateKey,
-            allowedExitCodes: [0, NO_AGENT_YET],
-        });
-        if (exitCode === 0)
-            return;
-        await (0,promises_namespaceObject.setTimeout)(50);
-    }
-    throw new Error('ssh-agent could not be started: install the OpenSSH client.');
-}
-function publicHalf(privateKey) {
-    const key = lib.utils.parseKey(privateKey);
-    if (key instanceof Error)
-        throw key;
-    return `${key.type} ${key.getPublicSSH().toString('base64')}\n`;
+const LONGEST_PAUSE_MS = 60_000;
+/**
+ * How long to wait before asking again. Hetzner gives its budget back one request at a time
+ * (`RateLimit-Limit` an hour), and all of it by `RateLimit-Reset` (Unix seconds).
+ *
+ * @returns milliseconds
+ */
+function pauseAfter(headers, attempt, now) {
+    const said = (name) => (headers.has(name) ? Number(headers.get(name)) : Number.NaN);
+    const backoff = 250 * 2 ** attempt;
+    const retryAfter = said('Retry-After') * 1_000;
+    if (Number.isFinite(retryAfter))
+        return Math.min(retryAfter, LONGEST_PAUSE_MS);
+    if (said('RateLimit-Remaining') > 0)
+        return backoff;
+    const oneRequest = (3_600_000 / said('RateLimit-Limit')) * attempt;
+    const untilReset = Math.max(0, said('RateLimit-Reset') * 1_000 - now);
+    const known = [oneRequest, untilReset].filter(Number.isFinite);
+    if (known.length === 0)
+        return backoff;
+    return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
 }
 
-;// CONCATENATED MODULE: ./action-ansible/src/workspace.js
-
-
-
-/** The one folder of a run, 0700, for the vault's password, the agent's socket and the rest. */
-function makeWorkspace(runner) {
-    // A short name: a control socket of SSH in it must stay below 108 characters.
-    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'an-'));
-    (0,external_node_fs_.chmodSync)(folder, 0o700);
-    runner.saveState('workspace', folder);
-    return folder;
-}
-/** Where Ansible's SSH puts its control sockets. */
-const controlSockets = (workspace) => (0,external_node_path_namespaceObject.join)(workspace, 'cp');
-/** Ends what still runs for a workspace, and removes it: from the main step, or after it. */
-async function removeWorkspace(runner, folder = runner.state('workspace')) {
-    const agent = Number(runner.state('agent'));
-    if (agent > 0)
-        endAgent(agent);
-    if (folder === '')
-        return;
-    await endConnections(controlSockets(folder));
-    // More than once: the agent takes its socket away meanwhile, and rmSync stops without a
-    // word when something vanishes under it.
-    for (let tries = 0; (0,external_node_fs_.existsSync)(folder) && tries < 20; tries += 1) {
-        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true, maxRetries: 5 });
-    }
-    if ((0,external_node_fs_.existsSync)(folder))
-        throw new Error(`${folder} could not be removed: it holds secrets.`);
-}
-/** SSH keeps a connection for a minute after its last use (ControlPersist). */
-async function endConnections(sockets) {
-    if (!(0,external_node_fs_.existsSync)(sockets))
-        return;
-    for (const name of (0,external_node_fs_.readdirSync)(sockets)) {
-        const control = `ControlPath=${(0,external_node_path_namespaceObject.join)(sockets, name)}`;
-        await run(['ssh', '-F', 'none', '-O', 'exit', '-o', control, 'host'], {
-            allowedExitCodes: [0, 255], // 255: it has ended by itself
-        });
-    }
-}
-function endAgent(pid) {
-    try {
-        process.kill(pid, 'SIGTERM');
-    }
-    catch {
-        // It has ended with the main step, which is the usual case.
-    }
-}
-
-;// CONCATENATED MODULE: ./action-ansible/src/command.js
-
-
-/** Pure: nothing secret is among the arguments; those are in files or the environment. */
-function playbookArgv(ansible, inputs, hosts, extraVarsFile, limit) {
-    return [
-        (0,external_node_path_namespaceObject.join)(ansible, 'bin', 'ansible-playbook'),
-        '--inventory',
-        hosts.inventory,
-        '--extra-vars',
-        `@${extraVarsFile}`,
-        ...(limit ? ['--limit', limit] : []),
-        ...(inputs.tags ? ['--tags', inputs.tags] : []),
-        ...(inputs.check ? ['--check'] : []),
-        inputs.playbook,
-    ];
-}
-function ansibleEnvironment(env, ansible, files, taskTimeoutMs) {
-    return {
-        // Inputs carry secrets, and Ansible would hand its whole environment to local tasks.
-        ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))),
-        PATH: `${(0,external_node_path_namespaceObject.join)(ansible, 'bin')}:${env.PATH ?? ''}`,
-        ANSIBLE_HOST_KEY_CHECKING: 'True',
-        ANSIBLE_SSH_COMMON_ARGS: `-F ${files.hosts.sshConfig}`,
-        ANSIBLE_SSH_CONTROL_PATH_DIR: controlSockets(files.workspace),
-        // One session a task in place of four: modules go through standard input.
-        ANSIBLE_PIPELINING: env.ANSIBLE_PIPELINING ?? 'True',
-        GIT_SSH_COMMAND: `ssh -F ${files.hosts.gitSshConfig}`,
-        ANSIBLE_LOCAL_TEMP: (0,external_node_path_namespaceObject.join)(files.workspace, 'tmp'),
-        ANSIBLE_CALLBACK_PLUGINS: files.callback,
-        ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
-        COMPTA_EVENTS_FILE: files.events,
-        ANSIBLE_TASK_TIMEOUT: String(Math.ceil(taskTimeoutMs / 1000)),
-        ANSIBLE_NOCOWS: '1',
-        ANSIBLE_FORCE_COLOR: '1',
-        PYTHONUNBUFFERED: '1',
-        // Every task is a process: without Ansible's compiled files each would compile its plugins.
-        PYTHONDONTWRITEBYTECODE: '',
-        ...(files.vaultIdentities ? { ANSIBLE_VAULT_IDENTITY_LIST: files.vaultIdentities } : {}),
-    };
-}
-
+// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(3483);
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
 
 // functions
@@ -65316,6 +65132,832 @@ function config(newConfig) {
     return globalConfig;
 }
 
+;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/errors.js
+
+
+/* Computing the message eagerly is expensive (pretty-printed JSON of all
+ * issues), so defer it until first read. The accessor functions and
+ * descriptors are shared across instances to keep error construction
+ * cheap; the computed message is cached on the internals object. The
+ * setter preserves plain assignment semantics for consumers that
+ * overwrite `message`. */
+function _getMessage() {
+    const internals = this._zod;
+    internals.message ?? (internals.message = JSON.stringify(internals.def, jsonStringifyReplacer, 2));
+    return internals.message;
+}
+function _setMessage(value) {
+    this._zod.message = value;
+}
+const _messageDesc = {
+    get: _getMessage,
+    set: _setMessage,
+    enumerable: true,
+    configurable: true,
+};
+const _issuesDesc = { value: undefined, enumerable: false };
+/* Prototypes that already carry the lazy `toString`. Seeded with the
+ * intrinsics so that `init` on a foreign object — it accepts any object —
+ * can never install an accessor onto a prototype we do not own. */
+const _installedToString = /* @__PURE__ */ new WeakSet([Object.prototype, Error.prototype]);
+const initializer = (inst, def) => {
+    inst.name = "$ZodError";
+    // `_zod` is already non-enumerable: $constructor's init defined it with this same descriptor
+    _issuesDesc.value = def;
+    Object.defineProperty(inst, "issues", _issuesDesc);
+    // Clear the shared slot; a retained `value` pins the last error's issues.
+    _issuesDesc.value = undefined;
+    Object.defineProperty(inst, "message", _messageDesc);
+    /* `toString` lives as a non-enumerable lazy getter on the shared
+     * prototype; on first access it caches a per-instance closure so
+     * detached usage still works. */
+    const proto = Object.getPrototypeOf(inst);
+    if (!_installedToString.has(proto)) {
+        _installedToString.add(proto);
+        Object.defineProperty(proto, "toString", {
+            configurable: true,
+            enumerable: false,
+            get() {
+                const value = () => this.message;
+                Object.defineProperty(this, "toString", { value, configurable: true, writable: true });
+                return value;
+            },
+            set(value) {
+                Object.defineProperty(this, "toString", { value, configurable: true, writable: true });
+            },
+        });
+    }
+};
+const $ZodError = $constructor("$ZodError", initializer);
+const $ZodRealError = $constructor("$ZodError", initializer, undefined, {
+    Parent: Error,
+});
+/** Get-or-create `obj[key]` as an own data property. A path segment naming an inherited member
+ * ("toString", "constructor") would otherwise read through to the prototype, and assigning
+ * "__proto__" would hit the setter instead of creating a key. */
+function node(obj, key, make) {
+    if (!Object.prototype.hasOwnProperty.call(obj, key)) {
+        if (key === "__proto__") {
+            Object.defineProperty(obj, key, { value: make(), writable: true, enumerable: true, configurable: true });
+        }
+        else {
+            obj[key] = make();
+        }
+    }
+    return obj[key];
+}
+function flattenError(error, mapper = (issue) => issue.message) {
+    const fieldErrors = {};
+    const formErrors = [];
+    for (const sub of error.issues) {
+        if (sub.path.length > 0) {
+            node(fieldErrors, sub.path[0], () => []).push(mapper(sub));
+        }
+        else {
+            formErrors.push(mapper(sub));
+        }
+    }
+    return { formErrors, fieldErrors };
+}
+function formatError(error, mapper = (issue) => issue.message) {
+    const fieldErrors = { _errors: [] };
+    const processError = (error, path = []) => {
+        for (const issue of error.issues) {
+            if (issue.code === "invalid_union" && issue.errors.length) {
+                issue.errors.map((issues) => processError({ issues }, [...path, ...issue.path]));
+            }
+            else if (issue.code === "invalid_key") {
+                processError({ issues: issue.issues }, [...path, ...issue.path]);
+            }
+            else if (issue.code === "invalid_element") {
+                processError({ issues: issue.issues }, [...path, ...issue.path]);
+            }
+            else {
+                const fullpath = [...path, ...issue.path];
+                if (fullpath.length === 0) {
+                    fieldErrors._errors.push(mapper(issue));
+                }
+                else {
+                    let curr = fieldErrors;
+                    let i = 0;
+                    while (i < fullpath.length) {
+                        const el = fullpath[i];
+                        const terminal = i === fullpath.length - 1;
+                        // `_errors` is reserved by this legacy format, so merge a matching path segment into the current node instead of treating its array as a child.
+                        if (el === "_errors") {
+                            if (terminal)
+                                curr._errors.push(mapper(issue));
+                            i++;
+                            continue;
+                        }
+                        // A path element may collide with an inherited property name such as
+                        // "__proto__" or "constructor". Truthiness checks read the prototype
+                        // (so no node is created, then ._errors.push throws), and bracket
+                        // assignment of "__proto__" hits the setter instead of creating an
+                        // own key. Guard the read with hasOwnProperty and create the node
+                        // with defineProperty so any path element becomes a real own key.
+                        if (!Object.prototype.hasOwnProperty.call(curr, el)) {
+                            Object.defineProperty(curr, el, {
+                                value: { _errors: [] },
+                                enumerable: true,
+                                writable: true,
+                                configurable: true,
+                            });
+                        }
+                        const node = curr[el];
+                        if (terminal) {
+                            node._errors.push(mapper(issue));
+                        }
+                        curr = node;
+                        i++;
+                    }
+                }
+            }
+        }
+    };
+    processError(error);
+    return fieldErrors;
+}
+function treeifyError(error, mapper = (issue) => issue.message) {
+    const result = { errors: [] };
+    const processError = (error, path = []) => {
+        var _a;
+        for (const issue of error.issues) {
+            if (issue.code === "invalid_union" && issue.errors.length) {
+                // regular union error
+                issue.errors.map((issues) => processError({ issues }, [...path, ...issue.path]));
+            }
+            else if (issue.code === "invalid_key") {
+                processError({ issues: issue.issues }, [...path, ...issue.path]);
+            }
+            else if (issue.code === "invalid_element") {
+                processError({ issues: issue.issues }, [...path, ...issue.path]);
+            }
+            else {
+                const fullpath = [...path, ...issue.path];
+                if (fullpath.length === 0) {
+                    result.errors.push(mapper(issue));
+                    continue;
+                }
+                let curr = result;
+                let i = 0;
+                while (i < fullpath.length) {
+                    const el = fullpath[i];
+                    const terminal = i === fullpath.length - 1;
+                    if (typeof el === "string") {
+                        curr.properties ?? (curr.properties = {});
+                        // el may collide with an inherited property name ("__proto__",
+                        // "constructor", ...); ??= reads the prototype so the node is never
+                        // created and curr.errors.push throws. Guard with hasOwnProperty and
+                        // create the node with defineProperty so "__proto__" becomes a real
+                        // own key rather than invoking the prototype setter.
+                        if (!Object.prototype.hasOwnProperty.call(curr.properties, el)) {
+                            Object.defineProperty(curr.properties, el, {
+                                value: { errors: [] },
+                                enumerable: true,
+                                writable: true,
+                                configurable: true,
+                            });
+                        }
+                        curr = curr.properties[el];
+                    }
+                    else {
+                        curr.items ?? (curr.items = []);
+                        (_a = curr.items)[el] ?? (_a[el] = { errors: [] });
+                        curr = curr.items[el];
+                    }
+                    if (terminal) {
+                        curr.errors.push(mapper(issue));
+                    }
+                    i++;
+                }
+            }
+        }
+    };
+    processError(error);
+    return result;
+}
+/** Format a ZodError as a human-readable string in the following form.
+ *
+ * From
+ *
+ * ```ts
+ * ZodError {
+ *   issues: [
+ *     {
+ *       expected: 'string',
+ *       code: 'invalid_type',
+ *       path: [ 'username' ],
+ *       message: 'Invalid input: expected string'
+ *     },
+ *     {
+ *       expected: 'number',
+ *       code: 'invalid_type',
+ *       path: [ 'favoriteNumbers', 1 ],
+ *       message: 'Invalid input: expected number'
+ *     }
+ *   ];
+ * }
+ * ```
+ *
+ * to
+ *
+ * ```
+ * username
+ *   ✖ Expected number, received string at "username
+ * favoriteNumbers[0]
+ *   ✖ Invalid input: expected number
+ * ```
+ */
+function toDotPath(_path) {
+    const segs = [];
+    const path = _path.map((seg) => (typeof seg === "object" ? seg.key : seg));
+    for (const seg of path) {
+        if (typeof seg === "number")
+            segs.push(`[${seg}]`);
+        else if (typeof seg === "symbol")
+            segs.push(`[${JSON.stringify(String(seg))}]`);
+        else if (/[^\w$]/.test(seg))
+            segs.push(`[${JSON.stringify(seg)}]`);
+        else {
+            if (segs.length)
+                segs.push(".");
+            segs.push(seg);
+        }
+    }
+    return segs.join("");
+}
+function prettifyError(error) {
+    const lines = [];
+    // sort by path length
+    const issues = [...error.issues].sort((a, b) => (a.path ?? []).length - (b.path ?? []).length);
+    // Process each issue
+    for (const issue of issues) {
+        lines.push(`✖ ${issue.message}`);
+        if (issue.path?.length)
+            lines.push(`  → at ${toDotPath(issue.path)}`);
+    }
+    // Convert Map to formatted string
+    return lines.join("\n");
+}
+
+;// CONCATENATED MODULE: ./lib/runner/inputs.js
+
+
+/** A wrong input: says which one, what was wrong with it and what to give instead. */
+class InputError extends Error {
+    name = 'InputError';
+    constructor(input, problem, cause) {
+        super(`Input '${input}' ${problem}`, cause === undefined ? {} : { cause });
+    }
+}
+function inputs_required(runner, name, hint) {
+    const value = runner.input(name);
+    if (value === '')
+        throw new InputError(name, `is missing: ${hint}`);
+    return value;
+}
+/** `undefined` when the input is empty, as GitHub cannot tell "not given" from "empty". */
+function optional(runner, name) {
+    return runner.input(name) || undefined;
+}
+/** A required secret, masked before anybody can look at it. */
+function secret(runner, name, hint) {
+    const value = inputs_required(runner, name, hint);
+    runner.mask(value);
+    return value;
+}
+function optionalSecret(runner, name) {
+    const value = optional(runner, name);
+    if (value !== undefined)
+        runner.mask(value);
+    return value;
+}
+function inputs_boolean(runner, name, fallback) {
+    const value = runner.input(name);
+    if (value === '')
+        return fallback;
+    if (/^true$/i.test(value))
+        return true;
+    if (/^false$/i.test(value))
+        return false;
+    throw new InputError(name, `is '${value}': give true or false.`);
+}
+function integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
+    const value = runner.input(name);
+    if (value === '')
+        return fallback;
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < min || number > max) {
+        throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
+    }
+    return number;
+}
+function oneOf(runner, name, choices, fallback) {
+    const value = runner.input(name) || fallback;
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) {
+        throw new InputError(name, `is '${value ?? ''}': give one of ${choices.join(', ')}.`);
+    }
+    return choice;
+}
+/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
+function duration(runner, name, fallback) {
+    const value = runner.input(name) || fallback;
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
+    if (!match)
+        throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
+    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
+    return Number(match[1]) * unit;
+}
+/** One entry per line; blank lines and surrounding space do not count. */
+function lines(runner, name) {
+    return runner
+        .input(name)
+        .split(/\r?\n/)
+        .map((line) => line.trim())
+        .filter((line) => line !== '');
+}
+/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
+function yaml(runner, name, schema) {
+    const text = runner.input(name);
+    if (text === '')
+        return undefined;
+    const value = parsed(name, text);
+    const result = schema.safeParse(value);
+    if (!result.success)
+        throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
+    return result.data;
+}
+function parsed(name, text) {
+    try {
+        return (0,dist/* parse */.qg)(text);
+    }
+    catch (cause) {
+        throw new InputError(name, 'is not YAML.', cause);
+    }
+}
+
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+;// CONCATENATED MODULE: ./lib/runner-access/address.js
+
+
+/** Hetzner's own: nobody learns of the runner whom it does not connect to anyway. */
+const WHAT_IS_MY_ADDRESS = 'https://ip.hetzner.com';
+/**
+ * The public IPv4 address of this machine, as `url` sees it. IPv6 is left out because the bastion
+ * has none. A wrong answer opens a port to the wrong machine, for which it still has no key.
+ * @throws Error when it does not answer an address alone
+ */
+async function addressSeenBy(url) {
+    const text = await textOf(url);
+    if ((0,external_node_net_.isIPv4)(text))
+        return text;
+    throw new Error(`${url} answered no IPv4 address: '${text.slice(0, 80)}'.`);
+}
+function textOf(url) {
+    return new Promise((resolve, reject) => {
+        const request = (0,external_node_https_namespaceObject.get)(url, { family: 4, signal: AbortSignal.timeout(15_000) }, (answer) => {
+            if (answer.statusCode !== 200) {
+                answer.resume();
+                reject(new Error(`${url} answered ${answer.statusCode}.`));
+                return;
+            }
+            let text = '';
+            answer.setEncoding('utf8');
+            answer.on('data', (part) => (text += part));
+            answer.on('end', () => resolve(text.trim()));
+            answer.on('error', reject);
+        });
+        request.on('error', reject);
+    });
+}
+
+;// CONCATENATED MODULE: ./lib/hetzner/actions.js
+
+const POLL_MS = 500;
+const POLLS = 120;
+/** Resolves when the action has been done. @throws Error when it failed, is gone, or takes over a minute */
+async function settled(api, action) {
+    let current = action;
+    for (let poll = 0; current?.status === 'running' && poll < POLLS; poll += 1) {
+        await (0,promises_namespaceObject.setTimeout)(POLL_MS);
+        current = (await api.get(`/actions/${current.id}`))
+            ?.action;
+    }
+    if (current?.status === 'success')
+        return;
+    const how = current?.error?.message ?? current?.status ?? 'it is gone';
+    throw new Error(`Hetzner did not do ${action?.command ?? 'what it was asked for'}: ${how}`);
+}
+
+;// CONCATENATED MODULE: ./lib/runner-access/rules.js
+/** GitHub ends a hosted job after six hours: what is older has no owner any more. */
+const LIFETIME_MS = 6 * 3_600_000;
+const DESCRIPTION = /^runner of (.+) until (\S+)$/;
+/** The rules with this access, and without those that have expired. */
+function opened(rules, { address, port, owner }, now) {
+    const until = new Date(now.getTime() + LIFETIME_MS).toISOString();
+    const rule = {
+        direction: 'in',
+        protocol: 'tcp',
+        port: String(port),
+        source_ips: [`${address}/32`],
+        description: `runner of ${owner} until ${until}`,
+    };
+    return [...rules_closed(rules, owner, now), rule];
+}
+/**
+ * The rules without this access and without those that have expired. What is no runner's access
+ * goes as well: Terraform does not look into this firewall, so nothing else may live in it.
+ */
+function rules_closed(rules, owner, now) {
+    return rules.filter((rule) => {
+        const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
+        return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+    });
+}
+function rules_isOpen(rules, owner) {
+    return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+}
+
+;// CONCATENATED MODULE: ./lib/runner-access/firewall.js
+
+
+
+const firewall_ATTEMPTS = 6;
+/** Longer than another runner has between its reading the rules and its writing them. */
+const SETTLING_MS = 1_500;
+/** The firewall on the bastion that Terraform leaves to the runners: `<environment>-runners`. */
+async function runnersFirewall(api, environment) {
+    const name = `${environment}-runners`;
+    const firewall = await api.byName('firewalls', name);
+    if (firewall)
+        return firewall.id;
+    throw new Error(`Hetzner has no firewall '${name}' in the project of this token: apply the Terraform of ${environment} first, or give the token of its project.`);
+}
+/** Resolves when the runner may come in. @throws Error when Hetzner refuses it */
+async function firewall_open(api, firewall, access) {
+    await change(api, firewall, (rules) => opened(rules, access, new Date()), (rules) => rules_isOpen(rules, access.owner));
+}
+/** Resolves when the runner may not come in any more; nothing happens when it never might. */
+async function firewall_close(api, firewall, owner) {
+    await change(api, firewall, (rules) => closed(rules, owner, new Date()), (rules) => !isOpen(rules, owner));
+}
+/**
+ * Rules can only be replaced as a whole, so two runners at once may undo each other: each looks
+ * once more when the other must have written, and writes again when its change is gone.
+ */
+async function change(api, firewall, edit, isDone) {
+    for (let attempt = 0; attempt < firewall_ATTEMPTS; attempt += 1) {
+        const wanted = { rules: edit(await rulesOf(api, firewall)) };
+        const answer = await api.post(`/firewalls/${firewall}/actions/set_rules`, wanted);
+        const { actions = [] } = (answer ?? {});
+        for (const action of actions)
+            await settled(api, action);
+        await (0,promises_namespaceObject.setTimeout)(SETTLING_MS * (1 + Math.random()));
+        if (isDone(await rulesOf(api, firewall)))
+            return;
+    }
+    throw new Error(`The rules of firewall ${firewall} were replaced by somebody else ${firewall_ATTEMPTS} times: let fewer jobs reach the environment at once.`);
+}
+async function rulesOf(api, firewall) {
+    const found = await api.byId('firewalls', String(firewall));
+    if (found)
+        return found.rules;
+    throw new Error(`Firewall ${firewall} is gone.`);
+}
+
+;// CONCATENATED MODULE: ./lib/runner-access/step.js
+
+
+
+
+
+
+const STATE = 'runner-access';
+/**
+ * Opens the bastion's SSH to this runner when input `runner-access` asks for it, until the post
+ * step: {@link closeToRunner}. Inputs are read before anything is done.
+ * @param door undefined when the inputs name no environment
+ * @throws InputError
+ */
+async function openToRunner(step, door) {
+    const { runner, cancelled } = step;
+    const inputs = accessInputs(runner);
+    if (inputs === undefined)
+        return;
+    if (door === undefined) {
+        throw new InputError('runner-access', "needs 'terraform-outputs', which names the environment whose bastion is opened.");
+    }
+    const api = api_hetznerApi(inputs.token, runner.env, cancelled);
+    const firewall = await runnersFirewall(api, door.environment);
+    const address = (0,external_node_net_.isIPv4)(inputs.address) ? inputs.address : await addressSeenBy(inputs.address);
+    const owner = ownerOf(runner.env);
+    // Before it is open, so that a kill in between leaves nothing that post would not close.
+    runner.saveState(STATE, JSON.stringify({ firewall, owner }));
+    await firewall_open(api, firewall, { address, port: door.ssh.port, owner });
+    runner.info(`Opened port ${door.ssh.port} of ${door.environment}'s bastion for ${address}.`);
+}
+/** For the post step: after the last use of SSH. */
+async function closeToRunner({ runner, cancelled }) {
+    const state = runner.state(STATE);
+    const inputs = state === '' ? undefined : accessInputs(runner);
+    if (inputs === undefined)
+        return;
+    const { firewall, owner } = JSON.parse(state);
+    const api = hetznerApi(inputs.token, runner.env, cancelled);
+    await close(api, firewall, owner);
+    runner.info("Closed the bastion's port for this runner.");
+}
+function accessInputs(runner) {
+    const token = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+    if (token)
+        runner.mask(token);
+    const address = optional(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
+    if (!(0,external_node_net_.isIPv4)(address) && !/^https:\/\/\S+$/.test(address)) {
+        throw new InputError('runner-address', `is '${address}': give an IPv4 address, or an https URL that answers with the asker's.`);
+    }
+    if (!inputs_boolean(runner, 'runner-access', false))
+        return undefined;
+    if (!token) {
+        throw new InputError('hcloud-token', "is missing: 'runner-access' needs one that may write, to open the bastion's firewall.");
+    }
+    return { token, address };
+}
+function ownerOf(env) {
+    const run = `${env.GITHUB_REPOSITORY ?? 'unknown'} run ${env.GITHUB_RUN_ID ?? 'unknown'}`;
+    return `${run} (${(0,external_node_crypto_.randomBytes)(4).toString('hex')})`;
+}
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
+var lib = __nccwpck_require__(972);
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./lib/process/run.js
+
+
+/** A child that ended with a code we did not allow, was killed, or could not be started. */
+class CommandFailed extends Error {
+    name = 'CommandFailed';
+    exitCode;
+    stdout;
+    stderr;
+    constructor(program, reason, result, cause) {
+        const last = tail(result.stderr || result.stdout || '', 20);
+        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
+        this.exitCode = result.exitCode;
+        this.stdout = result.stdout ?? '';
+        this.stderr = result.stderr ?? '';
+    }
+}
+/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+const GRACE_MS = 7_500;
+/**
+ * The one door to child processes: an argument vector, never a shell.
+ *
+ * The child leads its own process group, so that a signal meant for us reaches it only
+ * when we pass it on and can end its children with it.
+ *
+ * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
+ * a code outside `allowedExitCodes`.
+ */
+async function run(argv, options = {}) {
+    const [program, ...args] = argv;
+    if (program === undefined)
+        throw new TypeError('run() needs at least the name of a program');
+    options.signal?.throwIfAborted();
+    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        detached: true,
+        stdio: 'pipe',
+    });
+    const ended = new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const ending = endGracefully(child.pid, options);
+    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
+    child.stdin.end(options.input ?? '');
+    try {
+        const [stdout, stderr, end] = await Promise.all([
+            collect(child.stdout, 'stdout', options.onLine),
+            collect(child.stderr, 'stderr', options.onLine),
+            ended,
+        ]);
+        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const reason = ending.reason();
+        if (reason)
+            throw new CommandFailed(program, reason, result, options.signal?.reason);
+        if (end.signal)
+            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
+        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
+            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+        }
+        return result;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            throw error;
+        throw new CommandFailed(program, 'could not be started', {}, error);
+    }
+    finally {
+        ending.disarm();
+    }
+}
+/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
+function endGracefully(pid, options) {
+    let why;
+    const timers = [];
+    const end = (reason) => {
+        if (why !== undefined || pid === undefined)
+            return;
+        why = reason;
+        send(pid, 'SIGINT');
+        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
+        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
+    };
+    const onAbort = () => end('was cancelled');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const limit = options.timeoutMs;
+    if (limit !== undefined) {
+        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
+    }
+    return {
+        reason: () => why,
+        disarm() {
+            options.signal?.removeEventListener('abort', onAbort);
+            for (const timer of timers)
+                clearTimeout(timer);
+        },
+    };
+}
+function send(pid, signal) {
+    try {
+        process.kill(-pid, signal);
+    }
+    catch {
+        // The group is gone already, which is what the signal was for.
+    }
+}
+async function collect(stream, name, onLine) {
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    if (onLine) {
+        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
+    }
+    await new Promise((resolve) => stream.once('close', resolve));
+    return Buffer.concat(chunks).toString('utf8');
+}
+function tail(text, count) {
+    return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
+;// CONCATENATED MODULE: ./action-ansible/src/agent.js
+
+
+
+
+
+
+/** An ssh-agent that holds the one key: handed over on standard input, never on disk. */
+async function startAgent(privateKey, folder) {
+    const socket = (0,external_node_path_namespaceObject.join)(folder, 'agent');
+    const agent = (0,external_node_child_process_namespaceObject.spawn)('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore', detached: true });
+    agent.on('error', () => { }); // seen below: it has no pid
+    const stop = () => void agent.kill('SIGTERM');
+    try {
+        await handOver(agent, socket, privateKey);
+    }
+    catch (error) {
+        stop();
+        throw error;
+    }
+    const publicKeyFile = (0,external_node_path_namespaceObject.join)(folder, 'key.pub');
+    (0,external_node_fs_.writeFileSync)(publicKeyFile, publicHalf(privateKey), { mode: 0o600 });
+    return { pid: agent.pid ?? 0, socket, publicKeyFile, stop };
+}
+const STARTS_WITHIN_MS = 30_000;
+const NO_AGENT_YET = 2;
+/** Until it is taken: the socket is there a moment before somebody listens on it. */
+async function handOver(agent, socket, privateKey) {
+    const env = { ...process.env, SSH_AUTH_SOCK: socket };
+    const deadline = Date.now() + STARTS_WITHIN_MS;
+    while (agent.pid !== undefined && agent.exitCode === null && Date.now() < deadline) {
+        const { exitCode } = await run(['ssh-add', '-q', '-'], {
+            env,
+            input: privateKey,
+            allowedExitCodes: [0, NO_AGENT_YET],
+        });
+        if (exitCode === 0)
+            return;
+        await (0,promises_namespaceObject.setTimeout)(50);
+    }
+    throw new Error('ssh-agent could not be started: install the OpenSSH client.');
+}
+function publicHalf(privateKey) {
+    const key = lib.utils.parseKey(privateKey);
+    if (key instanceof Error)
+        throw key;
+    return `${key.type} ${key.getPublicSSH().toString('base64')}\n`;
+}
+
+;// CONCATENATED MODULE: ./action-ansible/src/workspace.js
+
+
+
+/** The one folder of a run, 0700, for the vault's password, the agent's socket and the rest. */
+function makeWorkspace(runner) {
+    // A short name: a control socket of SSH in it must stay below 108 characters.
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'an-'));
+    (0,external_node_fs_.chmodSync)(folder, 0o700);
+    runner.saveState('workspace', folder);
+    return folder;
+}
+/** Where Ansible's SSH puts its control sockets. */
+const controlSockets = (workspace) => (0,external_node_path_namespaceObject.join)(workspace, 'cp');
+/** Ends what still runs for a workspace, and removes it: from the main step, or after it. */
+async function removeWorkspace(runner, folder = runner.state('workspace')) {
+    const agent = Number(runner.state('agent'));
+    if (agent > 0)
+        endAgent(agent);
+    if (folder === '')
+        return;
+    await endConnections(controlSockets(folder));
+    // More than once: the agent takes its socket away meanwhile, and rmSync stops without a
+    // word when something vanishes under it.
+    for (let tries = 0; (0,external_node_fs_.existsSync)(folder) && tries < 20; tries += 1) {
+        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true, maxRetries: 5 });
+    }
+    if ((0,external_node_fs_.existsSync)(folder))
+        throw new Error(`${folder} could not be removed: it holds secrets.`);
+}
+/** SSH keeps a connection for a minute after its last use (ControlPersist). */
+async function endConnections(sockets) {
+    if (!(0,external_node_fs_.existsSync)(sockets))
+        return;
+    for (const name of (0,external_node_fs_.readdirSync)(sockets)) {
+        const control = `ControlPath=${(0,external_node_path_namespaceObject.join)(sockets, name)}`;
+        await run(['ssh', '-F', 'none', '-O', 'exit', '-o', control, 'host'], {
+            allowedExitCodes: [0, 255], // 255: it has ended by itself
+        });
+    }
+}
+function endAgent(pid) {
+    try {
+        process.kill(pid, 'SIGTERM');
+    }
+    catch {
+        // It has ended with the main step, which is the usual case.
+    }
+}
+
+;// CONCATENATED MODULE: ./action-ansible/src/command.js
+
+
+/** Pure: nothing secret is among the arguments; those are in files or the environment. */
+function playbookArgv(ansible, inputs, hosts, extraVarsFile, limit) {
+    return [
+        (0,external_node_path_namespaceObject.join)(ansible, 'bin', 'ansible-playbook'),
+        '--inventory',
+        hosts.inventory,
+        '--extra-vars',
+        `@${extraVarsFile}`,
+        ...(limit ? ['--limit', limit] : []),
+        ...(inputs.tags ? ['--tags', inputs.tags] : []),
+        ...(inputs.check ? ['--check'] : []),
+        inputs.playbook,
+    ];
+}
+function ansibleEnvironment(env, ansible, files, taskTimeoutMs) {
+    return {
+        // Inputs carry secrets, and Ansible would hand its whole environment to local tasks.
+        ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))),
+        PATH: `${(0,external_node_path_namespaceObject.join)(ansible, 'bin')}:${env.PATH ?? ''}`,
+        ANSIBLE_HOST_KEY_CHECKING: 'True',
+        ANSIBLE_SSH_COMMON_ARGS: `-F ${files.hosts.sshConfig}`,
+        ANSIBLE_SSH_CONTROL_PATH_DIR: controlSockets(files.workspace),
+        // One session a task in place of four: modules go through standard input.
+        ANSIBLE_PIPELINING: env.ANSIBLE_PIPELINING ?? 'True',
+        GIT_SSH_COMMAND: `ssh -F ${files.hosts.gitSshConfig}`,
+        ANSIBLE_LOCAL_TEMP: (0,external_node_path_namespaceObject.join)(files.workspace, 'tmp'),
+        ANSIBLE_CALLBACK_PLUGINS: files.callback,
+        ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
+        COMPTA_EVENTS_FILE: files.events,
+        ANSIBLE_TASK_TIMEOUT: String(Math.ceil(taskTimeoutMs / 1000)),
+        ANSIBLE_NOCOWS: '1',
+        ANSIBLE_FORCE_COLOR: '1',
+        PYTHONUNBUFFERED: '1',
+        // Every task is a process: without Ansible's compiled files each would compile its plugins.
+        PYTHONDONTWRITEBYTECODE: '',
+        ...(files.vaultIdentities ? { ANSIBLE_VAULT_IDENTITY_LIST: files.vaultIdentities } : {}),
+    };
+}
+
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/memoizer.js
 
 class $ZodCyclicError extends Error {
@@ -65325,7 +65967,7 @@ class $ZodCyclicError extends Error {
     }
 }
 /** Keyed off the context object every schema in one parse call already shares. */
-const STATE = "~memo";
+const memoizer_STATE = "~memo";
 const NO_ISSUES = [];
 // a value a cycle can close through
 function isRef(value) {
@@ -65566,10 +66208,10 @@ const memo = {
                 const input = payload.value;
                 if (!isRef(input))
                     return base(payload, ctx);
-                let state = ctx[STATE];
+                let state = ctx[memoizer_STATE];
                 if (!state) {
                     state = { buckets: new WeakMap(), backEdges: undefined };
-                    ctx[STATE] = state;
+                    ctx[memoizer_STATE] = state;
                 }
                 let bucket;
                 if (lastCtx === ctx) {
@@ -65625,7 +66267,7 @@ function memoizer() {
 }
 /** Whether this value is a node a back-edge resolved to before it finished. */
 function isBackEdge(ctx, value) {
-    const backEdges = ctx[STATE]?.backEdges;
+    const backEdges = ctx[memoizer_STATE]?.backEdges;
     return backEdges !== undefined && isRef(value) && backEdges.has(value);
 }
 
@@ -65646,7 +66288,7 @@ function nanoidOfLength(length) {
     return new RegExp(`^[a-zA-Z0-9_-]{${length}}$`);
 }
 /** ISO 8601-1 duration regex. Does not support the 8601-2 extensions like negative durations or fractional/negative components. */
-const duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/;
+const regexes_duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/;
 /** Implements ISO 8601-2 extensions like explicit +- prefixes, mixing weeks with other units, and fractional/negative components. */
 const extendedDuration = /^[-+]?P(?!$)(?:(?:[-+]?\d+Y)|(?:[-+]?\d+[.,]\d+Y$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:(?:[-+]?\d+W)|(?:[-+]?\d+[.,]\d+W$))?(?:(?:[-+]?\d+D)|(?:[-+]?\d+[.,]\d+D$))?(?:T(?=[\d+-])(?:(?:[-+]?\d+H)|(?:[-+]?\d+[.,]\d+H$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:[-+]?\d+(?:[.,]\d+)?S)?)??$/;
 /** A regex for any UUID-like identifier: 8-4-4-4-12 hex pattern */
@@ -65744,7 +66386,7 @@ const string = (params) => {
     return new RegExp(`^${regex}$`);
 };
 const bigint = /^-?\d+n?$/;
-const integer = /^-?\d+$/;
+const regexes_integer = /^-?\d+$/;
 const number = /^-?\d+(?:\.\d+)?$/;
 const regexes_boolean = /^(?:true|false)$/i;
 const _null = /^null$/i;
@@ -66732,7 +67374,7 @@ const $ZodISOTime = /*@__PURE__*/ $constructor("$ZodISOTime", (inst, def) => {
     $ZodStringFormat.init(inst, def);
 });
 const $ZodISODuration = /*@__PURE__*/ $constructor("$ZodISODuration", (inst, def) => {
-    def.pattern ?? (def.pattern = duration);
+    def.pattern ?? (def.pattern = regexes_duration);
     $ZodStringFormat.init(inst, def);
 });
 const $ZodIPv4 = /*@__PURE__*/ $constructor("$ZodIPv4", (inst, def) => {
@@ -71379,7 +72021,7 @@ function stringifyKeyNames(bySchema, json, visited) {
         return rest;
     rest.type = "string";
     if (!values)
-        rest.pattern = (types.includes("number") ? number : integer).source;
+        rest.pattern = (types.includes("number") ? number : regexes_integer).source;
     return rest;
 }
 /** Every record of one conversion, so the carriers are found in a single pass rather than once per record. */
@@ -71773,275 +72415,6 @@ const error = () => {
     };
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/errors.js
-
-
-/* Computing the message eagerly is expensive (pretty-printed JSON of all
- * issues), so defer it until first read. The accessor functions and
- * descriptors are shared across instances to keep error construction
- * cheap; the computed message is cached on the internals object. The
- * setter preserves plain assignment semantics for consumers that
- * overwrite `message`. */
-function _getMessage() {
-    const internals = this._zod;
-    internals.message ?? (internals.message = JSON.stringify(internals.def, jsonStringifyReplacer, 2));
-    return internals.message;
-}
-function _setMessage(value) {
-    this._zod.message = value;
-}
-const _messageDesc = {
-    get: _getMessage,
-    set: _setMessage,
-    enumerable: true,
-    configurable: true,
-};
-const _issuesDesc = { value: undefined, enumerable: false };
-/* Prototypes that already carry the lazy `toString`. Seeded with the
- * intrinsics so that `init` on a foreign object — it accepts any object —
- * can never install an accessor onto a prototype we do not own. */
-const _installedToString = /* @__PURE__ */ new WeakSet([Object.prototype, Error.prototype]);
-const initializer = (inst, def) => {
-    inst.name = "$ZodError";
-    // `_zod` is already non-enumerable: $constructor's init defined it with this same descriptor
-    _issuesDesc.value = def;
-    Object.defineProperty(inst, "issues", _issuesDesc);
-    // Clear the shared slot; a retained `value` pins the last error's issues.
-    _issuesDesc.value = undefined;
-    Object.defineProperty(inst, "message", _messageDesc);
-    /* `toString` lives as a non-enumerable lazy getter on the shared
-     * prototype; on first access it caches a per-instance closure so
-     * detached usage still works. */
-    const proto = Object.getPrototypeOf(inst);
-    if (!_installedToString.has(proto)) {
-        _installedToString.add(proto);
-        Object.defineProperty(proto, "toString", {
-            configurable: true,
-            enumerable: false,
-            get() {
-                const value = () => this.message;
-                Object.defineProperty(this, "toString", { value, configurable: true, writable: true });
-                return value;
-            },
-            set(value) {
-                Object.defineProperty(this, "toString", { value, configurable: true, writable: true });
-            },
-        });
-    }
-};
-const $ZodError = $constructor("$ZodError", initializer);
-const $ZodRealError = $constructor("$ZodError", initializer, undefined, {
-    Parent: Error,
-});
-/** Get-or-create `obj[key]` as an own data property. A path segment naming an inherited member
- * ("toString", "constructor") would otherwise read through to the prototype, and assigning
- * "__proto__" would hit the setter instead of creating a key. */
-function node(obj, key, make) {
-    if (!Object.prototype.hasOwnProperty.call(obj, key)) {
-        if (key === "__proto__") {
-            Object.defineProperty(obj, key, { value: make(), writable: true, enumerable: true, configurable: true });
-        }
-        else {
-            obj[key] = make();
-        }
-    }
-    return obj[key];
-}
-function flattenError(error, mapper = (issue) => issue.message) {
-    const fieldErrors = {};
-    const formErrors = [];
-    for (const sub of error.issues) {
-        if (sub.path.length > 0) {
-            node(fieldErrors, sub.path[0], () => []).push(mapper(sub));
-        }
-        else {
-            formErrors.push(mapper(sub));
-        }
-    }
-    return { formErrors, fieldErrors };
-}
-function formatError(error, mapper = (issue) => issue.message) {
-    const fieldErrors = { _errors: [] };
-    const processError = (error, path = []) => {
-        for (const issue of error.issues) {
-            if (issue.code === "invalid_union" && issue.errors.length) {
-                issue.errors.map((issues) => processError({ issues }, [...path, ...issue.path]));
-            }
-            else if (issue.code === "invalid_key") {
-                processError({ issues: issue.issues }, [...path, ...issue.path]);
-            }
-            else if (issue.code === "invalid_element") {
-                processError({ issues: issue.issues }, [...path, ...issue.path]);
-            }
-            else {
-                const fullpath = [...path, ...issue.path];
-                if (fullpath.length === 0) {
-                    fieldErrors._errors.push(mapper(issue));
-                }
-                else {
-                    let curr = fieldErrors;
-                    let i = 0;
-                    while (i < fullpath.length) {
-                        const el = fullpath[i];
-                        const terminal = i === fullpath.length - 1;
-                        // `_errors` is reserved by this legacy format, so merge a matching path segment into the current node instead of treating its array as a child.
-                        if (el === "_errors") {
-                            if (terminal)
-                                curr._errors.push(mapper(issue));
-                            i++;
-                            continue;
-                        }
-                        // A path element may collide with an inherited property name such as
-                        // "__proto__" or "constructor". Truthiness checks read the prototype
-                        // (so no node is created, then ._errors.push throws), and bracket
-                        // assignment of "__proto__" hits the setter instead of creating an
-                        // own key. Guard the read with hasOwnProperty and create the node
-                        // with defineProperty so any path element becomes a real own key.
-                        if (!Object.prototype.hasOwnProperty.call(curr, el)) {
-                            Object.defineProperty(curr, el, {
-                                value: { _errors: [] },
-                                enumerable: true,
-                                writable: true,
-                                configurable: true,
-                            });
-                        }
-                        const node = curr[el];
-                        if (terminal) {
-                            node._errors.push(mapper(issue));
-                        }
-                        curr = node;
-                        i++;
-                    }
-                }
-            }
-        }
-    };
-    processError(error);
-    return fieldErrors;
-}
-function treeifyError(error, mapper = (issue) => issue.message) {
-    const result = { errors: [] };
-    const processError = (error, path = []) => {
-        var _a;
-        for (const issue of error.issues) {
-            if (issue.code === "invalid_union" && issue.errors.length) {
-                // regular union error
-                issue.errors.map((issues) => processError({ issues }, [...path, ...issue.path]));
-            }
-            else if (issue.code === "invalid_key") {
-                processError({ issues: issue.issues }, [...path, ...issue.path]);
-            }
-            else if (issue.code === "invalid_element") {
-                processError({ issues: issue.issues }, [...path, ...issue.path]);
-            }
-            else {
-                const fullpath = [...path, ...issue.path];
-                if (fullpath.length === 0) {
-                    result.errors.push(mapper(issue));
-                    continue;
-                }
-                let curr = result;
-                let i = 0;
-                while (i < fullpath.length) {
-                    const el = fullpath[i];
-                    const terminal = i === fullpath.length - 1;
-                    if (typeof el === "string") {
-                        curr.properties ?? (curr.properties = {});
-                        // el may collide with an inherited property name ("__proto__",
-                        // "constructor", ...); ??= reads the prototype so the node is never
-                        // created and curr.errors.push throws. Guard with hasOwnProperty and
-                        // create the node with defineProperty so "__proto__" becomes a real
-                        // own key rather than invoking the prototype setter.
-                        if (!Object.prototype.hasOwnProperty.call(curr.properties, el)) {
-                            Object.defineProperty(curr.properties, el, {
-                                value: { errors: [] },
-                                enumerable: true,
-                                writable: true,
-                                configurable: true,
-                            });
-                        }
-                        curr = curr.properties[el];
-                    }
-                    else {
-                        curr.items ?? (curr.items = []);
-                        (_a = curr.items)[el] ?? (_a[el] = { errors: [] });
-                        curr = curr.items[el];
-                    }
-                    if (terminal) {
-                        curr.errors.push(mapper(issue));
-                    }
-                    i++;
-                }
-            }
-        }
-    };
-    processError(error);
-    return result;
-}
-/** Format a ZodError as a human-readable string in the following form.
- *
- * From
- *
- * ```ts
- * ZodError {
- *   issues: [
- *     {
- *       expected: 'string',
- *       code: 'invalid_type',
- *       path: [ 'username' ],
- *       message: 'Invalid input: expected string'
- *     },
- *     {
- *       expected: 'number',
- *       code: 'invalid_type',
- *       path: [ 'favoriteNumbers', 1 ],
- *       message: 'Invalid input: expected number'
- *     }
- *   ];
- * }
- * ```
- *
- * to
- *
- * ```
- * username
- *   ✖ Expected number, received string at "username
- * favoriteNumbers[0]
- *   ✖ Invalid input: expected number
- * ```
- */
-function toDotPath(_path) {
-    const segs = [];
-    const path = _path.map((seg) => (typeof seg === "object" ? seg.key : seg));
-    for (const seg of path) {
-        if (typeof seg === "number")
-            segs.push(`[${seg}]`);
-        else if (typeof seg === "symbol")
-            segs.push(`[${JSON.stringify(String(seg))}]`);
-        else if (/[^\w$]/.test(seg))
-            segs.push(`[${JSON.stringify(seg)}]`);
-        else {
-            if (segs.length)
-                segs.push(".");
-            segs.push(seg);
-        }
-    }
-    return segs.join("");
-}
-function prettifyError(error) {
-    const lines = [];
-    // sort by path length
-    const issues = [...error.issues].sort((a, b) => (a.path ?? []).length - (b.path ?? []).length);
-    // Process each issue
-    for (const issue of issues) {
-        lines.push(`✖ ${issue.message}`);
-        if (issue.path?.length)
-            lines.push(`  → at ${toDotPath(issue.path)}`);
-    }
-    // Convert Map to formatted string
-    return lines.join("\n");
-}
-
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/parse.js
 
 
@@ -72354,7 +72727,7 @@ const ZodType = /*@__PURE__*/ $constructor("ZodType", (inst, def) => {
         return this.check(_overwrite(fn));
     },
     optional() {
-        return optional(this);
+        return schemas_optional(this);
     },
     exactOptional() {
         return exactOptional(this);
@@ -72363,7 +72736,7 @@ const ZodType = /*@__PURE__*/ $constructor("ZodType", (inst, def) => {
         return nullable(this);
     },
     nullish() {
-        return optional(nullable(this));
+        return schemas_optional(nullable(this));
     },
     nonoptional(params) {
         return nonoptional(this, params);
@@ -73537,7 +73910,7 @@ const ZodOptional = /*@__PURE__*/ $constructor("ZodOptional", (inst, def) => {
     inst._zod.processJSONSchema = (ctx, json, params) => optionalProcessor(inst, ctx, json, params);
     inst.unwrap = () => inst._zod.def.innerType;
 });
-function optional(innerType) {
+function schemas_optional(innerType) {
     return new ZodOptional({
         type: "optional",
         innerType: innerType,
@@ -73569,7 +73942,7 @@ function nullable(innerType) {
 }
 // nullish
 function schemas_nullish(innerType) {
-    return optional(nullable(innerType));
+    return schemas_optional(nullable(innerType));
 }
 const ZodDefault = /*@__PURE__*/ $constructor("ZodDefault", (inst, def) => {
     $ZodDefault.init(inst, def);
@@ -73898,7 +74271,7 @@ function recap(results) {
     return hosts;
 }
 /** The last attempt on each host, after what the ones before it had changed there. */
-function settled(attempts) {
+function events_settled(attempts) {
     return attempts.flatMap(({ results }, index) => {
         const later = new Set(attempts.slice(index + 1).flatMap((next) => next.results.map(hostOf)));
         return results.filter((entry) => !later.has(entry.host) || changedSomething(entry));
@@ -74045,7 +74418,7 @@ function failedTaskAnnotations(results, directory, workspace) {
 /** Why a run failed, in the words of its summary annotation. */
 function failureOf(inputs, played) {
     const { failure, attempts, timedOut } = played;
-    const results = settled(attempts);
+    const results = events_settled(attempts);
     const { playbook, limit } = inputs;
     if (failure === undefined) {
         return limit !== undefined && results.length === 0 ? noHosts(playbook, limit) : undefined;
@@ -74112,7 +74485,7 @@ async function play(inputs, hosts, tools, step) {
         const lost = unreachable(done.results).filter((entry) => !staysUnreachable(entry));
         const enough = retries === inputs.retryUnreachable || step.cancelled.aborted || timedOut;
         if (failure === undefined || lost.length === 0 || enough) {
-            const cured = failure === undefined && unreachable(settled(attempts)).length === 0;
+            const cured = failure === undefined && unreachable(events_settled(attempts)).length === 0;
             return { attempts, failure: lasting ?? (cured ? undefined : latest), timedOut };
         }
         limit = lost.map(({ host }) => host).join(',');
@@ -74145,10 +74518,6 @@ function takeEvents({ COMPTA_EVENTS_FILE: file = '' }) {
     return text;
 }
 
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
 ;// CONCATENATED MODULE: ./action-ansible/src/galaxy.js
 
 
@@ -74389,11 +74758,11 @@ function writeHosts(inputs, agent, workspace) {
     const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
     (0,external_node_fs_.writeFileSync)(known, `${inputs.knownHosts}\n`);
     (0,external_node_fs_.writeFileSync)(git, directConfig(agent, known, undefined));
-    if (inputs.hosts.from === 'inventory') {
+    const servers = environmentOf(inputs);
+    if (servers === undefined) {
         (0,external_node_fs_.writeFileSync)(ssh, directConfig(agent, known, inputs.jumpHost));
         return { inventory: inputs.inventory, sshConfig: ssh, gitSshConfig: git };
     }
-    const servers = parseTerraformOutputs(JSON.parse((0,external_node_fs_.readFileSync)(inputs.hosts.file, 'utf8')));
     (0,external_node_fs_.appendFileSync)(known, knownHosts(servers));
     (0,external_node_fs_.writeFileSync)(ssh, sshConfig(servers, {
         identityFile: agent.publicKeyFile,
@@ -74405,6 +74774,12 @@ function writeHosts(inputs, agent, workspace) {
     (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'hosts.yml'), (0,dist/* stringify */.As)(ansibleInventory(servers)));
     linkVariables(inputs.inventory, folder);
     return { inventory: folder, sshConfig: ssh, gitSshConfig: git };
+}
+/** What Terraform made; undefined when the inventory alone names the hosts. */
+function environmentOf({ hosts }) {
+    if (hosts.from === 'inventory')
+        return undefined;
+    return parseTerraformOutputs(JSON.parse((0,external_node_fs_.readFileSync)(hosts.file, 'utf8')));
 }
 /** Ansible looks for group_vars and host_vars beside the inventory, so they are put there. */
 function linkVariables(source, folder) {
@@ -74430,103 +74805,6 @@ function directConfig(agent, knownHostsFile, jump) {
         '  ConnectTimeout 15',
         '',
     ].join('\n');
-}
-
-;// CONCATENATED MODULE: ./lib/runner/inputs.js
-
-
-/** A wrong input: says which one, what was wrong with it and what to give instead. */
-class InputError extends Error {
-    name = 'InputError';
-    constructor(input, problem, cause) {
-        super(`Input '${input}' ${problem}`, cause === undefined ? {} : { cause });
-    }
-}
-function inputs_required(runner, name, hint) {
-    const value = runner.input(name);
-    if (value === '')
-        throw new InputError(name, `is missing: ${hint}`);
-    return value;
-}
-/** `undefined` when the input is empty, as GitHub cannot tell "not given" from "empty". */
-function inputs_optional(runner, name) {
-    return runner.input(name) || undefined;
-}
-/** A required secret, masked before anybody can look at it. */
-function secret(runner, name, hint) {
-    const value = inputs_required(runner, name, hint);
-    runner.mask(value);
-    return value;
-}
-function optionalSecret(runner, name) {
-    const value = inputs_optional(runner, name);
-    if (value !== undefined)
-        runner.mask(value);
-    return value;
-}
-function inputs_boolean(runner, name, fallback) {
-    const value = runner.input(name);
-    if (value === '')
-        return fallback;
-    if (/^true$/i.test(value))
-        return true;
-    if (/^false$/i.test(value))
-        return false;
-    throw new InputError(name, `is '${value}': give true or false.`);
-}
-function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
-    const value = runner.input(name);
-    if (value === '')
-        return fallback;
-    const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
-        throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
-    }
-    return number;
-}
-function oneOf(runner, name, choices, fallback) {
-    const value = runner.input(name) || fallback;
-    const choice = choices.find((candidate) => candidate === value);
-    if (choice === undefined) {
-        throw new InputError(name, `is '${value ?? ''}': give one of ${choices.join(', ')}.`);
-    }
-    return choice;
-}
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function inputs_duration(runner, name, fallback) {
-    const value = runner.input(name) || fallback;
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
-    if (!match)
-        throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
-    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
-}
-/** One entry per line; blank lines and surrounding space do not count. */
-function lines(runner, name) {
-    return runner
-        .input(name)
-        .split(/\r?\n/)
-        .map((line) => line.trim())
-        .filter((line) => line !== '');
-}
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function yaml(runner, name, schema) {
-    const text = runner.input(name);
-    if (text === '')
-        return undefined;
-    const value = parsed(name, text);
-    const result = schema.safeParse(value);
-    if (!result.success)
-        throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
-    return result.data;
-}
-function parsed(name, text) {
-    try {
-        return (0,dist/* parse */.qg)(text);
-    }
-    catch (cause) {
-        throw new InputError(name, 'is not YAML.', cause);
-    }
 }
 
 ;// CONCATENATED MODULE: ./lib/ssh/private-key.js
@@ -74728,50 +75006,50 @@ function writeVaultPasswords(passwords, folder) {
 const STRATEGIES = ['linear', 'free', 'mitogen_linear', 'mitogen_free'];
 const variables = record(schemas_string(), unknown());
 function readInputs(runner) {
-    const directory = (0,external_node_path_namespaceObject.resolve)(inputs_optional(runner, 'directory') ?? '.');
+    const directory = (0,external_node_path_namespaceObject.resolve)(optional(runner, 'directory') ?? '.');
     const inside = (input, path) => {
         if (!(0,external_node_fs_.existsSync)((0,external_node_path_namespaceObject.join)(directory, path))) {
             throw new InputError(input, `is '${path}', which does not exist in ${directory}.`);
         }
         return path;
     };
-    const requirements = inputs_optional(runner, 'requirements');
+    const requirements = optional(runner, 'requirements');
     return {
         directory,
         playbook: inside('playbook', inputs_required(runner, 'playbook', 'give the playbook to run.')),
         inventory: (0,external_node_path_namespaceObject.resolve)(directory, inside('inventory', inputs_required(runner, 'inventory', 'give the inventory of the hosts.'))),
         hosts: hosts(runner),
-        knownHosts: inputs_optional(runner, 'known-hosts') ?? '',
+        knownHosts: optional(runner, 'known-hosts') ?? '',
         jumpHost: jumpHost(runner),
         privateKey: privateKeyInput(runner),
         vaultPasswords: vaultPasswords(runner),
-        limit: inputs_optional(runner, 'limit'),
-        tags: inputs_optional(runner, 'tags'),
+        limit: optional(runner, 'limit'),
+        tags: optional(runner, 'tags'),
         extraVars: { ...yaml(runner, 'extra-vars', variables), ...secretVars(runner) },
         check: oneOf(runner, 'mode', ['run', 'check'], 'run') === 'check',
         requirements: requirements && inside('requirements', requirements),
         version: inputs_version(runner),
-        timeoutMs: inputs_duration(runner, 'timeout', '30m'),
-        taskTimeoutMs: inputs_duration(runner, 'task-timeout', '0'),
+        timeoutMs: duration(runner, 'timeout', '30m'),
+        taskTimeoutMs: duration(runner, 'task-timeout', '0'),
         strategy: oneOf(runner, 'strategy', STRATEGIES, 'linear'),
-        retryUnreachable: inputs_integer(runner, 'retry-unreachable', 1, { max: 10 }),
+        retryUnreachable: integer(runner, 'retry-unreachable', 1, { max: 10 }),
     };
 }
 function hosts(runner) {
-    const file = inputs_optional(runner, 'terraform-outputs');
+    const file = optional(runner, 'terraform-outputs');
     if (file !== undefined) {
         if ((0,external_node_fs_.existsSync)(file))
             return { from: 'terraform', file };
         throw new InputError('terraform-outputs', `is '${file}', which does not exist.`);
     }
-    if (inputs_optional(runner, 'known-hosts') !== undefined)
+    if (optional(runner, 'known-hosts') !== undefined)
         return { from: 'inventory' };
     throw new InputError('known-hosts', 'is missing, and so is terraform-outputs: host keys are always checked. Give the file of ' +
         '`terraform output -json`, or the lines that the server’s console shows for ' +
         '/etc/ssh/ssh_host_ed25519_key.pub.');
 }
 function jumpHost(runner) {
-    const value = inputs_optional(runner, 'jump-host');
+    const value = optional(runner, 'jump-host');
     if (value === undefined || /^([\w.-]+@)?[\w.-]+(:\d+)?$/.test(value))
         return value;
     throw new InputError('jump-host', `is '${value}': give [user@]address[:port].`);
@@ -74783,7 +75061,7 @@ function secretVars(runner) {
     return given;
 }
 function inputs_version(runner) {
-    const value = inputs_optional(runner, 'version') ?? '2.19.14';
+    const value = optional(runner, 'version') ?? '2.19.14';
     if (/^\d+\.\d+\.\d+$/.test(value))
         return value;
     throw new InputError('version', `is '${value}': give an exact version such as 2.19.14.`);
@@ -75773,7 +76051,7 @@ function spans(results) {
 
 /** Outputs, annotations, summary and the file of events, none of which holds a secret. */
 function report(inputs, played, ok, milliseconds, runner) {
-    const results = settled(played.attempts).map((entry) => redacted(entry, runner));
+    const results = events_settled(played.attempts).map((entry) => redacted(entry, runner));
     const { directory, playbook, check } = inputs;
     setOutputs(inputs, results, runner);
     writeEvents(played, runner);
@@ -75836,9 +76114,11 @@ function writeEvents({ attempts }, runner) {
 
 
 
+
 async function main_run(step) {
     const { runner, cancelled } = step;
     const inputs = readInputs(runner);
+    await openToRunner(step, environmentOf(inputs));
     const passwords = inputs.vaultPasswords.map(({ password }) => password);
     const short = maskVaults(runner, findVaults(inputs), passwords);
     if (short > 0)

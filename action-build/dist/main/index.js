@@ -40435,7 +40435,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1181);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3460);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -40445,7 +40445,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1181:
+/***/ 3460:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -41092,7 +41092,7 @@ function find(toolName, versionSpec, arch) {
     if (!versionSpec) {
         throw new Error('versionSpec parameter is required');
     }
-    arch = arch || external_os_.arch();
+    arch = arch || os.arch();
     // attempt to resolve an explicit version
     if (!isExplicitVersion(versionSpec)) {
         const localVersions = findAllVersions(toolName, arch);
@@ -41102,15 +41102,15 @@ function find(toolName, versionSpec, arch) {
     // check for the explicit version in the cache
     let toolPath = '';
     if (versionSpec) {
-        versionSpec = node_modules_semver.clean(versionSpec) || '';
-        const cachePath = external_path_.join(_getCacheDirectory(), toolName, versionSpec, arch);
-        lib_core/* debug */.Yz(`checking cache: ${cachePath}`);
-        if (external_fs_.existsSync(cachePath) && external_fs_.existsSync(`${cachePath}.complete`)) {
-            lib_core/* debug */.Yz(`Found tool in cache ${toolName} ${versionSpec} ${arch}`);
+        versionSpec = semver.clean(versionSpec) || '';
+        const cachePath = path.join(_getCacheDirectory(), toolName, versionSpec, arch);
+        core.debug(`checking cache: ${cachePath}`);
+        if (fs.existsSync(cachePath) && fs.existsSync(`${cachePath}.complete`)) {
+            core.debug(`Found tool in cache ${toolName} ${versionSpec} ${arch}`);
             toolPath = cachePath;
         }
         else {
-            lib_core/* debug */.Yz('not found');
+            core.debug('not found');
         }
     }
     return toolPath;
@@ -41123,14 +41123,14 @@ function find(toolName, versionSpec, arch) {
  */
 function findAllVersions(toolName, arch) {
     const versions = [];
-    arch = arch || external_os_.arch();
-    const toolPath = external_path_.join(_getCacheDirectory(), toolName);
-    if (external_fs_.existsSync(toolPath)) {
-        const children = external_fs_.readdirSync(toolPath);
+    arch = arch || os.arch();
+    const toolPath = path.join(_getCacheDirectory(), toolName);
+    if (fs.existsSync(toolPath)) {
+        const children = fs.readdirSync(toolPath);
         for (const child of children) {
             if (isExplicitVersion(child)) {
-                const fullPath = external_path_.join(toolPath, child, arch || '');
-                if (external_fs_.existsSync(fullPath) && external_fs_.existsSync(`${fullPath}.complete`)) {
+                const fullPath = path.join(toolPath, child, arch || '');
+                if (fs.existsSync(fullPath) && fs.existsSync(`${fullPath}.complete`)) {
                     versions.push(child);
                 }
             }
@@ -41214,10 +41214,10 @@ function _completeToolPath(tool, version, arch) {
  * @param versionSpec      version string to check
  */
 function isExplicitVersion(versionSpec) {
-    const c = node_modules_semver.clean(versionSpec) || '';
-    lib_core/* debug */.Yz(`isExplicit: ${c}`);
-    const valid = node_modules_semver.valid(c) != null;
-    lib_core/* debug */.Yz(`explicit? ${valid}`);
+    const c = semver.clean(versionSpec) || '';
+    core.debug(`isExplicit: ${c}`);
+    const valid = semver.valid(c) != null;
+    core.debug(`explicit? ${valid}`);
     return valid;
 }
 /**
@@ -41228,26 +41228,26 @@ function isExplicitVersion(versionSpec) {
  */
 function evaluateVersions(versions, versionSpec) {
     let version = '';
-    lib_core/* debug */.Yz(`evaluating ${versions.length} versions`);
+    core.debug(`evaluating ${versions.length} versions`);
     versions = versions.sort((a, b) => {
-        if (node_modules_semver.gt(a, b)) {
+        if (semver.gt(a, b)) {
             return 1;
         }
         return -1;
     });
     for (let i = versions.length - 1; i >= 0; i--) {
         const potential = versions[i];
-        const satisfied = node_modules_semver.satisfies(potential, versionSpec);
+        const satisfied = semver.satisfies(potential, versionSpec);
         if (satisfied) {
             version = potential;
             break;
         }
     }
     if (version) {
-        lib_core/* debug */.Yz(`matched: ${version}`);
+        core.debug(`matched: ${version}`);
     }
     else {
-        lib_core/* debug */.Yz('match not found');
+        core.debug('match not found');
     }
     return version;
 }
@@ -41356,10 +41356,16 @@ async function findTool(request) {
     if (!/^\d+\.\d+\.\d+$/.test(version)) {
         throw new ToolUnavailable(`${name} '${version}' is no exact version: give one such as 1.11.4.`);
     }
-    if (!process.env.RUNNER_TOOL_CACHE) {
+    const cache = process.env.RUNNER_TOOL_CACHE;
+    if (!cache) {
         throw new ToolUnavailable(`RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: run inside a runner.`);
     }
-    return find(name, version) || install(request, architecture());
+    return cached(cache, request) ?? install(request, architecture());
+}
+/** As tool-cache's own `find`, which would write to a command line's standard output. */
+function cached(cache, { name, version }) {
+    const folder = (0,external_node_path_namespaceObject.join)(cache, name, version, process.arch);
+    return (0,external_node_fs_.existsSync)(folder) && (0,external_node_fs_.existsSync)(`${folder}.complete`) ? folder : undefined;
 }
 async function install(request, arch) {
     const { name, version, mirror } = request;
@@ -41679,6 +41685,14 @@ function pushArgv(layout, reference, authFile) {
         `docker://${reference}`,
     ];
 }
+/** The other way round: an image of the registry into a layout, all platforms, digests kept. */
+function takeArgv(reference, layout, authFile) {
+    const auth = authFile ? ['--src-authfile', authFile] : [];
+    return [
+        ...['skopeo', 'copy', '--all', '--preserve-digests', ...auth],
+        ...[`docker://${reference}`, `oci:${layout}`],
+    ];
+}
 
 ;// CONCATENATED MODULE: ./action-build/src/build.js
 
@@ -41803,7 +41817,7 @@ class Cached {
         return this._value;
     }
 }
-function cached(getter) {
+function util_cached(getter) {
     return new Cached(getter);
 }
 function nullish(input) {
@@ -41974,7 +41988,7 @@ const captureStackTrace = ("captureStackTrace" in Error ? Error.captureStackTrac
 function util_isObject(data) {
     return typeof data === "object" && data !== null && !Array.isArray(data);
 }
-const util_allowsEval = /* @__PURE__*/ cached(() => {
+const util_allowsEval = /* @__PURE__*/ util_cached(() => {
     // Skip the probe under `jitless`: strict CSPs report the caught `new Function` as a `securitypolicyviolation` even though the throw is swallowed.
     if (globalConfig.jitless) {
         return false;
@@ -44830,7 +44844,7 @@ const $ZodObject = /*@__PURE__*/ $constructor("$ZodObject", (inst, def) => {
         get.raw = sh;
         Object.defineProperty(def, "shape", { get });
     }
-    const _normalized = cached(() => normalizeDef(def));
+    const _normalized = util_cached(() => normalizeDef(def));
     defineLazyInternal(inst, "propValues", (zod) => {
         const shape = zod.def.shape;
         const propValues = {};
@@ -44900,7 +44914,7 @@ const $ZodObjectJIT = /*@__PURE__*/ $constructor("$ZodObjectJIT", (inst, def) =>
     // requires cast because technically $ZodObject doesn't extend
     $ZodObject.init(inst, def);
     const superParse = inst._zod.parse;
-    const _normalized = cached(() => normalizeDef(def));
+    const _normalized = util_cached(() => normalizeDef(def));
     const memo = globalConfig.memoizer;
     const generateFastpass = (shape) => {
         const normalized = _normalized.value;
@@ -51531,6 +51545,13 @@ function imagesIn(layout) {
         return { manifest, config: blob(layout, config.digest) };
     });
 }
+/** The version that an image's label names; empty without one. */
+function versionOf(layout) {
+    const [image] = imagesIn(layout);
+    const { config } = object({ config: object({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+        .parse(JSON.parse(image?.config ?? '{}'));
+    return config.Labels?.['org.opencontainers.image.version'] ?? '';
+}
 /** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
 function adopt(layout, top, images) {
     for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
@@ -51869,11 +51890,13 @@ function derivedTags(version, ref) {
 const inputs_name = schemas_string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
 const inputs_image = strictObject({
     name: inputs_name,
-    context: schemas_string().min(1),
+    context: schemas_string().min(1).optional(),
+    from: schemas_string().min(1).optional(),
     file: schemas_string().optional(),
     target: schemas_string().optional(),
-    'build-args': record(schemas_string(), coerce_string()).default({}),
-});
+    'build-args': record(schemas_string(), coerce_string()).optional(),
+})
+    .refine(({ context, from }) => (context === undefined) !== (from === undefined), 'needs `context` to be built, or `from` to be taken from the registry');
 function readInputs(runner) {
     const version = tag(inputs_required(runner, 'version', 'give the version to build.'), 'version');
     const derived = inputs_boolean(runner, 'derive-tags', false)
@@ -51912,12 +51935,9 @@ function inputs_images(runner) {
     const twice = names.find((candidate, i) => names.indexOf(candidate) !== i);
     if (twice !== undefined)
         throw new InputError('images', `has '${twice}' twice.`);
-    return given.map(({ 'build-args': buildArgs, file, target, ...rest }) => ({
-        ...rest,
-        file,
-        target,
-        buildArgs,
-    }));
+    return given.map(({ 'build-args': buildArgs = {}, context = '', from, ...rest }) => from === undefined
+        ? { name: rest.name, context, file: rest.file, target: rest.target, buildArgs }
+        : { name: rest.name, from: tag(from, 'images') });
 }
 function inputs_registry(runner) {
     const value = inputs_required(runner, 'registry', 'give registry and namespace.').replace(/\/+$/, '');
@@ -52377,7 +52397,32 @@ function howToVerify(images) {
     return details('Digests', code(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
 }
 
+;// CONCATENATED MODULE: ./action-build/src/take.js
+
+
+
+/**
+ * Brings an image of the registry into the layout, byte for byte, in the place of a build.
+ *
+ * @throws Error when the registry has no such image, or cannot be asked
+ */
+async function take({ name, from }, layout, registry, authFile, cancelled) {
+    const reference = `${registry}/${name}:${from}`;
+    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
+    await run(takeArgv(reference, layout, authFile), {
+        signal: cancelled,
+        timeoutMs: 15 * 60_000,
+    }).catch((cause) => {
+        const missing = cause instanceof CommandFailed && /manifest unknown/.test(cause.stderr);
+        const why = missing
+            ? `${reference} is not in the registry, and it is not built anew here.`
+            : `${reference} could not be taken from the registry.`;
+        throw new Error(why, { cause });
+    });
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/main.js
+
 
 
 
@@ -52406,16 +52451,21 @@ async function main_run({ runner, cancelled }) {
         const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_namespaceObject.join)(temp, 'docker'), runner.env);
         await ensureBuilder(login.env, runner, cancelled);
         const building = buildContext(inputs, login, runner, cancelled);
-        const layout = (image) => (0,external_node_path_namespaceObject.join)(temp, 'layouts', image.name);
+        const layout = ({ name }) => (0,external_node_path_namespaceObject.join)(temp, 'layouts', name);
         const queue = oneAtATime();
         const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
             const started = Date.now();
-            await build(image, layout(image), building);
-            const unchanged = await isFormer(image.name, layout(image), inputs, login, cancelled);
+            const { registry } = inputs;
+            if ('from' in image)
+                await take(image, layout(image), registry, login.authFile, cancelled);
+            else
+                await build(image, layout(image), building);
+            const unchanged = 'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
             const findings = await queue(() => scan(image.name, layout(image), scanning));
             const digest = digestOf(layout(image));
+            const version = versionOf(layout(image));
             const milliseconds = Date.now() - started;
-            return { name: image.name, digest, findings, unchanged, milliseconds };
+            return { name: image.name, digest, version, findings, unchanged, milliseconds };
         });
         const today = new Date().toISOString().slice(0, 10);
         const verdicts = judge(scanned, { ...inputs, acceptances }, today);
@@ -52427,8 +52477,9 @@ async function main_run({ runner, cancelled }) {
             await inParallel(inputs.images, inputs.parallel, async (image) => {
                 const attest = inputs.attest && !unchanged.has(image.name);
                 await push(image.name, layout(image), attest, pushing);
-                if (inputs.cache.kind === 'registry')
+                if (inputs.cache.kind === 'registry' && !('from' in image)) {
                     await saveToRegistryCache(image, building);
+                }
             });
         }
         report(verdicts, inputs, { pushed, reports }, runner);
@@ -52463,11 +52514,12 @@ function buildContext(inputs, login, runner, cancelled) {
 }
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
 function report(verdicts, inputs, { pushed, reports }, runner) {
-    const described = verdicts.images.map(({ name, digest, findings, unchanged }) => [
+    const described = verdicts.images.map(({ name, digest, version, findings, unchanged }) => [
         name,
         {
             reference: `${inputs.registry}/${name}@${digest}`,
             digest,
+            version,
             tags: [...new Set([inputs.version, ...inputs.tags])],
             findings: countBySeverity(findings),
             unchanged,

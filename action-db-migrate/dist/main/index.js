@@ -3,6 +3,276 @@ const __filename = import.meta.filename;
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
+/***/ 8166:
+/***/ (function(module) {
+
+// MIT license (by Elan Shanker).
+(function(globals) {
+  'use strict';
+
+  var executeSync = function(){
+    var args = Array.prototype.slice.call(arguments);
+    if (typeof args[0] === 'function'){
+      args[0].apply(null, args.splice(1));
+    }
+  };
+
+  var executeAsync = function(fn){
+    if (typeof setImmediate === 'function') {
+      setImmediate(fn);
+    } else if (typeof process !== 'undefined' && process.nextTick) {
+      process.nextTick(fn);
+    } else {
+      setTimeout(fn, 0);
+    }
+  };
+
+  var makeIterator = function (tasks) {
+    var makeCallback = function (index) {
+      var fn = function () {
+        if (tasks.length) {
+          tasks[index].apply(null, arguments);
+        }
+        return fn.next();
+      };
+      fn.next = function () {
+        return (index < tasks.length - 1) ? makeCallback(index + 1): null;
+      };
+      return fn;
+    };
+    return makeCallback(0);
+  };
+  
+  var _isArray = Array.isArray || function(maybeArray){
+    return Object.prototype.toString.call(maybeArray) === '[object Array]';
+  };
+
+  var waterfall = function (tasks, callback, forceAsync) {
+    var nextTick = forceAsync ? executeAsync : executeSync;
+    callback = callback || function () {};
+    if (!_isArray(tasks)) {
+      var err = new Error('First argument to waterfall must be an array of functions');
+      return callback(err);
+    }
+    if (!tasks.length) {
+      return callback();
+    }
+    var wrapIterator = function (iterator) {
+      return function (err) {
+        if (err) {
+          callback.apply(null, arguments);
+          callback = function () {};
+        } else {
+          var args = Array.prototype.slice.call(arguments, 1);
+          var next = iterator.next();
+          if (next) {
+            args.push(wrapIterator(next));
+          } else {
+            args.push(callback);
+          }
+          nextTick(function () {
+            iterator.apply(null, args);
+          });
+        }
+      };
+    };
+    wrapIterator(makeIterator(tasks))();
+  };
+
+  if (typeof define !== 'undefined' && define.amd) {
+    define([], function () {
+      return waterfall;
+    }); // RequireJS
+  } else if ( true && module.exports) {
+    module.exports = waterfall; // CommonJS
+  } else {
+    globals.waterfall = waterfall; // <script>
+  }
+})(this);
+
+
+/***/ }),
+
+/***/ 8140:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var rawAsap = __nccwpck_require__(891);
+var freeTasks = [];
+
+/**
+ * Calls a task as soon as possible after returning, in its own event, with
+ * priority over IO events. An exception thrown in a task can be handled by
+ * `process.on("uncaughtException") or `domain.on("error")`, but will otherwise
+ * crash the process. If the error is handled, all subsequent tasks will
+ * resume.
+ *
+ * @param {{call}} task A callable object, typically a function that takes no
+ * arguments.
+ */
+module.exports = asap;
+function asap(task) {
+    var rawTask;
+    if (freeTasks.length) {
+        rawTask = freeTasks.pop();
+    } else {
+        rawTask = new RawTask();
+    }
+    rawTask.task = task;
+    rawTask.domain = process.domain;
+    rawAsap(rawTask);
+}
+
+function RawTask() {
+    this.task = null;
+    this.domain = null;
+}
+
+RawTask.prototype.call = function () {
+    if (this.domain) {
+        this.domain.enter();
+    }
+    var threw = true;
+    try {
+        this.task.call();
+        threw = false;
+        // If the task throws an exception (presumably) Node.js restores the
+        // domain stack for the next event.
+        if (this.domain) {
+            this.domain.exit();
+        }
+    } finally {
+        // We use try/finally and a threw flag to avoid messing up stack traces
+        // when we catch and release errors.
+        if (threw) {
+            // In Node.js, uncaught exceptions are considered fatal errors.
+            // Re-throw them to interrupt flushing!
+            // Ensure that flushing continues if an uncaught exception is
+            // suppressed listening process.on("uncaughtException") or
+            // domain.on("error").
+            rawAsap.requestFlush();
+        }
+        // If the task threw an error, we do not want to exit the domain here.
+        // Exiting the domain would prevent the domain from catching the error.
+        this.task = null;
+        this.domain = null;
+        freeTasks.push(this);
+    }
+};
+
+
+
+/***/ }),
+
+/***/ 891:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var domain; // The domain module is executed on demand
+var hasSetImmediate = typeof setImmediate === "function";
+
+// Use the fastest means possible to execute a task in its own turn, with
+// priority over other events including network IO events in Node.js.
+//
+// An exception thrown by a task will permanently interrupt the processing of
+// subsequent tasks. The higher level `asap` function ensures that if an
+// exception is thrown by a task, that the task queue will continue flushing as
+// soon as possible, but if you use `rawAsap` directly, you are responsible to
+// either ensure that no exceptions are thrown from your task, or to manually
+// call `rawAsap.requestFlush` if an exception is thrown.
+module.exports = rawAsap;
+function rawAsap(task) {
+    if (!queue.length) {
+        requestFlush();
+        flushing = true;
+    }
+    // Avoids a function call
+    queue[queue.length] = task;
+}
+
+var queue = [];
+// Once a flush has been requested, no further calls to `requestFlush` are
+// necessary until the next `flush` completes.
+var flushing = false;
+// The position of the next task to execute in the task queue. This is
+// preserved between calls to `flush` so that it can be resumed if
+// a task throws an exception.
+var index = 0;
+// If a task schedules additional tasks recursively, the task queue can grow
+// unbounded. To prevent memory excaustion, the task queue will periodically
+// truncate already-completed tasks.
+var capacity = 1024;
+
+// The flush function processes all tasks that have been scheduled with
+// `rawAsap` unless and until one of those tasks throws an exception.
+// If a task throws an exception, `flush` ensures that its state will remain
+// consistent and will resume where it left off when called again.
+// However, `flush` does not make any arrangements to be called again if an
+// exception is thrown.
+function flush() {
+    while (index < queue.length) {
+        var currentIndex = index;
+        // Advance the index before calling the task. This ensures that we will
+        // begin flushing on the next task the task throws an error.
+        index = index + 1;
+        queue[currentIndex].call();
+        // Prevent leaking memory for long chains of recursive calls to `asap`.
+        // If we call `asap` within tasks scheduled by `asap`, the queue will
+        // grow, but to avoid an O(n) walk for every task we execute, we don't
+        // shift tasks off the queue after they have been executed.
+        // Instead, we periodically shift 1024 tasks off the queue.
+        if (index > capacity) {
+            // Manually shift all values starting at the index back to the
+            // beginning of the queue.
+            for (var scan = 0, newLength = queue.length - index; scan < newLength; scan++) {
+                queue[scan] = queue[scan + index];
+            }
+            queue.length -= index;
+            index = 0;
+        }
+    }
+    queue.length = 0;
+    index = 0;
+    flushing = false;
+}
+
+rawAsap.requestFlush = requestFlush;
+function requestFlush() {
+    // Ensure flushing is not bound to any domain.
+    // It is not sufficient to exit the domain, because domains exist on a stack.
+    // To execute code outside of any domain, the following dance is necessary.
+    var parentDomain = process.domain;
+    if (parentDomain) {
+        if (!domain) {
+            // Lazy execute the domain module.
+            // Only employed if the user elects to use domains.
+            domain = __nccwpck_require__(3167);
+        }
+        domain.active = process.domain = null;
+    }
+
+    // `setImmediate` is slower that `process.nextTick`, but `process.nextTick`
+    // cannot handle recursion.
+    // `requestFlush` will only be called recursively from `asap.js`, to resume
+    // flushing after an error is thrown into a domain.
+    // Conveniently, `setImmediate` was introduced in the same version
+    // `process.nextTick` started throwing recursion errors.
+    if (flushing && hasSetImmediate) {
+        setImmediate(flush);
+    } else {
+        process.nextTick(flush);
+    }
+
+    if (parentDomain) {
+        domain.active = process.domain = parentDomain;
+    }
+}
+
+
+/***/ }),
+
 /***/ 1748:
 /***/ ((module) => {
 
@@ -29,7 +299,7 @@ module.exports = {
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
 var errors = __nccwpck_require__(1748);
-var types = __nccwpck_require__(5594);
+var types = __nccwpck_require__(3213);
 
 var Reader = __nccwpck_require__(4328);
 var Writer = __nccwpck_require__(1092);
@@ -65,7 +335,7 @@ for (var e in errors) {
 var assert = __nccwpck_require__(2613);
 var Buffer = (__nccwpck_require__(6719).Buffer);
 
-var ASN1 = __nccwpck_require__(5594);
+var ASN1 = __nccwpck_require__(3213);
 var errors = __nccwpck_require__(1748);
 
 
@@ -326,7 +596,7 @@ module.exports = Reader;
 
 /***/ }),
 
-/***/ 5594:
+/***/ 3213:
 /***/ ((module) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -376,7 +646,7 @@ module.exports = {
 
 var assert = __nccwpck_require__(2613);
 var Buffer = (__nccwpck_require__(6719).Buffer);
-var ASN1 = __nccwpck_require__(5594);
+var ASN1 = __nccwpck_require__(3213);
 var errors = __nccwpck_require__(1748);
 
 
@@ -1295,6 +1565,6078 @@ module.exports = binding.getCPUInfo;
 
 /***/ }),
 
+/***/ 8191:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var lib = __nccwpck_require__(6673);
+var _require = __nccwpck_require__(9783),
+  Environment = _require.Environment,
+  Template = _require.Template;
+var Loader = __nccwpck_require__(5011);
+var loaders = __nccwpck_require__(4582);
+var precompile = __nccwpck_require__(9526);
+var compiler = __nccwpck_require__(7669);
+var parser = __nccwpck_require__(3847);
+var lexer = __nccwpck_require__(56);
+var runtime = __nccwpck_require__(4954);
+var nodes = __nccwpck_require__(8803);
+var installJinjaCompat = __nccwpck_require__(513);
+
+// A single instance of an environment, since this is so commonly used
+var e;
+function configure(templatesPath, opts) {
+  opts = opts || {};
+  if (lib.isObject(templatesPath)) {
+    opts = templatesPath;
+    templatesPath = null;
+  }
+  var TemplateLoader;
+  if (loaders.FileSystemLoader) {
+    TemplateLoader = new loaders.FileSystemLoader(templatesPath, {
+      watch: opts.watch,
+      noCache: opts.noCache
+    });
+  } else if (loaders.WebLoader) {
+    TemplateLoader = new loaders.WebLoader(templatesPath, {
+      useCache: opts.web && opts.web.useCache,
+      async: opts.web && opts.web.async
+    });
+  }
+  e = new Environment(TemplateLoader, opts);
+  if (opts && opts.express) {
+    e.express(opts.express);
+  }
+  return e;
+}
+module.exports = {
+  Environment: Environment,
+  Template: Template,
+  Loader: Loader,
+  FileSystemLoader: loaders.FileSystemLoader,
+  NodeResolveLoader: loaders.NodeResolveLoader,
+  PrecompiledLoader: loaders.PrecompiledLoader,
+  WebLoader: loaders.WebLoader,
+  compiler: compiler,
+  parser: parser,
+  lexer: lexer,
+  runtime: runtime,
+  lib: lib,
+  nodes: nodes,
+  installJinjaCompat: installJinjaCompat,
+  configure: configure,
+  reset: function reset() {
+    e = undefined;
+  },
+  compile: function compile(src, env, path, eagerCompile) {
+    if (!e) {
+      configure();
+    }
+    return new Template(src, env, path, eagerCompile);
+  },
+  render: function render(name, ctx, cb) {
+    if (!e) {
+      configure();
+    }
+    return e.render(name, ctx, cb);
+  },
+  renderString: function renderString(src, ctx, cb) {
+    if (!e) {
+      configure();
+    }
+    return e.renderString(src, ctx, cb);
+  },
+  precompile: precompile ? precompile.precompile : undefined,
+  precompileString: precompile ? precompile.precompileString : undefined
+};
+
+/***/ }),
+
+/***/ 7669:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var parser = __nccwpck_require__(3847);
+var transformer = __nccwpck_require__(4274);
+var nodes = __nccwpck_require__(8803);
+var _require = __nccwpck_require__(6673),
+  TemplateError = _require.TemplateError;
+var _require2 = __nccwpck_require__(4954),
+  Frame = _require2.Frame;
+var _require3 = __nccwpck_require__(1163),
+  Obj = _require3.Obj;
+
+// These are all the same for now, but shouldn't be passed straight
+// through
+var compareOps = {
+  '==': '==',
+  '===': '===',
+  '!=': '!=',
+  '!==': '!==',
+  '<': '<',
+  '>': '>',
+  '<=': '<=',
+  '>=': '>='
+};
+var Compiler = /*#__PURE__*/function (_Obj) {
+  _inheritsLoose(Compiler, _Obj);
+  function Compiler() {
+    return _Obj.apply(this, arguments) || this;
+  }
+  var _proto = Compiler.prototype;
+  _proto.init = function init(templateName, throwOnUndefined) {
+    this.templateName = templateName;
+    this.codebuf = [];
+    this.lastId = 0;
+    this.buffer = null;
+    this.bufferStack = [];
+    this._scopeClosers = '';
+    this.inBlock = false;
+    this.throwOnUndefined = throwOnUndefined;
+  };
+  _proto.fail = function fail(msg, lineno, colno) {
+    if (lineno !== undefined) {
+      lineno += 1;
+    }
+    if (colno !== undefined) {
+      colno += 1;
+    }
+    throw new TemplateError(msg, lineno, colno);
+  };
+  _proto._pushBuffer = function _pushBuffer() {
+    var id = this._tmpid();
+    this.bufferStack.push(this.buffer);
+    this.buffer = id;
+    this._emit("var " + this.buffer + " = \"\";");
+    return id;
+  };
+  _proto._popBuffer = function _popBuffer() {
+    this.buffer = this.bufferStack.pop();
+  };
+  _proto._emit = function _emit(code) {
+    this.codebuf.push(code);
+  };
+  _proto._emitLine = function _emitLine(code) {
+    this._emit(code + '\n');
+  };
+  _proto._emitLines = function _emitLines() {
+    var _this = this;
+    for (var _len = arguments.length, lines = new Array(_len), _key = 0; _key < _len; _key++) {
+      lines[_key] = arguments[_key];
+    }
+    lines.forEach(function (line) {
+      return _this._emitLine(line);
+    });
+  };
+  _proto._emitFuncBegin = function _emitFuncBegin(node, name) {
+    this.buffer = 'output';
+    this._scopeClosers = '';
+    this._emitLine("function " + name + "(env, context, frame, runtime, cb) {");
+    this._emitLine("var lineno = " + node.lineno + ";");
+    this._emitLine("var colno = " + node.colno + ";");
+    this._emitLine("var " + this.buffer + " = \"\";");
+    this._emitLine('try {');
+  };
+  _proto._emitFuncEnd = function _emitFuncEnd(noReturn) {
+    if (!noReturn) {
+      this._emitLine('cb(null, ' + this.buffer + ');');
+    }
+    this._closeScopeLevels();
+    this._emitLine('} catch (e) {');
+    this._emitLine('  cb(runtime.handleError(e, lineno, colno));');
+    this._emitLine('}');
+    this._emitLine('}');
+    this.buffer = null;
+  };
+  _proto._addScopeLevel = function _addScopeLevel() {
+    this._scopeClosers += '})';
+  };
+  _proto._closeScopeLevels = function _closeScopeLevels() {
+    this._emitLine(this._scopeClosers + ';');
+    this._scopeClosers = '';
+  };
+  _proto._withScopedSyntax = function _withScopedSyntax(func) {
+    var _scopeClosers = this._scopeClosers;
+    this._scopeClosers = '';
+    func.call(this);
+    this._closeScopeLevels();
+    this._scopeClosers = _scopeClosers;
+  };
+  _proto._makeCallback = function _makeCallback(res) {
+    var err = this._tmpid();
+    return 'function(' + err + (res ? ',' + res : '') + ') {\n' + 'if(' + err + ') { cb(' + err + '); return; }';
+  };
+  _proto._tmpid = function _tmpid() {
+    this.lastId++;
+    return 't_' + this.lastId;
+  };
+  _proto._templateName = function _templateName() {
+    return this.templateName == null ? 'undefined' : JSON.stringify(this.templateName);
+  };
+  _proto._compileChildren = function _compileChildren(node, frame) {
+    var _this2 = this;
+    node.children.forEach(function (child) {
+      _this2.compile(child, frame);
+    });
+  };
+  _proto._compileAggregate = function _compileAggregate(node, frame, startChar, endChar) {
+    var _this3 = this;
+    if (startChar) {
+      this._emit(startChar);
+    }
+    node.children.forEach(function (child, i) {
+      if (i > 0) {
+        _this3._emit(',');
+      }
+      _this3.compile(child, frame);
+    });
+    if (endChar) {
+      this._emit(endChar);
+    }
+  };
+  _proto._compileExpression = function _compileExpression(node, frame) {
+    // TODO: I'm not really sure if this type check is worth it or
+    // not.
+    this.assertType(node, nodes.Literal, nodes.Symbol, nodes.Group, nodes.Array, nodes.Dict, nodes.FunCall, nodes.Caller, nodes.Filter, nodes.LookupVal, nodes.Compare, nodes.InlineIf, nodes.In, nodes.Is, nodes.And, nodes.Or, nodes.Not, nodes.Add, nodes.Concat, nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod, nodes.Pow, nodes.Neg, nodes.Pos, nodes.Compare, nodes.NodeList);
+    this.compile(node, frame);
+  };
+  _proto.assertType = function assertType(node) {
+    for (var _len2 = arguments.length, types = new Array(_len2 > 1 ? _len2 - 1 : 0), _key2 = 1; _key2 < _len2; _key2++) {
+      types[_key2 - 1] = arguments[_key2];
+    }
+    if (!types.some(function (t) {
+      return node instanceof t;
+    })) {
+      this.fail("assertType: invalid type: " + node.typename, node.lineno, node.colno);
+    }
+  };
+  _proto.compileCallExtension = function compileCallExtension(node, frame, async) {
+    var _this4 = this;
+    var args = node.args;
+    var contentArgs = node.contentArgs;
+    var autoescape = typeof node.autoescape === 'boolean' ? node.autoescape : true;
+    if (!async) {
+      this._emit(this.buffer + " += runtime.suppressValue(");
+    }
+    this._emit("env.getExtension(\"" + node.extName + "\")[\"" + node.prop + "\"](");
+    this._emit('context');
+    if (args || contentArgs) {
+      this._emit(',');
+    }
+    if (args) {
+      if (!(args instanceof nodes.NodeList)) {
+        this.fail('compileCallExtension: arguments must be a NodeList, ' + 'use `parser.parseSignature`');
+      }
+      args.children.forEach(function (arg, i) {
+        // Tag arguments are passed normally to the call. Note
+        // that keyword arguments are turned into a single js
+        // object as the last argument, if they exist.
+        _this4._compileExpression(arg, frame);
+        if (i !== args.children.length - 1 || contentArgs.length) {
+          _this4._emit(',');
+        }
+      });
+    }
+    if (contentArgs.length) {
+      contentArgs.forEach(function (arg, i) {
+        if (i > 0) {
+          _this4._emit(',');
+        }
+        if (arg) {
+          _this4._emitLine('function(cb) {');
+          _this4._emitLine('if(!cb) { cb = function(err) { if(err) { throw err; }}}');
+          var id = _this4._pushBuffer();
+          _this4._withScopedSyntax(function () {
+            _this4.compile(arg, frame);
+            _this4._emitLine("cb(null, " + id + ");");
+          });
+          _this4._popBuffer();
+          _this4._emitLine("return " + id + ";");
+          _this4._emitLine('}');
+        } else {
+          _this4._emit('null');
+        }
+      });
+    }
+    if (async) {
+      var res = this._tmpid();
+      this._emitLine(', ' + this._makeCallback(res));
+      this._emitLine(this.buffer + " += runtime.suppressValue(" + res + ", " + autoescape + " && env.opts.autoescape);");
+      this._addScopeLevel();
+    } else {
+      this._emit(')');
+      this._emit(", " + autoescape + " && env.opts.autoescape);\n");
+    }
+  };
+  _proto.compileCallExtensionAsync = function compileCallExtensionAsync(node, frame) {
+    this.compileCallExtension(node, frame, true);
+  };
+  _proto.compileNodeList = function compileNodeList(node, frame) {
+    this._compileChildren(node, frame);
+  };
+  _proto.compileLiteral = function compileLiteral(node) {
+    if (typeof node.value === 'string') {
+      var val = node.value.replace(/\\/g, '\\\\');
+      val = val.replace(/"/g, '\\"');
+      val = val.replace(/\n/g, '\\n');
+      val = val.replace(/\r/g, '\\r');
+      val = val.replace(/\t/g, '\\t');
+      val = val.replace(/\u2028/g, "\\u2028");
+      this._emit("\"" + val + "\"");
+    } else if (node.value === null) {
+      this._emit('null');
+    } else {
+      this._emit(node.value.toString());
+    }
+  };
+  _proto.compileSymbol = function compileSymbol(node, frame) {
+    var name = node.value;
+    var v = frame.lookup(name);
+    if (v) {
+      this._emit(v);
+    } else {
+      this._emit('runtime.contextOrFrameLookup(' + 'context, frame, "' + name + '")');
+    }
+  };
+  _proto.compileGroup = function compileGroup(node, frame) {
+    this._compileAggregate(node, frame, '(', ')');
+  };
+  _proto.compileArray = function compileArray(node, frame) {
+    this._compileAggregate(node, frame, '[', ']');
+  };
+  _proto.compileDict = function compileDict(node, frame) {
+    this._compileAggregate(node, frame, '{', '}');
+  };
+  _proto.compilePair = function compilePair(node, frame) {
+    var key = node.key;
+    var val = node.value;
+    if (key instanceof nodes.Symbol) {
+      key = new nodes.Literal(key.lineno, key.colno, key.value);
+    } else if (!(key instanceof nodes.Literal && typeof key.value === 'string')) {
+      this.fail('compilePair: Dict keys must be strings or names', key.lineno, key.colno);
+    }
+    this.compile(key, frame);
+    this._emit(': ');
+    this._compileExpression(val, frame);
+  };
+  _proto.compileInlineIf = function compileInlineIf(node, frame) {
+    this._emit('(');
+    this.compile(node.cond, frame);
+    this._emit('?');
+    this.compile(node.body, frame);
+    this._emit(':');
+    if (node.else_ !== null) {
+      this.compile(node.else_, frame);
+    } else {
+      this._emit('""');
+    }
+    this._emit(')');
+  };
+  _proto.compileIn = function compileIn(node, frame) {
+    this._emit('runtime.inOperator(');
+    this.compile(node.left, frame);
+    this._emit(',');
+    this.compile(node.right, frame);
+    this._emit(')');
+  };
+  _proto.compileIs = function compileIs(node, frame) {
+    // first, we need to try to get the name of the test function, if it's a
+    // callable (i.e., has args) and not a symbol.
+    var right = node.right.name ? node.right.name.value
+    // otherwise go with the symbol value
+    : node.right.value;
+    this._emit('env.getTest("' + right + '").call(context, ');
+    this.compile(node.left, frame);
+    // compile the arguments for the callable if they exist
+    if (node.right.args) {
+      this._emit(',');
+      this.compile(node.right.args, frame);
+    }
+    this._emit(') === true');
+  };
+  _proto._binOpEmitter = function _binOpEmitter(node, frame, str) {
+    this.compile(node.left, frame);
+    this._emit(str);
+    this.compile(node.right, frame);
+  }
+
+  // ensure concatenation instead of addition
+  // by adding empty string in between
+  ;
+  _proto.compileOr = function compileOr(node, frame) {
+    return this._binOpEmitter(node, frame, ' || ');
+  };
+  _proto.compileAnd = function compileAnd(node, frame) {
+    return this._binOpEmitter(node, frame, ' && ');
+  };
+  _proto.compileAdd = function compileAdd(node, frame) {
+    return this._binOpEmitter(node, frame, ' + ');
+  };
+  _proto.compileConcat = function compileConcat(node, frame) {
+    return this._binOpEmitter(node, frame, ' + "" + ');
+  };
+  _proto.compileSub = function compileSub(node, frame) {
+    return this._binOpEmitter(node, frame, ' - ');
+  };
+  _proto.compileMul = function compileMul(node, frame) {
+    return this._binOpEmitter(node, frame, ' * ');
+  };
+  _proto.compileDiv = function compileDiv(node, frame) {
+    return this._binOpEmitter(node, frame, ' / ');
+  };
+  _proto.compileMod = function compileMod(node, frame) {
+    return this._binOpEmitter(node, frame, ' % ');
+  };
+  _proto.compileNot = function compileNot(node, frame) {
+    this._emit('!');
+    this.compile(node.target, frame);
+  };
+  _proto.compileFloorDiv = function compileFloorDiv(node, frame) {
+    this._emit('Math.floor(');
+    this.compile(node.left, frame);
+    this._emit(' / ');
+    this.compile(node.right, frame);
+    this._emit(')');
+  };
+  _proto.compilePow = function compilePow(node, frame) {
+    this._emit('Math.pow(');
+    this.compile(node.left, frame);
+    this._emit(', ');
+    this.compile(node.right, frame);
+    this._emit(')');
+  };
+  _proto.compileNeg = function compileNeg(node, frame) {
+    this._emit('-');
+    this.compile(node.target, frame);
+  };
+  _proto.compilePos = function compilePos(node, frame) {
+    this._emit('+');
+    this.compile(node.target, frame);
+  };
+  _proto.compileCompare = function compileCompare(node, frame) {
+    var _this5 = this;
+    this.compile(node.expr, frame);
+    node.ops.forEach(function (op) {
+      _this5._emit(" " + compareOps[op.type] + " ");
+      _this5.compile(op.expr, frame);
+    });
+  };
+  _proto.compileLookupVal = function compileLookupVal(node, frame) {
+    this._emit('runtime.memberLookup((');
+    this._compileExpression(node.target, frame);
+    this._emit('),');
+    this._compileExpression(node.val, frame);
+    this._emit(')');
+  };
+  _proto._getNodeName = function _getNodeName(node) {
+    switch (node.typename) {
+      case 'Symbol':
+        return node.value;
+      case 'FunCall':
+        return 'the return value of (' + this._getNodeName(node.name) + ')';
+      case 'LookupVal':
+        return this._getNodeName(node.target) + '["' + this._getNodeName(node.val) + '"]';
+      case 'Literal':
+        return node.value.toString();
+      default:
+        return '--expression--';
+    }
+  };
+  _proto.compileFunCall = function compileFunCall(node, frame) {
+    // Keep track of line/col info at runtime by settings
+    // variables within an expression. An expression in javascript
+    // like (x, y, z) returns the last value, and x and y can be
+    // anything
+    this._emit('(lineno = ' + node.lineno + ', colno = ' + node.colno + ', ');
+    this._emit('runtime.callWrap(');
+    // Compile it as normal.
+    this._compileExpression(node.name, frame);
+
+    // Output the name of what we're calling so we can get friendly errors
+    // if the lookup fails.
+    this._emit(', "' + this._getNodeName(node.name).replace(/"/g, '\\"') + '", context, ');
+    this._compileAggregate(node.args, frame, '[', '])');
+    this._emit(')');
+  };
+  _proto.compileFilter = function compileFilter(node, frame) {
+    var name = node.name;
+    this.assertType(name, nodes.Symbol);
+    this._emit('env.getFilter("' + name.value + '").call(context, ');
+    this._compileAggregate(node.args, frame);
+    this._emit(')');
+  };
+  _proto.compileFilterAsync = function compileFilterAsync(node, frame) {
+    var name = node.name;
+    var symbol = node.symbol.value;
+    this.assertType(name, nodes.Symbol);
+    frame.set(symbol, symbol);
+    this._emit('env.getFilter("' + name.value + '").call(context, ');
+    this._compileAggregate(node.args, frame);
+    this._emitLine(', ' + this._makeCallback(symbol));
+    this._addScopeLevel();
+  };
+  _proto.compileKeywordArgs = function compileKeywordArgs(node, frame) {
+    this._emit('runtime.makeKeywordArgs(');
+    this.compileDict(node, frame);
+    this._emit(')');
+  };
+  _proto.compileSet = function compileSet(node, frame) {
+    var _this6 = this;
+    var ids = [];
+
+    // Lookup the variable names for each identifier and create
+    // new ones if necessary
+    node.targets.forEach(function (target) {
+      var name = target.value;
+      var id = frame.lookup(name);
+      if (id === null || id === undefined) {
+        id = _this6._tmpid();
+
+        // Note: This relies on js allowing scope across
+        // blocks, in case this is created inside an `if`
+        _this6._emitLine('var ' + id + ';');
+      }
+      ids.push(id);
+    });
+    if (node.value) {
+      this._emit(ids.join(' = ') + ' = ');
+      this._compileExpression(node.value, frame);
+      this._emitLine(';');
+    } else {
+      this._emit(ids.join(' = ') + ' = ');
+      this.compile(node.body, frame);
+      this._emitLine(';');
+    }
+    node.targets.forEach(function (target, i) {
+      var id = ids[i];
+      var name = target.value;
+
+      // We are running this for every var, but it's very
+      // uncommon to assign to multiple vars anyway
+      _this6._emitLine("frame.set(\"" + name + "\", " + id + ", true);");
+      _this6._emitLine('if(frame.topLevel) {');
+      _this6._emitLine("context.setVariable(\"" + name + "\", " + id + ");");
+      _this6._emitLine('}');
+      if (name.charAt(0) !== '_') {
+        _this6._emitLine('if(frame.topLevel) {');
+        _this6._emitLine("context.addExport(\"" + name + "\", " + id + ");");
+        _this6._emitLine('}');
+      }
+    });
+  };
+  _proto.compileSwitch = function compileSwitch(node, frame) {
+    var _this7 = this;
+    this._emit('switch (');
+    this.compile(node.expr, frame);
+    this._emit(') {');
+    node.cases.forEach(function (c, i) {
+      _this7._emit('case ');
+      _this7.compile(c.cond, frame);
+      _this7._emit(': ');
+      _this7.compile(c.body, frame);
+      // preserve fall-throughs
+      if (c.body.children.length) {
+        _this7._emitLine('break;');
+      }
+    });
+    if (node.default) {
+      this._emit('default:');
+      this.compile(node.default, frame);
+    }
+    this._emit('}');
+  };
+  _proto.compileIf = function compileIf(node, frame, async) {
+    var _this8 = this;
+    this._emit('if(');
+    this._compileExpression(node.cond, frame);
+    this._emitLine(') {');
+    this._withScopedSyntax(function () {
+      _this8.compile(node.body, frame);
+      if (async) {
+        _this8._emit('cb()');
+      }
+    });
+    if (node.else_) {
+      this._emitLine('}\nelse {');
+      this._withScopedSyntax(function () {
+        _this8.compile(node.else_, frame);
+        if (async) {
+          _this8._emit('cb()');
+        }
+      });
+    } else if (async) {
+      this._emitLine('}\nelse {');
+      this._emit('cb()');
+    }
+    this._emitLine('}');
+  };
+  _proto.compileIfAsync = function compileIfAsync(node, frame) {
+    this._emit('(function(cb) {');
+    this.compileIf(node, frame, true);
+    this._emit('})(' + this._makeCallback());
+    this._addScopeLevel();
+  };
+  _proto._emitLoopBindings = function _emitLoopBindings(node, arr, i, len) {
+    var _this9 = this;
+    var bindings = [{
+      name: 'index',
+      val: i + " + 1"
+    }, {
+      name: 'index0',
+      val: i
+    }, {
+      name: 'revindex',
+      val: len + " - " + i
+    }, {
+      name: 'revindex0',
+      val: len + " - " + i + " - 1"
+    }, {
+      name: 'first',
+      val: i + " === 0"
+    }, {
+      name: 'last',
+      val: i + " === " + len + " - 1"
+    }, {
+      name: 'length',
+      val: len
+    }];
+    bindings.forEach(function (b) {
+      _this9._emitLine("frame.set(\"loop." + b.name + "\", " + b.val + ");");
+    });
+  };
+  _proto.compileFor = function compileFor(node, frame) {
+    var _this10 = this;
+    // Some of this code is ugly, but it keeps the generated code
+    // as fast as possible. ForAsync also shares some of this, but
+    // not much.
+
+    var i = this._tmpid();
+    var len = this._tmpid();
+    var arr = this._tmpid();
+    frame = frame.push();
+    this._emitLine('frame = frame.push();');
+    this._emit("var " + arr + " = ");
+    this._compileExpression(node.arr, frame);
+    this._emitLine(';');
+    this._emit("if(" + arr + ") {");
+    this._emitLine(arr + ' = runtime.fromIterator(' + arr + ');');
+
+    // If multiple names are passed, we need to bind them
+    // appropriately
+    if (node.name instanceof nodes.Array) {
+      this._emitLine("var " + i + ";");
+
+      // The object could be an arroy or object. Note that the
+      // body of the loop is duplicated for each condition, but
+      // we are optimizing for speed over size.
+      this._emitLine("if(runtime.isArray(" + arr + ")) {");
+      this._emitLine("var " + len + " = " + arr + ".length;");
+      this._emitLine("for(" + i + "=0; " + i + " < " + arr + ".length; " + i + "++) {");
+
+      // Bind each declared var
+      node.name.children.forEach(function (child, u) {
+        var tid = _this10._tmpid();
+        _this10._emitLine("var " + tid + " = " + arr + "[" + i + "][" + u + "];");
+        _this10._emitLine("frame.set(\"" + child + "\", " + arr + "[" + i + "][" + u + "]);");
+        frame.set(node.name.children[u].value, tid);
+      });
+      this._emitLoopBindings(node, arr, i, len);
+      this._withScopedSyntax(function () {
+        _this10.compile(node.body, frame);
+      });
+      this._emitLine('}');
+      this._emitLine('} else {');
+      // Iterate over the key/values of an object
+      var _node$name$children = node.name.children,
+        key = _node$name$children[0],
+        val = _node$name$children[1];
+      var k = this._tmpid();
+      var v = this._tmpid();
+      frame.set(key.value, k);
+      frame.set(val.value, v);
+      this._emitLine(i + " = -1;");
+      this._emitLine("var " + len + " = runtime.keys(" + arr + ").length;");
+      this._emitLine("for(var " + k + " in " + arr + ") {");
+      this._emitLine(i + "++;");
+      this._emitLine("var " + v + " = " + arr + "[" + k + "];");
+      this._emitLine("frame.set(\"" + key.value + "\", " + k + ");");
+      this._emitLine("frame.set(\"" + val.value + "\", " + v + ");");
+      this._emitLoopBindings(node, arr, i, len);
+      this._withScopedSyntax(function () {
+        _this10.compile(node.body, frame);
+      });
+      this._emitLine('}');
+      this._emitLine('}');
+    } else {
+      // Generate a typical array iteration
+      var _v = this._tmpid();
+      frame.set(node.name.value, _v);
+      this._emitLine("var " + len + " = " + arr + ".length;");
+      this._emitLine("for(var " + i + "=0; " + i + " < " + arr + ".length; " + i + "++) {");
+      this._emitLine("var " + _v + " = " + arr + "[" + i + "];");
+      this._emitLine("frame.set(\"" + node.name.value + "\", " + _v + ");");
+      this._emitLoopBindings(node, arr, i, len);
+      this._withScopedSyntax(function () {
+        _this10.compile(node.body, frame);
+      });
+      this._emitLine('}');
+    }
+    this._emitLine('}');
+    if (node.else_) {
+      this._emitLine('if (!' + len + ') {');
+      this.compile(node.else_, frame);
+      this._emitLine('}');
+    }
+    this._emitLine('frame = frame.pop();');
+  };
+  _proto._compileAsyncLoop = function _compileAsyncLoop(node, frame, parallel) {
+    var _this11 = this;
+    // This shares some code with the For tag, but not enough to
+    // worry about. This iterates across an object asynchronously,
+    // but not in parallel.
+
+    var i = this._tmpid();
+    var len = this._tmpid();
+    var arr = this._tmpid();
+    var asyncMethod = parallel ? 'asyncAll' : 'asyncEach';
+    frame = frame.push();
+    this._emitLine('frame = frame.push();');
+    this._emit('var ' + arr + ' = runtime.fromIterator(');
+    this._compileExpression(node.arr, frame);
+    this._emitLine(');');
+    if (node.name instanceof nodes.Array) {
+      var arrayLen = node.name.children.length;
+      this._emit("runtime." + asyncMethod + "(" + arr + ", " + arrayLen + ", function(");
+      node.name.children.forEach(function (name) {
+        _this11._emit(name.value + ",");
+      });
+      this._emit(i + ',' + len + ',next) {');
+      node.name.children.forEach(function (name) {
+        var id = name.value;
+        frame.set(id, id);
+        _this11._emitLine("frame.set(\"" + id + "\", " + id + ");");
+      });
+    } else {
+      var id = node.name.value;
+      this._emitLine("runtime." + asyncMethod + "(" + arr + ", 1, function(" + id + ", " + i + ", " + len + ",next) {");
+      this._emitLine('frame.set("' + id + '", ' + id + ');');
+      frame.set(id, id);
+    }
+    this._emitLoopBindings(node, arr, i, len);
+    this._withScopedSyntax(function () {
+      var buf;
+      if (parallel) {
+        buf = _this11._pushBuffer();
+      }
+      _this11.compile(node.body, frame);
+      _this11._emitLine('next(' + i + (buf ? ',' + buf : '') + ');');
+      if (parallel) {
+        _this11._popBuffer();
+      }
+    });
+    var output = this._tmpid();
+    this._emitLine('}, ' + this._makeCallback(output));
+    this._addScopeLevel();
+    if (parallel) {
+      this._emitLine(this.buffer + ' += ' + output + ';');
+    }
+    if (node.else_) {
+      this._emitLine('if (!' + arr + '.length) {');
+      this.compile(node.else_, frame);
+      this._emitLine('}');
+    }
+    this._emitLine('frame = frame.pop();');
+  };
+  _proto.compileAsyncEach = function compileAsyncEach(node, frame) {
+    this._compileAsyncLoop(node, frame);
+  };
+  _proto.compileAsyncAll = function compileAsyncAll(node, frame) {
+    this._compileAsyncLoop(node, frame, true);
+  };
+  _proto._compileMacro = function _compileMacro(node, frame) {
+    var _this12 = this;
+    var args = [];
+    var kwargs = null;
+    var funcId = 'macro_' + this._tmpid();
+    var keepFrame = frame !== undefined;
+
+    // Type check the definition of the args
+    node.args.children.forEach(function (arg, i) {
+      if (i === node.args.children.length - 1 && arg instanceof nodes.Dict) {
+        kwargs = arg;
+      } else {
+        _this12.assertType(arg, nodes.Symbol);
+        args.push(arg);
+      }
+    });
+    var realNames = [].concat(args.map(function (n) {
+      return "l_" + n.value;
+    }), ['kwargs']);
+
+    // Quoted argument names
+    var argNames = args.map(function (n) {
+      return "\"" + n.value + "\"";
+    });
+    var kwargNames = (kwargs && kwargs.children || []).map(function (n) {
+      return "\"" + n.key.value + "\"";
+    });
+
+    // We pass a function to makeMacro which destructures the
+    // arguments so support setting positional args with keywords
+    // args and passing keyword args as positional args
+    // (essentially default values). See runtime.js.
+    var currFrame;
+    if (keepFrame) {
+      currFrame = frame.push(true);
+    } else {
+      currFrame = new Frame();
+    }
+    this._emitLines("var " + funcId + " = runtime.makeMacro(", "[" + argNames.join(', ') + "], ", "[" + kwargNames.join(', ') + "], ", "function (" + realNames.join(', ') + ") {", 'var callerFrame = frame;', 'frame = ' + (keepFrame ? 'frame.push(true);' : 'new runtime.Frame();'), 'kwargs = kwargs || {};', 'if (Object.prototype.hasOwnProperty.call(kwargs, "caller")) {', 'frame.set("caller", kwargs.caller); }');
+
+    // Expose the arguments to the template. Don't need to use
+    // random names because the function
+    // will create a new run-time scope for us
+    args.forEach(function (arg) {
+      _this12._emitLine("frame.set(\"" + arg.value + "\", l_" + arg.value + ");");
+      currFrame.set(arg.value, "l_" + arg.value);
+    });
+
+    // Expose the keyword arguments
+    if (kwargs) {
+      kwargs.children.forEach(function (pair) {
+        var name = pair.key.value;
+        _this12._emit("frame.set(\"" + name + "\", ");
+        _this12._emit("Object.prototype.hasOwnProperty.call(kwargs, \"" + name + "\")");
+        _this12._emit(" ? kwargs[\"" + name + "\"] : ");
+        _this12._compileExpression(pair.value, currFrame);
+        _this12._emit(');');
+      });
+    }
+    var bufferId = this._pushBuffer();
+    this._withScopedSyntax(function () {
+      _this12.compile(node.body, currFrame);
+    });
+    this._emitLine('frame = ' + (keepFrame ? 'frame.pop();' : 'callerFrame;'));
+    this._emitLine("return new runtime.SafeString(" + bufferId + ");");
+    this._emitLine('});');
+    this._popBuffer();
+    return funcId;
+  };
+  _proto.compileMacro = function compileMacro(node, frame) {
+    var funcId = this._compileMacro(node);
+
+    // Expose the macro to the templates
+    var name = node.name.value;
+    frame.set(name, funcId);
+    if (frame.parent) {
+      this._emitLine("frame.set(\"" + name + "\", " + funcId + ");");
+    } else {
+      if (node.name.value.charAt(0) !== '_') {
+        this._emitLine("context.addExport(\"" + name + "\");");
+      }
+      this._emitLine("context.setVariable(\"" + name + "\", " + funcId + ");");
+    }
+  };
+  _proto.compileCaller = function compileCaller(node, frame) {
+    // basically an anonymous "macro expression"
+    this._emit('(function (){');
+    var funcId = this._compileMacro(node, frame);
+    this._emit("return " + funcId + ";})()");
+  };
+  _proto._compileGetTemplate = function _compileGetTemplate(node, frame, eagerCompile, ignoreMissing) {
+    var parentTemplateId = this._tmpid();
+    var parentName = this._templateName();
+    var cb = this._makeCallback(parentTemplateId);
+    var eagerCompileArg = eagerCompile ? 'true' : 'false';
+    var ignoreMissingArg = ignoreMissing ? 'true' : 'false';
+    this._emit('env.getTemplate(');
+    this._compileExpression(node.template, frame);
+    this._emitLine(", " + eagerCompileArg + ", " + parentName + ", " + ignoreMissingArg + ", " + cb);
+    return parentTemplateId;
+  };
+  _proto.compileImport = function compileImport(node, frame) {
+    var target = node.target.value;
+    var id = this._compileGetTemplate(node, frame, false, false);
+    this._addScopeLevel();
+    this._emitLine(id + '.getExported(' + (node.withContext ? 'context.getVariables(), frame, ' : '') + this._makeCallback(id));
+    this._addScopeLevel();
+    frame.set(target, id);
+    if (frame.parent) {
+      this._emitLine("frame.set(\"" + target + "\", " + id + ");");
+    } else {
+      this._emitLine("context.setVariable(\"" + target + "\", " + id + ");");
+    }
+  };
+  _proto.compileFromImport = function compileFromImport(node, frame) {
+    var _this13 = this;
+    var importedId = this._compileGetTemplate(node, frame, false, false);
+    this._addScopeLevel();
+    this._emitLine(importedId + '.getExported(' + (node.withContext ? 'context.getVariables(), frame, ' : '') + this._makeCallback(importedId));
+    this._addScopeLevel();
+    node.names.children.forEach(function (nameNode) {
+      var name;
+      var alias;
+      var id = _this13._tmpid();
+      if (nameNode instanceof nodes.Pair) {
+        name = nameNode.key.value;
+        alias = nameNode.value.value;
+      } else {
+        name = nameNode.value;
+        alias = name;
+      }
+      _this13._emitLine("if(Object.prototype.hasOwnProperty.call(" + importedId + ", \"" + name + "\")) {");
+      _this13._emitLine("var " + id + " = " + importedId + "." + name + ";");
+      _this13._emitLine('} else {');
+      _this13._emitLine("cb(new Error(\"cannot import '" + name + "'\")); return;");
+      _this13._emitLine('}');
+      frame.set(alias, id);
+      if (frame.parent) {
+        _this13._emitLine("frame.set(\"" + alias + "\", " + id + ");");
+      } else {
+        _this13._emitLine("context.setVariable(\"" + alias + "\", " + id + ");");
+      }
+    });
+  };
+  _proto.compileBlock = function compileBlock(node) {
+    var id = this._tmpid();
+
+    // If we are executing outside a block (creating a top-level
+    // block), we really don't want to execute its code because it
+    // will execute twice: once when the child template runs and
+    // again when the parent template runs. Note that blocks
+    // within blocks will *always* execute immediately *and*
+    // wherever else they are invoked (like used in a parent
+    // template). This may have behavioral differences from jinja
+    // because blocks can have side effects, but it seems like a
+    // waste of performance to always execute huge top-level
+    // blocks twice
+    if (!this.inBlock) {
+      this._emit('(parentTemplate ? function(e, c, f, r, cb) { cb(""); } : ');
+    }
+    this._emit("context.getBlock(\"" + node.name.value + "\")");
+    if (!this.inBlock) {
+      this._emit(')');
+    }
+    this._emitLine('(env, context, frame, runtime, ' + this._makeCallback(id));
+    this._emitLine(this.buffer + " += " + id + ";");
+    this._addScopeLevel();
+  };
+  _proto.compileSuper = function compileSuper(node, frame) {
+    var name = node.blockName.value;
+    var id = node.symbol.value;
+    var cb = this._makeCallback(id);
+    this._emitLine("context.getSuper(env, \"" + name + "\", b_" + name + ", frame, runtime, " + cb);
+    this._emitLine(id + " = runtime.markSafe(" + id + ");");
+    this._addScopeLevel();
+    frame.set(id, id);
+  };
+  _proto.compileExtends = function compileExtends(node, frame) {
+    var k = this._tmpid();
+    var parentTemplateId = this._compileGetTemplate(node, frame, true, false);
+
+    // extends is a dynamic tag and can occur within a block like
+    // `if`, so if this happens we need to capture the parent
+    // template in the top-level scope
+    this._emitLine("parentTemplate = " + parentTemplateId);
+    this._emitLine("for(var " + k + " in parentTemplate.blocks) {");
+    this._emitLine("context.addBlock(" + k + ", parentTemplate.blocks[" + k + "]);");
+    this._emitLine('}');
+    this._addScopeLevel();
+  };
+  _proto.compileInclude = function compileInclude(node, frame) {
+    this._emitLine('var tasks = [];');
+    this._emitLine('tasks.push(');
+    this._emitLine('function(callback) {');
+    var id = this._compileGetTemplate(node, frame, false, node.ignoreMissing);
+    this._emitLine("callback(null," + id + ");});");
+    this._emitLine('});');
+    var id2 = this._tmpid();
+    this._emitLine('tasks.push(');
+    this._emitLine('function(template, callback){');
+    this._emitLine('template.render(context.getVariables(), frame, ' + this._makeCallback(id2));
+    this._emitLine('callback(null,' + id2 + ');});');
+    this._emitLine('});');
+    this._emitLine('tasks.push(');
+    this._emitLine('function(result, callback){');
+    this._emitLine(this.buffer + " += result;");
+    this._emitLine('callback(null);');
+    this._emitLine('});');
+    this._emitLine('env.waterfall(tasks, function(){');
+    this._addScopeLevel();
+  };
+  _proto.compileTemplateData = function compileTemplateData(node, frame) {
+    this.compileLiteral(node, frame);
+  };
+  _proto.compileCapture = function compileCapture(node, frame) {
+    var _this14 = this;
+    // we need to temporarily override the current buffer id as 'output'
+    // so the set block writes to the capture output instead of the buffer
+    var buffer = this.buffer;
+    this.buffer = 'output';
+    this._emitLine('(function() {');
+    this._emitLine('var output = "";');
+    this._withScopedSyntax(function () {
+      _this14.compile(node.body, frame);
+    });
+    this._emitLine('return output;');
+    this._emitLine('})()');
+    // and of course, revert back to the old buffer id
+    this.buffer = buffer;
+  };
+  _proto.compileOutput = function compileOutput(node, frame) {
+    var _this15 = this;
+    var children = node.children;
+    children.forEach(function (child) {
+      // TemplateData is a special case because it is never
+      // autoescaped, so simply output it for optimization
+      if (child instanceof nodes.TemplateData) {
+        if (child.value) {
+          _this15._emit(_this15.buffer + " += ");
+          _this15.compileLiteral(child, frame);
+          _this15._emitLine(';');
+        }
+      } else {
+        _this15._emit(_this15.buffer + " += runtime.suppressValue(");
+        if (_this15.throwOnUndefined) {
+          _this15._emit('runtime.ensureDefined(');
+        }
+        _this15.compile(child, frame);
+        if (_this15.throwOnUndefined) {
+          _this15._emit("," + node.lineno + "," + node.colno + ")");
+        }
+        _this15._emit(', env.opts.autoescape);\n');
+      }
+    });
+  };
+  _proto.compileRoot = function compileRoot(node, frame) {
+    var _this16 = this;
+    if (frame) {
+      this.fail('compileRoot: root node can\'t have frame');
+    }
+    frame = new Frame();
+    this._emitFuncBegin(node, 'root');
+    this._emitLine('var parentTemplate = null;');
+    this._compileChildren(node, frame);
+    this._emitLine('if(parentTemplate) {');
+    this._emitLine('parentTemplate.rootRenderFunc(env, context, frame, runtime, cb);');
+    this._emitLine('} else {');
+    this._emitLine("cb(null, " + this.buffer + ");");
+    this._emitLine('}');
+    this._emitFuncEnd(true);
+    this.inBlock = true;
+    var blockNames = [];
+    var blocks = node.findAll(nodes.Block);
+    blocks.forEach(function (block, i) {
+      var name = block.name.value;
+      if (blockNames.indexOf(name) !== -1) {
+        throw new Error("Block \"" + name + "\" defined more than once.");
+      }
+      blockNames.push(name);
+      _this16._emitFuncBegin(block, "b_" + name);
+      var tmpFrame = new Frame();
+      _this16._emitLine('var frame = frame.push(true);');
+      _this16.compile(block.body, tmpFrame);
+      _this16._emitFuncEnd();
+    });
+    this._emitLine('return {');
+    blocks.forEach(function (block, i) {
+      var blockName = "b_" + block.name.value;
+      _this16._emitLine(blockName + ": " + blockName + ",");
+    });
+    this._emitLine('root: root\n};');
+  };
+  _proto.compile = function compile(node, frame) {
+    var _compile = this['compile' + node.typename];
+    if (_compile) {
+      _compile.call(this, node, frame);
+    } else {
+      this.fail("compile: Cannot compile node: " + node.typename, node.lineno, node.colno);
+    }
+  };
+  _proto.getCode = function getCode() {
+    return this.codebuf.join('');
+  };
+  return Compiler;
+}(Obj);
+module.exports = {
+  compile: function compile(src, asyncFilters, extensions, name, opts) {
+    if (opts === void 0) {
+      opts = {};
+    }
+    var c = new Compiler(name, opts.throwOnUndefined);
+
+    // Run the extension preprocessors against the source.
+    var preprocessors = (extensions || []).map(function (ext) {
+      return ext.preprocess;
+    }).filter(function (f) {
+      return !!f;
+    });
+    var processedSrc = preprocessors.reduce(function (s, processor) {
+      return processor(s);
+    }, src);
+    c.compile(transformer.transform(parser.parse(processedSrc, extensions, opts), asyncFilters, name));
+    return c.getCode();
+  },
+  Compiler: Compiler
+};
+
+/***/ }),
+
+/***/ 9783:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var asap = __nccwpck_require__(8140);
+var _waterfall = __nccwpck_require__(8166);
+var lib = __nccwpck_require__(6673);
+var compiler = __nccwpck_require__(7669);
+var filters = __nccwpck_require__(8257);
+var _require = __nccwpck_require__(4582),
+  FileSystemLoader = _require.FileSystemLoader,
+  WebLoader = _require.WebLoader,
+  PrecompiledLoader = _require.PrecompiledLoader;
+var tests = __nccwpck_require__(6103);
+var globals = __nccwpck_require__(3902);
+var _require2 = __nccwpck_require__(1163),
+  Obj = _require2.Obj,
+  EmitterObj = _require2.EmitterObj;
+var globalRuntime = __nccwpck_require__(4954);
+var handleError = globalRuntime.handleError,
+  Frame = globalRuntime.Frame;
+var expressApp = __nccwpck_require__(9188);
+
+// If the user is using the async API, *always* call it
+// asynchronously even if the template was synchronous.
+function callbackAsap(cb, err, res) {
+  asap(function () {
+    cb(err, res);
+  });
+}
+
+/**
+ * A no-op template, for use with {% include ignore missing %}
+ */
+var noopTmplSrc = {
+  type: 'code',
+  obj: {
+    root: function root(env, context, frame, runtime, cb) {
+      try {
+        cb(null, '');
+      } catch (e) {
+        cb(handleError(e, null, null));
+      }
+    }
+  }
+};
+var Environment = /*#__PURE__*/function (_EmitterObj) {
+  _inheritsLoose(Environment, _EmitterObj);
+  function Environment() {
+    return _EmitterObj.apply(this, arguments) || this;
+  }
+  var _proto = Environment.prototype;
+  _proto.init = function init(loaders, opts) {
+    var _this = this;
+    // The dev flag determines the trace that'll be shown on errors.
+    // If set to true, returns the full trace from the error point,
+    // otherwise will return trace starting from Template.render
+    // (the full trace from within nunjucks may confuse developers using
+    //  the library)
+    // defaults to false
+    opts = this.opts = opts || {};
+    this.opts.dev = !!opts.dev;
+
+    // The autoescape flag sets global autoescaping. If true,
+    // every string variable will be escaped by default.
+    // If false, strings can be manually escaped using the `escape` filter.
+    // defaults to true
+    this.opts.autoescape = opts.autoescape != null ? opts.autoescape : true;
+
+    // If true, this will make the system throw errors if trying
+    // to output a null or undefined value
+    this.opts.throwOnUndefined = !!opts.throwOnUndefined;
+    this.opts.trimBlocks = !!opts.trimBlocks;
+    this.opts.lstripBlocks = !!opts.lstripBlocks;
+    this.loaders = [];
+    if (!loaders) {
+      // The filesystem loader is only available server-side
+      if (FileSystemLoader) {
+        this.loaders = [new FileSystemLoader('views')];
+      } else if (WebLoader) {
+        this.loaders = [new WebLoader('/views')];
+      }
+    } else {
+      this.loaders = lib.isArray(loaders) ? loaders : [loaders];
+    }
+
+    // It's easy to use precompiled templates: just include them
+    // before you configure nunjucks and this will automatically
+    // pick it up and use it
+    if (typeof window !== 'undefined' && window.nunjucksPrecompiled) {
+      this.loaders.unshift(new PrecompiledLoader(window.nunjucksPrecompiled));
+    }
+    this._initLoaders();
+    this.globals = globals();
+    this.filters = {};
+    this.tests = {};
+    this.asyncFilters = [];
+    this.extensions = {};
+    this.extensionsList = [];
+    lib._entries(filters).forEach(function (_ref) {
+      var name = _ref[0],
+        filter = _ref[1];
+      return _this.addFilter(name, filter);
+    });
+    lib._entries(tests).forEach(function (_ref2) {
+      var name = _ref2[0],
+        test = _ref2[1];
+      return _this.addTest(name, test);
+    });
+  };
+  _proto._initLoaders = function _initLoaders() {
+    var _this2 = this;
+    this.loaders.forEach(function (loader) {
+      // Caching and cache busting
+      loader.cache = {};
+      if (typeof loader.on === 'function') {
+        loader.on('update', function (name, fullname) {
+          loader.cache[name] = null;
+          _this2.emit('update', name, fullname, loader);
+        });
+        loader.on('load', function (name, source) {
+          _this2.emit('load', name, source, loader);
+        });
+      }
+    });
+  };
+  _proto.invalidateCache = function invalidateCache() {
+    this.loaders.forEach(function (loader) {
+      loader.cache = {};
+    });
+  };
+  _proto.addExtension = function addExtension(name, extension) {
+    extension.__name = name;
+    this.extensions[name] = extension;
+    this.extensionsList.push(extension);
+    return this;
+  };
+  _proto.removeExtension = function removeExtension(name) {
+    var extension = this.getExtension(name);
+    if (!extension) {
+      return;
+    }
+    this.extensionsList = lib.without(this.extensionsList, extension);
+    delete this.extensions[name];
+  };
+  _proto.getExtension = function getExtension(name) {
+    return this.extensions[name];
+  };
+  _proto.hasExtension = function hasExtension(name) {
+    return !!this.extensions[name];
+  };
+  _proto.addGlobal = function addGlobal(name, value) {
+    this.globals[name] = value;
+    return this;
+  };
+  _proto.getGlobal = function getGlobal(name) {
+    if (typeof this.globals[name] === 'undefined') {
+      throw new Error('global not found: ' + name);
+    }
+    return this.globals[name];
+  };
+  _proto.addFilter = function addFilter(name, func, async) {
+    var wrapped = func;
+    if (async) {
+      this.asyncFilters.push(name);
+    }
+    this.filters[name] = wrapped;
+    return this;
+  };
+  _proto.getFilter = function getFilter(name) {
+    if (!this.filters[name]) {
+      throw new Error('filter not found: ' + name);
+    }
+    return this.filters[name];
+  };
+  _proto.addTest = function addTest(name, func) {
+    this.tests[name] = func;
+    return this;
+  };
+  _proto.getTest = function getTest(name) {
+    if (!this.tests[name]) {
+      throw new Error('test not found: ' + name);
+    }
+    return this.tests[name];
+  };
+  _proto.resolveTemplate = function resolveTemplate(loader, parentName, filename) {
+    var isRelative = loader.isRelative && parentName ? loader.isRelative(filename) : false;
+    return isRelative && loader.resolve ? loader.resolve(parentName, filename) : filename;
+  };
+  _proto.getTemplate = function getTemplate(name, eagerCompile, parentName, ignoreMissing, cb) {
+    var _this3 = this;
+    var that = this;
+    var tmpl = null;
+    if (name && name.raw) {
+      // this fixes autoescape for templates referenced in symbols
+      name = name.raw;
+    }
+    if (lib.isFunction(parentName)) {
+      cb = parentName;
+      parentName = null;
+      eagerCompile = eagerCompile || false;
+    }
+    if (lib.isFunction(eagerCompile)) {
+      cb = eagerCompile;
+      eagerCompile = false;
+    }
+    if (name instanceof Template) {
+      tmpl = name;
+    } else if (typeof name !== 'string') {
+      throw new Error('template names must be a string: ' + name);
+    } else {
+      for (var i = 0; i < this.loaders.length; i++) {
+        var loader = this.loaders[i];
+        tmpl = loader.cache[this.resolveTemplate(loader, parentName, name)];
+        if (tmpl) {
+          break;
+        }
+      }
+    }
+    if (tmpl) {
+      if (eagerCompile) {
+        tmpl.compile();
+      }
+      if (cb) {
+        cb(null, tmpl);
+        return undefined;
+      } else {
+        return tmpl;
+      }
+    }
+    var syncResult;
+    var createTemplate = function createTemplate(err, info) {
+      if (!info && !err && !ignoreMissing) {
+        err = new Error('template not found: ' + name);
+      }
+      if (err) {
+        if (cb) {
+          cb(err);
+          return;
+        } else {
+          throw err;
+        }
+      }
+      var newTmpl;
+      if (!info) {
+        newTmpl = new Template(noopTmplSrc, _this3, '', eagerCompile);
+      } else {
+        newTmpl = new Template(info.src, _this3, info.path, eagerCompile);
+        if (!info.noCache) {
+          info.loader.cache[name] = newTmpl;
+        }
+      }
+      if (cb) {
+        cb(null, newTmpl);
+      } else {
+        syncResult = newTmpl;
+      }
+    };
+    lib.asyncIter(this.loaders, function (loader, i, next, done) {
+      function handle(err, src) {
+        if (err) {
+          done(err);
+        } else if (src) {
+          src.loader = loader;
+          done(null, src);
+        } else {
+          next();
+        }
+      }
+
+      // Resolve name relative to parentName
+      name = that.resolveTemplate(loader, parentName, name);
+      if (loader.async) {
+        loader.getSource(name, handle);
+      } else {
+        handle(null, loader.getSource(name));
+      }
+    }, createTemplate);
+    return syncResult;
+  };
+  _proto.express = function express(app) {
+    return expressApp(this, app);
+  };
+  _proto.render = function render(name, ctx, cb) {
+    if (lib.isFunction(ctx)) {
+      cb = ctx;
+      ctx = null;
+    }
+
+    // We support a synchronous API to make it easier to migrate
+    // existing code to async. This works because if you don't do
+    // anything async work, the whole thing is actually run
+    // synchronously.
+    var syncResult = null;
+    this.getTemplate(name, function (err, tmpl) {
+      if (err && cb) {
+        callbackAsap(cb, err);
+      } else if (err) {
+        throw err;
+      } else {
+        syncResult = tmpl.render(ctx, cb);
+      }
+    });
+    return syncResult;
+  };
+  _proto.renderString = function renderString(src, ctx, opts, cb) {
+    if (lib.isFunction(opts)) {
+      cb = opts;
+      opts = {};
+    }
+    opts = opts || {};
+    var tmpl = new Template(src, this, opts.path);
+    return tmpl.render(ctx, cb);
+  };
+  _proto.waterfall = function waterfall(tasks, callback, forceAsync) {
+    return _waterfall(tasks, callback, forceAsync);
+  };
+  return Environment;
+}(EmitterObj);
+var Context = /*#__PURE__*/function (_Obj) {
+  _inheritsLoose(Context, _Obj);
+  function Context() {
+    return _Obj.apply(this, arguments) || this;
+  }
+  var _proto2 = Context.prototype;
+  _proto2.init = function init(ctx, blocks, env) {
+    var _this4 = this;
+    // Has to be tied to an environment so we can tap into its globals.
+    this.env = env || new Environment();
+
+    // Make a duplicate of ctx
+    this.ctx = lib.extend({}, ctx);
+    this.blocks = {};
+    this.exported = [];
+    lib.keys(blocks).forEach(function (name) {
+      _this4.addBlock(name, blocks[name]);
+    });
+  };
+  _proto2.lookup = function lookup(name) {
+    // This is one of the most called functions, so optimize for
+    // the typical case where the name isn't in the globals
+    if (name in this.env.globals && !(name in this.ctx)) {
+      return this.env.globals[name];
+    } else {
+      return this.ctx[name];
+    }
+  };
+  _proto2.setVariable = function setVariable(name, val) {
+    this.ctx[name] = val;
+  };
+  _proto2.getVariables = function getVariables() {
+    return this.ctx;
+  };
+  _proto2.addBlock = function addBlock(name, block) {
+    this.blocks[name] = this.blocks[name] || [];
+    this.blocks[name].push(block);
+    return this;
+  };
+  _proto2.getBlock = function getBlock(name) {
+    if (!this.blocks[name]) {
+      throw new Error('unknown block "' + name + '"');
+    }
+    return this.blocks[name][0];
+  };
+  _proto2.getSuper = function getSuper(env, name, block, frame, runtime, cb) {
+    var idx = lib.indexOf(this.blocks[name] || [], block);
+    var blk = this.blocks[name][idx + 1];
+    var context = this;
+    if (idx === -1 || !blk) {
+      throw new Error('no super block available for "' + name + '"');
+    }
+    blk(env, context, frame, runtime, cb);
+  };
+  _proto2.addExport = function addExport(name) {
+    this.exported.push(name);
+  };
+  _proto2.getExported = function getExported() {
+    var _this5 = this;
+    var exported = {};
+    this.exported.forEach(function (name) {
+      exported[name] = _this5.ctx[name];
+    });
+    return exported;
+  };
+  return Context;
+}(Obj);
+var Template = /*#__PURE__*/function (_Obj2) {
+  _inheritsLoose(Template, _Obj2);
+  function Template() {
+    return _Obj2.apply(this, arguments) || this;
+  }
+  var _proto3 = Template.prototype;
+  _proto3.init = function init(src, env, path, eagerCompile) {
+    this.env = env || new Environment();
+    if (lib.isObject(src)) {
+      switch (src.type) {
+        case 'code':
+          this.tmplProps = src.obj;
+          break;
+        case 'string':
+          this.tmplStr = src.obj;
+          break;
+        default:
+          throw new Error("Unexpected template object type " + src.type + "; expected 'code', or 'string'");
+      }
+    } else if (lib.isString(src)) {
+      this.tmplStr = src;
+    } else {
+      throw new Error('src must be a string or an object describing the source');
+    }
+    this.path = path;
+    if (eagerCompile) {
+      try {
+        this._compile();
+      } catch (err) {
+        throw lib._prettifyError(this.path, this.env.opts.dev, err);
+      }
+    } else {
+      this.compiled = false;
+    }
+  };
+  _proto3.render = function render(ctx, parentFrame, cb) {
+    var _this6 = this;
+    if (typeof ctx === 'function') {
+      cb = ctx;
+      ctx = {};
+    } else if (typeof parentFrame === 'function') {
+      cb = parentFrame;
+      parentFrame = null;
+    }
+
+    // If there is a parent frame, we are being called from internal
+    // code of another template, and the internal system
+    // depends on the sync/async nature of the parent template
+    // to be inherited, so force an async callback
+    var forceAsync = !parentFrame;
+
+    // Catch compile errors for async rendering
+    try {
+      this.compile();
+    } catch (e) {
+      var err = lib._prettifyError(this.path, this.env.opts.dev, e);
+      if (cb) {
+        return callbackAsap(cb, err);
+      } else {
+        throw err;
+      }
+    }
+    var context = new Context(ctx || {}, this.blocks, this.env);
+    var frame = parentFrame ? parentFrame.push(true) : new Frame();
+    frame.topLevel = true;
+    var syncResult = null;
+    var didError = false;
+    this.rootRenderFunc(this.env, context, frame, globalRuntime, function (err, res) {
+      // TODO: this is actually a bug in the compiled template (because waterfall
+      // tasks are both not passing errors up the chain of callbacks AND are not
+      // causing a return from the top-most render function). But fixing that
+      // will require a more substantial change to the compiler.
+      if (didError && cb && typeof res !== 'undefined') {
+        // prevent multiple calls to cb
+        return;
+      }
+      if (err) {
+        err = lib._prettifyError(_this6.path, _this6.env.opts.dev, err);
+        didError = true;
+      }
+      if (cb) {
+        if (forceAsync) {
+          callbackAsap(cb, err, res);
+        } else {
+          cb(err, res);
+        }
+      } else {
+        if (err) {
+          throw err;
+        }
+        syncResult = res;
+      }
+    });
+    return syncResult;
+  };
+  _proto3.getExported = function getExported(ctx, parentFrame, cb) {
+    // eslint-disable-line consistent-return
+    if (typeof ctx === 'function') {
+      cb = ctx;
+      ctx = {};
+    }
+    if (typeof parentFrame === 'function') {
+      cb = parentFrame;
+      parentFrame = null;
+    }
+
+    // Catch compile errors for async rendering
+    try {
+      this.compile();
+    } catch (e) {
+      if (cb) {
+        return cb(e);
+      } else {
+        throw e;
+      }
+    }
+    var frame = parentFrame ? parentFrame.push() : new Frame();
+    frame.topLevel = true;
+
+    // Run the rootRenderFunc to populate the context with exported vars
+    var context = new Context(ctx || {}, this.blocks, this.env);
+    this.rootRenderFunc(this.env, context, frame, globalRuntime, function (err) {
+      if (err) {
+        cb(err, null);
+      } else {
+        cb(null, context.getExported());
+      }
+    });
+  };
+  _proto3.compile = function compile() {
+    if (!this.compiled) {
+      this._compile();
+    }
+  };
+  _proto3._compile = function _compile() {
+    var props;
+    if (this.tmplProps) {
+      props = this.tmplProps;
+    } else {
+      var source = compiler.compile(this.tmplStr, this.env.asyncFilters, this.env.extensionsList, this.path, this.env.opts);
+      var func = new Function(source); // eslint-disable-line no-new-func
+      props = func();
+    }
+    this.blocks = this._getBlocks(props);
+    this.rootRenderFunc = props.root;
+    this.compiled = true;
+  };
+  _proto3._getBlocks = function _getBlocks(props) {
+    var blocks = {};
+    lib.keys(props).forEach(function (k) {
+      if (k.slice(0, 2) === 'b_') {
+        blocks[k.slice(2)] = props[k];
+      }
+    });
+    return blocks;
+  };
+  return Template;
+}(Obj);
+module.exports = {
+  Environment: Environment,
+  Template: Template
+};
+
+/***/ }),
+
+/***/ 9188:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var path = __nccwpck_require__(6928);
+module.exports = function express(env, app) {
+  function NunjucksView(name, opts) {
+    this.name = name;
+    this.path = name;
+    this.defaultEngine = opts.defaultEngine;
+    this.ext = path.extname(name);
+    if (!this.ext && !this.defaultEngine) {
+      throw new Error('No default engine was specified and no extension was provided.');
+    }
+    if (!this.ext) {
+      this.name += this.ext = (this.defaultEngine[0] !== '.' ? '.' : '') + this.defaultEngine;
+    }
+  }
+  NunjucksView.prototype.render = function render(opts, cb) {
+    env.render(this.name, opts, cb);
+  };
+  app.set('view', NunjucksView);
+  app.set('nunjucksEnv', env);
+  return env;
+};
+
+/***/ }),
+
+/***/ 8257:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var lib = __nccwpck_require__(6673);
+var r = __nccwpck_require__(4954);
+var _exports = module.exports = {};
+function normalize(value, defaultValue) {
+  if (value === null || value === undefined || value === false) {
+    return defaultValue;
+  }
+  return value;
+}
+_exports.abs = Math.abs;
+function isNaN(num) {
+  return num !== num; // eslint-disable-line no-self-compare
+}
+
+function batch(arr, linecount, fillWith) {
+  var i;
+  var res = [];
+  var tmp = [];
+  for (i = 0; i < arr.length; i++) {
+    if (i % linecount === 0 && tmp.length) {
+      res.push(tmp);
+      tmp = [];
+    }
+    tmp.push(arr[i]);
+  }
+  if (tmp.length) {
+    if (fillWith) {
+      for (i = tmp.length; i < linecount; i++) {
+        tmp.push(fillWith);
+      }
+    }
+    res.push(tmp);
+  }
+  return res;
+}
+_exports.batch = batch;
+function capitalize(str) {
+  str = normalize(str, '');
+  var ret = str.toLowerCase();
+  return r.copySafeness(str, ret.charAt(0).toUpperCase() + ret.slice(1));
+}
+_exports.capitalize = capitalize;
+function center(str, width) {
+  str = normalize(str, '');
+  width = width || 80;
+  if (str.length >= width) {
+    return str;
+  }
+  var spaces = width - str.length;
+  var pre = lib.repeat(' ', spaces / 2 - spaces % 2);
+  var post = lib.repeat(' ', spaces / 2);
+  return r.copySafeness(str, pre + str + post);
+}
+_exports.center = center;
+function default_(val, def, bool) {
+  if (bool) {
+    return val || def;
+  } else {
+    return val !== undefined ? val : def;
+  }
+}
+
+// TODO: it is confusing to export something called 'default'
+_exports['default'] = default_; // eslint-disable-line dot-notation
+
+function dictsort(val, caseSensitive, by) {
+  if (!lib.isObject(val)) {
+    throw new lib.TemplateError('dictsort filter: val must be an object');
+  }
+  var array = [];
+  // deliberately include properties from the object's prototype
+  for (var k in val) {
+    // eslint-disable-line guard-for-in, no-restricted-syntax
+    array.push([k, val[k]]);
+  }
+  var si;
+  if (by === undefined || by === 'key') {
+    si = 0;
+  } else if (by === 'value') {
+    si = 1;
+  } else {
+    throw new lib.TemplateError('dictsort filter: You can only sort by either key or value');
+  }
+  array.sort(function (t1, t2) {
+    var a = t1[si];
+    var b = t2[si];
+    if (!caseSensitive) {
+      if (lib.isString(a)) {
+        a = a.toUpperCase();
+      }
+      if (lib.isString(b)) {
+        b = b.toUpperCase();
+      }
+    }
+    return a > b ? 1 : a === b ? 0 : -1; // eslint-disable-line no-nested-ternary
+  });
+
+  return array;
+}
+_exports.dictsort = dictsort;
+function dump(obj, spaces) {
+  return JSON.stringify(obj, null, spaces);
+}
+_exports.dump = dump;
+function escape(str) {
+  if (str instanceof r.SafeString) {
+    return str;
+  }
+  str = str === null || str === undefined ? '' : str;
+  return r.markSafe(lib.escape(str.toString()));
+}
+_exports.escape = escape;
+function safe(str) {
+  if (str instanceof r.SafeString) {
+    return str;
+  }
+  str = str === null || str === undefined ? '' : str;
+  return r.markSafe(str.toString());
+}
+_exports.safe = safe;
+function first(arr) {
+  return arr[0];
+}
+_exports.first = first;
+function forceescape(str) {
+  str = str === null || str === undefined ? '' : str;
+  return r.markSafe(lib.escape(str.toString()));
+}
+_exports.forceescape = forceescape;
+function groupby(arr, attr) {
+  return lib.groupBy(arr, attr, this.env.opts.throwOnUndefined);
+}
+_exports.groupby = groupby;
+function indent(str, width, indentfirst) {
+  str = normalize(str, '');
+  if (str === '') {
+    return '';
+  }
+  width = width || 4;
+  // let res = '';
+  var lines = str.split('\n');
+  var sp = lib.repeat(' ', width);
+  var res = lines.map(function (l, i) {
+    return i === 0 && !indentfirst ? l : "" + sp + l;
+  }).join('\n');
+  return r.copySafeness(str, res);
+}
+_exports.indent = indent;
+function join(arr, del, attr) {
+  del = del || '';
+  if (attr) {
+    arr = lib.map(arr, function (v) {
+      return v[attr];
+    });
+  }
+  return arr.join(del);
+}
+_exports.join = join;
+function last(arr) {
+  return arr[arr.length - 1];
+}
+_exports.last = last;
+function lengthFilter(val) {
+  var value = normalize(val, '');
+  if (value !== undefined) {
+    if (typeof Map === 'function' && value instanceof Map || typeof Set === 'function' && value instanceof Set) {
+      // ECMAScript 2015 Maps and Sets
+      return value.size;
+    }
+    if (lib.isObject(value) && !(value instanceof r.SafeString)) {
+      // Objects (besides SafeStrings), non-primative Arrays
+      return lib.keys(value).length;
+    }
+    return value.length;
+  }
+  return 0;
+}
+_exports.length = lengthFilter;
+function list(val) {
+  if (lib.isString(val)) {
+    return val.split('');
+  } else if (lib.isObject(val)) {
+    return lib._entries(val || {}).map(function (_ref) {
+      var key = _ref[0],
+        value = _ref[1];
+      return {
+        key: key,
+        value: value
+      };
+    });
+  } else if (lib.isArray(val)) {
+    return val;
+  } else {
+    throw new lib.TemplateError('list filter: type not iterable');
+  }
+}
+_exports.list = list;
+function lower(str) {
+  str = normalize(str, '');
+  return str.toLowerCase();
+}
+_exports.lower = lower;
+function nl2br(str) {
+  if (str === null || str === undefined) {
+    return '';
+  }
+  return r.copySafeness(str, str.replace(/\r\n|\n/g, '<br />\n'));
+}
+_exports.nl2br = nl2br;
+function random(arr) {
+  return arr[Math.floor(Math.random() * arr.length)];
+}
+_exports.random = random;
+
+/**
+ * Construct select or reject filter
+ *
+ * @param {boolean} expectedTestResult
+ * @returns {function(array, string, *): array}
+ */
+function getSelectOrReject(expectedTestResult) {
+  function filter(arr, testName, secondArg) {
+    if (testName === void 0) {
+      testName = 'truthy';
+    }
+    var context = this;
+    var test = context.env.getTest(testName);
+    return lib.toArray(arr).filter(function examineTestResult(item) {
+      return test.call(context, item, secondArg) === expectedTestResult;
+    });
+  }
+  return filter;
+}
+_exports.reject = getSelectOrReject(false);
+function rejectattr(arr, attr) {
+  return arr.filter(function (item) {
+    return !item[attr];
+  });
+}
+_exports.rejectattr = rejectattr;
+_exports.select = getSelectOrReject(true);
+function selectattr(arr, attr) {
+  return arr.filter(function (item) {
+    return !!item[attr];
+  });
+}
+_exports.selectattr = selectattr;
+function replace(str, old, new_, maxCount) {
+  var originalStr = str;
+  if (old instanceof RegExp) {
+    return str.replace(old, new_);
+  }
+  if (typeof maxCount === 'undefined') {
+    maxCount = -1;
+  }
+  var res = ''; // Output
+
+  // Cast Numbers in the search term to string
+  if (typeof old === 'number') {
+    old = '' + old;
+  } else if (typeof old !== 'string') {
+    // If it is something other than number or string,
+    // return the original string
+    return str;
+  }
+
+  // Cast numbers in the replacement to string
+  if (typeof str === 'number') {
+    str = '' + str;
+  }
+
+  // If by now, we don't have a string, throw it back
+  if (typeof str !== 'string' && !(str instanceof r.SafeString)) {
+    return str;
+  }
+
+  // ShortCircuits
+  if (old === '') {
+    // Mimic the python behaviour: empty string is replaced
+    // by replacement e.g. "abc"|replace("", ".") -> .a.b.c.
+    res = new_ + str.split('').join(new_) + new_;
+    return r.copySafeness(str, res);
+  }
+  var nextIndex = str.indexOf(old);
+  // if # of replacements to perform is 0, or the string to does
+  // not contain the old value, return the string
+  if (maxCount === 0 || nextIndex === -1) {
+    return str;
+  }
+  var pos = 0;
+  var count = 0; // # of replacements made
+
+  while (nextIndex > -1 && (maxCount === -1 || count < maxCount)) {
+    // Grab the next chunk of src string and add it with the
+    // replacement, to the result
+    res += str.substring(pos, nextIndex) + new_;
+    // Increment our pointer in the src string
+    pos = nextIndex + old.length;
+    count++;
+    // See if there are any more replacements to be made
+    nextIndex = str.indexOf(old, pos);
+  }
+
+  // We've either reached the end, or done the max # of
+  // replacements, tack on any remaining string
+  if (pos < str.length) {
+    res += str.substring(pos);
+  }
+  return r.copySafeness(originalStr, res);
+}
+_exports.replace = replace;
+function reverse(val) {
+  var arr;
+  if (lib.isString(val)) {
+    arr = list(val);
+  } else {
+    // Copy it
+    arr = lib.map(val, function (v) {
+      return v;
+    });
+  }
+  arr.reverse();
+  if (lib.isString(val)) {
+    return r.copySafeness(val, arr.join(''));
+  }
+  return arr;
+}
+_exports.reverse = reverse;
+function round(val, precision, method) {
+  precision = precision || 0;
+  var factor = Math.pow(10, precision);
+  var rounder;
+  if (method === 'ceil') {
+    rounder = Math.ceil;
+  } else if (method === 'floor') {
+    rounder = Math.floor;
+  } else {
+    rounder = Math.round;
+  }
+  return rounder(val * factor) / factor;
+}
+_exports.round = round;
+function slice(arr, slices, fillWith) {
+  var sliceLength = Math.floor(arr.length / slices);
+  var extra = arr.length % slices;
+  var res = [];
+  var offset = 0;
+  for (var i = 0; i < slices; i++) {
+    var start = offset + i * sliceLength;
+    if (i < extra) {
+      offset++;
+    }
+    var end = offset + (i + 1) * sliceLength;
+    var currSlice = arr.slice(start, end);
+    if (fillWith && i >= extra) {
+      currSlice.push(fillWith);
+    }
+    res.push(currSlice);
+  }
+  return res;
+}
+_exports.slice = slice;
+function sum(arr, attr, start) {
+  if (start === void 0) {
+    start = 0;
+  }
+  if (attr) {
+    arr = lib.map(arr, function (v) {
+      return v[attr];
+    });
+  }
+  return start + arr.reduce(function (a, b) {
+    return a + b;
+  }, 0);
+}
+_exports.sum = sum;
+_exports.sort = r.makeMacro(['value', 'reverse', 'case_sensitive', 'attribute'], [], function sortFilter(arr, reversed, caseSens, attr) {
+  var _this = this;
+  // Copy it
+  var array = lib.map(arr, function (v) {
+    return v;
+  });
+  var getAttribute = lib.getAttrGetter(attr);
+  array.sort(function (a, b) {
+    var x = attr ? getAttribute(a) : a;
+    var y = attr ? getAttribute(b) : b;
+    if (_this.env.opts.throwOnUndefined && attr && (x === undefined || y === undefined)) {
+      throw new TypeError("sort: attribute \"" + attr + "\" resolved to undefined");
+    }
+    if (!caseSens && lib.isString(x) && lib.isString(y)) {
+      x = x.toLowerCase();
+      y = y.toLowerCase();
+    }
+    if (x < y) {
+      return reversed ? 1 : -1;
+    } else if (x > y) {
+      return reversed ? -1 : 1;
+    } else {
+      return 0;
+    }
+  });
+  return array;
+});
+function string(obj) {
+  return r.copySafeness(obj, obj);
+}
+_exports.string = string;
+function striptags(input, preserveLinebreaks) {
+  input = normalize(input, '');
+  var tags = /<\/?([a-z][a-z0-9]*)\b[^>]*>|<!--[\s\S]*?-->/gi;
+  var trimmedInput = trim(input.replace(tags, ''));
+  var res = '';
+  if (preserveLinebreaks) {
+    res = trimmedInput.replace(/^ +| +$/gm, '') // remove leading and trailing spaces
+    .replace(/ +/g, ' ') // squash adjacent spaces
+    .replace(/(\r\n)/g, '\n') // normalize linebreaks (CRLF -> LF)
+    .replace(/\n\n\n+/g, '\n\n'); // squash abnormal adjacent linebreaks
+  } else {
+    res = trimmedInput.replace(/\s+/gi, ' ');
+  }
+  return r.copySafeness(input, res);
+}
+_exports.striptags = striptags;
+function title(str) {
+  str = normalize(str, '');
+  var words = str.split(' ').map(function (word) {
+    return capitalize(word);
+  });
+  return r.copySafeness(str, words.join(' '));
+}
+_exports.title = title;
+function trim(str) {
+  return r.copySafeness(str, str.replace(/^\s*|\s*$/g, ''));
+}
+_exports.trim = trim;
+function truncate(input, length, killwords, end) {
+  var orig = input;
+  input = normalize(input, '');
+  length = length || 255;
+  if (input.length <= length) {
+    return input;
+  }
+  if (killwords) {
+    input = input.substring(0, length);
+  } else {
+    var idx = input.lastIndexOf(' ', length);
+    if (idx === -1) {
+      idx = length;
+    }
+    input = input.substring(0, idx);
+  }
+  input += end !== undefined && end !== null ? end : '...';
+  return r.copySafeness(orig, input);
+}
+_exports.truncate = truncate;
+function upper(str) {
+  str = normalize(str, '');
+  return str.toUpperCase();
+}
+_exports.upper = upper;
+function urlencode(obj) {
+  var enc = encodeURIComponent;
+  if (lib.isString(obj)) {
+    return enc(obj);
+  } else {
+    var keyvals = lib.isArray(obj) ? obj : lib._entries(obj);
+    return keyvals.map(function (_ref2) {
+      var k = _ref2[0],
+        v = _ref2[1];
+      return enc(k) + "=" + enc(v);
+    }).join('&');
+  }
+}
+_exports.urlencode = urlencode;
+
+// For the jinja regexp, see
+// https://github.com/mitsuhiko/jinja2/blob/f15b814dcba6aa12bc74d1f7d0c881d55f7126be/jinja2/utils.py#L20-L23
+var puncRe = /^(?:\(|<|&lt;)?(.*?)(?:\.|,|\)|\n|&gt;)?$/;
+// from http://blog.gerv.net/2011/05/html5_email_address_regexp/
+var emailRe = /^[\w.!#$%&'*+\-\/=?\^`{|}~]+@[a-z\d\-]+(\.[a-z\d\-]+)+$/i;
+var httpHttpsRe = /^https?:\/\/.*$/;
+var wwwRe = /^www\./;
+var tldRe = /\.(?:org|net|com)(?:\:|\/|$)/;
+function urlize(str, length, nofollow) {
+  if (isNaN(length)) {
+    length = Infinity;
+  }
+  var noFollowAttr = nofollow === true ? ' rel="nofollow"' : '';
+  var words = str.split(/(\s+)/).filter(function (word) {
+    // If the word has no length, bail. This can happen for str with
+    // trailing whitespace.
+    return word && word.length;
+  }).map(function (word) {
+    var matches = word.match(puncRe);
+    var possibleUrl = matches ? matches[1] : word;
+    var shortUrl = possibleUrl.substr(0, length);
+
+    // url that starts with http or https
+    if (httpHttpsRe.test(possibleUrl)) {
+      return "<a href=\"" + possibleUrl + "\"" + noFollowAttr + ">" + shortUrl + "</a>";
+    }
+
+    // url that starts with www.
+    if (wwwRe.test(possibleUrl)) {
+      return "<a href=\"http://" + possibleUrl + "\"" + noFollowAttr + ">" + shortUrl + "</a>";
+    }
+
+    // an email address of the form username@domain.tld
+    if (emailRe.test(possibleUrl)) {
+      return "<a href=\"mailto:" + possibleUrl + "\">" + possibleUrl + "</a>";
+    }
+
+    // url that ends in .com, .org or .net that is not an email address
+    if (tldRe.test(possibleUrl)) {
+      return "<a href=\"http://" + possibleUrl + "\"" + noFollowAttr + ">" + shortUrl + "</a>";
+    }
+    return word;
+  });
+  return words.join('');
+}
+_exports.urlize = urlize;
+function wordcount(str) {
+  str = normalize(str, '');
+  var words = str ? str.match(/\w+/g) : null;
+  return words ? words.length : null;
+}
+_exports.wordcount = wordcount;
+function float(val, def) {
+  var res = parseFloat(val);
+  return isNaN(res) ? def : res;
+}
+_exports.float = float;
+var intFilter = r.makeMacro(['value', 'default', 'base'], [], function doInt(value, defaultValue, base) {
+  if (base === void 0) {
+    base = 10;
+  }
+  var res = parseInt(value, base);
+  return isNaN(res) ? defaultValue : res;
+});
+_exports.int = intFilter;
+
+// Aliases
+_exports.d = _exports.default;
+_exports.e = _exports.escape;
+
+/***/ }),
+
+/***/ 3902:
+/***/ ((module) => {
+
+
+
+function _cycler(items) {
+  var index = -1;
+  return {
+    current: null,
+    reset: function reset() {
+      index = -1;
+      this.current = null;
+    },
+    next: function next() {
+      index++;
+      if (index >= items.length) {
+        index = 0;
+      }
+      this.current = items[index];
+      return this.current;
+    }
+  };
+}
+function _joiner(sep) {
+  sep = sep || ',';
+  var first = true;
+  return function () {
+    var val = first ? '' : sep;
+    first = false;
+    return val;
+  };
+}
+
+// Making this a function instead so it returns a new object
+// each time it's called. That way, if something like an environment
+// uses it, they will each have their own copy.
+function globals() {
+  return {
+    range: function range(start, stop, step) {
+      if (typeof stop === 'undefined') {
+        stop = start;
+        start = 0;
+        step = 1;
+      } else if (!step) {
+        step = 1;
+      }
+      var arr = [];
+      if (step > 0) {
+        for (var i = start; i < stop; i += step) {
+          arr.push(i);
+        }
+      } else {
+        for (var _i = start; _i > stop; _i += step) {
+          // eslint-disable-line for-direction
+          arr.push(_i);
+        }
+      }
+      return arr;
+    },
+    cycler: function cycler() {
+      return _cycler(Array.prototype.slice.call(arguments));
+    },
+    joiner: function joiner(sep) {
+      return _joiner(sep);
+    }
+  };
+}
+module.exports = globals;
+
+/***/ }),
+
+/***/ 513:
+/***/ ((module) => {
+
+
+
+function installCompat() {
+  'use strict';
+
+  /* eslint-disable camelcase */
+
+  // This must be called like `nunjucks.installCompat` so that `this`
+  // references the nunjucks instance
+  var runtime = this.runtime;
+  var lib = this.lib;
+  // Handle slim case where these 'modules' are excluded from the built source
+  var Compiler = this.compiler.Compiler;
+  var Parser = this.parser.Parser;
+  var nodes = this.nodes;
+  var lexer = this.lexer;
+  var orig_contextOrFrameLookup = runtime.contextOrFrameLookup;
+  var orig_memberLookup = runtime.memberLookup;
+  var orig_Compiler_assertType;
+  var orig_Parser_parseAggregate;
+  if (Compiler) {
+    orig_Compiler_assertType = Compiler.prototype.assertType;
+  }
+  if (Parser) {
+    orig_Parser_parseAggregate = Parser.prototype.parseAggregate;
+  }
+  function uninstall() {
+    runtime.contextOrFrameLookup = orig_contextOrFrameLookup;
+    runtime.memberLookup = orig_memberLookup;
+    if (Compiler) {
+      Compiler.prototype.assertType = orig_Compiler_assertType;
+    }
+    if (Parser) {
+      Parser.prototype.parseAggregate = orig_Parser_parseAggregate;
+    }
+  }
+  runtime.contextOrFrameLookup = function contextOrFrameLookup(context, frame, key) {
+    var val = orig_contextOrFrameLookup.apply(this, arguments);
+    if (val !== undefined) {
+      return val;
+    }
+    switch (key) {
+      case 'True':
+        return true;
+      case 'False':
+        return false;
+      case 'None':
+        return null;
+      default:
+        return undefined;
+    }
+  };
+  function getTokensState(tokens) {
+    return {
+      index: tokens.index,
+      lineno: tokens.lineno,
+      colno: tokens.colno
+    };
+  }
+  if (process.env.BUILD_TYPE !== 'SLIM' && nodes && Compiler && Parser) {
+    // i.e., not slim mode
+    var Slice = nodes.Node.extend('Slice', {
+      fields: ['start', 'stop', 'step'],
+      init: function init(lineno, colno, start, stop, step) {
+        start = start || new nodes.Literal(lineno, colno, null);
+        stop = stop || new nodes.Literal(lineno, colno, null);
+        step = step || new nodes.Literal(lineno, colno, 1);
+        this.parent(lineno, colno, start, stop, step);
+      }
+    });
+    Compiler.prototype.assertType = function assertType(node) {
+      if (node instanceof Slice) {
+        return;
+      }
+      orig_Compiler_assertType.apply(this, arguments);
+    };
+    Compiler.prototype.compileSlice = function compileSlice(node, frame) {
+      this._emit('(');
+      this._compileExpression(node.start, frame);
+      this._emit('),(');
+      this._compileExpression(node.stop, frame);
+      this._emit('),(');
+      this._compileExpression(node.step, frame);
+      this._emit(')');
+    };
+    Parser.prototype.parseAggregate = function parseAggregate() {
+      var _this = this;
+      var origState = getTokensState(this.tokens);
+      // Set back one accounting for opening bracket/parens
+      origState.colno--;
+      origState.index--;
+      try {
+        return orig_Parser_parseAggregate.apply(this);
+      } catch (e) {
+        var errState = getTokensState(this.tokens);
+        var rethrow = function rethrow() {
+          lib._assign(_this.tokens, errState);
+          return e;
+        };
+
+        // Reset to state before original parseAggregate called
+        lib._assign(this.tokens, origState);
+        this.peeked = false;
+        var tok = this.peekToken();
+        if (tok.type !== lexer.TOKEN_LEFT_BRACKET) {
+          throw rethrow();
+        } else {
+          this.nextToken();
+        }
+        var node = new Slice(tok.lineno, tok.colno);
+
+        // If we don't encounter a colon while parsing, this is not a slice,
+        // so re-raise the original exception.
+        var isSlice = false;
+        for (var i = 0; i <= node.fields.length; i++) {
+          if (this.skip(lexer.TOKEN_RIGHT_BRACKET)) {
+            break;
+          }
+          if (i === node.fields.length) {
+            if (isSlice) {
+              this.fail('parseSlice: too many slice components', tok.lineno, tok.colno);
+            } else {
+              break;
+            }
+          }
+          if (this.skip(lexer.TOKEN_COLON)) {
+            isSlice = true;
+          } else {
+            var field = node.fields[i];
+            node[field] = this.parseExpression();
+            isSlice = this.skip(lexer.TOKEN_COLON) || isSlice;
+          }
+        }
+        if (!isSlice) {
+          throw rethrow();
+        }
+        return new nodes.Array(tok.lineno, tok.colno, [node]);
+      }
+    };
+  }
+  function sliceLookup(obj, start, stop, step) {
+    obj = obj || [];
+    if (start === null) {
+      start = step < 0 ? obj.length - 1 : 0;
+    }
+    if (stop === null) {
+      stop = step < 0 ? -1 : obj.length;
+    } else if (stop < 0) {
+      stop += obj.length;
+    }
+    if (start < 0) {
+      start += obj.length;
+    }
+    var results = [];
+    for (var i = start;; i += step) {
+      if (i < 0 || i > obj.length) {
+        break;
+      }
+      if (step > 0 && i >= stop) {
+        break;
+      }
+      if (step < 0 && i <= stop) {
+        break;
+      }
+      results.push(runtime.memberLookup(obj, i));
+    }
+    return results;
+  }
+  function hasOwnProp(obj, key) {
+    return Object.prototype.hasOwnProperty.call(obj, key);
+  }
+  var ARRAY_MEMBERS = {
+    pop: function pop(index) {
+      if (index === undefined) {
+        return this.pop();
+      }
+      if (index >= this.length || index < 0) {
+        throw new Error('KeyError');
+      }
+      return this.splice(index, 1);
+    },
+    append: function append(element) {
+      return this.push(element);
+    },
+    remove: function remove(element) {
+      for (var i = 0; i < this.length; i++) {
+        if (this[i] === element) {
+          return this.splice(i, 1);
+        }
+      }
+      throw new Error('ValueError');
+    },
+    count: function count(element) {
+      var count = 0;
+      for (var i = 0; i < this.length; i++) {
+        if (this[i] === element) {
+          count++;
+        }
+      }
+      return count;
+    },
+    index: function index(element) {
+      var i;
+      if ((i = this.indexOf(element)) === -1) {
+        throw new Error('ValueError');
+      }
+      return i;
+    },
+    find: function find(element) {
+      return this.indexOf(element);
+    },
+    insert: function insert(index, elem) {
+      return this.splice(index, 0, elem);
+    }
+  };
+  var OBJECT_MEMBERS = {
+    items: function items() {
+      return lib._entries(this);
+    },
+    values: function values() {
+      return lib._values(this);
+    },
+    keys: function keys() {
+      return lib.keys(this);
+    },
+    get: function get(key, def) {
+      var output = this[key];
+      if (output === undefined) {
+        output = def;
+      }
+      return output;
+    },
+    has_key: function has_key(key) {
+      return hasOwnProp(this, key);
+    },
+    pop: function pop(key, def) {
+      var output = this[key];
+      if (output === undefined && def !== undefined) {
+        output = def;
+      } else if (output === undefined) {
+        throw new Error('KeyError');
+      } else {
+        delete this[key];
+      }
+      return output;
+    },
+    popitem: function popitem() {
+      var keys = lib.keys(this);
+      if (!keys.length) {
+        throw new Error('KeyError');
+      }
+      var k = keys[0];
+      var val = this[k];
+      delete this[k];
+      return [k, val];
+    },
+    setdefault: function setdefault(key, def) {
+      if (def === void 0) {
+        def = null;
+      }
+      if (!(key in this)) {
+        this[key] = def;
+      }
+      return this[key];
+    },
+    update: function update(kwargs) {
+      lib._assign(this, kwargs);
+      return null; // Always returns None
+    }
+  };
+
+  OBJECT_MEMBERS.iteritems = OBJECT_MEMBERS.items;
+  OBJECT_MEMBERS.itervalues = OBJECT_MEMBERS.values;
+  OBJECT_MEMBERS.iterkeys = OBJECT_MEMBERS.keys;
+  runtime.memberLookup = function memberLookup(obj, val, autoescape) {
+    if (arguments.length === 4) {
+      return sliceLookup.apply(this, arguments);
+    }
+    obj = obj || {};
+
+    // If the object is an object, return any of the methods that Python would
+    // otherwise provide.
+    if (lib.isArray(obj) && hasOwnProp(ARRAY_MEMBERS, val)) {
+      return ARRAY_MEMBERS[val].bind(obj);
+    }
+    if (lib.isObject(obj) && hasOwnProp(OBJECT_MEMBERS, val)) {
+      return OBJECT_MEMBERS[val].bind(obj);
+    }
+    return orig_memberLookup.apply(this, arguments);
+  };
+  return uninstall;
+}
+module.exports = installCompat;
+
+/***/ }),
+
+/***/ 56:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var lib = __nccwpck_require__(6673);
+var whitespaceChars = " \n\t\r\xA0";
+var delimChars = '()[]{}%*-+~/#,:|.<>=!';
+var intChars = '0123456789';
+var BLOCK_START = '{%';
+var BLOCK_END = '%}';
+var VARIABLE_START = '{{';
+var VARIABLE_END = '}}';
+var COMMENT_START = '{#';
+var COMMENT_END = '#}';
+var TOKEN_STRING = 'string';
+var TOKEN_WHITESPACE = 'whitespace';
+var TOKEN_DATA = 'data';
+var TOKEN_BLOCK_START = 'block-start';
+var TOKEN_BLOCK_END = 'block-end';
+var TOKEN_VARIABLE_START = 'variable-start';
+var TOKEN_VARIABLE_END = 'variable-end';
+var TOKEN_COMMENT = 'comment';
+var TOKEN_LEFT_PAREN = 'left-paren';
+var TOKEN_RIGHT_PAREN = 'right-paren';
+var TOKEN_LEFT_BRACKET = 'left-bracket';
+var TOKEN_RIGHT_BRACKET = 'right-bracket';
+var TOKEN_LEFT_CURLY = 'left-curly';
+var TOKEN_RIGHT_CURLY = 'right-curly';
+var TOKEN_OPERATOR = 'operator';
+var TOKEN_COMMA = 'comma';
+var TOKEN_COLON = 'colon';
+var TOKEN_TILDE = 'tilde';
+var TOKEN_PIPE = 'pipe';
+var TOKEN_INT = 'int';
+var TOKEN_FLOAT = 'float';
+var TOKEN_BOOLEAN = 'boolean';
+var TOKEN_NONE = 'none';
+var TOKEN_SYMBOL = 'symbol';
+var TOKEN_SPECIAL = 'special';
+var TOKEN_REGEX = 'regex';
+function token(type, value, lineno, colno) {
+  return {
+    type: type,
+    value: value,
+    lineno: lineno,
+    colno: colno
+  };
+}
+var Tokenizer = /*#__PURE__*/function () {
+  function Tokenizer(str, opts) {
+    this.str = str;
+    this.index = 0;
+    this.len = str.length;
+    this.lineno = 0;
+    this.colno = 0;
+    this.in_code = false;
+    opts = opts || {};
+    var tags = opts.tags || {};
+    this.tags = {
+      BLOCK_START: tags.blockStart || BLOCK_START,
+      BLOCK_END: tags.blockEnd || BLOCK_END,
+      VARIABLE_START: tags.variableStart || VARIABLE_START,
+      VARIABLE_END: tags.variableEnd || VARIABLE_END,
+      COMMENT_START: tags.commentStart || COMMENT_START,
+      COMMENT_END: tags.commentEnd || COMMENT_END
+    };
+    this.trimBlocks = !!opts.trimBlocks;
+    this.lstripBlocks = !!opts.lstripBlocks;
+  }
+  var _proto = Tokenizer.prototype;
+  _proto.nextToken = function nextToken() {
+    var lineno = this.lineno;
+    var colno = this.colno;
+    var tok;
+    if (this.in_code) {
+      // Otherwise, if we are in a block parse it as code
+      var cur = this.current();
+      if (this.isFinished()) {
+        // We have nothing else to parse
+        return null;
+      } else if (cur === '"' || cur === '\'') {
+        // We've hit a string
+        return token(TOKEN_STRING, this._parseString(cur), lineno, colno);
+      } else if (tok = this._extract(whitespaceChars)) {
+        // We hit some whitespace
+        return token(TOKEN_WHITESPACE, tok, lineno, colno);
+      } else if ((tok = this._extractString(this.tags.BLOCK_END)) || (tok = this._extractString('-' + this.tags.BLOCK_END))) {
+        // Special check for the block end tag
+        //
+        // It is a requirement that start and end tags are composed of
+        // delimiter characters (%{}[] etc), and our code always
+        // breaks on delimiters so we can assume the token parsing
+        // doesn't consume these elsewhere
+        this.in_code = false;
+        if (this.trimBlocks) {
+          cur = this.current();
+          if (cur === '\n') {
+            // Skip newline
+            this.forward();
+          } else if (cur === '\r') {
+            // Skip CRLF newline
+            this.forward();
+            cur = this.current();
+            if (cur === '\n') {
+              this.forward();
+            } else {
+              // Was not a CRLF, so go back
+              this.back();
+            }
+          }
+        }
+        return token(TOKEN_BLOCK_END, tok, lineno, colno);
+      } else if ((tok = this._extractString(this.tags.VARIABLE_END)) || (tok = this._extractString('-' + this.tags.VARIABLE_END))) {
+        // Special check for variable end tag (see above)
+        this.in_code = false;
+        return token(TOKEN_VARIABLE_END, tok, lineno, colno);
+      } else if (cur === 'r' && this.str.charAt(this.index + 1) === '/') {
+        // Skip past 'r/'.
+        this.forwardN(2);
+
+        // Extract until the end of the regex -- / ends it, \/ does not.
+        var regexBody = '';
+        while (!this.isFinished()) {
+          if (this.current() === '/' && this.previous() !== '\\') {
+            this.forward();
+            break;
+          } else {
+            regexBody += this.current();
+            this.forward();
+          }
+        }
+
+        // Check for flags.
+        // The possible flags are according to https://developer.mozilla.org/en/docs/Web/JavaScript/Reference/Global_Objects/RegExp)
+        var POSSIBLE_FLAGS = ['g', 'i', 'm', 'y'];
+        var regexFlags = '';
+        while (!this.isFinished()) {
+          var isCurrentAFlag = POSSIBLE_FLAGS.indexOf(this.current()) !== -1;
+          if (isCurrentAFlag) {
+            regexFlags += this.current();
+            this.forward();
+          } else {
+            break;
+          }
+        }
+        return token(TOKEN_REGEX, {
+          body: regexBody,
+          flags: regexFlags
+        }, lineno, colno);
+      } else if (delimChars.indexOf(cur) !== -1) {
+        // We've hit a delimiter (a special char like a bracket)
+        this.forward();
+        var complexOps = ['==', '===', '!=', '!==', '<=', '>=', '//', '**'];
+        var curComplex = cur + this.current();
+        var type;
+        if (lib.indexOf(complexOps, curComplex) !== -1) {
+          this.forward();
+          cur = curComplex;
+
+          // See if this is a strict equality/inequality comparator
+          if (lib.indexOf(complexOps, curComplex + this.current()) !== -1) {
+            cur = curComplex + this.current();
+            this.forward();
+          }
+        }
+        switch (cur) {
+          case '(':
+            type = TOKEN_LEFT_PAREN;
+            break;
+          case ')':
+            type = TOKEN_RIGHT_PAREN;
+            break;
+          case '[':
+            type = TOKEN_LEFT_BRACKET;
+            break;
+          case ']':
+            type = TOKEN_RIGHT_BRACKET;
+            break;
+          case '{':
+            type = TOKEN_LEFT_CURLY;
+            break;
+          case '}':
+            type = TOKEN_RIGHT_CURLY;
+            break;
+          case ',':
+            type = TOKEN_COMMA;
+            break;
+          case ':':
+            type = TOKEN_COLON;
+            break;
+          case '~':
+            type = TOKEN_TILDE;
+            break;
+          case '|':
+            type = TOKEN_PIPE;
+            break;
+          default:
+            type = TOKEN_OPERATOR;
+        }
+        return token(type, cur, lineno, colno);
+      } else {
+        // We are not at whitespace or a delimiter, so extract the
+        // text and parse it
+        tok = this._extractUntil(whitespaceChars + delimChars);
+        if (tok.match(/^[-+]?[0-9]+$/)) {
+          if (this.current() === '.') {
+            this.forward();
+            var dec = this._extract(intChars);
+            return token(TOKEN_FLOAT, tok + '.' + dec, lineno, colno);
+          } else {
+            return token(TOKEN_INT, tok, lineno, colno);
+          }
+        } else if (tok.match(/^(true|false)$/)) {
+          return token(TOKEN_BOOLEAN, tok, lineno, colno);
+        } else if (tok === 'none') {
+          return token(TOKEN_NONE, tok, lineno, colno);
+          /*
+           * Added to make the test `null is null` evaluate truthily.
+           * Otherwise, Nunjucks will look up null in the context and
+           * return `undefined`, which is not what we want. This *may* have
+           * consequences is someone is using null in their templates as a
+           * variable.
+           */
+        } else if (tok === 'null') {
+          return token(TOKEN_NONE, tok, lineno, colno);
+        } else if (tok) {
+          return token(TOKEN_SYMBOL, tok, lineno, colno);
+        } else {
+          throw new Error('Unexpected value while parsing: ' + tok);
+        }
+      }
+    } else {
+      // Parse out the template text, breaking on tag
+      // delimiters because we need to look for block/variable start
+      // tags (don't use the full delimChars for optimization)
+      var beginChars = this.tags.BLOCK_START.charAt(0) + this.tags.VARIABLE_START.charAt(0) + this.tags.COMMENT_START.charAt(0) + this.tags.COMMENT_END.charAt(0);
+      if (this.isFinished()) {
+        return null;
+      } else if ((tok = this._extractString(this.tags.BLOCK_START + '-')) || (tok = this._extractString(this.tags.BLOCK_START))) {
+        this.in_code = true;
+        return token(TOKEN_BLOCK_START, tok, lineno, colno);
+      } else if ((tok = this._extractString(this.tags.VARIABLE_START + '-')) || (tok = this._extractString(this.tags.VARIABLE_START))) {
+        this.in_code = true;
+        return token(TOKEN_VARIABLE_START, tok, lineno, colno);
+      } else {
+        tok = '';
+        var data;
+        var inComment = false;
+        if (this._matches(this.tags.COMMENT_START)) {
+          inComment = true;
+          tok = this._extractString(this.tags.COMMENT_START);
+        }
+
+        // Continually consume text, breaking on the tag delimiter
+        // characters and checking to see if it's a start tag.
+        //
+        // We could hit the end of the template in the middle of
+        // our looping, so check for the null return value from
+        // _extractUntil
+        while ((data = this._extractUntil(beginChars)) !== null) {
+          tok += data;
+          if ((this._matches(this.tags.BLOCK_START) || this._matches(this.tags.VARIABLE_START) || this._matches(this.tags.COMMENT_START)) && !inComment) {
+            if (this.lstripBlocks && this._matches(this.tags.BLOCK_START) && this.colno > 0 && this.colno <= tok.length) {
+              var lastLine = tok.slice(-this.colno);
+              if (/^\s+$/.test(lastLine)) {
+                // Remove block leading whitespace from beginning of the string
+                tok = tok.slice(0, -this.colno);
+                if (!tok.length) {
+                  // All data removed, collapse to avoid unnecessary nodes
+                  // by returning next token (block start)
+                  return this.nextToken();
+                }
+              }
+            }
+            // If it is a start tag, stop looping
+            break;
+          } else if (this._matches(this.tags.COMMENT_END)) {
+            if (!inComment) {
+              throw new Error('unexpected end of comment');
+            }
+            tok += this._extractString(this.tags.COMMENT_END);
+            break;
+          } else {
+            // It does not match any tag, so add the character and
+            // carry on
+            tok += this.current();
+            this.forward();
+          }
+        }
+        if (data === null && inComment) {
+          throw new Error('expected end of comment, got end of file');
+        }
+        return token(inComment ? TOKEN_COMMENT : TOKEN_DATA, tok, lineno, colno);
+      }
+    }
+  };
+  _proto._parseString = function _parseString(delimiter) {
+    this.forward();
+    var str = '';
+    while (!this.isFinished() && this.current() !== delimiter) {
+      var cur = this.current();
+      if (cur === '\\') {
+        this.forward();
+        switch (this.current()) {
+          case 'n':
+            str += '\n';
+            break;
+          case 't':
+            str += '\t';
+            break;
+          case 'r':
+            str += '\r';
+            break;
+          default:
+            str += this.current();
+        }
+        this.forward();
+      } else {
+        str += cur;
+        this.forward();
+      }
+    }
+    this.forward();
+    return str;
+  };
+  _proto._matches = function _matches(str) {
+    if (this.index + str.length > this.len) {
+      return null;
+    }
+    var m = this.str.slice(this.index, this.index + str.length);
+    return m === str;
+  };
+  _proto._extractString = function _extractString(str) {
+    if (this._matches(str)) {
+      this.forwardN(str.length);
+      return str;
+    }
+    return null;
+  };
+  _proto._extractUntil = function _extractUntil(charString) {
+    // Extract all non-matching chars, with the default matching set
+    // to everything
+    return this._extractMatching(true, charString || '');
+  };
+  _proto._extract = function _extract(charString) {
+    // Extract all matching chars (no default, so charString must be
+    // explicit)
+    return this._extractMatching(false, charString);
+  };
+  _proto._extractMatching = function _extractMatching(breakOnMatch, charString) {
+    // Pull out characters until a breaking char is hit.
+    // If breakOnMatch is false, a non-matching char stops it.
+    // If breakOnMatch is true, a matching char stops it.
+
+    if (this.isFinished()) {
+      return null;
+    }
+    var first = charString.indexOf(this.current());
+
+    // Only proceed if the first character doesn't meet our condition
+    if (breakOnMatch && first === -1 || !breakOnMatch && first !== -1) {
+      var t = this.current();
+      this.forward();
+
+      // And pull out all the chars one at a time until we hit a
+      // breaking char
+      var idx = charString.indexOf(this.current());
+      while ((breakOnMatch && idx === -1 || !breakOnMatch && idx !== -1) && !this.isFinished()) {
+        t += this.current();
+        this.forward();
+        idx = charString.indexOf(this.current());
+      }
+      return t;
+    }
+    return '';
+  };
+  _proto._extractRegex = function _extractRegex(regex) {
+    var matches = this.currentStr().match(regex);
+    if (!matches) {
+      return null;
+    }
+
+    // Move forward whatever was matched
+    this.forwardN(matches[0].length);
+    return matches;
+  };
+  _proto.isFinished = function isFinished() {
+    return this.index >= this.len;
+  };
+  _proto.forwardN = function forwardN(n) {
+    for (var i = 0; i < n; i++) {
+      this.forward();
+    }
+  };
+  _proto.forward = function forward() {
+    this.index++;
+    if (this.previous() === '\n') {
+      this.lineno++;
+      this.colno = 0;
+    } else {
+      this.colno++;
+    }
+  };
+  _proto.backN = function backN(n) {
+    for (var i = 0; i < n; i++) {
+      this.back();
+    }
+  };
+  _proto.back = function back() {
+    this.index--;
+    if (this.current() === '\n') {
+      this.lineno--;
+      var idx = this.src.lastIndexOf('\n', this.index - 1);
+      if (idx === -1) {
+        this.colno = this.index;
+      } else {
+        this.colno = this.index - idx;
+      }
+    } else {
+      this.colno--;
+    }
+  }
+
+  // current returns current character
+  ;
+  _proto.current = function current() {
+    if (!this.isFinished()) {
+      return this.str.charAt(this.index);
+    }
+    return '';
+  }
+
+  // currentStr returns what's left of the unparsed string
+  ;
+  _proto.currentStr = function currentStr() {
+    if (!this.isFinished()) {
+      return this.str.substr(this.index);
+    }
+    return '';
+  };
+  _proto.previous = function previous() {
+    return this.str.charAt(this.index - 1);
+  };
+  return Tokenizer;
+}();
+module.exports = {
+  lex: function lex(src, opts) {
+    return new Tokenizer(src, opts);
+  },
+  TOKEN_STRING: TOKEN_STRING,
+  TOKEN_WHITESPACE: TOKEN_WHITESPACE,
+  TOKEN_DATA: TOKEN_DATA,
+  TOKEN_BLOCK_START: TOKEN_BLOCK_START,
+  TOKEN_BLOCK_END: TOKEN_BLOCK_END,
+  TOKEN_VARIABLE_START: TOKEN_VARIABLE_START,
+  TOKEN_VARIABLE_END: TOKEN_VARIABLE_END,
+  TOKEN_COMMENT: TOKEN_COMMENT,
+  TOKEN_LEFT_PAREN: TOKEN_LEFT_PAREN,
+  TOKEN_RIGHT_PAREN: TOKEN_RIGHT_PAREN,
+  TOKEN_LEFT_BRACKET: TOKEN_LEFT_BRACKET,
+  TOKEN_RIGHT_BRACKET: TOKEN_RIGHT_BRACKET,
+  TOKEN_LEFT_CURLY: TOKEN_LEFT_CURLY,
+  TOKEN_RIGHT_CURLY: TOKEN_RIGHT_CURLY,
+  TOKEN_OPERATOR: TOKEN_OPERATOR,
+  TOKEN_COMMA: TOKEN_COMMA,
+  TOKEN_COLON: TOKEN_COLON,
+  TOKEN_TILDE: TOKEN_TILDE,
+  TOKEN_PIPE: TOKEN_PIPE,
+  TOKEN_INT: TOKEN_INT,
+  TOKEN_FLOAT: TOKEN_FLOAT,
+  TOKEN_BOOLEAN: TOKEN_BOOLEAN,
+  TOKEN_NONE: TOKEN_NONE,
+  TOKEN_SYMBOL: TOKEN_SYMBOL,
+  TOKEN_SPECIAL: TOKEN_SPECIAL,
+  TOKEN_REGEX: TOKEN_REGEX
+};
+
+/***/ }),
+
+/***/ 6673:
+/***/ ((module) => {
+
+
+
+var ArrayProto = Array.prototype;
+var ObjProto = Object.prototype;
+var escapeMap = {
+  '&': '&amp;',
+  '"': '&quot;',
+  '\'': '&#39;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '\\': '&#92;'
+};
+var escapeRegex = /[&"'<>\\]/g;
+var _exports = module.exports = {};
+function hasOwnProp(obj, k) {
+  return ObjProto.hasOwnProperty.call(obj, k);
+}
+_exports.hasOwnProp = hasOwnProp;
+function lookupEscape(ch) {
+  return escapeMap[ch];
+}
+function _prettifyError(path, withInternals, err) {
+  if (!err.Update) {
+    // not one of ours, cast it
+    err = new _exports.TemplateError(err);
+  }
+  err.Update(path);
+
+  // Unless they marked the dev flag, show them a trace from here
+  if (!withInternals) {
+    var old = err;
+    err = new Error(old.message);
+    err.name = old.name;
+  }
+  return err;
+}
+_exports._prettifyError = _prettifyError;
+function TemplateError(message, lineno, colno) {
+  var err;
+  var cause;
+  if (message instanceof Error) {
+    cause = message;
+    message = cause.name + ": " + cause.message;
+  }
+  if (Object.setPrototypeOf) {
+    err = new Error(message);
+    Object.setPrototypeOf(err, TemplateError.prototype);
+  } else {
+    err = this;
+    Object.defineProperty(err, 'message', {
+      enumerable: false,
+      writable: true,
+      value: message
+    });
+  }
+  Object.defineProperty(err, 'name', {
+    value: 'Template render error'
+  });
+  if (Error.captureStackTrace) {
+    Error.captureStackTrace(err, this.constructor);
+  }
+  var getStack;
+  if (cause) {
+    var stackDescriptor = Object.getOwnPropertyDescriptor(cause, 'stack');
+    getStack = stackDescriptor && (stackDescriptor.get || function () {
+      return stackDescriptor.value;
+    });
+    if (!getStack) {
+      getStack = function getStack() {
+        return cause.stack;
+      };
+    }
+  } else {
+    var stack = new Error(message).stack;
+    getStack = function getStack() {
+      return stack;
+    };
+  }
+  Object.defineProperty(err, 'stack', {
+    get: function get() {
+      return getStack.call(err);
+    }
+  });
+  Object.defineProperty(err, 'cause', {
+    value: cause
+  });
+  err.lineno = lineno;
+  err.colno = colno;
+  err.firstUpdate = true;
+  err.Update = function Update(path) {
+    var msg = '(' + (path || 'unknown path') + ')';
+
+    // only show lineno + colno next to path of template
+    // where error occurred
+    if (this.firstUpdate) {
+      if (this.lineno && this.colno) {
+        msg += " [Line " + this.lineno + ", Column " + this.colno + "]";
+      } else if (this.lineno) {
+        msg += " [Line " + this.lineno + "]";
+      }
+    }
+    msg += '\n ';
+    if (this.firstUpdate) {
+      msg += ' ';
+    }
+    this.message = msg + (this.message || '');
+    this.firstUpdate = false;
+    return this;
+  };
+  return err;
+}
+if (Object.setPrototypeOf) {
+  Object.setPrototypeOf(TemplateError.prototype, Error.prototype);
+} else {
+  TemplateError.prototype = Object.create(Error.prototype, {
+    constructor: {
+      value: TemplateError
+    }
+  });
+}
+_exports.TemplateError = TemplateError;
+function escape(val) {
+  return val.replace(escapeRegex, lookupEscape);
+}
+_exports.escape = escape;
+function isFunction(obj) {
+  return ObjProto.toString.call(obj) === '[object Function]';
+}
+_exports.isFunction = isFunction;
+function isArray(obj) {
+  return ObjProto.toString.call(obj) === '[object Array]';
+}
+_exports.isArray = isArray;
+function isString(obj) {
+  return ObjProto.toString.call(obj) === '[object String]';
+}
+_exports.isString = isString;
+function isObject(obj) {
+  return ObjProto.toString.call(obj) === '[object Object]';
+}
+_exports.isObject = isObject;
+
+/**
+ * @param {string|number} attr
+ * @returns {(string|number)[]}
+ * @private
+ */
+function _prepareAttributeParts(attr) {
+  if (!attr) {
+    return [];
+  }
+  if (typeof attr === 'string') {
+    return attr.split('.');
+  }
+  return [attr];
+}
+
+/**
+ * @param {string}   attribute      Attribute value. Dots allowed.
+ * @returns {function(Object): *}
+ */
+function getAttrGetter(attribute) {
+  var parts = _prepareAttributeParts(attribute);
+  return function attrGetter(item) {
+    var _item = item;
+    for (var i = 0; i < parts.length; i++) {
+      var part = parts[i];
+
+      // If item is not an object, and we still got parts to handle, it means
+      // that something goes wrong. Just roll out to undefined in that case.
+      if (hasOwnProp(_item, part)) {
+        _item = _item[part];
+      } else {
+        return undefined;
+      }
+    }
+    return _item;
+  };
+}
+_exports.getAttrGetter = getAttrGetter;
+function groupBy(obj, val, throwOnUndefined) {
+  var result = {};
+  var iterator = isFunction(val) ? val : getAttrGetter(val);
+  for (var i = 0; i < obj.length; i++) {
+    var value = obj[i];
+    var key = iterator(value, i);
+    if (key === undefined && throwOnUndefined === true) {
+      throw new TypeError("groupby: attribute \"" + val + "\" resolved to undefined");
+    }
+    (result[key] || (result[key] = [])).push(value);
+  }
+  return result;
+}
+_exports.groupBy = groupBy;
+function toArray(obj) {
+  return Array.prototype.slice.call(obj);
+}
+_exports.toArray = toArray;
+function without(array) {
+  var result = [];
+  if (!array) {
+    return result;
+  }
+  var length = array.length;
+  var contains = toArray(arguments).slice(1);
+  var index = -1;
+  while (++index < length) {
+    if (indexOf(contains, array[index]) === -1) {
+      result.push(array[index]);
+    }
+  }
+  return result;
+}
+_exports.without = without;
+function repeat(char_, n) {
+  var str = '';
+  for (var i = 0; i < n; i++) {
+    str += char_;
+  }
+  return str;
+}
+_exports.repeat = repeat;
+function each(obj, func, context) {
+  if (obj == null) {
+    return;
+  }
+  if (ArrayProto.forEach && obj.forEach === ArrayProto.forEach) {
+    obj.forEach(func, context);
+  } else if (obj.length === +obj.length) {
+    for (var i = 0, l = obj.length; i < l; i++) {
+      func.call(context, obj[i], i, obj);
+    }
+  }
+}
+_exports.each = each;
+function map(obj, func) {
+  var results = [];
+  if (obj == null) {
+    return results;
+  }
+  if (ArrayProto.map && obj.map === ArrayProto.map) {
+    return obj.map(func);
+  }
+  for (var i = 0; i < obj.length; i++) {
+    results[results.length] = func(obj[i], i);
+  }
+  if (obj.length === +obj.length) {
+    results.length = obj.length;
+  }
+  return results;
+}
+_exports.map = map;
+function asyncIter(arr, iter, cb) {
+  var i = -1;
+  function next() {
+    i++;
+    if (i < arr.length) {
+      iter(arr[i], i, next, cb);
+    } else {
+      cb();
+    }
+  }
+  next();
+}
+_exports.asyncIter = asyncIter;
+function asyncFor(obj, iter, cb) {
+  var keys = keys_(obj || {});
+  var len = keys.length;
+  var i = -1;
+  function next() {
+    i++;
+    var k = keys[i];
+    if (i < len) {
+      iter(k, obj[k], i, len, next);
+    } else {
+      cb();
+    }
+  }
+  next();
+}
+_exports.asyncFor = asyncFor;
+function indexOf(arr, searchElement, fromIndex) {
+  return Array.prototype.indexOf.call(arr || [], searchElement, fromIndex);
+}
+_exports.indexOf = indexOf;
+function keys_(obj) {
+  /* eslint-disable no-restricted-syntax */
+  var arr = [];
+  for (var k in obj) {
+    if (hasOwnProp(obj, k)) {
+      arr.push(k);
+    }
+  }
+  return arr;
+}
+_exports.keys = keys_;
+function _entries(obj) {
+  return keys_(obj).map(function (k) {
+    return [k, obj[k]];
+  });
+}
+_exports._entries = _entries;
+function _values(obj) {
+  return keys_(obj).map(function (k) {
+    return obj[k];
+  });
+}
+_exports._values = _values;
+function extend(obj1, obj2) {
+  obj1 = obj1 || {};
+  keys_(obj2).forEach(function (k) {
+    obj1[k] = obj2[k];
+  });
+  return obj1;
+}
+_exports._assign = _exports.extend = extend;
+function inOperator(key, val) {
+  if (isArray(val) || isString(val)) {
+    return val.indexOf(key) !== -1;
+  } else if (isObject(val)) {
+    return key in val;
+  }
+  throw new Error('Cannot use "in" operator to search for "' + key + '" in unexpected types.');
+}
+_exports.inOperator = inOperator;
+
+/***/ }),
+
+/***/ 5011:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var path = __nccwpck_require__(6928);
+var _require = __nccwpck_require__(1163),
+  EmitterObj = _require.EmitterObj;
+module.exports = /*#__PURE__*/function (_EmitterObj) {
+  _inheritsLoose(Loader, _EmitterObj);
+  function Loader() {
+    return _EmitterObj.apply(this, arguments) || this;
+  }
+  var _proto = Loader.prototype;
+  _proto.resolve = function resolve(from, to) {
+    return path.resolve(path.dirname(from), to);
+  };
+  _proto.isRelative = function isRelative(filename) {
+    return filename.indexOf('./') === 0 || filename.indexOf('../') === 0;
+  };
+  return Loader;
+}(EmitterObj);
+
+/***/ }),
+
+/***/ 4582:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+// This file will automatically be rewired to web-loader.js when
+// building for the browser
+module.exports = __nccwpck_require__(5545);
+
+/***/ }),
+
+/***/ 5545:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+/* eslint-disable no-console */
+
+
+
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var fs = __nccwpck_require__(9896);
+var path = __nccwpck_require__(6928);
+var Loader = __nccwpck_require__(5011);
+var _require = __nccwpck_require__(1078),
+  PrecompiledLoader = _require.PrecompiledLoader;
+var chokidar;
+var FileSystemLoader = /*#__PURE__*/function (_Loader) {
+  _inheritsLoose(FileSystemLoader, _Loader);
+  function FileSystemLoader(searchPaths, opts) {
+    var _this;
+    _this = _Loader.call(this) || this;
+    if (typeof opts === 'boolean') {
+      console.log('[nunjucks] Warning: you passed a boolean as the second ' + 'argument to FileSystemLoader, but it now takes an options ' + 'object. See http://mozilla.github.io/nunjucks/api.html#filesystemloader');
+    }
+    opts = opts || {};
+    _this.pathsToNames = {};
+    _this.noCache = !!opts.noCache;
+    if (searchPaths) {
+      searchPaths = Array.isArray(searchPaths) ? searchPaths : [searchPaths];
+      // For windows, convert to forward slashes
+      _this.searchPaths = searchPaths.map(path.normalize);
+    } else {
+      _this.searchPaths = ['.'];
+    }
+    if (opts.watch) {
+      // Watch all the templates in the paths and fire an event when
+      // they change
+      try {
+        chokidar = __nccwpck_require__(3219); // eslint-disable-line global-require
+      } catch (e) {
+        throw new Error('watch requires chokidar to be installed');
+      }
+      var paths = _this.searchPaths.filter(fs.existsSync);
+      var watcher = chokidar.watch(paths);
+      watcher.on('all', function (event, fullname) {
+        fullname = path.resolve(fullname);
+        if (event === 'change' && fullname in _this.pathsToNames) {
+          _this.emit('update', _this.pathsToNames[fullname], fullname);
+        }
+      });
+      watcher.on('error', function (error) {
+        console.log('Watcher error: ' + error);
+      });
+    }
+    return _this;
+  }
+  var _proto = FileSystemLoader.prototype;
+  _proto.getSource = function getSource(name) {
+    var fullpath = null;
+    var paths = this.searchPaths;
+    for (var i = 0; i < paths.length; i++) {
+      var basePath = path.resolve(paths[i]);
+      var p = path.resolve(paths[i], name);
+
+      // Only allow the current directory and anything
+      // underneath it to be searched
+      if (p.indexOf(basePath) === 0 && fs.existsSync(p)) {
+        fullpath = p;
+        break;
+      }
+    }
+    if (!fullpath) {
+      return null;
+    }
+    this.pathsToNames[fullpath] = name;
+    var source = {
+      src: fs.readFileSync(fullpath, 'utf-8'),
+      path: fullpath,
+      noCache: this.noCache
+    };
+    this.emit('load', name, source);
+    return source;
+  };
+  return FileSystemLoader;
+}(Loader);
+var NodeResolveLoader = /*#__PURE__*/function (_Loader2) {
+  _inheritsLoose(NodeResolveLoader, _Loader2);
+  function NodeResolveLoader(opts) {
+    var _this2;
+    _this2 = _Loader2.call(this) || this;
+    opts = opts || {};
+    _this2.pathsToNames = {};
+    _this2.noCache = !!opts.noCache;
+    if (opts.watch) {
+      try {
+        chokidar = __nccwpck_require__(3219); // eslint-disable-line global-require
+      } catch (e) {
+        throw new Error('watch requires chokidar to be installed');
+      }
+      _this2.watcher = chokidar.watch();
+      _this2.watcher.on('change', function (fullname) {
+        _this2.emit('update', _this2.pathsToNames[fullname], fullname);
+      });
+      _this2.watcher.on('error', function (error) {
+        console.log('Watcher error: ' + error);
+      });
+      _this2.on('load', function (name, source) {
+        _this2.watcher.add(source.path);
+      });
+    }
+    return _this2;
+  }
+  var _proto2 = NodeResolveLoader.prototype;
+  _proto2.getSource = function getSource(name) {
+    // Don't allow file-system traversal
+    if (/^\.?\.?(\/|\\)/.test(name)) {
+      return null;
+    }
+    if (/^[A-Z]:/.test(name)) {
+      return null;
+    }
+    var fullpath;
+    try {
+      fullpath = __WEBPACK_EXTERNAL_createRequire(import.meta.url).resolve(name);
+    } catch (e) {
+      return null;
+    }
+    this.pathsToNames[fullpath] = name;
+    var source = {
+      src: fs.readFileSync(fullpath, 'utf-8'),
+      path: fullpath,
+      noCache: this.noCache
+    };
+    this.emit('load', name, source);
+    return source;
+  };
+  return NodeResolveLoader;
+}(Loader);
+module.exports = {
+  FileSystemLoader: FileSystemLoader,
+  PrecompiledLoader: PrecompiledLoader,
+  NodeResolveLoader: NodeResolveLoader
+};
+
+/***/ }),
+
+/***/ 8803:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+function _defineProperties(target, props) { for (var i = 0; i < props.length; i++) { var descriptor = props[i]; descriptor.enumerable = descriptor.enumerable || false; descriptor.configurable = true; if ("value" in descriptor) descriptor.writable = true; Object.defineProperty(target, _toPropertyKey(descriptor.key), descriptor); } }
+function _createClass(Constructor, protoProps, staticProps) { if (protoProps) _defineProperties(Constructor.prototype, protoProps); if (staticProps) _defineProperties(Constructor, staticProps); Object.defineProperty(Constructor, "prototype", { writable: false }); return Constructor; }
+function _toPropertyKey(arg) { var key = _toPrimitive(arg, "string"); return typeof key === "symbol" ? key : String(key); }
+function _toPrimitive(input, hint) { if (typeof input !== "object" || input === null) return input; var prim = input[Symbol.toPrimitive]; if (prim !== undefined) { var res = prim.call(input, hint || "default"); if (typeof res !== "object") return res; throw new TypeError("@@toPrimitive must return a primitive value."); } return (hint === "string" ? String : Number)(input); }
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var _require = __nccwpck_require__(1163),
+  Obj = _require.Obj;
+function traverseAndCheck(obj, type, results) {
+  if (obj instanceof type) {
+    results.push(obj);
+  }
+  if (obj instanceof Node) {
+    obj.findAll(type, results);
+  }
+}
+var Node = /*#__PURE__*/function (_Obj) {
+  _inheritsLoose(Node, _Obj);
+  function Node() {
+    return _Obj.apply(this, arguments) || this;
+  }
+  var _proto = Node.prototype;
+  _proto.init = function init(lineno, colno) {
+    var _arguments = arguments,
+      _this = this;
+    for (var _len = arguments.length, args = new Array(_len > 2 ? _len - 2 : 0), _key = 2; _key < _len; _key++) {
+      args[_key - 2] = arguments[_key];
+    }
+    this.lineno = lineno;
+    this.colno = colno;
+    this.fields.forEach(function (field, i) {
+      // The first two args are line/col numbers, so offset by 2
+      var val = _arguments[i + 2];
+
+      // Fields should never be undefined, but null. It makes
+      // testing easier to normalize values.
+      if (val === undefined) {
+        val = null;
+      }
+      _this[field] = val;
+    });
+  };
+  _proto.findAll = function findAll(type, results) {
+    var _this2 = this;
+    results = results || [];
+    if (this instanceof NodeList) {
+      this.children.forEach(function (child) {
+        return traverseAndCheck(child, type, results);
+      });
+    } else {
+      this.fields.forEach(function (field) {
+        return traverseAndCheck(_this2[field], type, results);
+      });
+    }
+    return results;
+  };
+  _proto.iterFields = function iterFields(func) {
+    var _this3 = this;
+    this.fields.forEach(function (field) {
+      func(_this3[field], field);
+    });
+  };
+  return Node;
+}(Obj); // Abstract nodes
+var Value = /*#__PURE__*/function (_Node) {
+  _inheritsLoose(Value, _Node);
+  function Value() {
+    return _Node.apply(this, arguments) || this;
+  }
+  _createClass(Value, [{
+    key: "typename",
+    get: function get() {
+      return 'Value';
+    }
+  }, {
+    key: "fields",
+    get: function get() {
+      return ['value'];
+    }
+  }]);
+  return Value;
+}(Node); // Concrete nodes
+var NodeList = /*#__PURE__*/function (_Node2) {
+  _inheritsLoose(NodeList, _Node2);
+  function NodeList() {
+    return _Node2.apply(this, arguments) || this;
+  }
+  var _proto2 = NodeList.prototype;
+  _proto2.init = function init(lineno, colno, nodes) {
+    _Node2.prototype.init.call(this, lineno, colno, nodes || []);
+  };
+  _proto2.addChild = function addChild(node) {
+    this.children.push(node);
+  };
+  _createClass(NodeList, [{
+    key: "typename",
+    get: function get() {
+      return 'NodeList';
+    }
+  }, {
+    key: "fields",
+    get: function get() {
+      return ['children'];
+    }
+  }]);
+  return NodeList;
+}(Node);
+var Root = NodeList.extend('Root');
+var Literal = Value.extend('Literal');
+var _Symbol = Value.extend('Symbol');
+var Group = NodeList.extend('Group');
+var ArrayNode = NodeList.extend('Array');
+var Pair = Node.extend('Pair', {
+  fields: ['key', 'value']
+});
+var Dict = NodeList.extend('Dict');
+var LookupVal = Node.extend('LookupVal', {
+  fields: ['target', 'val']
+});
+var If = Node.extend('If', {
+  fields: ['cond', 'body', 'else_']
+});
+var IfAsync = If.extend('IfAsync');
+var InlineIf = Node.extend('InlineIf', {
+  fields: ['cond', 'body', 'else_']
+});
+var For = Node.extend('For', {
+  fields: ['arr', 'name', 'body', 'else_']
+});
+var AsyncEach = For.extend('AsyncEach');
+var AsyncAll = For.extend('AsyncAll');
+var Macro = Node.extend('Macro', {
+  fields: ['name', 'args', 'body']
+});
+var Caller = Macro.extend('Caller');
+var Import = Node.extend('Import', {
+  fields: ['template', 'target', 'withContext']
+});
+var FromImport = /*#__PURE__*/function (_Node3) {
+  _inheritsLoose(FromImport, _Node3);
+  function FromImport() {
+    return _Node3.apply(this, arguments) || this;
+  }
+  var _proto3 = FromImport.prototype;
+  _proto3.init = function init(lineno, colno, template, names, withContext) {
+    _Node3.prototype.init.call(this, lineno, colno, template, names || new NodeList(), withContext);
+  };
+  _createClass(FromImport, [{
+    key: "typename",
+    get: function get() {
+      return 'FromImport';
+    }
+  }, {
+    key: "fields",
+    get: function get() {
+      return ['template', 'names', 'withContext'];
+    }
+  }]);
+  return FromImport;
+}(Node);
+var FunCall = Node.extend('FunCall', {
+  fields: ['name', 'args']
+});
+var Filter = FunCall.extend('Filter');
+var FilterAsync = Filter.extend('FilterAsync', {
+  fields: ['name', 'args', 'symbol']
+});
+var KeywordArgs = Dict.extend('KeywordArgs');
+var Block = Node.extend('Block', {
+  fields: ['name', 'body']
+});
+var Super = Node.extend('Super', {
+  fields: ['blockName', 'symbol']
+});
+var TemplateRef = Node.extend('TemplateRef', {
+  fields: ['template']
+});
+var Extends = TemplateRef.extend('Extends');
+var Include = Node.extend('Include', {
+  fields: ['template', 'ignoreMissing']
+});
+var Set = Node.extend('Set', {
+  fields: ['targets', 'value']
+});
+var Switch = Node.extend('Switch', {
+  fields: ['expr', 'cases', 'default']
+});
+var Case = Node.extend('Case', {
+  fields: ['cond', 'body']
+});
+var Output = NodeList.extend('Output');
+var Capture = Node.extend('Capture', {
+  fields: ['body']
+});
+var TemplateData = Literal.extend('TemplateData');
+var UnaryOp = Node.extend('UnaryOp', {
+  fields: ['target']
+});
+var BinOp = Node.extend('BinOp', {
+  fields: ['left', 'right']
+});
+var In = BinOp.extend('In');
+var Is = BinOp.extend('Is');
+var Or = BinOp.extend('Or');
+var And = BinOp.extend('And');
+var Not = UnaryOp.extend('Not');
+var Add = BinOp.extend('Add');
+var Concat = BinOp.extend('Concat');
+var Sub = BinOp.extend('Sub');
+var Mul = BinOp.extend('Mul');
+var Div = BinOp.extend('Div');
+var FloorDiv = BinOp.extend('FloorDiv');
+var Mod = BinOp.extend('Mod');
+var Pow = BinOp.extend('Pow');
+var Neg = UnaryOp.extend('Neg');
+var Pos = UnaryOp.extend('Pos');
+var Compare = Node.extend('Compare', {
+  fields: ['expr', 'ops']
+});
+var CompareOperand = Node.extend('CompareOperand', {
+  fields: ['expr', 'type']
+});
+var CallExtension = Node.extend('CallExtension', {
+  init: function init(ext, prop, args, contentArgs) {
+    this.parent();
+    this.extName = ext.__name || ext;
+    this.prop = prop;
+    this.args = args || new NodeList();
+    this.contentArgs = contentArgs || [];
+    this.autoescape = ext.autoescape;
+  },
+  fields: ['extName', 'prop', 'args', 'contentArgs']
+});
+var CallExtensionAsync = CallExtension.extend('CallExtensionAsync');
+
+// This is hacky, but this is just a debugging function anyway
+function print(str, indent, inline) {
+  var lines = str.split('\n');
+  lines.forEach(function (line, i) {
+    if (line && (inline && i > 0 || !inline)) {
+      process.stdout.write(' '.repeat(indent));
+    }
+    var nl = i === lines.length - 1 ? '' : '\n';
+    process.stdout.write("" + line + nl);
+  });
+}
+
+// Print the AST in a nicely formatted tree format for debuggin
+function printNodes(node, indent) {
+  indent = indent || 0;
+  print(node.typename + ': ', indent);
+  if (node instanceof NodeList) {
+    print('\n');
+    node.children.forEach(function (n) {
+      printNodes(n, indent + 2);
+    });
+  } else if (node instanceof CallExtension) {
+    print(node.extName + "." + node.prop + "\n");
+    if (node.args) {
+      printNodes(node.args, indent + 2);
+    }
+    if (node.contentArgs) {
+      node.contentArgs.forEach(function (n) {
+        printNodes(n, indent + 2);
+      });
+    }
+  } else {
+    var nodes = [];
+    var props = null;
+    node.iterFields(function (val, fieldName) {
+      if (val instanceof Node) {
+        nodes.push([fieldName, val]);
+      } else {
+        props = props || {};
+        props[fieldName] = val;
+      }
+    });
+    if (props) {
+      print(JSON.stringify(props, null, 2) + '\n', null, true);
+    } else {
+      print('\n');
+    }
+    nodes.forEach(function (_ref) {
+      var fieldName = _ref[0],
+        n = _ref[1];
+      print("[" + fieldName + "] =>", indent + 2);
+      printNodes(n, indent + 4);
+    });
+  }
+}
+module.exports = {
+  Node: Node,
+  Root: Root,
+  NodeList: NodeList,
+  Value: Value,
+  Literal: Literal,
+  Symbol: _Symbol,
+  Group: Group,
+  Array: ArrayNode,
+  Pair: Pair,
+  Dict: Dict,
+  Output: Output,
+  Capture: Capture,
+  TemplateData: TemplateData,
+  If: If,
+  IfAsync: IfAsync,
+  InlineIf: InlineIf,
+  For: For,
+  AsyncEach: AsyncEach,
+  AsyncAll: AsyncAll,
+  Macro: Macro,
+  Caller: Caller,
+  Import: Import,
+  FromImport: FromImport,
+  FunCall: FunCall,
+  Filter: Filter,
+  FilterAsync: FilterAsync,
+  KeywordArgs: KeywordArgs,
+  Block: Block,
+  Super: Super,
+  Extends: Extends,
+  Include: Include,
+  Set: Set,
+  Switch: Switch,
+  Case: Case,
+  LookupVal: LookupVal,
+  BinOp: BinOp,
+  In: In,
+  Is: Is,
+  Or: Or,
+  And: And,
+  Not: Not,
+  Add: Add,
+  Concat: Concat,
+  Sub: Sub,
+  Mul: Mul,
+  Div: Div,
+  FloorDiv: FloorDiv,
+  Mod: Mod,
+  Pow: Pow,
+  Neg: Neg,
+  Pos: Pos,
+  Compare: Compare,
+  CompareOperand: CompareOperand,
+  CallExtension: CallExtension,
+  CallExtensionAsync: CallExtensionAsync,
+  printNodes: printNodes
+};
+
+/***/ }),
+
+/***/ 1163:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+// A simple class system, more documentation to come
+function _defineProperties(target, props) { for (var i = 0; i < props.length; i++) { var descriptor = props[i]; descriptor.enumerable = descriptor.enumerable || false; descriptor.configurable = true; if ("value" in descriptor) descriptor.writable = true; Object.defineProperty(target, _toPropertyKey(descriptor.key), descriptor); } }
+function _createClass(Constructor, protoProps, staticProps) { if (protoProps) _defineProperties(Constructor.prototype, protoProps); if (staticProps) _defineProperties(Constructor, staticProps); Object.defineProperty(Constructor, "prototype", { writable: false }); return Constructor; }
+function _toPropertyKey(arg) { var key = _toPrimitive(arg, "string"); return typeof key === "symbol" ? key : String(key); }
+function _toPrimitive(input, hint) { if (typeof input !== "object" || input === null) return input; var prim = input[Symbol.toPrimitive]; if (prim !== undefined) { var res = prim.call(input, hint || "default"); if (typeof res !== "object") return res; throw new TypeError("@@toPrimitive must return a primitive value."); } return (hint === "string" ? String : Number)(input); }
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var EventEmitter = __nccwpck_require__(4434);
+var lib = __nccwpck_require__(6673);
+function parentWrap(parent, prop) {
+  if (typeof parent !== 'function' || typeof prop !== 'function') {
+    return prop;
+  }
+  return function wrap() {
+    // Save the current parent method
+    var tmp = this.parent;
+
+    // Set parent to the previous method, call, and restore
+    this.parent = parent;
+    var res = prop.apply(this, arguments);
+    this.parent = tmp;
+    return res;
+  };
+}
+function extendClass(cls, name, props) {
+  props = props || {};
+  lib.keys(props).forEach(function (k) {
+    props[k] = parentWrap(cls.prototype[k], props[k]);
+  });
+  var subclass = /*#__PURE__*/function (_cls) {
+    _inheritsLoose(subclass, _cls);
+    function subclass() {
+      return _cls.apply(this, arguments) || this;
+    }
+    _createClass(subclass, [{
+      key: "typename",
+      get: function get() {
+        return name;
+      }
+    }]);
+    return subclass;
+  }(cls);
+  lib._assign(subclass.prototype, props);
+  return subclass;
+}
+var Obj = /*#__PURE__*/function () {
+  function Obj() {
+    // Unfortunately necessary for backwards compatibility
+    this.init.apply(this, arguments);
+  }
+  var _proto = Obj.prototype;
+  _proto.init = function init() {};
+  Obj.extend = function extend(name, props) {
+    if (typeof name === 'object') {
+      props = name;
+      name = 'anonymous';
+    }
+    return extendClass(this, name, props);
+  };
+  _createClass(Obj, [{
+    key: "typename",
+    get: function get() {
+      return this.constructor.name;
+    }
+  }]);
+  return Obj;
+}();
+var EmitterObj = /*#__PURE__*/function (_EventEmitter) {
+  _inheritsLoose(EmitterObj, _EventEmitter);
+  function EmitterObj() {
+    var _this2;
+    var _this;
+    _this = _EventEmitter.call(this) || this;
+    // Unfortunately necessary for backwards compatibility
+    (_this2 = _this).init.apply(_this2, arguments);
+    return _this;
+  }
+  var _proto2 = EmitterObj.prototype;
+  _proto2.init = function init() {};
+  EmitterObj.extend = function extend(name, props) {
+    if (typeof name === 'object') {
+      props = name;
+      name = 'anonymous';
+    }
+    return extendClass(this, name, props);
+  };
+  _createClass(EmitterObj, [{
+    key: "typename",
+    get: function get() {
+      return this.constructor.name;
+    }
+  }]);
+  return EmitterObj;
+}(EventEmitter);
+module.exports = {
+  Obj: Obj,
+  EmitterObj: EmitterObj
+};
+
+/***/ }),
+
+/***/ 3847:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var lexer = __nccwpck_require__(56);
+var nodes = __nccwpck_require__(8803);
+var Obj = (__nccwpck_require__(1163).Obj);
+var lib = __nccwpck_require__(6673);
+var Parser = /*#__PURE__*/function (_Obj) {
+  _inheritsLoose(Parser, _Obj);
+  function Parser() {
+    return _Obj.apply(this, arguments) || this;
+  }
+  var _proto = Parser.prototype;
+  _proto.init = function init(tokens) {
+    this.tokens = tokens;
+    this.peeked = null;
+    this.breakOnBlocks = null;
+    this.dropLeadingWhitespace = false;
+    this.extensions = [];
+  };
+  _proto.nextToken = function nextToken(withWhitespace) {
+    var tok;
+    if (this.peeked) {
+      if (!withWhitespace && this.peeked.type === lexer.TOKEN_WHITESPACE) {
+        this.peeked = null;
+      } else {
+        tok = this.peeked;
+        this.peeked = null;
+        return tok;
+      }
+    }
+    tok = this.tokens.nextToken();
+    if (!withWhitespace) {
+      while (tok && tok.type === lexer.TOKEN_WHITESPACE) {
+        tok = this.tokens.nextToken();
+      }
+    }
+    return tok;
+  };
+  _proto.peekToken = function peekToken() {
+    this.peeked = this.peeked || this.nextToken();
+    return this.peeked;
+  };
+  _proto.pushToken = function pushToken(tok) {
+    if (this.peeked) {
+      throw new Error('pushToken: can only push one token on between reads');
+    }
+    this.peeked = tok;
+  };
+  _proto.error = function error(msg, lineno, colno) {
+    if (lineno === undefined || colno === undefined) {
+      var tok = this.peekToken() || {};
+      lineno = tok.lineno;
+      colno = tok.colno;
+    }
+    if (lineno !== undefined) {
+      lineno += 1;
+    }
+    if (colno !== undefined) {
+      colno += 1;
+    }
+    return new lib.TemplateError(msg, lineno, colno);
+  };
+  _proto.fail = function fail(msg, lineno, colno) {
+    throw this.error(msg, lineno, colno);
+  };
+  _proto.skip = function skip(type) {
+    var tok = this.nextToken();
+    if (!tok || tok.type !== type) {
+      this.pushToken(tok);
+      return false;
+    }
+    return true;
+  };
+  _proto.expect = function expect(type) {
+    var tok = this.nextToken();
+    if (tok.type !== type) {
+      this.fail('expected ' + type + ', got ' + tok.type, tok.lineno, tok.colno);
+    }
+    return tok;
+  };
+  _proto.skipValue = function skipValue(type, val) {
+    var tok = this.nextToken();
+    if (!tok || tok.type !== type || tok.value !== val) {
+      this.pushToken(tok);
+      return false;
+    }
+    return true;
+  };
+  _proto.skipSymbol = function skipSymbol(val) {
+    return this.skipValue(lexer.TOKEN_SYMBOL, val);
+  };
+  _proto.advanceAfterBlockEnd = function advanceAfterBlockEnd(name) {
+    var tok;
+    if (!name) {
+      tok = this.peekToken();
+      if (!tok) {
+        this.fail('unexpected end of file');
+      }
+      if (tok.type !== lexer.TOKEN_SYMBOL) {
+        this.fail('advanceAfterBlockEnd: expected symbol token or ' + 'explicit name to be passed');
+      }
+      name = this.nextToken().value;
+    }
+    tok = this.nextToken();
+    if (tok && tok.type === lexer.TOKEN_BLOCK_END) {
+      if (tok.value.charAt(0) === '-') {
+        this.dropLeadingWhitespace = true;
+      }
+    } else {
+      this.fail('expected block end in ' + name + ' statement');
+    }
+    return tok;
+  };
+  _proto.advanceAfterVariableEnd = function advanceAfterVariableEnd() {
+    var tok = this.nextToken();
+    if (tok && tok.type === lexer.TOKEN_VARIABLE_END) {
+      this.dropLeadingWhitespace = tok.value.charAt(tok.value.length - this.tokens.tags.VARIABLE_END.length - 1) === '-';
+    } else {
+      this.pushToken(tok);
+      this.fail('expected variable end');
+    }
+  };
+  _proto.parseFor = function parseFor() {
+    var forTok = this.peekToken();
+    var node;
+    var endBlock;
+    if (this.skipSymbol('for')) {
+      node = new nodes.For(forTok.lineno, forTok.colno);
+      endBlock = 'endfor';
+    } else if (this.skipSymbol('asyncEach')) {
+      node = new nodes.AsyncEach(forTok.lineno, forTok.colno);
+      endBlock = 'endeach';
+    } else if (this.skipSymbol('asyncAll')) {
+      node = new nodes.AsyncAll(forTok.lineno, forTok.colno);
+      endBlock = 'endall';
+    } else {
+      this.fail('parseFor: expected for{Async}', forTok.lineno, forTok.colno);
+    }
+    node.name = this.parsePrimary();
+    if (!(node.name instanceof nodes.Symbol)) {
+      this.fail('parseFor: variable name expected for loop');
+    }
+    var type = this.peekToken().type;
+    if (type === lexer.TOKEN_COMMA) {
+      // key/value iteration
+      var key = node.name;
+      node.name = new nodes.Array(key.lineno, key.colno);
+      node.name.addChild(key);
+      while (this.skip(lexer.TOKEN_COMMA)) {
+        var prim = this.parsePrimary();
+        node.name.addChild(prim);
+      }
+    }
+    if (!this.skipSymbol('in')) {
+      this.fail('parseFor: expected "in" keyword for loop', forTok.lineno, forTok.colno);
+    }
+    node.arr = this.parseExpression();
+    this.advanceAfterBlockEnd(forTok.value);
+    node.body = this.parseUntilBlocks(endBlock, 'else');
+    if (this.skipSymbol('else')) {
+      this.advanceAfterBlockEnd('else');
+      node.else_ = this.parseUntilBlocks(endBlock);
+    }
+    this.advanceAfterBlockEnd();
+    return node;
+  };
+  _proto.parseMacro = function parseMacro() {
+    var macroTok = this.peekToken();
+    if (!this.skipSymbol('macro')) {
+      this.fail('expected macro');
+    }
+    var name = this.parsePrimary(true);
+    var args = this.parseSignature();
+    var node = new nodes.Macro(macroTok.lineno, macroTok.colno, name, args);
+    this.advanceAfterBlockEnd(macroTok.value);
+    node.body = this.parseUntilBlocks('endmacro');
+    this.advanceAfterBlockEnd();
+    return node;
+  };
+  _proto.parseCall = function parseCall() {
+    // a call block is parsed as a normal FunCall, but with an added
+    // 'caller' kwarg which is a Caller node.
+    var callTok = this.peekToken();
+    if (!this.skipSymbol('call')) {
+      this.fail('expected call');
+    }
+    var callerArgs = this.parseSignature(true) || new nodes.NodeList();
+    var macroCall = this.parsePrimary();
+    this.advanceAfterBlockEnd(callTok.value);
+    var body = this.parseUntilBlocks('endcall');
+    this.advanceAfterBlockEnd();
+    var callerName = new nodes.Symbol(callTok.lineno, callTok.colno, 'caller');
+    var callerNode = new nodes.Caller(callTok.lineno, callTok.colno, callerName, callerArgs, body);
+
+    // add the additional caller kwarg, adding kwargs if necessary
+    var args = macroCall.args.children;
+    if (!(args[args.length - 1] instanceof nodes.KeywordArgs)) {
+      args.push(new nodes.KeywordArgs());
+    }
+    var kwargs = args[args.length - 1];
+    kwargs.addChild(new nodes.Pair(callTok.lineno, callTok.colno, callerName, callerNode));
+    return new nodes.Output(callTok.lineno, callTok.colno, [macroCall]);
+  };
+  _proto.parseWithContext = function parseWithContext() {
+    var tok = this.peekToken();
+    var withContext = null;
+    if (this.skipSymbol('with')) {
+      withContext = true;
+    } else if (this.skipSymbol('without')) {
+      withContext = false;
+    }
+    if (withContext !== null) {
+      if (!this.skipSymbol('context')) {
+        this.fail('parseFrom: expected context after with/without', tok.lineno, tok.colno);
+      }
+    }
+    return withContext;
+  };
+  _proto.parseImport = function parseImport() {
+    var importTok = this.peekToken();
+    if (!this.skipSymbol('import')) {
+      this.fail('parseImport: expected import', importTok.lineno, importTok.colno);
+    }
+    var template = this.parseExpression();
+    if (!this.skipSymbol('as')) {
+      this.fail('parseImport: expected "as" keyword', importTok.lineno, importTok.colno);
+    }
+    var target = this.parseExpression();
+    var withContext = this.parseWithContext();
+    var node = new nodes.Import(importTok.lineno, importTok.colno, template, target, withContext);
+    this.advanceAfterBlockEnd(importTok.value);
+    return node;
+  };
+  _proto.parseFrom = function parseFrom() {
+    var fromTok = this.peekToken();
+    if (!this.skipSymbol('from')) {
+      this.fail('parseFrom: expected from');
+    }
+    var template = this.parseExpression();
+    if (!this.skipSymbol('import')) {
+      this.fail('parseFrom: expected import', fromTok.lineno, fromTok.colno);
+    }
+    var names = new nodes.NodeList();
+    var withContext;
+    while (1) {
+      // eslint-disable-line no-constant-condition
+      var nextTok = this.peekToken();
+      if (nextTok.type === lexer.TOKEN_BLOCK_END) {
+        if (!names.children.length) {
+          this.fail('parseFrom: Expected at least one import name', fromTok.lineno, fromTok.colno);
+        }
+
+        // Since we are manually advancing past the block end,
+        // need to keep track of whitespace control (normally
+        // this is done in `advanceAfterBlockEnd`
+        if (nextTok.value.charAt(0) === '-') {
+          this.dropLeadingWhitespace = true;
+        }
+        this.nextToken();
+        break;
+      }
+      if (names.children.length > 0 && !this.skip(lexer.TOKEN_COMMA)) {
+        this.fail('parseFrom: expected comma', fromTok.lineno, fromTok.colno);
+      }
+      var name = this.parsePrimary();
+      if (name.value.charAt(0) === '_') {
+        this.fail('parseFrom: names starting with an underscore cannot be imported', name.lineno, name.colno);
+      }
+      if (this.skipSymbol('as')) {
+        var alias = this.parsePrimary();
+        names.addChild(new nodes.Pair(name.lineno, name.colno, name, alias));
+      } else {
+        names.addChild(name);
+      }
+      withContext = this.parseWithContext();
+    }
+    return new nodes.FromImport(fromTok.lineno, fromTok.colno, template, names, withContext);
+  };
+  _proto.parseBlock = function parseBlock() {
+    var tag = this.peekToken();
+    if (!this.skipSymbol('block')) {
+      this.fail('parseBlock: expected block', tag.lineno, tag.colno);
+    }
+    var node = new nodes.Block(tag.lineno, tag.colno);
+    node.name = this.parsePrimary();
+    if (!(node.name instanceof nodes.Symbol)) {
+      this.fail('parseBlock: variable name expected', tag.lineno, tag.colno);
+    }
+    this.advanceAfterBlockEnd(tag.value);
+    node.body = this.parseUntilBlocks('endblock');
+    this.skipSymbol('endblock');
+    this.skipSymbol(node.name.value);
+    var tok = this.peekToken();
+    if (!tok) {
+      this.fail('parseBlock: expected endblock, got end of file');
+    }
+    this.advanceAfterBlockEnd(tok.value);
+    return node;
+  };
+  _proto.parseExtends = function parseExtends() {
+    var tagName = 'extends';
+    var tag = this.peekToken();
+    if (!this.skipSymbol(tagName)) {
+      this.fail('parseTemplateRef: expected ' + tagName);
+    }
+    var node = new nodes.Extends(tag.lineno, tag.colno);
+    node.template = this.parseExpression();
+    this.advanceAfterBlockEnd(tag.value);
+    return node;
+  };
+  _proto.parseInclude = function parseInclude() {
+    var tagName = 'include';
+    var tag = this.peekToken();
+    if (!this.skipSymbol(tagName)) {
+      this.fail('parseInclude: expected ' + tagName);
+    }
+    var node = new nodes.Include(tag.lineno, tag.colno);
+    node.template = this.parseExpression();
+    if (this.skipSymbol('ignore') && this.skipSymbol('missing')) {
+      node.ignoreMissing = true;
+    }
+    this.advanceAfterBlockEnd(tag.value);
+    return node;
+  };
+  _proto.parseIf = function parseIf() {
+    var tag = this.peekToken();
+    var node;
+    if (this.skipSymbol('if') || this.skipSymbol('elif') || this.skipSymbol('elseif')) {
+      node = new nodes.If(tag.lineno, tag.colno);
+    } else if (this.skipSymbol('ifAsync')) {
+      node = new nodes.IfAsync(tag.lineno, tag.colno);
+    } else {
+      this.fail('parseIf: expected if, elif, or elseif', tag.lineno, tag.colno);
+    }
+    node.cond = this.parseExpression();
+    this.advanceAfterBlockEnd(tag.value);
+    node.body = this.parseUntilBlocks('elif', 'elseif', 'else', 'endif');
+    var tok = this.peekToken();
+    switch (tok && tok.value) {
+      case 'elseif':
+      case 'elif':
+        node.else_ = this.parseIf();
+        break;
+      case 'else':
+        this.advanceAfterBlockEnd();
+        node.else_ = this.parseUntilBlocks('endif');
+        this.advanceAfterBlockEnd();
+        break;
+      case 'endif':
+        node.else_ = null;
+        this.advanceAfterBlockEnd();
+        break;
+      default:
+        this.fail('parseIf: expected elif, else, or endif, got end of file');
+    }
+    return node;
+  };
+  _proto.parseSet = function parseSet() {
+    var tag = this.peekToken();
+    if (!this.skipSymbol('set')) {
+      this.fail('parseSet: expected set', tag.lineno, tag.colno);
+    }
+    var node = new nodes.Set(tag.lineno, tag.colno, []);
+    var target;
+    while (target = this.parsePrimary()) {
+      node.targets.push(target);
+      if (!this.skip(lexer.TOKEN_COMMA)) {
+        break;
+      }
+    }
+    if (!this.skipValue(lexer.TOKEN_OPERATOR, '=')) {
+      if (!this.skip(lexer.TOKEN_BLOCK_END)) {
+        this.fail('parseSet: expected = or block end in set tag', tag.lineno, tag.colno);
+      } else {
+        node.body = new nodes.Capture(tag.lineno, tag.colno, this.parseUntilBlocks('endset'));
+        node.value = null;
+        this.advanceAfterBlockEnd();
+      }
+    } else {
+      node.value = this.parseExpression();
+      this.advanceAfterBlockEnd(tag.value);
+    }
+    return node;
+  };
+  _proto.parseSwitch = function parseSwitch() {
+    /*
+     * Store the tag names in variables in case someone ever wants to
+     * customize this.
+     */
+    var switchStart = 'switch';
+    var switchEnd = 'endswitch';
+    var caseStart = 'case';
+    var caseDefault = 'default';
+
+    // Get the switch tag.
+    var tag = this.peekToken();
+
+    // fail early if we get some unexpected tag.
+    if (!this.skipSymbol(switchStart) && !this.skipSymbol(caseStart) && !this.skipSymbol(caseDefault)) {
+      this.fail('parseSwitch: expected "switch," "case" or "default"', tag.lineno, tag.colno);
+    }
+
+    // parse the switch expression
+    var expr = this.parseExpression();
+
+    // advance until a start of a case, a default case or an endswitch.
+    this.advanceAfterBlockEnd(switchStart);
+    this.parseUntilBlocks(caseStart, caseDefault, switchEnd);
+
+    // this is the first case. it could also be an endswitch, we'll check.
+    var tok = this.peekToken();
+
+    // create new variables for our cases and default case.
+    var cases = [];
+    var defaultCase;
+
+    // while we're dealing with new cases nodes...
+    do {
+      // skip the start symbol and get the case expression
+      this.skipSymbol(caseStart);
+      var cond = this.parseExpression();
+      this.advanceAfterBlockEnd(switchStart);
+      // get the body of the case node and add it to the array of cases.
+      var body = this.parseUntilBlocks(caseStart, caseDefault, switchEnd);
+      cases.push(new nodes.Case(tok.line, tok.col, cond, body));
+      // get our next case
+      tok = this.peekToken();
+    } while (tok && tok.value === caseStart);
+
+    // we either have a default case or a switch end.
+    switch (tok.value) {
+      case caseDefault:
+        this.advanceAfterBlockEnd();
+        defaultCase = this.parseUntilBlocks(switchEnd);
+        this.advanceAfterBlockEnd();
+        break;
+      case switchEnd:
+        this.advanceAfterBlockEnd();
+        break;
+      default:
+        // otherwise bail because EOF
+        this.fail('parseSwitch: expected "case," "default" or "endswitch," got EOF.');
+    }
+
+    // and return the switch node.
+    return new nodes.Switch(tag.lineno, tag.colno, expr, cases, defaultCase);
+  };
+  _proto.parseStatement = function parseStatement() {
+    var tok = this.peekToken();
+    var node;
+    if (tok.type !== lexer.TOKEN_SYMBOL) {
+      this.fail('tag name expected', tok.lineno, tok.colno);
+    }
+    if (this.breakOnBlocks && lib.indexOf(this.breakOnBlocks, tok.value) !== -1) {
+      return null;
+    }
+    switch (tok.value) {
+      case 'raw':
+        return this.parseRaw();
+      case 'verbatim':
+        return this.parseRaw('verbatim');
+      case 'if':
+      case 'ifAsync':
+        return this.parseIf();
+      case 'for':
+      case 'asyncEach':
+      case 'asyncAll':
+        return this.parseFor();
+      case 'block':
+        return this.parseBlock();
+      case 'extends':
+        return this.parseExtends();
+      case 'include':
+        return this.parseInclude();
+      case 'set':
+        return this.parseSet();
+      case 'macro':
+        return this.parseMacro();
+      case 'call':
+        return this.parseCall();
+      case 'import':
+        return this.parseImport();
+      case 'from':
+        return this.parseFrom();
+      case 'filter':
+        return this.parseFilterStatement();
+      case 'switch':
+        return this.parseSwitch();
+      default:
+        if (this.extensions.length) {
+          for (var i = 0; i < this.extensions.length; i++) {
+            var ext = this.extensions[i];
+            if (lib.indexOf(ext.tags || [], tok.value) !== -1) {
+              return ext.parse(this, nodes, lexer);
+            }
+          }
+        }
+        this.fail('unknown block tag: ' + tok.value, tok.lineno, tok.colno);
+    }
+    return node;
+  };
+  _proto.parseRaw = function parseRaw(tagName) {
+    tagName = tagName || 'raw';
+    var endTagName = 'end' + tagName;
+    // Look for upcoming raw blocks (ignore all other kinds of blocks)
+    var rawBlockRegex = new RegExp('([\\s\\S]*?){%\\s*(' + tagName + '|' + endTagName + ')\\s*(?=%})%}');
+    var rawLevel = 1;
+    var str = '';
+    var matches = null;
+
+    // Skip opening raw token
+    // Keep this token to track line and column numbers
+    var begun = this.advanceAfterBlockEnd();
+
+    // Exit when there's nothing to match
+    // or when we've found the matching "endraw" block
+    while ((matches = this.tokens._extractRegex(rawBlockRegex)) && rawLevel > 0) {
+      var all = matches[0];
+      var pre = matches[1];
+      var blockName = matches[2];
+
+      // Adjust rawlevel
+      if (blockName === tagName) {
+        rawLevel += 1;
+      } else if (blockName === endTagName) {
+        rawLevel -= 1;
+      }
+
+      // Add to str
+      if (rawLevel === 0) {
+        // We want to exclude the last "endraw"
+        str += pre;
+        // Move tokenizer to beginning of endraw block
+        this.tokens.backN(all.length - pre.length);
+      } else {
+        str += all;
+      }
+    }
+    return new nodes.Output(begun.lineno, begun.colno, [new nodes.TemplateData(begun.lineno, begun.colno, str)]);
+  };
+  _proto.parsePostfix = function parsePostfix(node) {
+    var lookup;
+    var tok = this.peekToken();
+    while (tok) {
+      if (tok.type === lexer.TOKEN_LEFT_PAREN) {
+        // Function call
+        node = new nodes.FunCall(tok.lineno, tok.colno, node, this.parseSignature());
+      } else if (tok.type === lexer.TOKEN_LEFT_BRACKET) {
+        // Reference
+        lookup = this.parseAggregate();
+        if (lookup.children.length > 1) {
+          this.fail('invalid index');
+        }
+        node = new nodes.LookupVal(tok.lineno, tok.colno, node, lookup.children[0]);
+      } else if (tok.type === lexer.TOKEN_OPERATOR && tok.value === '.') {
+        // Reference
+        this.nextToken();
+        var val = this.nextToken();
+        if (val.type !== lexer.TOKEN_SYMBOL) {
+          this.fail('expected name as lookup value, got ' + val.value, val.lineno, val.colno);
+        }
+
+        // Make a literal string because it's not a variable
+        // reference
+        lookup = new nodes.Literal(val.lineno, val.colno, val.value);
+        node = new nodes.LookupVal(tok.lineno, tok.colno, node, lookup);
+      } else {
+        break;
+      }
+      tok = this.peekToken();
+    }
+    return node;
+  };
+  _proto.parseExpression = function parseExpression() {
+    var node = this.parseInlineIf();
+    return node;
+  };
+  _proto.parseInlineIf = function parseInlineIf() {
+    var node = this.parseOr();
+    if (this.skipSymbol('if')) {
+      var condNode = this.parseOr();
+      var bodyNode = node;
+      node = new nodes.InlineIf(node.lineno, node.colno);
+      node.body = bodyNode;
+      node.cond = condNode;
+      if (this.skipSymbol('else')) {
+        node.else_ = this.parseOr();
+      } else {
+        node.else_ = null;
+      }
+    }
+    return node;
+  };
+  _proto.parseOr = function parseOr() {
+    var node = this.parseAnd();
+    while (this.skipSymbol('or')) {
+      var node2 = this.parseAnd();
+      node = new nodes.Or(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseAnd = function parseAnd() {
+    var node = this.parseNot();
+    while (this.skipSymbol('and')) {
+      var node2 = this.parseNot();
+      node = new nodes.And(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseNot = function parseNot() {
+    var tok = this.peekToken();
+    if (this.skipSymbol('not')) {
+      return new nodes.Not(tok.lineno, tok.colno, this.parseNot());
+    }
+    return this.parseIn();
+  };
+  _proto.parseIn = function parseIn() {
+    var node = this.parseIs();
+    while (1) {
+      // eslint-disable-line no-constant-condition
+      // check if the next token is 'not'
+      var tok = this.nextToken();
+      if (!tok) {
+        break;
+      }
+      var invert = tok.type === lexer.TOKEN_SYMBOL && tok.value === 'not';
+      // if it wasn't 'not', put it back
+      if (!invert) {
+        this.pushToken(tok);
+      }
+      if (this.skipSymbol('in')) {
+        var node2 = this.parseIs();
+        node = new nodes.In(node.lineno, node.colno, node, node2);
+        if (invert) {
+          node = new nodes.Not(node.lineno, node.colno, node);
+        }
+      } else {
+        // if we'd found a 'not' but this wasn't an 'in', put back the 'not'
+        if (invert) {
+          this.pushToken(tok);
+        }
+        break;
+      }
+    }
+    return node;
+  }
+
+  // I put this right after "in" in the operator precedence stack. That can
+  // obviously be changed to be closer to Jinja.
+  ;
+  _proto.parseIs = function parseIs() {
+    var node = this.parseCompare();
+    // look for an is
+    if (this.skipSymbol('is')) {
+      // look for a not
+      var not = this.skipSymbol('not');
+      // get the next node
+      var node2 = this.parseCompare();
+      // create an Is node using the next node and the info from our Is node.
+      node = new nodes.Is(node.lineno, node.colno, node, node2);
+      // if we have a Not, create a Not node from our Is node.
+      if (not) {
+        node = new nodes.Not(node.lineno, node.colno, node);
+      }
+    }
+    // return the node.
+    return node;
+  };
+  _proto.parseCompare = function parseCompare() {
+    var compareOps = ['==', '===', '!=', '!==', '<', '>', '<=', '>='];
+    var expr = this.parseConcat();
+    var ops = [];
+    while (1) {
+      // eslint-disable-line no-constant-condition
+      var tok = this.nextToken();
+      if (!tok) {
+        break;
+      } else if (compareOps.indexOf(tok.value) !== -1) {
+        ops.push(new nodes.CompareOperand(tok.lineno, tok.colno, this.parseConcat(), tok.value));
+      } else {
+        this.pushToken(tok);
+        break;
+      }
+    }
+    if (ops.length) {
+      return new nodes.Compare(ops[0].lineno, ops[0].colno, expr, ops);
+    } else {
+      return expr;
+    }
+  }
+
+  // finds the '~' for string concatenation
+  ;
+  _proto.parseConcat = function parseConcat() {
+    var node = this.parseAdd();
+    while (this.skipValue(lexer.TOKEN_TILDE, '~')) {
+      var node2 = this.parseAdd();
+      node = new nodes.Concat(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseAdd = function parseAdd() {
+    var node = this.parseSub();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '+')) {
+      var node2 = this.parseSub();
+      node = new nodes.Add(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseSub = function parseSub() {
+    var node = this.parseMul();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '-')) {
+      var node2 = this.parseMul();
+      node = new nodes.Sub(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseMul = function parseMul() {
+    var node = this.parseDiv();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '*')) {
+      var node2 = this.parseDiv();
+      node = new nodes.Mul(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseDiv = function parseDiv() {
+    var node = this.parseFloorDiv();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '/')) {
+      var node2 = this.parseFloorDiv();
+      node = new nodes.Div(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseFloorDiv = function parseFloorDiv() {
+    var node = this.parseMod();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '//')) {
+      var node2 = this.parseMod();
+      node = new nodes.FloorDiv(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseMod = function parseMod() {
+    var node = this.parsePow();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '%')) {
+      var node2 = this.parsePow();
+      node = new nodes.Mod(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parsePow = function parsePow() {
+    var node = this.parseUnary();
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '**')) {
+      var node2 = this.parseUnary();
+      node = new nodes.Pow(node.lineno, node.colno, node, node2);
+    }
+    return node;
+  };
+  _proto.parseUnary = function parseUnary(noFilters) {
+    var tok = this.peekToken();
+    var node;
+    if (this.skipValue(lexer.TOKEN_OPERATOR, '-')) {
+      node = new nodes.Neg(tok.lineno, tok.colno, this.parseUnary(true));
+    } else if (this.skipValue(lexer.TOKEN_OPERATOR, '+')) {
+      node = new nodes.Pos(tok.lineno, tok.colno, this.parseUnary(true));
+    } else {
+      node = this.parsePrimary();
+    }
+    if (!noFilters) {
+      node = this.parseFilter(node);
+    }
+    return node;
+  };
+  _proto.parsePrimary = function parsePrimary(noPostfix) {
+    var tok = this.nextToken();
+    var val;
+    var node = null;
+    if (!tok) {
+      this.fail('expected expression, got end of file');
+    } else if (tok.type === lexer.TOKEN_STRING) {
+      val = tok.value;
+    } else if (tok.type === lexer.TOKEN_INT) {
+      val = parseInt(tok.value, 10);
+    } else if (tok.type === lexer.TOKEN_FLOAT) {
+      val = parseFloat(tok.value);
+    } else if (tok.type === lexer.TOKEN_BOOLEAN) {
+      if (tok.value === 'true') {
+        val = true;
+      } else if (tok.value === 'false') {
+        val = false;
+      } else {
+        this.fail('invalid boolean: ' + tok.value, tok.lineno, tok.colno);
+      }
+    } else if (tok.type === lexer.TOKEN_NONE) {
+      val = null;
+    } else if (tok.type === lexer.TOKEN_REGEX) {
+      val = new RegExp(tok.value.body, tok.value.flags);
+    }
+    if (val !== undefined) {
+      node = new nodes.Literal(tok.lineno, tok.colno, val);
+    } else if (tok.type === lexer.TOKEN_SYMBOL) {
+      node = new nodes.Symbol(tok.lineno, tok.colno, tok.value);
+    } else {
+      // See if it's an aggregate type, we need to push the
+      // current delimiter token back on
+      this.pushToken(tok);
+      node = this.parseAggregate();
+    }
+    if (!noPostfix) {
+      node = this.parsePostfix(node);
+    }
+    if (node) {
+      return node;
+    } else {
+      throw this.error("unexpected token: " + tok.value, tok.lineno, tok.colno);
+    }
+  };
+  _proto.parseFilterName = function parseFilterName() {
+    var tok = this.expect(lexer.TOKEN_SYMBOL);
+    var name = tok.value;
+    while (this.skipValue(lexer.TOKEN_OPERATOR, '.')) {
+      name += '.' + this.expect(lexer.TOKEN_SYMBOL).value;
+    }
+    return new nodes.Symbol(tok.lineno, tok.colno, name);
+  };
+  _proto.parseFilterArgs = function parseFilterArgs(node) {
+    if (this.peekToken().type === lexer.TOKEN_LEFT_PAREN) {
+      // Get a FunCall node and add the parameters to the
+      // filter
+      var call = this.parsePostfix(node);
+      return call.args.children;
+    }
+    return [];
+  };
+  _proto.parseFilter = function parseFilter(node) {
+    while (this.skip(lexer.TOKEN_PIPE)) {
+      var name = this.parseFilterName();
+      node = new nodes.Filter(name.lineno, name.colno, name, new nodes.NodeList(name.lineno, name.colno, [node].concat(this.parseFilterArgs(node))));
+    }
+    return node;
+  };
+  _proto.parseFilterStatement = function parseFilterStatement() {
+    var filterTok = this.peekToken();
+    if (!this.skipSymbol('filter')) {
+      this.fail('parseFilterStatement: expected filter');
+    }
+    var name = this.parseFilterName();
+    var args = this.parseFilterArgs(name);
+    this.advanceAfterBlockEnd(filterTok.value);
+    var body = new nodes.Capture(name.lineno, name.colno, this.parseUntilBlocks('endfilter'));
+    this.advanceAfterBlockEnd();
+    var node = new nodes.Filter(name.lineno, name.colno, name, new nodes.NodeList(name.lineno, name.colno, [body].concat(args)));
+    return new nodes.Output(name.lineno, name.colno, [node]);
+  };
+  _proto.parseAggregate = function parseAggregate() {
+    var tok = this.nextToken();
+    var node;
+    switch (tok.type) {
+      case lexer.TOKEN_LEFT_PAREN:
+        node = new nodes.Group(tok.lineno, tok.colno);
+        break;
+      case lexer.TOKEN_LEFT_BRACKET:
+        node = new nodes.Array(tok.lineno, tok.colno);
+        break;
+      case lexer.TOKEN_LEFT_CURLY:
+        node = new nodes.Dict(tok.lineno, tok.colno);
+        break;
+      default:
+        return null;
+    }
+    while (1) {
+      // eslint-disable-line no-constant-condition
+      var type = this.peekToken().type;
+      if (type === lexer.TOKEN_RIGHT_PAREN || type === lexer.TOKEN_RIGHT_BRACKET || type === lexer.TOKEN_RIGHT_CURLY) {
+        this.nextToken();
+        break;
+      }
+      if (node.children.length > 0) {
+        if (!this.skip(lexer.TOKEN_COMMA)) {
+          this.fail('parseAggregate: expected comma after expression', tok.lineno, tok.colno);
+        }
+      }
+      if (node instanceof nodes.Dict) {
+        // TODO: check for errors
+        var key = this.parsePrimary();
+
+        // We expect a key/value pair for dicts, separated by a
+        // colon
+        if (!this.skip(lexer.TOKEN_COLON)) {
+          this.fail('parseAggregate: expected colon after dict key', tok.lineno, tok.colno);
+        }
+
+        // TODO: check for errors
+        var value = this.parseExpression();
+        node.addChild(new nodes.Pair(key.lineno, key.colno, key, value));
+      } else {
+        // TODO: check for errors
+        var expr = this.parseExpression();
+        node.addChild(expr);
+      }
+    }
+    return node;
+  };
+  _proto.parseSignature = function parseSignature(tolerant, noParens) {
+    var tok = this.peekToken();
+    if (!noParens && tok.type !== lexer.TOKEN_LEFT_PAREN) {
+      if (tolerant) {
+        return null;
+      } else {
+        this.fail('expected arguments', tok.lineno, tok.colno);
+      }
+    }
+    if (tok.type === lexer.TOKEN_LEFT_PAREN) {
+      tok = this.nextToken();
+    }
+    var args = new nodes.NodeList(tok.lineno, tok.colno);
+    var kwargs = new nodes.KeywordArgs(tok.lineno, tok.colno);
+    var checkComma = false;
+    while (1) {
+      // eslint-disable-line no-constant-condition
+      tok = this.peekToken();
+      if (!noParens && tok.type === lexer.TOKEN_RIGHT_PAREN) {
+        this.nextToken();
+        break;
+      } else if (noParens && tok.type === lexer.TOKEN_BLOCK_END) {
+        break;
+      }
+      if (checkComma && !this.skip(lexer.TOKEN_COMMA)) {
+        this.fail('parseSignature: expected comma after expression', tok.lineno, tok.colno);
+      } else {
+        var arg = this.parseExpression();
+        if (this.skipValue(lexer.TOKEN_OPERATOR, '=')) {
+          kwargs.addChild(new nodes.Pair(arg.lineno, arg.colno, arg, this.parseExpression()));
+        } else {
+          args.addChild(arg);
+        }
+      }
+      checkComma = true;
+    }
+    if (kwargs.children.length) {
+      args.addChild(kwargs);
+    }
+    return args;
+  };
+  _proto.parseUntilBlocks = function parseUntilBlocks() {
+    var prev = this.breakOnBlocks;
+    for (var _len = arguments.length, blockNames = new Array(_len), _key = 0; _key < _len; _key++) {
+      blockNames[_key] = arguments[_key];
+    }
+    this.breakOnBlocks = blockNames;
+    var ret = this.parse();
+    this.breakOnBlocks = prev;
+    return ret;
+  };
+  _proto.parseNodes = function parseNodes() {
+    var tok;
+    var buf = [];
+    while (tok = this.nextToken()) {
+      if (tok.type === lexer.TOKEN_DATA) {
+        var data = tok.value;
+        var nextToken = this.peekToken();
+        var nextVal = nextToken && nextToken.value;
+
+        // If the last token has "-" we need to trim the
+        // leading whitespace of the data. This is marked with
+        // the `dropLeadingWhitespace` variable.
+        if (this.dropLeadingWhitespace) {
+          // TODO: this could be optimized (don't use regex)
+          data = data.replace(/^\s*/, '');
+          this.dropLeadingWhitespace = false;
+        }
+
+        // Same for the succeeding block start token
+        if (nextToken && (nextToken.type === lexer.TOKEN_BLOCK_START && nextVal.charAt(nextVal.length - 1) === '-' || nextToken.type === lexer.TOKEN_VARIABLE_START && nextVal.charAt(this.tokens.tags.VARIABLE_START.length) === '-' || nextToken.type === lexer.TOKEN_COMMENT && nextVal.charAt(this.tokens.tags.COMMENT_START.length) === '-')) {
+          // TODO: this could be optimized (don't use regex)
+          data = data.replace(/\s*$/, '');
+        }
+        buf.push(new nodes.Output(tok.lineno, tok.colno, [new nodes.TemplateData(tok.lineno, tok.colno, data)]));
+      } else if (tok.type === lexer.TOKEN_BLOCK_START) {
+        this.dropLeadingWhitespace = false;
+        var n = this.parseStatement();
+        if (!n) {
+          break;
+        }
+        buf.push(n);
+      } else if (tok.type === lexer.TOKEN_VARIABLE_START) {
+        var e = this.parseExpression();
+        this.dropLeadingWhitespace = false;
+        this.advanceAfterVariableEnd();
+        buf.push(new nodes.Output(tok.lineno, tok.colno, [e]));
+      } else if (tok.type === lexer.TOKEN_COMMENT) {
+        this.dropLeadingWhitespace = tok.value.charAt(tok.value.length - this.tokens.tags.COMMENT_END.length - 1) === '-';
+      } else {
+        // Ignore comments, otherwise this should be an error
+        this.fail('Unexpected token at top-level: ' + tok.type, tok.lineno, tok.colno);
+      }
+    }
+    return buf;
+  };
+  _proto.parse = function parse() {
+    return new nodes.NodeList(0, 0, this.parseNodes());
+  };
+  _proto.parseAsRoot = function parseAsRoot() {
+    return new nodes.Root(0, 0, this.parseNodes());
+  };
+  return Parser;
+}(Obj); // var util = require('util');
+// var l = lexer.lex('{%- if x -%}\n hello {% endif %}');
+// var t;
+// while((t = l.nextToken())) {
+//     console.log(util.inspect(t));
+// }
+// var p = new Parser(lexer.lex('hello {% filter title %}' +
+//                              'Hello madam how are you' +
+//                              '{% endfilter %}'));
+// var n = p.parseAsRoot();
+// nodes.printNodes(n);
+module.exports = {
+  parse: function parse(src, extensions, opts) {
+    var p = new Parser(lexer.lex(src, opts));
+    if (extensions !== undefined) {
+      p.extensions = extensions;
+    }
+    return p.parseAsRoot();
+  },
+  Parser: Parser
+};
+
+/***/ }),
+
+/***/ 8940:
+/***/ ((module) => {
+
+
+
+function precompileGlobal(templates, opts) {
+  var out = '';
+  opts = opts || {};
+  for (var i = 0; i < templates.length; i++) {
+    var name = JSON.stringify(templates[i].name);
+    var template = templates[i].template;
+    out += '(function() {' + '(window.nunjucksPrecompiled = window.nunjucksPrecompiled || {})' + '[' + name + '] = (function() {\n' + template + '\n})();\n';
+    if (opts.asFunction) {
+      out += 'return function(ctx, cb) { return nunjucks.render(' + name + ', ctx, cb); }\n';
+    }
+    out += '})();\n';
+  }
+  return out;
+}
+module.exports = precompileGlobal;
+
+/***/ }),
+
+/***/ 9526:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var fs = __nccwpck_require__(9896);
+var path = __nccwpck_require__(6928);
+var _require = __nccwpck_require__(6673),
+  _prettifyError = _require._prettifyError;
+var compiler = __nccwpck_require__(7669);
+var _require2 = __nccwpck_require__(9783),
+  Environment = _require2.Environment;
+var precompileGlobal = __nccwpck_require__(8940);
+function match(filename, patterns) {
+  if (!Array.isArray(patterns)) {
+    return false;
+  }
+  return patterns.some(function (pattern) {
+    return filename.match(pattern);
+  });
+}
+function precompileString(str, opts) {
+  opts = opts || {};
+  opts.isString = true;
+  var env = opts.env || new Environment([]);
+  var wrapper = opts.wrapper || precompileGlobal;
+  if (!opts.name) {
+    throw new Error('the "name" option is required when compiling a string');
+  }
+  return wrapper([_precompile(str, opts.name, env)], opts);
+}
+function precompile(input, opts) {
+  // The following options are available:
+  //
+  // * name: name of the template (auto-generated when compiling a directory)
+  // * isString: input is a string, not a file path
+  // * asFunction: generate a callable function
+  // * force: keep compiling on error
+  // * env: the Environment to use (gets extensions and async filters from it)
+  // * include: which file/folders to include (folders are auto-included, files are auto-excluded)
+  // * exclude: which file/folders to exclude (folders are auto-included, files are auto-excluded)
+  // * wrapper: function(templates, opts) {...}
+  //       Customize the output format to store the compiled template.
+  //       By default, templates are stored in a global variable used by the runtime.
+  //       A custom loader will be necessary to load your custom wrapper.
+
+  opts = opts || {};
+  var env = opts.env || new Environment([]);
+  var wrapper = opts.wrapper || precompileGlobal;
+  if (opts.isString) {
+    return precompileString(input, opts);
+  }
+  var pathStats = fs.existsSync(input) && fs.statSync(input);
+  var precompiled = [];
+  var templates = [];
+  function addTemplates(dir) {
+    fs.readdirSync(dir).forEach(function (file) {
+      var filepath = path.join(dir, file);
+      var subpath = filepath.substr(path.join(input, '/').length);
+      var stat = fs.statSync(filepath);
+      if (stat && stat.isDirectory()) {
+        subpath += '/';
+        if (!match(subpath, opts.exclude)) {
+          addTemplates(filepath);
+        }
+      } else if (match(subpath, opts.include)) {
+        templates.push(filepath);
+      }
+    });
+  }
+  if (pathStats.isFile()) {
+    precompiled.push(_precompile(fs.readFileSync(input, 'utf-8'), opts.name || input, env));
+  } else if (pathStats.isDirectory()) {
+    addTemplates(input);
+    for (var i = 0; i < templates.length; i++) {
+      var name = templates[i].replace(path.join(input, '/'), '');
+      try {
+        precompiled.push(_precompile(fs.readFileSync(templates[i], 'utf-8'), name, env));
+      } catch (e) {
+        if (opts.force) {
+          // Don't stop generating the output if we're
+          // forcing compilation.
+          console.error(e); // eslint-disable-line no-console
+        } else {
+          throw e;
+        }
+      }
+    }
+  }
+  return wrapper(precompiled, opts);
+}
+function _precompile(str, name, env) {
+  env = env || new Environment([]);
+  var asyncFilters = env.asyncFilters;
+  var extensions = env.extensionsList;
+  var template;
+  name = name.replace(/\\/g, '/');
+  try {
+    template = compiler.compile(str, asyncFilters, extensions, name, env.opts);
+  } catch (err) {
+    throw _prettifyError(name, false, err);
+  }
+  return {
+    name: name,
+    template: template
+  };
+}
+module.exports = {
+  precompile: precompile,
+  precompileString: precompileString
+};
+
+/***/ }),
+
+/***/ 1078:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
+function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
+var Loader = __nccwpck_require__(5011);
+var PrecompiledLoader = /*#__PURE__*/function (_Loader) {
+  _inheritsLoose(PrecompiledLoader, _Loader);
+  function PrecompiledLoader(compiledTemplates) {
+    var _this;
+    _this = _Loader.call(this) || this;
+    _this.precompiled = compiledTemplates || {};
+    return _this;
+  }
+  var _proto = PrecompiledLoader.prototype;
+  _proto.getSource = function getSource(name) {
+    if (this.precompiled[name]) {
+      return {
+        src: {
+          type: 'code',
+          obj: this.precompiled[name]
+        },
+        path: name
+      };
+    }
+    return null;
+  };
+  return PrecompiledLoader;
+}(Loader);
+module.exports = {
+  PrecompiledLoader: PrecompiledLoader
+};
+
+/***/ }),
+
+/***/ 4954:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var lib = __nccwpck_require__(6673);
+var arrayFrom = Array.from;
+var supportsIterators = typeof Symbol === 'function' && Symbol.iterator && typeof arrayFrom === 'function';
+
+// Frames keep track of scoping both at compile-time and run-time so
+// we know how to access variables. Block tags can introduce special
+// variables, for example.
+var Frame = /*#__PURE__*/function () {
+  function Frame(parent, isolateWrites) {
+    this.variables = Object.create(null);
+    this.parent = parent;
+    this.topLevel = false;
+    // if this is true, writes (set) should never propagate upwards past
+    // this frame to its parent (though reads may).
+    this.isolateWrites = isolateWrites;
+  }
+  var _proto = Frame.prototype;
+  _proto.set = function set(name, val, resolveUp) {
+    // Allow variables with dots by automatically creating the
+    // nested structure
+    var parts = name.split('.');
+    var obj = this.variables;
+    var frame = this;
+    if (resolveUp) {
+      if (frame = this.resolve(parts[0], true)) {
+        frame.set(name, val);
+        return;
+      }
+    }
+    for (var i = 0; i < parts.length - 1; i++) {
+      var id = parts[i];
+      if (!obj[id]) {
+        obj[id] = {};
+      }
+      obj = obj[id];
+    }
+    obj[parts[parts.length - 1]] = val;
+  };
+  _proto.get = function get(name) {
+    var val = this.variables[name];
+    if (val !== undefined) {
+      return val;
+    }
+    return null;
+  };
+  _proto.lookup = function lookup(name) {
+    var p = this.parent;
+    var val = this.variables[name];
+    if (val !== undefined) {
+      return val;
+    }
+    return p && p.lookup(name);
+  };
+  _proto.resolve = function resolve(name, forWrite) {
+    var p = forWrite && this.isolateWrites ? undefined : this.parent;
+    var val = this.variables[name];
+    if (val !== undefined) {
+      return this;
+    }
+    return p && p.resolve(name);
+  };
+  _proto.push = function push(isolateWrites) {
+    return new Frame(this, isolateWrites);
+  };
+  _proto.pop = function pop() {
+    return this.parent;
+  };
+  return Frame;
+}();
+function makeMacro(argNames, kwargNames, func) {
+  return function macro() {
+    for (var _len = arguments.length, macroArgs = new Array(_len), _key = 0; _key < _len; _key++) {
+      macroArgs[_key] = arguments[_key];
+    }
+    var argCount = numArgs(macroArgs);
+    var args;
+    var kwargs = getKeywordArgs(macroArgs);
+    if (argCount > argNames.length) {
+      args = macroArgs.slice(0, argNames.length);
+
+      // Positional arguments that should be passed in as
+      // keyword arguments (essentially default values)
+      macroArgs.slice(args.length, argCount).forEach(function (val, i) {
+        if (i < kwargNames.length) {
+          kwargs[kwargNames[i]] = val;
+        }
+      });
+      args.push(kwargs);
+    } else if (argCount < argNames.length) {
+      args = macroArgs.slice(0, argCount);
+      for (var i = argCount; i < argNames.length; i++) {
+        var arg = argNames[i];
+
+        // Keyword arguments that should be passed as
+        // positional arguments, i.e. the caller explicitly
+        // used the name of a positional arg
+        args.push(kwargs[arg]);
+        delete kwargs[arg];
+      }
+      args.push(kwargs);
+    } else {
+      args = macroArgs;
+    }
+    return func.apply(this, args);
+  };
+}
+function makeKeywordArgs(obj) {
+  obj.__keywords = true;
+  return obj;
+}
+function isKeywordArgs(obj) {
+  return obj && Object.prototype.hasOwnProperty.call(obj, '__keywords');
+}
+function getKeywordArgs(args) {
+  var len = args.length;
+  if (len) {
+    var lastArg = args[len - 1];
+    if (isKeywordArgs(lastArg)) {
+      return lastArg;
+    }
+  }
+  return {};
+}
+function numArgs(args) {
+  var len = args.length;
+  if (len === 0) {
+    return 0;
+  }
+  var lastArg = args[len - 1];
+  if (isKeywordArgs(lastArg)) {
+    return len - 1;
+  } else {
+    return len;
+  }
+}
+
+// A SafeString object indicates that the string should not be
+// autoescaped. This happens magically because autoescaping only
+// occurs on primitive string objects.
+function SafeString(val) {
+  if (typeof val !== 'string') {
+    return val;
+  }
+  this.val = val;
+  this.length = val.length;
+}
+SafeString.prototype = Object.create(String.prototype, {
+  length: {
+    writable: true,
+    configurable: true,
+    value: 0
+  }
+});
+SafeString.prototype.valueOf = function valueOf() {
+  return this.val;
+};
+SafeString.prototype.toString = function toString() {
+  return this.val;
+};
+function copySafeness(dest, target) {
+  if (dest instanceof SafeString) {
+    return new SafeString(target);
+  }
+  return target.toString();
+}
+function markSafe(val) {
+  var type = typeof val;
+  if (type === 'string') {
+    return new SafeString(val);
+  } else if (type !== 'function') {
+    return val;
+  } else {
+    return function wrapSafe(args) {
+      var ret = val.apply(this, arguments);
+      if (typeof ret === 'string') {
+        return new SafeString(ret);
+      }
+      return ret;
+    };
+  }
+}
+function suppressValue(val, autoescape) {
+  val = val !== undefined && val !== null ? val : '';
+  if (autoescape && !(val instanceof SafeString)) {
+    val = lib.escape(val.toString());
+  }
+  return val;
+}
+function ensureDefined(val, lineno, colno) {
+  if (val === null || val === undefined) {
+    throw new lib.TemplateError('attempted to output null or undefined value', lineno + 1, colno + 1);
+  }
+  return val;
+}
+function memberLookup(obj, val) {
+  if (obj === undefined || obj === null) {
+    return undefined;
+  }
+  if (typeof obj[val] === 'function') {
+    return function () {
+      for (var _len2 = arguments.length, args = new Array(_len2), _key2 = 0; _key2 < _len2; _key2++) {
+        args[_key2] = arguments[_key2];
+      }
+      return obj[val].apply(obj, args);
+    };
+  }
+  return obj[val];
+}
+function callWrap(obj, name, context, args) {
+  if (!obj) {
+    throw new Error('Unable to call `' + name + '`, which is undefined or falsey');
+  } else if (typeof obj !== 'function') {
+    throw new Error('Unable to call `' + name + '`, which is not a function');
+  }
+  return obj.apply(context, args);
+}
+function contextOrFrameLookup(context, frame, name) {
+  var val = frame.lookup(name);
+  return val !== undefined ? val : context.lookup(name);
+}
+function handleError(error, lineno, colno) {
+  if (error.lineno) {
+    return error;
+  } else {
+    return new lib.TemplateError(error, lineno, colno);
+  }
+}
+function asyncEach(arr, dimen, iter, cb) {
+  if (lib.isArray(arr)) {
+    var len = arr.length;
+    lib.asyncIter(arr, function iterCallback(item, i, next) {
+      switch (dimen) {
+        case 1:
+          iter(item, i, len, next);
+          break;
+        case 2:
+          iter(item[0], item[1], i, len, next);
+          break;
+        case 3:
+          iter(item[0], item[1], item[2], i, len, next);
+          break;
+        default:
+          item.push(i, len, next);
+          iter.apply(this, item);
+      }
+    }, cb);
+  } else {
+    lib.asyncFor(arr, function iterCallback(key, val, i, len, next) {
+      iter(key, val, i, len, next);
+    }, cb);
+  }
+}
+function asyncAll(arr, dimen, func, cb) {
+  var finished = 0;
+  var len;
+  var outputArr;
+  function done(i, output) {
+    finished++;
+    outputArr[i] = output;
+    if (finished === len) {
+      cb(null, outputArr.join(''));
+    }
+  }
+  if (lib.isArray(arr)) {
+    len = arr.length;
+    outputArr = new Array(len);
+    if (len === 0) {
+      cb(null, '');
+    } else {
+      for (var i = 0; i < arr.length; i++) {
+        var item = arr[i];
+        switch (dimen) {
+          case 1:
+            func(item, i, len, done);
+            break;
+          case 2:
+            func(item[0], item[1], i, len, done);
+            break;
+          case 3:
+            func(item[0], item[1], item[2], i, len, done);
+            break;
+          default:
+            item.push(i, len, done);
+            func.apply(this, item);
+        }
+      }
+    }
+  } else {
+    var keys = lib.keys(arr || {});
+    len = keys.length;
+    outputArr = new Array(len);
+    if (len === 0) {
+      cb(null, '');
+    } else {
+      for (var _i = 0; _i < keys.length; _i++) {
+        var k = keys[_i];
+        func(k, arr[k], _i, len, done);
+      }
+    }
+  }
+}
+function fromIterator(arr) {
+  if (typeof arr !== 'object' || arr === null || lib.isArray(arr)) {
+    return arr;
+  } else if (supportsIterators && Symbol.iterator in arr) {
+    return arrayFrom(arr);
+  } else {
+    return arr;
+  }
+}
+module.exports = {
+  Frame: Frame,
+  makeMacro: makeMacro,
+  makeKeywordArgs: makeKeywordArgs,
+  numArgs: numArgs,
+  suppressValue: suppressValue,
+  ensureDefined: ensureDefined,
+  memberLookup: memberLookup,
+  contextOrFrameLookup: contextOrFrameLookup,
+  callWrap: callWrap,
+  handleError: handleError,
+  isArray: lib.isArray,
+  keys: lib.keys,
+  SafeString: SafeString,
+  copySafeness: copySafeness,
+  markSafe: markSafe,
+  asyncEach: asyncEach,
+  asyncAll: asyncAll,
+  inOperator: lib.inOperator,
+  fromIterator: fromIterator
+};
+
+/***/ }),
+
+/***/ 6103:
+/***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
+
+
+
+var SafeString = (__nccwpck_require__(4954).SafeString);
+
+/**
+ * Returns `true` if the object is a function, otherwise `false`.
+ * @param { any } value
+ * @returns { boolean }
+ */
+function callable(value) {
+  return typeof value === 'function';
+}
+exports.callable = callable;
+
+/**
+ * Returns `true` if the object is strictly not `undefined`.
+ * @param { any } value
+ * @returns { boolean }
+ */
+function defined(value) {
+  return value !== undefined;
+}
+exports.defined = defined;
+
+/**
+ * Returns `true` if the operand (one) is divisble by the test's argument
+ * (two).
+ * @param { number } one
+ * @param { number } two
+ * @returns { boolean }
+ */
+function divisibleby(one, two) {
+  return one % two === 0;
+}
+exports.divisibleby = divisibleby;
+
+/**
+ * Returns true if the string has been escaped (i.e., is a SafeString).
+ * @param { any } value
+ * @returns { boolean }
+ */
+function escaped(value) {
+  return value instanceof SafeString;
+}
+exports.escaped = escaped;
+
+/**
+ * Returns `true` if the arguments are strictly equal.
+ * @param { any } one
+ * @param { any } two
+ */
+function equalto(one, two) {
+  return one === two;
+}
+exports.equalto = equalto;
+
+// Aliases
+exports.eq = exports.equalto;
+exports.sameas = exports.equalto;
+
+/**
+ * Returns `true` if the value is evenly divisible by 2.
+ * @param { number } value
+ * @returns { boolean }
+ */
+function even(value) {
+  return value % 2 === 0;
+}
+exports.even = even;
+
+/**
+ * Returns `true` if the value is falsy - if I recall correctly, '', 0, false,
+ * undefined, NaN or null. I don't know if we should stick to the default JS
+ * behavior or attempt to replicate what Python believes should be falsy (i.e.,
+ * empty arrays, empty dicts, not 0...).
+ * @param { any } value
+ * @returns { boolean }
+ */
+function falsy(value) {
+  return !value;
+}
+exports.falsy = falsy;
+
+/**
+ * Returns `true` if the operand (one) is greater or equal to the test's
+ * argument (two).
+ * @param { number } one
+ * @param { number } two
+ * @returns { boolean }
+ */
+function ge(one, two) {
+  return one >= two;
+}
+exports.ge = ge;
+
+/**
+ * Returns `true` if the operand (one) is greater than the test's argument
+ * (two).
+ * @param { number } one
+ * @param { number } two
+ * @returns { boolean }
+ */
+function greaterthan(one, two) {
+  return one > two;
+}
+exports.greaterthan = greaterthan;
+
+// alias
+exports.gt = exports.greaterthan;
+
+/**
+ * Returns `true` if the operand (one) is less than or equal to the test's
+ * argument (two).
+ * @param { number } one
+ * @param { number } two
+ * @returns { boolean }
+ */
+function le(one, two) {
+  return one <= two;
+}
+exports.le = le;
+
+/**
+ * Returns `true` if the operand (one) is less than the test's passed argument
+ * (two).
+ * @param { number } one
+ * @param { number } two
+ * @returns { boolean }
+ */
+function lessthan(one, two) {
+  return one < two;
+}
+exports.lessthan = lessthan;
+
+// alias
+exports.lt = exports.lessthan;
+
+/**
+ * Returns `true` if the string is lowercased.
+ * @param { string } value
+ * @returns { boolean }
+ */
+function lower(value) {
+  return value.toLowerCase() === value;
+}
+exports.lower = lower;
+
+/**
+ * Returns `true` if the operand (one) is less than or equal to the test's
+ * argument (two).
+ * @param { number } one
+ * @param { number } two
+ * @returns { boolean }
+ */
+function ne(one, two) {
+  return one !== two;
+}
+exports.ne = ne;
+
+/**
+ * Returns true if the value is strictly equal to `null`.
+ * @param { any }
+ * @returns { boolean }
+ */
+function nullTest(value) {
+  return value === null;
+}
+exports["null"] = nullTest;
+
+/**
+ * Returns true if value is a number.
+ * @param { any }
+ * @returns { boolean }
+ */
+function number(value) {
+  return typeof value === 'number';
+}
+exports.number = number;
+
+/**
+ * Returns `true` if the value is *not* evenly divisible by 2.
+ * @param { number } value
+ * @returns { boolean }
+ */
+function odd(value) {
+  return value % 2 === 1;
+}
+exports.odd = odd;
+
+/**
+ * Returns `true` if the value is a string, `false` if not.
+ * @param { any } value
+ * @returns { boolean }
+ */
+function string(value) {
+  return typeof value === 'string';
+}
+exports.string = string;
+
+/**
+ * Returns `true` if the value is not in the list of things considered falsy:
+ * '', null, undefined, 0, NaN and false.
+ * @param { any } value
+ * @returns { boolean }
+ */
+function truthy(value) {
+  return !!value;
+}
+exports.truthy = truthy;
+
+/**
+ * Returns `true` if the value is undefined.
+ * @param { any } value
+ * @returns { boolean }
+ */
+function undefinedTest(value) {
+  return value === undefined;
+}
+exports.undefined = undefinedTest;
+
+/**
+ * Returns `true` if the string is uppercased.
+ * @param { string } value
+ * @returns { boolean }
+ */
+function upper(value) {
+  return value.toUpperCase() === value;
+}
+exports.upper = upper;
+
+/**
+ * If ES6 features are available, returns `true` if the value implements the
+ * `Symbol.iterator` method. If not, it's a string or Array.
+ *
+ * Could potentially cause issues if a browser exists that has Set and Map but
+ * not Symbol.
+ *
+ * @param { any } value
+ * @returns { boolean }
+ */
+function iterable(value) {
+  if (typeof Symbol !== 'undefined') {
+    return !!value[Symbol.iterator];
+  } else {
+    return Array.isArray(value) || typeof value === 'string';
+  }
+}
+exports.iterable = iterable;
+
+/**
+ * If ES6 features are available, returns `true` if the value is an object hash
+ * or an ES6 Map. Otherwise just return if it's an object hash.
+ * @param { any } value
+ * @returns { boolean }
+ */
+function mapping(value) {
+  // only maps and object hashes
+  var bool = value !== null && value !== undefined && typeof value === 'object' && !Array.isArray(value);
+  if (Set) {
+    return bool && !(value instanceof Set);
+  } else {
+    return bool;
+  }
+}
+exports.mapping = mapping;
+
+/***/ }),
+
+/***/ 4274:
+/***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
+
+
+
+var nodes = __nccwpck_require__(8803);
+var lib = __nccwpck_require__(6673);
+var sym = 0;
+function gensym() {
+  return 'hole_' + sym++;
+}
+
+// copy-on-write version of map
+function mapCOW(arr, func) {
+  var res = null;
+  for (var i = 0; i < arr.length; i++) {
+    var item = func(arr[i]);
+    if (item !== arr[i]) {
+      if (!res) {
+        res = arr.slice();
+      }
+      res[i] = item;
+    }
+  }
+  return res || arr;
+}
+function walk(ast, func, depthFirst) {
+  if (!(ast instanceof nodes.Node)) {
+    return ast;
+  }
+  if (!depthFirst) {
+    var astT = func(ast);
+    if (astT && astT !== ast) {
+      return astT;
+    }
+  }
+  if (ast instanceof nodes.NodeList) {
+    var children = mapCOW(ast.children, function (node) {
+      return walk(node, func, depthFirst);
+    });
+    if (children !== ast.children) {
+      ast = new nodes[ast.typename](ast.lineno, ast.colno, children);
+    }
+  } else if (ast instanceof nodes.CallExtension) {
+    var args = walk(ast.args, func, depthFirst);
+    var contentArgs = mapCOW(ast.contentArgs, function (node) {
+      return walk(node, func, depthFirst);
+    });
+    if (args !== ast.args || contentArgs !== ast.contentArgs) {
+      ast = new nodes[ast.typename](ast.extName, ast.prop, args, contentArgs);
+    }
+  } else {
+    var props = ast.fields.map(function (field) {
+      return ast[field];
+    });
+    var propsT = mapCOW(props, function (prop) {
+      return walk(prop, func, depthFirst);
+    });
+    if (propsT !== props) {
+      ast = new nodes[ast.typename](ast.lineno, ast.colno);
+      propsT.forEach(function (prop, i) {
+        ast[ast.fields[i]] = prop;
+      });
+    }
+  }
+  return depthFirst ? func(ast) || ast : ast;
+}
+function depthWalk(ast, func) {
+  return walk(ast, func, true);
+}
+function _liftFilters(node, asyncFilters, prop) {
+  var children = [];
+  var walked = depthWalk(prop ? node[prop] : node, function (descNode) {
+    var symbol;
+    if (descNode instanceof nodes.Block) {
+      return descNode;
+    } else if (descNode instanceof nodes.Filter && lib.indexOf(asyncFilters, descNode.name.value) !== -1 || descNode instanceof nodes.CallExtensionAsync) {
+      symbol = new nodes.Symbol(descNode.lineno, descNode.colno, gensym());
+      children.push(new nodes.FilterAsync(descNode.lineno, descNode.colno, descNode.name, descNode.args, symbol));
+    }
+    return symbol;
+  });
+  if (prop) {
+    node[prop] = walked;
+  } else {
+    node = walked;
+  }
+  if (children.length) {
+    children.push(node);
+    return new nodes.NodeList(node.lineno, node.colno, children);
+  } else {
+    return node;
+  }
+}
+function liftFilters(ast, asyncFilters) {
+  return depthWalk(ast, function (node) {
+    if (node instanceof nodes.Output) {
+      return _liftFilters(node, asyncFilters);
+    } else if (node instanceof nodes.Set) {
+      return _liftFilters(node, asyncFilters, 'value');
+    } else if (node instanceof nodes.For) {
+      return _liftFilters(node, asyncFilters, 'arr');
+    } else if (node instanceof nodes.If) {
+      return _liftFilters(node, asyncFilters, 'cond');
+    } else if (node instanceof nodes.CallExtension) {
+      return _liftFilters(node, asyncFilters, 'args');
+    } else {
+      return undefined;
+    }
+  });
+}
+function liftSuper(ast) {
+  return walk(ast, function (blockNode) {
+    if (!(blockNode instanceof nodes.Block)) {
+      return;
+    }
+    var hasSuper = false;
+    var symbol = gensym();
+    blockNode.body = walk(blockNode.body, function (node) {
+      // eslint-disable-line consistent-return
+      if (node instanceof nodes.FunCall && node.name.value === 'super') {
+        hasSuper = true;
+        return new nodes.Symbol(node.lineno, node.colno, symbol);
+      }
+    });
+    if (hasSuper) {
+      blockNode.body.children.unshift(new nodes.Super(0, 0, blockNode.name, new nodes.Symbol(0, 0, symbol)));
+    }
+  });
+}
+function convertStatements(ast) {
+  return depthWalk(ast, function (node) {
+    if (!(node instanceof nodes.If) && !(node instanceof nodes.For)) {
+      return undefined;
+    }
+    var async = false;
+    walk(node, function (child) {
+      if (child instanceof nodes.FilterAsync || child instanceof nodes.IfAsync || child instanceof nodes.AsyncEach || child instanceof nodes.AsyncAll || child instanceof nodes.CallExtensionAsync) {
+        async = true;
+        // Stop iterating by returning the node
+        return child;
+      }
+      return undefined;
+    });
+    if (async) {
+      if (node instanceof nodes.If) {
+        return new nodes.IfAsync(node.lineno, node.colno, node.cond, node.body, node.else_);
+      } else if (node instanceof nodes.For && !(node instanceof nodes.AsyncAll)) {
+        return new nodes.AsyncEach(node.lineno, node.colno, node.arr, node.name, node.body, node.else_);
+      }
+    }
+    return undefined;
+  });
+}
+function cps(ast, asyncFilters) {
+  return convertStatements(liftSuper(liftFilters(ast, asyncFilters)));
+}
+function transform(ast, asyncFilters) {
+  return cps(ast, asyncFilters || []);
+}
+
+// var parser = require('./parser');
+// var src = 'hello {% foo %}{% endfoo %} end';
+// var ast = transform(parser.parse(src, [new FooExtension()]), ['bar']);
+// nodes.printNodes(ast);
+
+module.exports = {
+  transform: transform
+};
+
+/***/ }),
+
 /***/ 6719:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
@@ -1521,7 +7863,7 @@ module.exports = Comparator
 
 const parseOptions = __nccwpck_require__(4464)
 const { safeRe: re, t } = __nccwpck_require__(3227)
-const cmp = __nccwpck_require__(3213)
+const cmp = __nccwpck_require__(5594)
 const debug = __nccwpck_require__(8195)
 const SemVer = __nccwpck_require__(9855)
 const Range = __nccwpck_require__(2946)
@@ -2485,7 +8827,7 @@ module.exports = clean
 
 /***/ }),
 
-/***/ 3213:
+/***/ 5594:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -3056,7 +9398,7 @@ const eq = __nccwpck_require__(7014)
 const neq = __nccwpck_require__(6186)
 const gte = __nccwpck_require__(5048)
 const lte = __nccwpck_require__(3329)
-const cmp = __nccwpck_require__(3213)
+const cmp = __nccwpck_require__(5594)
 const coerce = __nccwpck_require__(3525)
 const truncate = __nccwpck_require__(1966)
 const Comparator = __nccwpck_require__(5895)
@@ -55161,6 +61503,14 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)(__nccwpck_req
 
 /***/ }),
 
+/***/ 3219:
+/***/ ((module) => {
+
+module.exports = eval("require")("chokidar");
+
+
+/***/ }),
+
 /***/ 2613:
 /***/ ((module) => {
 
@@ -55193,6 +61543,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("crypto");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("dns");
+
+/***/ }),
+
+/***/ 3167:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("domain");
 
 /***/ }),
 
@@ -64006,7 +70363,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5310);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4685);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -64016,7 +70373,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 5310:
+/***/ 4685:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -64029,82 +70386,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-;// CONCATENATED MODULE: ./lib/inventory/formats.js
-/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
-function knownHosts(inventory) {
-    const { port } = inventory.ssh;
-    const line = (address, key) => `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
-    const { bastion } = inventory;
-    return [
-        line(bastion.publicIp, bastion.hostKey),
-        ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
-    ].join('');
-}
-/**
- * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
- * `-F` on to the jump, so that the hop has the same key, user and known hosts.
- */
-function sshConfig(inventory, files) {
-    const { bastion } = inventory;
-    const hosts = inventory.servers.map((server) => server.name === bastion.name
-        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
-        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
-    const common = [
-        'Host *',
-        `  User ${inventory.ssh.user}`,
-        `  Port ${inventory.ssh.port}`,
-        `  IdentityFile "${files.identityFile}"`,
-        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
-        '  IdentitiesOnly yes',
-        `  UserKnownHostsFile "${files.knownHostsFile}"`,
-        '  GlobalKnownHostsFile /dev/null',
-        '  StrictHostKeyChecking yes',
-        '  UpdateHostKeys no',
-        '  BatchMode yes',
-        '  ConnectTimeout 15',
-        '  ServerAliveInterval 15',
-        '  ServerAliveCountMax 4',
-        '',
-    ];
-    return [...hosts, common.join('\n')].join('\n');
-}
-/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
-function ansibleInventory(inventory) {
-    const group = (role) => ({
-        hosts: Object.fromEntries(inventory.servers
-            .filter((server) => server.role === role)
-            .map((server) => [server.name, ansibleHost(inventory, server)])),
-    });
-    return {
-        all: {
-            vars: {
-                environment_name: inventory.environment,
-                network_cidr: inventory.networkCidr,
-                load_balancer_private_ip: inventory.loadBalancer.privateIp,
-                load_balancer_public_ip: inventory.loadBalancer.publicIp,
-            },
-            children: {
-                application: group('application'),
-                bastion: group('bastion'),
-                database: group('database'),
-                monitoring: group('monitoring'),
-            },
-        },
-    };
-}
-function ansibleHost(inventory, server) {
-    const { bastion } = inventory;
-    return {
-        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
-        ansible_port: inventory.ssh.port,
-        ansible_user: inventory.ssh.user,
-        private_ip: server.privateIp,
-        public_ip: server.publicIp,
-        server_role: server.role,
-        volume_device: server.volumeDevice,
-    };
-}
-
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
 
 // functions
@@ -64616,7 +70897,7 @@ function partial(Class, schema, mask, name = "partial") {
         ((value, key) => (selected && !selected.has(key) ? value : new Class({ type: "optional", innerType: value }))));
     return clone(schema, mergeDefs(schema._zod.def, { shape: newShape, checks: [] }));
 }
-function required(Class, schema, mask) {
+function util_required(Class, schema, mask) {
     const selected = mask ? new Set(maskedKeys(schema, mask)) : undefined;
     const newShape = {};
     mirrorShape(newShape, schema, Reflect.ownKeys(sourceShape(schema)), (value, key) => 
@@ -65453,7 +71734,7 @@ function nanoidOfLength(length) {
     return new RegExp(`^[a-zA-Z0-9_-]{${length}}$`);
 }
 /** ISO 8601-1 duration regex. Does not support the 8601-2 extensions like negative durations or fractional/negative components. */
-const duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/;
+const regexes_duration = /^P(?:(\d+W)|(?!.*W)(?=\d|T\d)(\d+Y)?(\d+M)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+([.,]\d+)?S)?)?)$/;
 /** Implements ISO 8601-2 extensions like explicit +- prefixes, mixing weeks with other units, and fractional/negative components. */
 const extendedDuration = /^[-+]?P(?!$)(?:(?:[-+]?\d+Y)|(?:[-+]?\d+[.,]\d+Y$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:(?:[-+]?\d+W)|(?:[-+]?\d+[.,]\d+W$))?(?:(?:[-+]?\d+D)|(?:[-+]?\d+[.,]\d+D$))?(?:T(?=[\d+-])(?:(?:[-+]?\d+H)|(?:[-+]?\d+[.,]\d+H$))?(?:(?:[-+]?\d+M)|(?:[-+]?\d+[.,]\d+M$))?(?:[-+]?\d+(?:[.,]\d+)?S)?)??$/;
 /** A regex for any UUID-like identifier: 8-4-4-4-12 hex pattern */
@@ -65551,7 +71832,7 @@ const string = (params) => {
     return new RegExp(`^${regex}$`);
 };
 const bigint = /^-?\d+n?$/;
-const integer = /^-?\d+$/;
+const regexes_integer = /^-?\d+$/;
 const number = /^-?\d+(?:\.\d+)?$/;
 const regexes_boolean = /^(?:true|false)$/i;
 const _null = /^null$/i;
@@ -66539,7 +72820,7 @@ const $ZodISOTime = /*@__PURE__*/ $constructor("$ZodISOTime", (inst, def) => {
     $ZodStringFormat.init(inst, def);
 });
 const $ZodISODuration = /*@__PURE__*/ $constructor("$ZodISODuration", (inst, def) => {
-    def.pattern ?? (def.pattern = duration);
+    def.pattern ?? (def.pattern = regexes_duration);
     $ZodStringFormat.init(inst, def);
 });
 const $ZodIPv4 = /*@__PURE__*/ $constructor("$ZodIPv4", (inst, def) => {
@@ -71186,7 +77467,7 @@ function stringifyKeyNames(bySchema, json, visited) {
         return rest;
     rest.type = "string";
     if (!values)
-        rest.pattern = (types.includes("number") ? number : integer).source;
+        rest.pattern = (types.includes("number") ? number : regexes_integer).source;
     return rest;
 }
 /** Every record of one conversion, so the carriers are found in a single pass rather than once per record. */
@@ -72161,7 +78442,7 @@ const ZodType = /*@__PURE__*/ $constructor("ZodType", (inst, def) => {
         return this.check(_overwrite(fn));
     },
     optional() {
-        return optional(this);
+        return schemas_optional(this);
     },
     exactOptional() {
         return exactOptional(this);
@@ -72170,7 +78451,7 @@ const ZodType = /*@__PURE__*/ $constructor("ZodType", (inst, def) => {
         return nullable(this);
     },
     nullish() {
-        return optional(nullable(this));
+        return schemas_optional(nullable(this));
     },
     nonoptional(params) {
         return nonoptional(this, params);
@@ -73000,7 +79281,7 @@ const ZodObject = /*@__PURE__*/ $constructor("ZodObject", (inst, def) => {
         return partial(ZodExactOptional, this, args[0], "exactPartial");
     },
     required(...args) {
-        return required(ZodNonOptional, this, args[0]);
+        return util_required(ZodNonOptional, this, args[0]);
     },
 });
 function object(shape, params) {
@@ -73026,7 +79307,7 @@ function looseObject(shape, params) {
         type: "object",
         shape,
         catchall: unknown(),
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     });
 }
 const ZodUnion = /*@__PURE__*/ $constructor("ZodUnion", (inst, def) => {
@@ -73108,14 +79389,14 @@ const ZodTuple = /*@__PURE__*/ $constructor("ZodTuple", (inst, def) => {
     },
 });
 function tuple(items, _paramsOrRest, _params) {
-    const hasRest = _paramsOrRest instanceof core.$ZodType;
+    const hasRest = _paramsOrRest instanceof $ZodType;
     const params = hasRest ? _params : _paramsOrRest;
     const rest = hasRest ? _paramsOrRest : null;
     return new ZodTuple({
         type: "tuple",
         items: items,
         rest,
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     });
 }
 const ZodRecord = /*@__PURE__*/ $constructor("ZodRecord", (inst, def) => {
@@ -73344,7 +79625,7 @@ const ZodOptional = /*@__PURE__*/ $constructor("ZodOptional", (inst, def) => {
     inst._zod.processJSONSchema = (ctx, json, params) => optionalProcessor(inst, ctx, json, params);
     inst.unwrap = () => inst._zod.def.innerType;
 });
-function optional(innerType) {
+function schemas_optional(innerType) {
     return new ZodOptional({
         type: "optional",
         innerType: innerType,
@@ -73376,7 +79657,7 @@ function nullable(innerType) {
 }
 // nullish
 function schemas_nullish(innerType) {
-    return optional(nullable(innerType));
+    return schemas_optional(nullable(innerType));
 }
 const ZodDefault = /*@__PURE__*/ $constructor("ZodDefault", (inst, def) => {
     $ZodDefault.init(inst, def);
@@ -73640,96 +79921,9 @@ function preprocess(fn, schema) {
     });
 }
 
-;// CONCATENATED MODULE: ./lib/inventory/inventory.js
-
-const serverSchema = object({
-    role: schemas_enum(['application', 'database', 'bastion', 'monitoring']),
-    private_ip: schemas_ipv4(),
-    public_ip: schemas_ipv4().nullable(),
-    host_key: schemas_string().regex(/^(ssh-|ecdsa-)\S+ [A-Za-z0-9+/]+=*( .*)?$/, 'not a public host key'),
-    volume_device: schemas_string().nullable(),
-});
-const outputsSchema = object({
-    environment: schemas_string().min(1),
-    servers: record(schemas_string().min(1), serverSchema),
-    bastion: schemas_string().min(1),
-    load_balancer: object({ public_ip: schemas_ipv4(), private_ip: schemas_ipv4() }),
-    network_cidr: schemas_cidrv4(),
-    ssh: object({ user: schemas_string().min(1), port: schemas_int().min(1).max(65535) }),
-})
-    .superRefine((outputs, context) => {
-    const bastion = outputs.servers[outputs.bastion];
-    if (bastion === undefined) {
-        context.addIssue({
-            code: 'custom',
-            path: ['bastion'],
-            message: `names "${outputs.bastion}", which is not one of the servers`,
-        });
-    }
-    else if (bastion.public_ip === null) {
-        context.addIssue({
-            code: 'custom',
-            path: ['servers', outputs.bastion, 'public_ip'],
-            message: 'the bastion needs a public address: it is the one server with SSH from outside',
-        });
-    }
-});
-/**
- * Reads what `terraform output -json` prints: every output wrapped as `{value}`, or bare values.
- * @throws Error that lists each output that is missing or malformed.
- */
-function parseTerraformOutputs(json) {
-    const parsed = outputsSchema.safeParse(unwrap(json));
-    if (!parsed.success) {
-        const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(document)'}: ${issue.message}`);
-        throw new Error(`The Terraform outputs do not describe an environment:\n${problems.join('\n')}\n` +
-            'Pass the file that `terraform output -json` writes after an apply.', { cause: parsed.error });
-    }
-    const outputs = parsed.data;
-    const servers = Object.entries(outputs.servers)
-        .map(([name, server]) => ({
-        name,
-        role: server.role,
-        privateIp: server.private_ip,
-        publicIp: server.public_ip,
-        hostKey: server.host_key.split(' ').slice(0, 2).join(' '),
-        volumeDevice: server.volume_device,
-    }))
-        .sort((a, b) => (a.name < b.name ? -1 : 1));
-    return {
-        environment: outputs.environment,
-        servers,
-        bastion: servers.find((server) => server.name === outputs.bastion),
-        loadBalancer: {
-            publicIp: outputs.load_balancer.public_ip,
-            privateIp: outputs.load_balancer.private_ip,
-        },
-        networkCidr: outputs.network_cidr,
-        ssh: outputs.ssh,
-    };
-}
-function unwrap(json) {
-    if (typeof json !== 'object' || json === null || Array.isArray(json))
-        return json;
-    return Object.fromEntries(Object.entries(json).map(([name, output]) => {
-        const wrapped = typeof output === 'object' && output !== null && 'value' in output;
-        return [name, wrapped ? output.value : output];
-    }));
-}
-/** Servers of a role, sorted by name. */
-function serversOf(inventory, role) {
-    return inventory.servers.filter((server) => server.role === role);
-}
-
-// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
-var lib = __nccwpck_require__(972);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: ./lib/ssh/errors.js
 /** Nobody answered, or the connection broke: nothing is known about what the host is doing. */
-class HostUnreachableError extends Error {
+class errors_HostUnreachableError extends Error {
     name = 'HostUnreachableError';
     host;
     constructor(host, why, options) {
@@ -73788,355 +79982,484 @@ class RemoteTimeoutError extends Error {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/ssh/quote.js
-/**
- * One command line for a POSIX shell out of an argv array. SSH hands the remote side a string that
- * its login shell splits, so this is the only place where quoting happens.
- */
-function quote(argv) {
-    return argv.map(quoteWord).join(' ');
+;// CONCATENATED MODULE: ./lib/release/layout.js
+/** Where things lie on an application server. */
+const root = '/opt/compta';
+const lockFile = `${root}/.lock`;
+const leaseFile = `${root}/lease.json`;
+const journalFile = (/* unused pure expression or super */ null && (`${root}/journal.json`));
+const historyFile = `${root}/history.jsonl`;
+const auditFile = (/* unused pure expression or super */ null && (`${root}/audit.log`));
+/** What the migrations left for rollbacks to know; see schema.ts. */
+const schemaFile = `${root}/schema.json`;
+const currentLink = `${root}/current`;
+const layout_secretsFolder = (service) => `${root}/secrets/${service}`;
+const releaseFolder = (release) => `${root}/releases/${release}`;
+const caddy = {
+    configuration: `${root}/caddy/etc`,
+    outOfRotation: `${root}/caddy/state/out-of-rotation`,
+    maintenance: `${root}/caddy/state/maintenance.html`,
+    adminSocket: `${root}/caddy/admin/admin.sock`,
+    /** Assets of the page, a folder for each image of a kept release; Caddy serves them all. */
+    assets: `${root}/caddy/assets`,
+};
+/** Services and Caddy run as this user and group. */
+const layout_serviceUser = '10001';
+const project = 'compta';
+const backendNetwork = `${project}_backend`;
+const layout_ports = { service: 8080, management: 8081, publicSite: 8000 };
+/** Milliseconds between two of Caddy's health checks; as in the Caddyfile. */
+const healthInterval = 500;
+
+;// CONCATENATED MODULE: ./lib/release/slots.js
+
+const containerSchema = object({
+    Id: schemas_string(),
+    State: object({
+        Running: schemas_boolean(),
+        StartedAt: schemas_string(),
+        Health: object({ Status: schemas_string() }).optional(),
+    }),
+    Config: object({ Labels: record(schemas_string(), schemas_string()) }),
+    NetworkSettings: object({
+        Networks: record(schemas_string(), object({ IPAddress: schemas_string() })),
+    }),
+});
+/** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
+function readContainers(json, network) {
+    const containers = array(containerSchema).parse(JSON.parse(json || '[]'));
+    const state = { slots: [], edge: undefined };
+    for (const container of containers.filter((candidate) => candidate.State.Running)) {
+        const labels = container.Config.Labels;
+        const address = container.NetworkSettings.Networks[network]?.IPAddress ?? '';
+        const image = labels['compta.image'] ?? '';
+        const config = labels['compta.config'] ?? '';
+        if (labels['compta.edge'] !== undefined) {
+            state.edge = { id: container.Id, image, config, address };
+        }
+        const slot = labels['compta.slot'];
+        const service = labels['compta.service'];
+        if (service === undefined || (slot !== 'a' && slot !== 'b'))
+            continue;
+        state.slots.push({
+            id: container.Id,
+            service,
+            slot,
+            image,
+            config,
+            address,
+            version: labels['compta.version'] ?? '',
+            release: labels['compta.release'] ?? '',
+            health: healthOf(container.State.Health?.Status),
+            startedAt: container.State.StartedAt,
+        });
+    }
+    return state;
 }
-function quoteWord(word) {
-    if (word.includes('\0'))
-        throw new Error('A command cannot carry a NUL byte.');
-    if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word))
-        return word;
-    return `'${word.replaceAll("'", `'\\''`)}'`;
+function healthOf(status) {
+    if (status === 'starting' || status === 'healthy' || status === 'unhealthy')
+        return status;
+    return 'none';
 }
 
-;// CONCATENATED MODULE: ./lib/ssh/connection.js
+;// CONCATENATED MODULE: ./lib/release/host.js
 
 
 
-
-/** Writes standard input beside the target, makes it durable, then renames it into place. */
-const writeFile = `set -eu
-temporary="$(mktemp "$1.XXXXXX")"
-trap 'rm -f "$temporary"' EXIT
-cat >"$temporary"
-chmod "$2" "$temporary"
-[ -z "$3" ] || chown "$3" "$temporary"
-sync "$temporary"
-mv -f "$temporary" "$1"
-trap - EXIT`;
-/** One authenticated connection to one host. */
-class Connection {
-    /** What messages call it. */
+/** The lease was taken over: whatever this run planned is no longer its business. */
+class LeaseLostError extends Error {
+    name = 'LeaseLostError';
+}
+const lostLease = 97;
+/** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
+const fenced = `exec 9>>${lockFile}
+flock -s 9
+token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${leaseFile})
+[ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
+shift
+exec "$@"`;
+/** An application server: what a release reads there, and what it changes there under its lease. */
+class host_Host {
     name;
     address;
-    #client;
-    #closed = false;
-    constructor(name, address, client) {
+    #connect;
+    /** The lease's fencing token; nothing can be changed before there is one. */
+    token;
+    /** @param connect gives the open connection, or a new one when that broke. */
+    constructor(name, address, connect) {
         this.name = name;
         this.address = address;
-        this.#client = client;
-        client.on('close', () => {
-            this.#closed = true;
-        });
-        client.on('error', () => {
-            this.#closed = true;
-        });
+        this.#connect = connect;
     }
-    /** Calls back once the connection is gone, by us or by the other side. */
-    onClose(listener) {
-        if (this.#closed)
-            listener();
-        else
-            this.#client.once('close', listener);
+    /** Runs a command that changes nothing, as root. */
+    async read(command, options = {}) {
+        const connection = await this.#connect();
+        return connection.exec(['sudo', '-n', ...command], options);
     }
     /**
-     * Runs a command.
-     * @throws RemoteCommandError, RemoteTimeoutError, HostUnreachableError.
+     * Runs a command that changes something, as root, if the lease is still ours.
+     * @throws LeaseLostError when it is not.
      */
-    async exec(command, options = {}) {
-        const line = quote(command);
-        const result = await new Promise((resolve, reject) => {
-            const lost = (cause) => reject(new HostUnreachableError(this.name, 'the connection was lost', { cause }));
-            if (this.#closed)
-                return lost();
-            // Listens in the callback itself: a fast command's exit arrives in the same packet.
-            this.#client.exec(line, (error, channel) => {
-                if (error)
-                    lost(error);
-                else
-                    this.#collect(channel, line, options).then(resolve, reject);
-            });
-        });
-        if (result.code !== 0 && !options.allowFailure) {
-            throw new RemoteCommandError(this.name, shorten(line), result.code, result.stderr);
+    async change(command, options = {}) {
+        if (this.token === undefined)
+            throw new Error(`No lease on ${this.name} yet.`);
+        const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+        try {
+            return await this.read(argv, options);
         }
-        return result;
-    }
-    #collect(channel, line, options) {
-        const timeoutMs = options.timeoutMs ?? 120_000;
-        return new Promise((resolve, reject) => {
-            const stdout = [];
-            const stderr = [];
-            let ended = false;
-            let code = null;
-            const timer = setTimeout(() => {
-                reject(new RemoteTimeoutError(this.name, shorten(line), timeoutMs));
-                channel.destroy();
-            }, timeoutMs);
-            channel.on('data', (data) => stdout.push(data));
-            channel.stderr.on('data', (data) => stderr.push(data));
-            if (options.onLine !== undefined) {
-                (0,external_node_readline_namespaceObject.createInterface)({ input: channel }).on('line', options.onLine);
-                (0,external_node_readline_namespaceObject.createInterface)({ input: channel.stderr }).on('line', options.onLine);
+        catch (error) {
+            if (error instanceof RemoteCommandError && error.code === lostLease) {
+                throw new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
+                    error.stderr.trim(), { cause: error });
             }
-            channel.on('exit', (status) => {
-                ended = true;
-                code = status;
-            });
-            channel.on('error', () => { });
-            channel.on('close', () => {
-                clearTimeout(timer);
-                if (!ended) {
-                    reject(new HostUnreachableError(this.name, 'the connection was lost during a command'));
-                    return;
-                }
-                resolve({
-                    code,
-                    stdout: Buffer.concat(stdout).toString(),
-                    stderr: Buffer.concat(stderr).toString(),
-                });
-            });
-            channel.end(options.input ?? '');
+            throw error;
+        }
+    }
+    /** Replaces a file atomically. */
+    async write(path, content, mode, owner = 'root:root') {
+        const script = `set -eu
+temporary="$(mktemp "$1.XXXXXX")"
+cat >"$temporary"
+chmod "$2" "$temporary"
+chown "$3" "$temporary"
+sync "$temporary"
+mv -f "$temporary" "$1"`;
+        await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+    }
+    /** Adds a line to a file. */
+    async append(path, line) {
+        await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+    }
+    /** Content of a file, or `undefined` when there is none. */
+    async content(path) {
+        const result = await this.read(['cat', path], { allowFailure: true });
+        return result.code === 0 ? result.stdout : undefined;
+    }
+    /** What runs here now. */
+    async state() {
+        const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${project})
+[ -z "$ids" ] || exec docker inspect $ids`;
+        const [containers, out] = await Promise.all([
+            this.read(['sh', '-c', script]),
+            this.read(['test', '-e', caddy.outOfRotation], { allowFailure: true }),
+        ]);
+        const state = readContainers(containers.stdout, backendNetwork);
+        return { ...state, outOfRotation: out.code === 0 };
+    }
+    /** `docker compose …` with a release's files. */
+    async compose(release, ...command) {
+        const folder = releaseFolder(release);
+        const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
+        await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+            timeoutMs: 180_000,
         });
     }
-    /** Puts a file in place atomically. The content never touches a command line. */
-    async upload(path, content, options) {
-        const script = ['sh', '-c', writeFile, 'sh', path, options.mode, options.owner ?? ''];
-        await this.exec(options.sudo ? ['sudo', '-n', ...script] : script, { input: content });
-    }
-    /**
-     * Opens a free port on this machine's 127.0.0.1 that leads to `host:port` as this server sees it.
-     * Close it when done; connections through it end with the SSH connection.
-     */
-    async forward(host, port) {
-        const open = new Set();
-        const server = (0,external_node_net_.createServer)((socket) => {
-            open.add(socket);
-            socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-            this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
-                if (error)
-                    return socket.destroy();
-                stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
-                socket.on('close', () => stream.destroy());
-                socket.pipe(stream).pipe(socket);
-            });
-        });
-        await new Promise((resolve, reject) => {
-            server.once('error', reject).listen(0, '127.0.0.1', resolve);
-        });
-        const address = server.address();
-        if (address === null || typeof address === 'string')
-            throw new Error('No port to forward.');
-        const close = () => new Promise((resolve) => {
-            server.close(() => resolve());
-            for (const socket of open)
-                socket.destroy();
-        });
-        return { port: address.port, close };
-    }
-    /** A raw stream to `host:port` as this server sees it: the hop of a jump host. */
-    hop(host, port) {
-        return new Promise((resolve, reject) => {
-            this.#client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => error ? reject(error) : resolve(stream));
-        });
-    }
-    close() {
-        this.#closed = true;
-        this.#client.end();
+    /** An HTTP request from this host to a container on it. */
+    async http(url, ...options) {
+        const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
+        const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+        const end = stdout.lastIndexOf('\n');
+        return code === 0
+            ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
+            : { status: 0, body: '' };
     }
 }
-function shorten(line) {
-    const oneLine = line.replaceAll(/\s+/g, ' ');
-    return oneLine.length <= 160 ? oneLine : `${oneLine.slice(0, 157)}…`;
+/** Name of a slot's Compose service, which is its name on the network too. */
+function host_slotName(service, slot) {
+    return `${service}-${slot}`;
 }
 
+;// CONCATENATED MODULE: ./lib/release/lease.js
+
+
+
+
+/** Who holds an environment, as `lease.json` on each host says. */
+const leaseSchema = object({
+    token: schemas_number(),
+    owner: schemas_string(),
+    run: schemas_string(),
+    taken: schemas_string(),
+    /** Seconds since the epoch by the host's own clock; 0 once it was given back. */
+    expires: schemas_number(),
+});
+const held = 75;
+const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${leaseFile} 2>/dev/null || true; }
+now=$(date +%s)`;
+const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f ${leaseFile}.new ${leaseFile}`;
+/** $1 the lease without its end, $2 its token, $3 seconds it lasts, $4 "force" or "". */
+const acquireScript = `set -eu
+mkdir -p ${root}
+exec 9>>${lockFile}
+flock -w 90 -x 9
+${field}
+put() { ${put}; }
+expires=$(field expires); token=$(field token)
+if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >&2; exit ${held}; fi
+if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
+put "$1" "$((now + $3))"`;
+/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back). Runs fenced. */
+const renewScript = `set -eu
+put() { ${put}; }
+if [ "$2" = 0 ]; then put "$1" 0; else put "$1" "$(($(date +%s) + $2))"; fi`;
+/**
+ * One lease for an environment. It lies on every host, is taken in the order of their names with a
+ * token higher than any before, and each remote change checks that token: a run that lost its
+ * lease, for whatever reason, can change nothing more.
+ */
+class Lease {
+    #hosts;
+    #record;
+    #lifetime;
+    #heartbeat;
+    #lost = new AbortController();
+    constructor(hosts, record, lifetime) {
+        this.#hosts = hosts;
+        this.#record = record;
+        this.#lifetime = lifetime;
+        this.#heartbeat = setInterval(() => void this.#renew(), (lifetime * 1000) / 4);
+    }
+    /** Fires when another run took the lease. */
+    get lost() {
+        return this.#lost.signal;
+    }
+    /**
+     * Waits for the environment and takes it.
+     * @throws Error naming the holder when it does not come free in time.
+     */
+    static async take(all, options, force = false) {
+        const hosts = [...all].sort((x, y) => (x.name < y.name ? -1 : 1));
+        const lifetime = options.lifetime ?? 30;
+        const deadline = Date.now() + options.waitMs;
+        let told = '';
+        for (;;) {
+            options.cancelled?.throwIfAborted();
+            const records = await Promise.all(hosts.map(readLease));
+            const token = 1 + Math.max(0, ...records.map((record) => record?.token ?? 0));
+            const record = JSON.stringify({
+                token,
+                owner: options.owner,
+                run: options.run,
+                taken: new Date().toISOString(),
+            }).slice(0, -1);
+            const holder = await takeAll(hosts, record, token, lifetime, force);
+            if (holder === undefined) {
+                options.taken?.(token);
+                return new Lease(hosts, record, lifetime);
+            }
+            if (Date.now() > deadline) {
+                throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
+                    `${options.waitMs / 1000} s. Wait for that run, raise \`lock-timeout\`, or, when it ` +
+                    'is surely dead, free it with `compta unlock --reason …`.');
+            }
+            if (told !== holder.owner)
+                options.say(`Waiting for the lease: ${lease_describe(holder)}`);
+            told = holder.owner;
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+        }
+    }
+    async #renew() {
+        for (const host of this.#hosts) {
+            await this.#put(host, this.#lifetime).catch((error) => {
+                // A host that cannot be reached now may be back at the next beat.
+                if (error instanceof LeaseLostError)
+                    this.#lost.abort(error);
+            });
+        }
+    }
+    async #put(host, seconds) {
+        await host.change(['sh', '-c', renewScript, 'renew', this.#record, String(seconds)]);
+    }
+    /** Gives the environment back; a host that cannot be reached lets the lease run out. */
+    async free() {
+        clearInterval(this.#heartbeat);
+        await Promise.allSettled(this.#hosts.map((host) => this.#put(host, 0)));
+        for (const host of this.#hosts)
+            host.token = undefined;
+    }
+}
+/** Takes the lease on each host in turn; on refusal gives back what it has and returns the holder. */
+async function takeAll(hosts, record, token, lifetime, force) {
+    const taken = [];
+    for (const host of hosts) {
+        const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+        try {
+            await host.read(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
+            host.token = token;
+            taken.push(host);
+        }
+        catch (error) {
+            for (const mine of taken) {
+                await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
+                mine.token = undefined;
+            }
+            if (!(error instanceof RemoteCommandError) || error.code !== held)
+                throw error;
+            return leaseSchema.parse(JSON.parse(error.stderr.trim()));
+        }
+    }
+    return undefined;
+}
+/**
+ * Frees what a process that died left behind.
+ * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
+ * @param before done on each host while the lease still is this one.
+ * @returns the leases that were freed.
+ */
+async function freeLeases(hosts, token, before = async () => { }) {
+    const freed = [];
+    for (const host of hosts) {
+        const lease = await readLease(host);
+        if (lease === undefined || lease.expires === 0)
+            continue;
+        if (token !== undefined && lease.token !== token)
+            continue;
+        const { expires: _expires, ...record } = lease;
+        host.token = lease.token;
+        await before(host);
+        const words = [JSON.stringify(record).slice(0, -1), '0'];
+        await host.change(['sh', '-c', renewScript, 'renew', ...words]);
+        freed.push(lease);
+    }
+    return freed;
+}
+/** The lease as it stands on a host; `undefined` before the first. */
+async function readLease(host) {
+    const text = await host.content(leaseFile);
+    return text === undefined ? undefined : leaseSchema.parse(JSON.parse(text));
+}
+function lease_describe(lease) {
+    return `${lease.owner} (${lease.run || 'no run URL'}) since ${lease.taken}`;
+}
+
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class evidence_ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
+}
+const inspectSchema = object({
+    RestartCount: schemas_number(),
+    State: object({
+        Status: schemas_string(),
+        ExitCode: schemas_number(),
+        OOMKilled: schemas_boolean(),
+        Error: schemas_string(),
+        Health: object({
+            Status: schemas_string(),
+            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
+        })
+            .optional(),
+    }),
+});
+/** State of one container; `undefined` when it is gone. */
+async function inspect(host, container) {
+    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
+    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+        allowFailure: true,
+    });
+    if (code !== 0)
+        return undefined;
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const last = State.Health?.Log?.at(-1);
+    return {
+        status: State.Status,
+        health: State.Health?.Status,
+        exitCode: State.ExitCode,
+        outOfMemory: State.OOMKilled,
+        restarts: RestartCount,
+        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    };
+}
+/** Gathers what explains a failure. */
+async function gather(host, container, service, slot) {
+    const seen = await inspect(host, container);
+    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
+        allowFailure: true,
+    });
+    return {
+        host: host.name,
+        service,
+        slot,
+        status: seen?.status ?? 'gone',
+        exitCode: seen?.exitCode ?? 0,
+        outOfMemory: seen?.outOfMemory ?? false,
+        restarts: seen?.restarts ?? 0,
+        lastHealth: seen?.lastHealth ?? '',
+        log: logs.stdout.trimEnd(),
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/release/schema.js
+
+
+
+/** A script that takes something away from a database, and the first version that lives without it. */
+const contractSchema = object({ script: schemas_string(), since: schemas_string() });
+/** Service → of all scripts that contracted its database, the one that shuts out the most versions. */
+const recordSchema = record(schemas_string(), contractSchema);
+/** What migrations leave on every application server for rollbacks to know. */
+async function readSchema(host) {
+    const text = await host.content(schemaFile);
+    return text === undefined ? {} : recordSchema.parse(JSON.parse(text));
+}
+/**
+ * Tells a host of scripts that are about to run; under the lease, on every application server, and
+ * before the first of them: a run that is killed in between then refuses rather too much.
+ */
+async function recordContracts(host, service, contracts) {
+    const record = afterContracts(await readSchema(host), service, contracts);
+    await host.write(schemaFile, `${JSON.stringify(record, null, 2)}\n`, '0644');
+}
+function afterContracts(record, service, contracts) {
+    const strictest = [record[service] ?? [], contracts]
+        .flat()
+        .reduce((found, next) => (found && isSince(found.since, next.since) ? found : next), undefined);
+    return strictest === undefined ? record : { ...record, [service]: strictest };
+}
+/**
+ * Refuses to put code back that the database has moved beyond.
+ * @throws ReleaseFailure naming the service and the script.
+ */
+function refuseContracted(record, target, now) {
+    for (const [service, { image, version }] of Object.entries(target.services)) {
+        const contract = record[service];
+        if (contract === undefined || now.services[service]?.image === image)
+            continue;
+        if (isSince(version, contract.since))
+            continue;
+        throw new ReleaseFailure(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
+            `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
+            'restore a backup from before it.');
+    }
+}
+/**
+ * Whether a release is at least another, by its numbers: what follows a dash names a build of it.
+ *
+ * @returns undefined when the version has no numbers to compare.
+ */
+function isSince(version, since) {
+    const numbers = /^v?(\d+(?:\.\d+)*)(?:[-+].*)?$/.exec(version)?.[1];
+    if (numbers === undefined)
+        return undefined;
+    const [mine, theirs] = [numbers, since].map((text) => text.split('.').map(Number));
+    for (let place = 0; place < Math.max(mine?.length ?? 0, theirs?.length ?? 0); place += 1) {
+        const difference = (mine?.[place] ?? 0) - (theirs?.[place] ?? 0);
+        if (difference !== 0)
+            return difference > 0;
+    }
+    return true;
+}
+
+// EXTERNAL MODULE: ./lib/runner/main.js + 3 modules
+var main = __nccwpck_require__(6333);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
-;// CONCATENATED MODULE: ./lib/ssh/known-hosts.js
-
-/** The keys that known_hosts text trusts, asked by address and port. */
-class KnownHosts {
-    #lines;
-    /** @throws Error naming the line that cannot be read. */
-    constructor(text) {
-        this.#lines = text.split('\n').flatMap((raw, index) => parseLine(raw.trim(), index + 1));
-    }
-    /** Keys of `address:port`, plain or hashed lines, as `ssh` looks them up. */
-    keysOf(address, port) {
-        const wanted = port === 22 ? address : `[${address}]:${port}`;
-        return this.#lines.filter((line) => line.patterns.some((pattern) => matches(pattern, wanted)));
-    }
-}
-function parseLine(line, number) {
-    if (line === '' || line.startsWith('#'))
-        return [];
-    if (line.startsWith('@')) {
-        throw new Error(`known-hosts, line ${number}: markers such as @cert-authority are not read.`);
-    }
-    const [hosts, type, encoded] = line.split(/\s+/);
-    if (hosts === undefined || type === undefined || encoded === undefined) {
-        throw new Error(`known-hosts, line ${number}: expected "[address]:port key-type key", got ${line.length} ` +
-            'characters that are not that.');
-    }
-    return [{ patterns: hosts.split(','), type, blob: Buffer.from(encoded, 'base64') }];
-}
-function matches(pattern, wanted) {
-    if (!pattern.startsWith('|1|'))
-        return pattern === wanted;
-    const [, , salt, hash] = pattern.split('|');
-    if (salt === undefined || hash === undefined)
-        return false;
-    return (0,external_node_crypto_.createHmac)('sha1', Buffer.from(salt, 'base64')).update(wanted).digest('base64') === hash;
-}
-/** `SHA256:…`, as `ssh-keygen -l` prints it. */
-function fingerprint(blob) {
-    return `SHA256:${(0,external_node_crypto_.createHash)('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
-}
-/** Name of the algorithm at the head of a public key's wire form. */
-function keyType(blob) {
-    return blob.length < 4 ? 'unknown' : blob.toString('ascii', 4, 4 + blob.readUInt32BE(0));
-}
-/**
- * Host key algorithms to offer, so that a server with keys of several types shows the one we know:
- * otherwise a correct server looks like a wrong one.
- */
-function algorithmsOf(keys) {
-    const names = keys.flatMap((key) => key.type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [key.type]);
-    return [...new Set(names)];
-}
-
-;// CONCATENATED MODULE: ./lib/ssh/private-key.js
-
-/**
- * A private key as OpenSSH and ssh2 want it. Secrets pasted into a web form lose their final
- * newline, gain CRLF, or come with `\n` spelt out; all of these are put right.
- * @throws Error (without any of the text) when it is not an unencrypted private key.
- */
-function normalisePrivateKey(text) {
-    const spelt = text.includes('\n') ? text : text.replaceAll('\\n', '\n');
-    const key = `${spelt.replaceAll('\r\n', '\n').replaceAll('\r', '\n').trim()}\n`;
-    if (!key.startsWith('-----BEGIN ')) {
-        const publicHalf = /^(ssh-|ecdsa-)/.test(key) ? ' It looks like the public half.' : '';
-        throw new Error(`private-key is not a private key: it does not start with "-----BEGIN".${publicHalf} ` +
-            'Give the whole content of the key file, e.g. of id_ed25519.');
-    }
-    const parsed = lib.utils.parseKey(key);
-    if (parsed instanceof Error) {
-        throw new Error(`private-key cannot be read: ${parsed.message}. ` +
-            'Give an unencrypted key in OpenSSH or PEM format, whole, with its first and last line.');
-    }
-    if (!parsed.isPrivateKey()) {
-        throw new Error('private-key holds a public key. Give the private half.');
-    }
-    return key;
-}
-
-;// CONCATENATED MODULE: ./lib/ssh/pool.js
-
-
-
-
-
-/** One connection a host, opened when first asked for, all through one connection to the bastion. */
-class SshPool {
-    #settings;
-    #knownHosts;
-    #open = new Map();
-    /** @throws Error when the private key or known_hosts cannot be read; nothing is dialled yet. */
-    constructor(settings) {
-        this.#settings = { ...settings, privateKey: normalisePrivateKey(settings.privateKey) };
-        this.#knownHosts = new KnownHosts(settings.knownHosts);
-    }
-    /**
-     * The connection to a host; a broken one is replaced.
-     * @param name what messages call the host.
-     * @throws HostUnreachableError, HostKeyError, AuthenticationRefusedError.
-     */
-    connect(address, name = address) {
-        const existing = this.#open.get(address);
-        if (existing !== undefined)
-            return existing;
-        const attempt = this.#dial(address, name);
-        this.#open.set(address, attempt);
-        const forget = () => {
-            if (this.#open.get(address) === attempt)
-                this.#open.delete(address);
-        };
-        attempt.then((connection) => connection.onClose(forget), forget);
-        return attempt;
-    }
-    /** Ends every connection. */
-    async close() {
-        const connections = [...this.#open.values()].reverse();
-        this.#open.clear();
-        for (const attempt of connections)
-            (await attempt.catch(() => undefined))?.close();
-    }
-    async #dial(address, name) {
-        const { jumpHost, port } = this.#settings;
-        if (jumpHost === undefined || jumpHost === address)
-            return this.#login(address, name);
-        const bastion = await this.connect(jumpHost, `bastion ${jumpHost}`);
-        const socket = await bastion.hop(address, port).catch((cause) => {
-            throw new HostUnreachableError(name, `${bastion.name} says: ${cause.message}`, { cause });
-        });
-        return this.#login(address, name, socket);
-    }
-    #login(address, name, socket) {
-        const { user, port, privateKey, connectTimeoutMs = 20_000 } = this.#settings;
-        const label = name === address ? `${address}:${port}` : `${name} (${address}:${port})`;
-        const known = this.#knownHosts.keysOf(address, port);
-        const expected = known.map((key) => `${key.type} ${fingerprint(key.blob)}`);
-        let refusedKey;
-        return new Promise((resolve, reject) => {
-            if (known.length === 0) {
-                socket?.destroy();
-                reject(new HostKeyError(label, 'no key yet (it was not asked)', []));
-                return;
-            }
-            const client = new lib.Client();
-            client.once('ready', () => resolve(new Connection(name, address, client)));
-            client.once('error', (error) => {
-                client.destroy();
-                reject(explain(error));
-            });
-            client.once('close', () => reject(new HostUnreachableError(label, 'it closed the connection before the login')));
-            const explain = (error) => {
-                const options = { cause: error };
-                if (refusedKey !== undefined)
-                    return new HostKeyError(label, refusedKey, expected, options);
-                if (error.level === 'client-authentication') {
-                    return new AuthenticationRefusedError(label, user, options);
-                }
-                if (/no matching (server )?host key/i.test(error.message)) {
-                    return new HostKeyError(label, 'only keys of other types', expected, options);
-                }
-                return new HostUnreachableError(label, error.message, options);
-            };
-            client.connect({
-                ...(socket === undefined ? { host: address, port } : { sock: socket }),
-                username: user,
-                privateKey,
-                readyTimeout: connectTimeoutMs,
-                keepaliveInterval: 10_000,
-                keepaliveCountMax: 3,
-                algorithms: { serverHostKey: algorithmsOf(known) },
-                hostVerifier: (blob) => {
-                    if (known.some((key) => key.blob.equals(blob)))
-                        return true;
-                    refusedKey = `${keyType(blob)} ${fingerprint(blob)}`;
-                    return false;
-                },
-            });
-        });
-    }
-}
-
 ;// CONCATENATED MODULE: external "node:fs/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
 ;// CONCATENATED MODULE: external "node:stream/promises"
@@ -74264,7 +80587,7 @@ function _readLinuxVersionFile() {
 // EXTERNAL MODULE: external "path"
 var external_path_ = __nccwpck_require__(6928);
 // EXTERNAL MODULE: ../../node_modules/@actions/http-client/lib/index.js + 1 modules
-var http_client_lib = __nccwpck_require__(66);
+var lib = __nccwpck_require__(66);
 // EXTERNAL MODULE: external "stream"
 var external_stream_ = __nccwpck_require__(2203);
 // EXTERNAL MODULE: external "util"
@@ -74409,7 +80732,7 @@ function downloadToolAttempt(url, dest, auth, headers) {
             throw new Error(`Destination file path ${dest} already exists`);
         }
         // Get the response headers
-        const http = new http_client_lib/* HttpClient */.Qq(userAgent, [], {
+        const http = new lib/* HttpClient */.Qq(userAgent, [], {
             allowRetries: false
         });
         if (auth) {
@@ -74769,7 +81092,7 @@ function find(toolName, versionSpec, arch) {
     if (!versionSpec) {
         throw new Error('versionSpec parameter is required');
     }
-    arch = arch || external_os_.arch();
+    arch = arch || os.arch();
     // attempt to resolve an explicit version
     if (!isExplicitVersion(versionSpec)) {
         const localVersions = findAllVersions(toolName, arch);
@@ -74779,15 +81102,15 @@ function find(toolName, versionSpec, arch) {
     // check for the explicit version in the cache
     let toolPath = '';
     if (versionSpec) {
-        versionSpec = node_modules_semver.clean(versionSpec) || '';
-        const cachePath = external_path_.join(_getCacheDirectory(), toolName, versionSpec, arch);
-        lib_core/* debug */.Yz(`checking cache: ${cachePath}`);
-        if (external_fs_.existsSync(cachePath) && external_fs_.existsSync(`${cachePath}.complete`)) {
-            lib_core/* debug */.Yz(`Found tool in cache ${toolName} ${versionSpec} ${arch}`);
+        versionSpec = semver.clean(versionSpec) || '';
+        const cachePath = path.join(_getCacheDirectory(), toolName, versionSpec, arch);
+        core.debug(`checking cache: ${cachePath}`);
+        if (fs.existsSync(cachePath) && fs.existsSync(`${cachePath}.complete`)) {
+            core.debug(`Found tool in cache ${toolName} ${versionSpec} ${arch}`);
             toolPath = cachePath;
         }
         else {
-            lib_core/* debug */.Yz('not found');
+            core.debug('not found');
         }
     }
     return toolPath;
@@ -74800,14 +81123,14 @@ function find(toolName, versionSpec, arch) {
  */
 function findAllVersions(toolName, arch) {
     const versions = [];
-    arch = arch || external_os_.arch();
-    const toolPath = external_path_.join(_getCacheDirectory(), toolName);
-    if (external_fs_.existsSync(toolPath)) {
-        const children = external_fs_.readdirSync(toolPath);
+    arch = arch || os.arch();
+    const toolPath = path.join(_getCacheDirectory(), toolName);
+    if (fs.existsSync(toolPath)) {
+        const children = fs.readdirSync(toolPath);
         for (const child of children) {
             if (isExplicitVersion(child)) {
-                const fullPath = external_path_.join(toolPath, child, arch || '');
-                if (external_fs_.existsSync(fullPath) && external_fs_.existsSync(`${fullPath}.complete`)) {
+                const fullPath = path.join(toolPath, child, arch || '');
+                if (fs.existsSync(fullPath) && fs.existsSync(`${fullPath}.complete`)) {
                     versions.push(child);
                 }
             }
@@ -74891,10 +81214,10 @@ function _completeToolPath(tool, version, arch) {
  * @param versionSpec      version string to check
  */
 function isExplicitVersion(versionSpec) {
-    const c = node_modules_semver.clean(versionSpec) || '';
-    lib_core/* debug */.Yz(`isExplicit: ${c}`);
-    const valid = node_modules_semver.valid(c) != null;
-    lib_core/* debug */.Yz(`explicit? ${valid}`);
+    const c = semver.clean(versionSpec) || '';
+    core.debug(`isExplicit: ${c}`);
+    const valid = semver.valid(c) != null;
+    core.debug(`explicit? ${valid}`);
     return valid;
 }
 /**
@@ -74905,26 +81228,26 @@ function isExplicitVersion(versionSpec) {
  */
 function evaluateVersions(versions, versionSpec) {
     let version = '';
-    lib_core/* debug */.Yz(`evaluating ${versions.length} versions`);
+    core.debug(`evaluating ${versions.length} versions`);
     versions = versions.sort((a, b) => {
-        if (node_modules_semver.gt(a, b)) {
+        if (semver.gt(a, b)) {
             return 1;
         }
         return -1;
     });
     for (let i = versions.length - 1; i >= 0; i--) {
         const potential = versions[i];
-        const satisfied = node_modules_semver.satisfies(potential, versionSpec);
+        const satisfied = semver.satisfies(potential, versionSpec);
         if (satisfied) {
             version = potential;
             break;
         }
     }
     if (version) {
-        lib_core/* debug */.Yz(`matched: ${version}`);
+        core.debug(`matched: ${version}`);
     }
     else {
-        lib_core/* debug */.Yz('match not found');
+        core.debug('match not found');
     }
     return version;
 }
@@ -75033,10 +81356,16 @@ async function findTool(request) {
     if (!/^\d+\.\d+\.\d+$/.test(version)) {
         throw new ToolUnavailable(`${name} '${version}' is no exact version: give one such as 1.11.4.`);
     }
-    if (!process.env.RUNNER_TOOL_CACHE) {
+    const cache = process.env.RUNNER_TOOL_CACHE;
+    if (!cache) {
         throw new ToolUnavailable(`RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: run inside a runner.`);
     }
-    return find(name, version) || install(request, architecture());
+    return find_cached(cache, request) ?? install(request, architecture());
+}
+/** As tool-cache's own `find`, which would write to a command line's standard output. */
+function find_cached(cache, { name, version }) {
+    const folder = (0,external_node_path_namespaceObject.join)(cache, name, version, process.arch);
+    return (0,external_node_fs_.existsSync)(folder) && (0,external_node_fs_.existsSync)(`${folder}.complete`) ? folder : undefined;
 }
 async function install(request, arch) {
     const { name, version, mirror } = request;
@@ -75090,9 +81419,119 @@ async function sha256Of(file) {
     return hash.digest('hex');
 }
 
-;// CONCATENATED MODULE: ./action-db-migrate/src/backup.js
+;// CONCATENATED MODULE: ./lib/migration/sql.js
+/** What can be told of a script by reading it, without a database. */
+/**
+ * The text with comments blanked out, and quoted text too unless it is to be kept. Lines and
+ * columns stay where they are.
+ */
+function blanked(sql, quoted = 'blank') {
+    return sql.replaceAll(TOKENS, (token) => quoted === 'keep' && !/^(--|\/\*)/.test(token) ? token : token.replaceAll(/[^\n]/g, ' '));
+}
+/** Line comments, block comments, strings, dollar quotes; the earliest wins. Names stay. */
+const TOKENS = /--[^\n]*|\/\*[\s\S]*?\*\/|\b[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|'')*'|\$(\w*)\$[\s\S]*?\$\1\$/g;
+/** Whether PostgreSQL refuses to run it inside a transaction. */
+function runsOutsideTransaction(sql) {
+    return OUTSIDE.test(blanked(sql));
+}
+const OUTSIDE = /\bCONCURRENTLY\b|(?:^|;)\s*(?:VACUUM\b|ALTER\s+SYSTEM\b|(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)\b|REINDEX\s+(?:\([^)]*\)\s*)?(?:DATABASE|SCHEMA|SYSTEM)\b)/i;
+/** Statements that take something away and that squawk has no rule for, with their lines. */
+function takesAway(sql) {
+    const text = blanked(sql);
+    return [...text.matchAll(TAKES_AWAY)].map((found) => ({
+        line: text.slice(0, found.index + (found[1] ?? '').length).split('\n').length,
+        what: (found[2] ?? '').replaceAll(/\s+/g, ' ').toUpperCase(),
+    }));
+}
+const TAKES_AWAY = /((?:^|;)\s*)(DROP\s+(?:MATERIALIZED\s+VIEW|VIEW|SCHEMA|TYPE|DOMAIN|SEQUENCE|FUNCTION|PROCEDURE|TRIGGER)|TRUNCATE|REVOKE)\b/gi;
+/** Which of these tables a script names: rather one too many than one too few. */
+function tablesNamed(tables, scripts) {
+    const words = new Set(scripts.flatMap((sql) => blanked(sql, 'keep').match(/[\p{L}_][\p{L}\p{N}_$]*/gu) ?? []));
+    const lowered = new Set([...words].map((word) => word.toLowerCase()));
+    return tables.filter(({ name }) => words.has(name) || lowered.has(name));
+}
 
-/** The one line that the postgresql role's compta-backup prints. */
+;// CONCATENATED MODULE: ./lib/migration/aftermath.js
+
+
+const tables = array(object({
+    schema: schemas_string(),
+    name: schemas_string(),
+    /** Quoted by the server, so that it can stand in a query. */
+    quoted: schemas_string(),
+    columns: schemas_number(),
+    notValid: array(schemas_string()),
+}));
+const ORDINARY = `n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'`;
+/** Counts and constraints of what the scripts named, as they are now. */
+async function touchedTables(database, name, scripts, before) {
+    const found = tables.parse(await database.json(name, `SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname,
+          'quoted', format('%I.%I', n.nspname, c.relname),
+          'columns', (SELECT count(*) FROM pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+          'notValid', (SELECT coalesce(json_agg(conname ORDER BY conname), '[]') FROM pg_constraint
+            WHERE conrelid = c.oid AND NOT convalidated)) ORDER BY 1), '[]')
+       FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+       WHERE c.relkind IN ('r', 'p') AND ${ORDINARY};`));
+    const named = tablesNamed(found, scripts);
+    const rows = await countRows(database, name, named);
+    const gone = tablesNamed(Object.keys(before)
+        .map((table) => ({ table, name: table.slice(table.indexOf('.') + 1) }))
+        .filter(({ table }) => !found.some(({ schema, name }) => `${schema}.${name}` === table)), scripts);
+    return [
+        ...named.map(({ schema, name: table, columns, notValid }, index) => ({
+            table: `${schema}.${table}`,
+            rowsBefore: before[`${schema}.${table}`],
+            rowsAfter: rows[index],
+            columns,
+            notValid,
+        })),
+        ...gone.map(({ table }) => ({
+            table,
+            rowsBefore: before[table],
+            rowsAfter: undefined,
+            columns: 0,
+            notValid: [],
+        })),
+    ];
+}
+async function countRows(database, name, named) {
+    if (named.length === 0)
+        return [];
+    const counts = named.map(({ quoted }) => `(SELECT count(*) FROM ${quoted})`);
+    // Whoever holds a table that a script wanted would hold up the count as well.
+    const sql = `SET lock_timeout = '10s'; SELECT json_build_array(${counts.join(', ')});`;
+    return array(schemas_number()).parse(await database.json(name, sql));
+}
+/** What a person should look at, though nothing failed. */
+function remarksOn(touched) {
+    return touched.flatMap(({ table, rowsBefore, rowsAfter, notValid }) => [
+        ...(rowsBefore !== undefined && rowsAfter === undefined
+            ? [`${table} is gone; it had ${rowsBefore} rows in the backup`]
+            : []),
+        ...(rowsBefore !== undefined && rowsAfter !== undefined && rowsAfter < rowsBefore
+            ? [`${table} has ${rowsAfter} rows, and had ${rowsBefore} in the backup`]
+            : []),
+        ...notValid.map((constraint) => `${constraint} of ${table} holds for new rows only: ` +
+            `ALTER TABLE ${table} VALIDATE CONSTRAINT ${constraint};`),
+    ]);
+}
+/** Indexes that a failed CREATE INDEX CONCURRENTLY left behind: they cost writes and help nobody. */
+async function invalidIndexes(database, name) {
+    const rows = await database.query(name, 'SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1;');
+    return rows.map(([index]) => index ?? '');
+}
+
+;// CONCATENATED MODULE: ./lib/migration/refused.js
+/** A migration that must not happen, or did not: says why, and what to do. */
+class MigrationRefused extends Error {
+    name = 'MigrationRefused';
+}
+
+;// CONCATENATED MODULE: ./lib/migration/backup.js
+
+
+/** The one line that the postgresql role's compta-backup prints, and keeps beside the dump. */
 const backup = object({
     database: schemas_string(),
     path: schemas_string(),
@@ -75102,40 +81541,226 @@ const backup = object({
     tables: record(schemas_string(), schemas_number()),
     seconds: schemas_number(),
 });
+const restored = object({
+    database: schemas_string(),
+    previous: schemas_string().nullable(),
+    seconds: schemas_number(),
+});
+const AN_HOUR = 60 * 60_000;
 /**
  * Makes a backup on the database server, restored and compared there before it counts.
  *
- * @throws Error when there is none with that proof: nothing is migrated then.
+ * @throws MigrationRefused when there is none with that proof: nothing is migrated then.
  */
-async function verifiedBackup(server, database, onLine) {
-    const { stdout } = await server.exec(['sudo', '-n', '/usr/local/sbin/compta-backup', database], {
-        timeoutMs: 60 * 60_000,
-        onLine,
-    });
-    const last = stdout.trim().split('\n').at(-1) ?? '';
-    try {
-        return backup.parse(JSON.parse(last));
-    }
-    catch (cause) {
-        throw new Error(`compta-backup gave no proof of a backup of ${database}, so nothing was changed.`, {
+async function makeBackup(server, database, onLine) {
+    const { stdout } = await server
+        .exec(['sudo', '-n', '/usr/local/sbin/compta-backup', database], {
+        timeoutMs: AN_HOUR,
+        onLine: (line) => {
+            if (!line.startsWith('{'))
+                onLine(line);
+        },
+    })
+        .catch((cause) => {
+        throw new MigrationRefused(`No backup of ${database} could be made, so nothing was changed.`, {
             cause,
         });
+    });
+    return proofIn(stdout, database, 'compta-backup gave');
+}
+/**
+ * A backup that was made before, by the proof that lies beside it.
+ *
+ * @throws MigrationRefused when it has none, is of another database, or is older than an hour.
+ */
+async function backupAt(server, database, path) {
+    const proof = `${path}.json`;
+    const { code, stdout } = await server.exec(['sudo', '-n', 'find', proof, '-mmin', '-60', '-exec', 'cat', '{}', ';'], { allowFailure: true });
+    if (code === 0 && stdout === '') {
+        throw new MigrationRefused(`${path} is older than an hour: make a new backup.`);
+    }
+    return proofIn(stdout, database, `${proof} holds`);
+}
+/** The newest backup with a proof below the directory of backups; `undefined` when there is none. */
+async function newestBackup(server, directory, database) {
+    const script = `newest=$(find "$1" -maxdepth 1 -name '*.dump.json' 2>/dev/null | sort | tail -n 1)
+[ -z "$newest" ] || cat "$newest"`;
+    const folder = `${directory}/${database}`;
+    const { stdout } = await server.exec(['sudo', '-n', 'sh', '-c', script, 'newest', folder]);
+    return stdout.trim() === '' ? undefined : proofIn(stdout, database, `${folder} holds`);
+}
+/**
+ * Restores a backup by compta-restore, which checks it against its proof.
+ *
+ * @param target a database that does not exist, or with `replace` the one that is set aside.
+ */
+async function restoreBackup(server, path, target, replace, onLine) {
+    const confirmation = replace ? [`--replace=${target}`] : [];
+    const { stdout } = await server.exec(['sudo', '-n', '/usr/local/sbin/compta-restore', path, target, ...confirmation], {
+        timeoutMs: AN_HOUR,
+        onLine: (line) => {
+            if (!line.startsWith('{'))
+                onLine(line);
+        },
+    });
+    return restored.parse(JSON.parse(lastLine(stdout)));
+}
+function proofIn(text, database, who) {
+    try {
+        const found = backup.parse(JSON.parse(lastLine(text)));
+        if (found.database !== database)
+            throw new Error(`It is of ${found.database}.`);
+        return found;
+    }
+    catch (cause) {
+        throw new MigrationRefused(`${who} no proof of a backup of ${database}, so nothing was changed.`, { cause });
     }
 }
+function lastLine(text) {
+    return text.trim().split('\n').at(-1) ?? '';
+}
 
-;// CONCATENATED MODULE: ./action-db-migrate/src/database.js
+;// CONCATENATED MODULE: ./lib/migration/checks.js
 
+
+const factsSchema = object({
+    standby: schemas_boolean(),
+    transactions: array(object({
+        pid: schemas_number(),
+        user: schemas_string().nullable(),
+        application: schemas_string().nullable(),
+        state: schemas_string().nullable(),
+        seconds: schemas_number(),
+    })),
+    prepared: array(schemas_string()),
+    standbys: array(object({ name: schemas_string(), bytes: schemas_number() })),
+    size: schemas_number(),
+    directory: schemas_string(),
+});
+/** Never the text of a statement: it may hold what is in the books. */
+const question = ({ transactionMs }) => `SELECT json_build_object(
+  'standby', pg_is_in_recovery(),
+  'transactions', (SELECT coalesce(json_agg(json_build_object('pid', pid, 'user', usename,
+      'application', application_name, 'state', state,
+      'seconds', extract(epoch FROM clock_timestamp() - xact_start)::int) ORDER BY xact_start), '[]')
+    FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'
+      AND pid <> pg_backend_pid()
+      AND xact_start < clock_timestamp() - make_interval(secs => ${transactionMs / 1000})),
+  'prepared', (SELECT coalesce(json_agg(gid), '[]') FROM pg_prepared_xacts
+    WHERE database = current_database()
+      AND prepared < clock_timestamp() - make_interval(secs => ${transactionMs / 1000})),
+  'standbys', CASE WHEN pg_is_in_recovery() THEN '[]' ELSE
+    (SELECT coalesce(json_agg(json_build_object('name', application_name,
+        'bytes', pg_wal_lsn_diff(pg_current_wal_lsn(), coalesce(replay_lsn, flush_lsn, sent_lsn)))), '[]')
+     FROM pg_stat_replication WHERE state IN ('streaming', 'catchup')) END,
+  'size', pg_database_size(current_database()),
+  'directory', current_setting('data_directory'));`;
+/** Asks the database and its server. */
+async function readFacts(database, server, name, limits) {
+    const facts = factsSchema.parse(await database.json(name, question(limits)));
+    return { ...facts, free: await freeBytes(server, facts.directory) };
+}
+/** Bytes free where a folder of the database server lies. */
+async function freeBytes(server, folder) {
+    const { stdout } = await server.exec([
+        ...['sudo', '-n', 'df', '--output=avail', '--block-size=1'],
+        folder,
+    ]);
+    return Number(stdout.trim().split('\n').at(-1));
+}
+/** Holds the facts to the limits. */
+function judge(facts, limits) {
+    const oldest = facts.transactions.map(({ pid, user, application, state, seconds }) => `pid ${pid} (${user}${application ? `, ${application}` : ''}, ${state}, ${seconds} s)`);
+    const furthest = Math.max(0, ...facts.standbys.map(({ bytes }) => bytes));
+    const needed = facts.size + limits.freeBytes;
+    return [
+        {
+            what: 'server',
+            found: facts.standby ? 'a standby' : 'the primary',
+            limit: 'the primary',
+            ...(facts.standby && {
+                problem: 'it is a standby, which cannot be written: give the primary.',
+            }),
+        },
+        {
+            what: 'long transactions',
+            found: [...oldest, ...facts.prepared.map((id) => `prepared "${id}"`)].join(', ') || 'none',
+            limit: `${limits.transactionMs / 1000} s`,
+            ...(oldest.length + facts.prepared.length > 0 && {
+                problem: `transactions are open for longer than ${limits.transactionMs / 1000} s: ` +
+                    `${[...oldest, ...facts.prepared].join(', ')}. The migration would wait for them, and ` +
+                    'everybody else for the migration. Let them end, or end one with ' +
+                    `SELECT pg_terminate_backend(${facts.transactions[0]?.pid ?? '<pid>'}).`,
+            }),
+        },
+        {
+            what: 'replication lag',
+            found: facts.standbys.length === 0 ? 'no standby' : megabytes(furthest),
+            limit: megabytes(limits.lagBytes),
+            ...(furthest > limits.lagBytes && {
+                problem: `a standby is ${megabytes(furthest)} behind: wait until it has caught up.`,
+            }),
+        },
+        {
+            what: 'free disk',
+            found: megabytes(facts.free),
+            limit: megabytes(needed),
+            ...(facts.free < needed && {
+                problem: `${facts.directory} has ${megabytes(facts.free)} free, and a script that rewrites ` +
+                    `every table may need ${megabytes(needed)}: make room first.`,
+            }),
+        },
+    ];
+}
+/** @throws MigrationRefused with every check that does not hold. */
+function refuseUnlessAllHold(checks) {
+    const problems = checks.flatMap(({ problem }) => problem ?? []);
+    if (problems.length > 0) {
+        throw new MigrationRefused(`Nothing was changed, as ${problems.join('\nAnd ')}`);
+    }
+}
+/** A named place in the WAL that a point-in-time recovery can stop at. */
+async function createRestorePoint(database, name, version) {
+    const stamp = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
+    const point = `${stamp}_before_${name}_${version.replaceAll(/[^\w.]/g, '_')}`.slice(0, 63);
+    const [row] = await database.query('postgres', `SELECT pg_create_restore_point('${point}');`);
+    return { name: point, lsn: row?.[0] ?? '' };
+}
+function megabytes(bytes) {
+    return `${Math.round(bytes / 1024 ** 2)} MiB`;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/database.js
 /** The database server's own psql, as its superuser over the local socket; SQL by standard input. */
 class Database {
     #server;
-    #port;
+    port;
     constructor(server, port) {
         this.#server = server;
-        this.#port = port;
+        this.port = port;
     }
     /** Rows of one query, columns separated by tabs. */
     async query(database, sql) {
-        const { stdout } = await this.#server.exec([
+        const { stdout } = await this.#server.exec(this.#psql(database), {
+            input: sql,
+            timeoutMs: 10 * 60_000,
+        });
+        return stdout
+            .split('\n')
+            .filter((line) => line !== '')
+            .map((line) => line.split('\t'));
+    }
+    /** The one value of a query that answers with JSON. */
+    async json(database, sql) {
+        const [row] = await this.query(database, sql);
+        return JSON.parse(row?.[0] ?? 'null');
+    }
+    /** A session that stays until it is ended, or the connection to the server breaks. */
+    session(database, onRow) {
+        return this.#server.converse(this.#psql(database), (line) => onRow(line.split('\t')));
+    }
+    #psql(database) {
+        return [
             'sudo',
             '-n',
             '-u',
@@ -75147,58 +81772,444 @@ class Database {
             '--no-align',
             '--field-separator=\t',
             '--set=ON_ERROR_STOP=1',
-            `--port=${this.#port}`,
+            `--port=${this.port}`,
             `--dbname=${database}`,
-        ], { input: sql });
-        return stdout
-            .split('\n')
-            .filter((line) => line !== '')
-            .map((line) => line.split('\t'));
+        ];
     }
 }
-/** One hour: longer than any migration may take, so that a killed run leaves nothing that opens. */
-const VALID_FOR = '1 hour';
+
+;// CONCATENATED MODULE: ./lib/release/earlier.js
 /**
- * A login for this run alone, member of the owner's role; no password is stored anywhere.
- * The server only ever sees its SCRAM verifier, so that not even its log can show it.
- * Logins that a killed run left behind are dropped on the way.
+ * The release that a rollback without a version goes to: what was there before the current one was
+ * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
  */
-async function createLogin(database, owner) {
-    const user = `compta_migration_${(0,external_node_crypto_.randomBytes)(4).toString('hex')}`;
-    const password = (0,external_node_crypto_.randomBytes)(24).toString('base64url');
-    const rows = await database.query('postgres', `SELECT rolname FROM pg_roles WHERE rolname LIKE 'compta\\_migration\\_%' AND rolvaliduntil < now();`);
-    const expired = rows.map(([name]) => `DROP ROLE "${name}";`);
-    await database.query('postgres', [
-        ...expired,
-        `DO $$ BEGIN EXECUTE format('CREATE ROLE "${user}" LOGIN PASSWORD %L VALID UNTIL %L',`,
-        `  '${scramVerifier(password)}', now() + interval '${VALID_FOR}'); END $$;`,
-        `GRANT "${owner}" TO "${user}";`,
-    ].join('\n'));
-    return { user, password };
+function releaseBefore(history, current) {
+    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
+        ?.previous;
 }
-async function dropLogin(database, { user }) {
-    await database.query('postgres', `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${user}';
-     DROP ROLE IF EXISTS "${user}";`);
+/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
+function componentBefore(history, kept, service, now) {
+    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
+    return kept.get(previous)?.services[service];
 }
-/** What PostgreSQL stores for a password (RFC 5803), with its default of 4096 iterations. */
-function scramVerifier(password, salt = (0,external_node_crypto_.randomBytes)(16)) {
-    const iterations = 4096;
-    const salted = (0,external_node_crypto_.pbkdf2Sync)(password, salt, iterations, 32, 'sha256');
-    const hmac = (text) => (0,external_node_crypto_.createHmac)('sha256', salted).update(text).digest();
-    const stored = (0,external_node_crypto_.createHash)('sha256').update(hmac('Client Key')).digest('base64');
-    const server = hmac('Server Key').toString('base64');
-    return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${stored}:${server}`;
+/** The newest kept release in which a service had this version, or that has this name itself. */
+function componentOf(history, kept, service, version) {
+    const named = history.findLast(({ release }) => {
+        const manifest = kept.get(release);
+        return [manifest?.services[service]?.version, manifest?.version, manifest?.release].includes(version);
+    });
+    return kept.get(named?.release ?? '')?.services[service];
 }
-/** Indexes that a failed CREATE INDEX CONCURRENTLY left behind: they cost writes and help nobody. */
-async function invalidIndexes(database, name) {
-    const rows = await database.query(name, 'SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1;');
-    return rows.map(([index]) => index ?? '');
+/**
+ * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
+ * service alone would go back to.
+ */
+function releasesToKeep(history, count, kept, current) {
+    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
+    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
+    const services = Object.entries(kept.get(current)?.services ?? {});
+    const arrivals = services.flatMap(([service, now]) => {
+        const entry = arrivalOf(history, kept, service, now);
+        return entry === undefined ? [] : [entry.release, entry.previous];
+    });
+    const before = releaseBefore(history, current) ?? [];
+    return [...new Set([current, ...last, ...arrivals].concat(before))];
+}
+/** The deploy that brought what a service runs now, as long as the release before it is kept. */
+function arrivalOf(history, kept, service, now) {
+    const image = (release) => kept.get(release)?.services[service]?.image;
+    return arrival(history, ({ release, previous }) => {
+        const before = image(previous);
+        return image(release) === now.image && before !== undefined && before !== now.image;
+    });
+}
+function arrival(history, is) {
+    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
+    return found?.previous ? found : undefined;
+}
+
+;// CONCATENATED MODULE: ./lib/release/manifest.js
+
+
+/** `repository@sha256:…`: what runs is named by content, never by a tag. */
+const imageReference = schemas_string()
+    .regex(/^[^\s@]+@sha256:[0-9a-f]{64}$/, 'not of the form repository@sha256:<64 hex digits>');
+const componentSchema = object({
+    image: imageReference,
+    /** What the service answers at its version endpoint. */
+    version: schemas_string().min(1),
+    /** Fingerprint of its Compose definition and secrets, without image and version. */
+    config: schemas_string().min(1),
+    /** Fingerprint of the secrets that deploys gave it; none when they come from elsewhere. */
+    secrets: schemas_string().optional(),
+});
+const manifestSchema = object({
+    /** Name of the release's folder: version and fingerprint, so that equal names are equal releases. */
+    release: schemas_string().regex(/^[A-Za-z0-9][A-Za-z0-9_.-]*$/),
+    version: schemas_string().min(1),
+    environment: schemas_string().min(1),
+    services: record(schemas_string(), componentSchema),
+    /** Order in which services are released. */
+    order: array(schemas_string()),
+    /** Path at the public address where a service tells its version. */
+    versionPaths: record(schemas_string(), schemas_string()),
+    edge: object({ image: schemas_string(), config: schemas_string() }),
+    createdAt: schemas_string(),
+});
+/** @throws Error when the text is not a manifest. */
+function manifest_parseManifest(text, where) {
+    try {
+        return manifestSchema.parse(JSON.parse(text));
+    }
+    catch (cause) {
+        throw new Error(`${where} is not a release manifest.`, { cause });
+    }
+}
+/** Short hash of anything that JSON can hold, the same for the same content. */
+function manifest_fingerprint(value) {
+    return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12);
+}
+/** The same content gives the same id, so that a repeated deploy finds its own folder. */
+function releaseId(version, content) {
+    const safe = version.replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'r';
+    return `${safe}-${manifest_fingerprint(content).slice(0, 8)}`;
+}
+
+;// CONCATENATED MODULE: ./lib/release/store.js
+
+
+
+const historySchema = object({
+    at: schemas_string(),
+    action: schemas_enum(['deploy', 'rollback', 'automatic-rollback', 'converge']),
+    release: schemas_string(),
+    version: schemas_string(),
+    /** Release that was current before; '' for the first. */
+    previous: schemas_string(),
+    by: schemas_string(),
+    run: schemas_string(),
+    reason: schemas_string().optional(),
+    seconds: schemas_number(),
+});
+/** Makes the folders that a release needs, with the owners that the containers need. */
+async function prepareFolders(host, services) {
+    const user = layout.serviceUser;
+    const script = `set -eu
+install -d -m 0755 ${layout.root} ${layout.root}/releases ${layout.root}/caddy
+install -d -m 0755 ${layout.caddy.configuration} ${layout.root}/caddy/state ${layout.caddy.assets}
+install -d -m 0700 -o ${user} -g ${user} ${layout.root}/caddy/admin ${layout.root}/caddy/data
+[ -d ${layout.root}/secrets ] || install -d -m 0755 ${layout.root}/secrets
+for service; do
+  [ -d ${layout.root}/secrets/$service ] ||
+    install -d -m 0500 -o ${user} -g ${user} ${layout.root}/secrets/$service
+done`;
+    await host.change(['sh', '-c', script, 'folders', ...services]);
+}
+/** Writes a release's folder; what is there already under this name has the same content. */
+async function writeRelease(host, { manifest, files }) {
+    const folder = layout.releaseFolder(manifest.release);
+    await host.change(['install', '-d', '-m', '0755', folder, `${folder}/caddy`]);
+    await host.write(`${folder}/compose.yml`, files.compose, '0644');
+    await host.write(`${folder}/.env`, files.env, '0600');
+    await host.write(`${folder}/edge.env`, files.edgeEnv, '0644');
+    await host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644');
+    // Last: a folder with a manifest is complete.
+    await host.write(`${folder}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`, '0644');
+}
+/**
+ * Puts the page's assets where Caddy serves those of every kept release: out of the images whose
+ * label `compta.assets` names a folder. On every host before the first swap on one, so that a page
+ * finds its assets whichever host answers, before, during and after the roll.
+ */
+async function keepAssets(host, { services }) {
+    const images = Object.values(services).map((service) => service.image);
+    const script = `set -eu
+for image; do
+  folder=${layout.caddy.assets}/\${image##*:}
+  [ ! -d "$folder" ] || continue
+  labels='{{with .Config.Labels}}{{index . "compta.assets"}}{{end}}'
+  assets=$(docker image inspect -f "$labels" "$image")
+  [ -n "$assets" ] || continue
+  rm -rf "$folder.new"
+  install -d -m 0755 "$folder.new/assets"
+  docker rm -f compta-assets >/dev/null 2>&1 || true
+  docker create --name compta-assets "$image" none >/dev/null
+  docker cp "compta-assets:$assets/." "$folder.new/assets" >/dev/null
+  docker rm compta-assets >/dev/null
+  chmod -R a+rX "$folder.new"
+  mv "$folder.new" "$folder"
+done`;
+    await host.change(['sh', '-c', script, 'assets', ...images], { timeoutMs: 180_000 });
+}
+/** The release that a host's `current` names; `undefined` before the first. */
+async function currentRelease(host) {
+    const path = `${currentLink}/manifest.json`;
+    const text = await host.content(path);
+    return text === undefined ? undefined : manifest_parseManifest(text, `${host.name}:${path}`);
+}
+/** The manifests of all releases whose files are here. */
+async function keptReleases(host) {
+    const script = `for manifest in ${root}/releases/*/manifest.json; do
+  [ -e "$manifest" ] && cat "$manifest" && printf '\\036'
+done; true`;
+    const { stdout } = await host.read(['sh', '-c', script]);
+    const texts = stdout.split('\x1e').filter((text) => text.trim() !== '');
+    const manifests = texts.map((text) => manifest_parseManifest(text, `A manifest on ${host.name}`));
+    return new Map(manifests.map((manifest) => [manifest.release, manifest]));
+}
+/** A kept release with its files, or `undefined`. */
+async function readRelease(host, release) {
+    const folder = layout.releaseFolder(release);
+    const names = ['manifest.json', 'compose.yml', '.env', 'edge.env', 'caddy/Caddyfile'];
+    const [manifest, ...files] = await Promise.all(names.map((name) => host.content(`${folder}/${name}`)));
+    const [compose, env, edgeEnv, caddyfile] = files;
+    if (manifest === undefined || compose === undefined || env === undefined)
+        return undefined;
+    if (edgeEnv === undefined || caddyfile === undefined)
+        return undefined;
+    return {
+        manifest: parseManifest(manifest, `${host.name}:${folder}/manifest.json`),
+        files: { compose, env, edgeEnv, caddyfile },
+    };
+}
+/** Gives a host the files of a release unless it has them. @returns whether it lacked them. */
+async function giveRelease(host, release) {
+    if ((await readRelease(host, release.manifest.release)) !== undefined)
+        return false;
+    await prepareFolders(host, release.manifest.order);
+    await writeRelease(host, release);
+    await keepAssets(host, release.manifest);
+    return true;
+}
+/** What was released here, oldest first. */
+async function readHistory(host) {
+    const text = (await host.content(historyFile)) ?? '';
+    return text
+        .split('\n')
+        .filter((line) => line.trim() !== '')
+        .map((line) => historySchema.parse(JSON.parse(line)));
+}
+async function writeHistory(host, history) {
+    const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    await host.write(layout.historyFile, lines, '0644');
+}
+/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
+async function copyState(from, to) {
+    await writeHistory(to, await readHistory(from));
+    const schema = await from.content(layout.schemaFile);
+    if (schema !== undefined)
+        await to.write(layout.schemaFile, schema, '0644');
+    const pack = `tar -C ${layout.root}/secrets -cf - . | base64 -w 0`;
+    const { stdout } = await from.read(['sh', '-c', pack]);
+    const unpack = `base64 -d | tar -C ${layout.root}/secrets --numeric-owner -xpf -`;
+    await to.change(['sh', '-c', unpack], { input: stdout });
+}
+/** Whether an earlier run ended in the middle, and of which release. */
+async function unfinished(host) {
+    const text = await host.content(layout.journalFile);
+    if (text === undefined)
+        return undefined;
+    return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
+}
+/** Makes a release the current one and closes the journal. */
+async function store_record(host, release, entry) {
+    const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
+    await host.change(['sh', '-c', link, 'current', release]);
+    await host.append(layout.historyFile, JSON.stringify(entry));
+    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    await closeJournal(host);
+}
+/** Says that nothing is under way on the host any more. */
+async function closeJournal(host) {
+    await host.change(['rm', '-f', layout.journalFile]);
+}
+/** One line in the audit log: when, who, what, from where, why. */
+async function audit(host, by, what, run, reason = '') {
+    const at = new Date().toISOString();
+    await host.append(layout.auditFile, JSON.stringify({ at, by, what, run, reason }));
+}
+/**
+ * Removes old releases' folders, and images (with their assets) that no kept release and no
+ * container needs.
+ * @param keep releases that stay, among them what a rollback would go to.
+ */
+async function prune(host, keep) {
+    const script = `cd ${layout.root}/releases
+for folder in *; do
+  kept=no
+  for release; do [ "$folder" = "$release" ] && kept=yes; done
+  [ "$kept" = yes ] && continue
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
+  rm -rf "./$folder"
+  for image in $images; do
+    grep -qsF "\\"$image\\"" ./*/manifest.json && continue
+    rm -rf "${layout.caddy.assets}/\${image##*:}"
+    docker image rm "$image" >/dev/null 2>&1 || true
+  done
+done`;
+    await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
+}
+
+;// CONCATENATED MODULE: ./lib/release/standing.js
+
+function standingsOf(hosts) {
+    return Promise.all(hosts.map(async (host) => {
+        const [current, history] = await Promise.all([currentRelease(host), readHistory(host)]);
+        return { host, current, history };
+    }));
+}
+/**
+ * The host that tells what the environment runs: the one whose release was made current last. A
+ * host that was away during a release, or is new, is not it.
+ */
+function leaderOf(standings) {
+    const since = ({ history }) => history.at(-1)?.at ?? '';
+    return standings
+        .filter(({ current }) => current !== undefined)
+        .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+}
+
+;// CONCATENATED MODULE: ./lib/release/traffic.js
+
+
+
+
+
+/**
+ * The readiness contract: what a service must offer on its management port so that it can be taken
+ * out of rotation while it still serves.
+ */
+const trafficSchema = object({ accept: schemas_boolean(), inFlight: schemas_number() });
+const management = (slot) => `http://${slot.address}:${layout_ports.management}/actuator`;
+/** Status of the slot's readiness; 0 when nothing answers. */
+async function readiness(host, slot) {
+    return (await host.http(`${management(slot)}/health/readiness`)).status;
+}
+/** Requests the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
+async function traffic(host, slot) {
+    const { status, body } = await host.http(`${management(slot)}/traffic`);
+    if (status !== 200)
+        return undefined;
+    try {
+        return trafficSchema.parse(JSON.parse(body));
+    }
+    catch {
+        return undefined;
+    }
+}
+/** Turns the slot's readiness on or off; returns the status of the answer, 0 for none. */
+async function accept(host, slot, on) {
+    const options = ['-X', 'POST', '-H', 'Content-Type: application/json'];
+    const body = JSON.stringify({ accept: on });
+    const url = `${management(slot)}/traffic`;
+    return (await host.http(url, ...options, '--data-raw', body)).status;
+}
+/**
+ * Proves on an idle slot that the service keeps the contract.
+ * @throws ReleaseFailure with the sentence that says what to add to the service.
+ */
+async function proveContract(host, slot) {
+    const name = slotName(slot.service, slot.slot);
+    const refuse = (what) => new ReleaseFailure(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
+        `requests when it is replaced. On port ${ports.management} the service must offer ` +
+        'POST /actuator/traffic {"accept":false}, which turns GET /actuator/health/readiness to ' +
+        '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
+        'GET /actuator/traffic answers {"accept":…,"inFlight":…}.');
+    const off = await accept(host, slot, false);
+    if (off < 200 || off > 299)
+        throw refuse(`POST /actuator/traffic answered ${off || 'nothing'}`);
+    const [closed, counts] = await Promise.all([readiness(host, slot), traffic(host, slot)]);
+    if (closed !== 503)
+        throw refuse(`readiness is ${closed} after {"accept":false}`);
+    if (counts === undefined)
+        throw refuse('GET /actuator/traffic gives no accept and inFlight');
+    if (counts.accept)
+        throw refuse('it still says accept:true after {"accept":false}');
+    await accept(host, slot, true);
+    let open = 0;
+    for (let attempt = 0; attempt < 10; attempt++) {
+        open = await readiness(host, slot);
+        if (open === 200)
+            return;
+        await pause(200);
+    }
+    throw refuse(`readiness is ${open} after {"accept":true}`);
+}
+
+;// CONCATENATED MODULE: ./lib/migration/fleet.js
+
+
+
+
+
+/** The image of a service that is released now; `undefined` before its first release. */
+async function releasedImage(hosts, service) {
+    return leaderOf(await standingsOf(hosts))?.current?.services[service]?.image;
+}
+/** Which releases of a service the schema must suit: what runs, and what a rollback would bring. */
+async function servedReleases(hosts, service) {
+    const standings = await standingsOf(hosts);
+    const each = await Promise.all(standings.map(async ({ host, current, history }) => {
+        const { slots } = await host.state();
+        const now = current?.services[service];
+        const running = slots
+            .filter((slot) => slot.service === service)
+            .map(({ version }) => version);
+        const before = now && componentBefore(history, await keptReleases(host), service, now);
+        const runs = new Set([...running, now?.version ?? '']);
+        return [
+            ...[...runs].map((version) => ({ host: host.name, role: 'runs', version })),
+            {
+                host: host.name,
+                role: 'would go back to',
+                version: before?.version ?? '',
+            },
+        ];
+    }));
+    return each.flat().filter(({ version }) => version !== '');
+}
+/** Why a script that is safe from release `since` on cannot be applied yet; one line a host. */
+function standInTheWay(served, service, since) {
+    return served.flatMap(({ host, role, version }) => {
+        const suits = isSince(version, since);
+        if (suits)
+            return [];
+        const doubt = suits === undefined ? ', a version without numbers to compare' : '';
+        return [`${host} ${role} ${service} ${version}${doubt}`];
+    });
+}
+/** Slots of a service that are not well, after `tries` looks one second apart. */
+async function unwellSlots(hosts, service, tries = 5) {
+    for (let left = tries;; left -= 1) {
+        const looks = await Promise.all(hosts.map((host) => lookAt(host, service)));
+        const all = looks.flat();
+        const unwell = all.flatMap(({ problem }) => problem ?? []);
+        if (unwell.length === 0 || left <= 1)
+            return { asked: all.length, unwell };
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+    }
+}
+async function lookAt(host, service) {
+    const { slots } = await host.state();
+    const name = (slot) => `${slot.service}-${slot.slot} on ${host.name}`;
+    return Promise.all(slots
+        .filter((slot) => slot.service === service)
+        .map(async (slot) => {
+        if (slot.health === 'unhealthy')
+            return { problem: `${name(slot)} is unhealthy` };
+        const status = await readiness(host, slot);
+        if (status === 200)
+            return {};
+        return { problem: `the readiness of ${name(slot)} answers ${status || 'nothing'}` };
+    }));
 }
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: ./lib/process/run.js
 
 
@@ -75319,7 +82330,7 @@ function tail(text, count) {
     return text.trimEnd().split('\n').slice(-count).join('\n');
 }
 
-;// CONCATENATED MODULE: ./action-db-migrate/src/flyway.js
+;// CONCATENATED MODULE: ./lib/migration/flyway.js
 
 
 
@@ -75329,6 +82340,7 @@ const script = object({
     description: schemas_string(),
     state: schemas_string(),
     filepath: schemas_string().nullish(),
+    executionTime: schemas_number().nullish(),
 });
 const info = object({ schemaVersion: schemas_string().nullish(), migrations: array(script) });
 const validation = object({
@@ -75339,6 +82351,7 @@ const validation = object({
         errorDetails: object({ errorCode: schemas_string(), errorMessage: schemas_string() }),
     })),
 });
+const look = object({ individualResults: tuple([info, validation]) });
 const migration = object({
     success: literal(true),
     targetSchemaVersion: schemas_string().nullish(),
@@ -75365,42 +82378,60 @@ class FlywayRefused extends Error {
         this.sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
     }
 }
-async function readInfo(flyway) {
-    const { schemaVersion, migrations } = await ask(flyway, 'info', info);
+/** `info` and `validate`, asked of one virtual machine. */
+async function readState(flyway) {
+    const { individualResults } = await ask(flyway, ['info', 'validate'], look);
+    const [{ schemaVersion, migrations }, { invalidMigrations }] = individualResults;
+    const inState = (...states) => migrations.filter(({ state }) => states.includes(state));
+    const applied = inState('Success', 'Out of Order');
+    // Flyway counts a script that failed outside a transaction as the schema's version.
+    const version = inState('Failed').length > 0
+        ? applied.findLast((script) => script.version)?.version
+        : schemaVersion;
     return {
-        version: schemaVersion ?? 'none',
-        pending: migrations.filter(({ state }) => state === 'Pending'),
+        version: version ?? 'none',
+        pending: inState('Pending'),
+        passedOver: inState('Ignored'),
+        applied,
+        wrong: invalidMigrations
+            .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
+            .map(({ version, description, errorDetails }) => ({
+            version: version ?? '',
+            description,
+            code: errorDetails.errorCode,
+            message: errorDetails.errorMessage.trim(),
+        })),
     };
 }
-/** What is wrong with scripts that were applied already; pending ones are not wrong. */
-async function mismatches(flyway) {
-    const { invalidMigrations } = await ask(flyway, 'validate', validation);
-    return invalidMigrations
-        .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
-        .map(({ errorDetails }) => `${errorDetails.errorCode}: ${errorDetails.errorMessage.trim()}`);
-}
+/** SQL state of a lock that did not come within lock_timeout. */
 const LOCK_NOT_AVAILABLE = '55P03';
-/** Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. */
-async function migrate(flyway, onRetry) {
+/**
+ * Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. Outside a
+ * transaction there is only one try, as the first may have left something.
+ */
+async function migrate(flyway, { outside, onRetry }) {
+    const settings = outside
+        ? { FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false', FLYWAY_MIXED: 'true' }
+        : {};
     for (let seconds = 2;; seconds *= 2) {
         try {
-            return await ask(flyway, 'migrate', migration);
+            return await ask(flyway, ['migrate'], migration, settings);
         }
         catch (error) {
             const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
-            if (!locked || seconds > 8 || flyway.cancelled.aborted)
+            if (!locked || outside || seconds > 8 || flyway.cancelled.aborted)
                 throw error;
-            onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
-            await (0,external_node_timers_promises_namespaceObject.setTimeout)(seconds * 1000);
+            await onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(seconds * 1000, undefined, { signal: flyway.cancelled });
         }
     }
 }
 async function repairHistory(flyway) {
-    return (await ask(flyway, 'repair', repair)).repairActions;
+    return (await ask(flyway, ['repair'], repair)).repairActions;
 }
-async function ask(flyway, command, shape) {
-    const { stdout } = await run([flyway.program, '-outputType=json', command], {
-        env: { ...flyway.env, ...settings(flyway) },
+async function ask(flyway, commands, shape, more = {}) {
+    const { stdout } = await run([flyway.program, '-outputType=json', ...commands], {
+        env: { ...flyway.env, ...settings(flyway), ...more },
         signal: flyway.cancelled,
         allowedExitCodes: [0, 1],
     });
@@ -75410,15 +82441,20 @@ async function ask(flyway, command, shape) {
         throw new FlywayRefused(refused.data.error);
     return shape.parse(answer);
 }
-/** By environment, so that no password is in argv; the limits ride on the connection itself. */
+/**
+ * By environment, so that no password is in argv; the limits ride on the connection itself. Details
+ * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
+ */
 function settings({ scripts, database, owner, login, port, limits }) {
     const options = [
         `-c role=${owner}`,
         `-c lock_timeout=${limits.lockMs}`,
         `-c statement_timeout=${limits.statementMs}`,
+        // A statement whose runner is gone stops, instead of holding its locks to the end.
+        '-c client_connection_check_interval=2s',
     ].join(' ');
     return {
-        FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}`,
+        FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}&logServerErrorDetail=false`,
         FLYWAY_USER: login.user,
         FLYWAY_PASSWORD: login.password,
         FLYWAY_LOCATIONS: `filesystem:${scripts}`,
@@ -75436,185 +82472,511 @@ function parsed(stdout, program) {
     }
 }
 
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
-;// CONCATENATED MODULE: ./lib/runner/inputs.js
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
+;// CONCATENATED MODULE: ./lib/migration/front.js
 
 
-/** A wrong input: says which one, what was wrong with it and what to give instead. */
-class InputError extends Error {
-    name = 'InputError';
-    constructor(input, problem, cause) {
-        super(`Input '${input}' ${problem}`, cause === undefined ? {} : { cause });
+/** A greeting in a version of the protocol (4.0) that nobody speaks: 8 bytes, no login, no name. */
+const GREETING = Buffer.from([0, 0, 0, 8, 0, 4, 0, 0]);
+/**
+ * Makes sure that PostgreSQL itself answers, and no pooler in front of it: Flyway's locks need a
+ * session of their own. Both refuse the greeting; only PostgreSQL's error names the routine in its
+ * source that refused (field R), whatever its settings, and before any login.
+ *
+ * @throws MigrationRefused when something else answers, or nothing.
+ */
+async function assertPostgres(port, shown) {
+    const answer = await greet(port);
+    const fields = new Map(answer.length > 5 && answer.toString('latin1', 0, 1) === 'E'
+        ? answer
+            .toString('utf8', 5)
+            .split('\0')
+            .filter(Boolean)
+            .map((field) => [field.slice(0, 1), field.slice(1)])
+        : []);
+    if (fields.has('R'))
+        return;
+    const says = fields.get('M');
+    throw new MigrationRefused(answer.length === 0
+        ? `Nothing that speaks PostgreSQL's protocol answers at port ${shown} of the database server.`
+        : `What answers at port ${shown} is not PostgreSQL itself but a pooler such as PgBouncer` +
+            `${says ? ` (it says "${says}")` : ''}: Flyway's locks need a session of their own, so ` +
+            "give PostgreSQL's port (5432).");
+}
+function greet(port) {
+    return new Promise((resolve) => {
+        const chunks = [];
+        const socket = (0,external_node_net_.connect)(port, '127.0.0.1');
+        socket.setTimeout(10_000, () => socket.destroy());
+        socket.on('data', (chunk) => chunks.push(chunk));
+        socket.on('error', () => { });
+        socket.on('close', () => resolve(Buffer.concat(chunks)));
+        socket.on('connect', () => socket.write(GREETING));
+    });
+}
+
+;// CONCATENATED MODULE: ./lib/migration/intent.js
+
+const HEADER = /^--\s*compta:\s*(.*?)\s*$/;
+const CONTRACT = /^contract\s+since=(\d+(?:\.\d+)*)$/;
+/** Reads the header among the comments at the top of a script; `undefined` when it has none. */
+function intentOf(sql) {
+    const said = header(sql);
+    if (said === 'expand')
+        return { kind: 'expand' };
+    const since = CONTRACT.exec(said ?? '')?.[1];
+    return since === undefined ? undefined : { kind: 'contract', since };
+}
+/** @throws MigrationRefused with the line to write, for each script that does not say what it is. */
+function refuseUnspoken(scripts) {
+    const silent = scripts.filter(({ sql }) => intentOf(sql) === undefined);
+    if (silent.length === 0)
+        return;
+    const problems = silent.map(({ file, sql }) => {
+        const said = header(sql);
+        return said === undefined
+            ? `${file} does not say whether it expands or contracts the schema`
+            : `${file} says "compta: ${said}", which cannot be read`;
+    });
+    throw new MigrationRefused(`Nothing was changed. ${problems.join('; ')}: begin it with "-- compta: expand" if every ` +
+        'release that runs can live with what it leaves, else with ' +
+        '"-- compta: contract since=1.4.0", naming the first release that no longer needs what it ' +
+        'takes away.');
+}
+function header(sql) {
+    for (const line of sql.split('\n')) {
+        if (line.trim() === '')
+            continue;
+        if (!line.startsWith('--'))
+            return undefined;
+        const found = HEADER.exec(line.trim());
+        if (found)
+            return found[1];
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/lint.js
+
+
+
+
+
+const findings = array(object({
+    file: schemas_string(),
+    line: schemas_number(),
+    rule_name: schemas_string(),
+    message: schemas_string(),
+    help: schemas_string().nullish(),
+}));
+/** Rules whose finding the code of an earlier release would trip over. */
+const CONTRACTS = new Set([
+    'adding-not-nullable-field',
+    'adding-required-field',
+    'ban-drop-column',
+    'ban-drop-database',
+    'ban-drop-table',
+    'ban-truncate-cascade',
+    'changing-column-type',
+    'renaming-column',
+    'renaming-table',
+]);
+/** The limits ride on the connection, and Flyway never runs a script twice. */
+const EXCLUDED = ['require-lock-timeout', 'require-statement-timeout', 'prefer-robust-stmts'];
+/**
+ * squawk's findings for the scripts at these paths, and what it has no rule for.
+ *
+ * @throws CommandFailed when squawk cannot be run.
+ */
+async function lint(squawk, paths) {
+    const texts = new Map(paths.map((path) => [path, (0,external_node_fs_.readFileSync)(path, 'utf8')]));
+    const outside = paths.filter((path) => runsOutsideTransaction(texts.get(path) ?? ''));
+    const inside = paths.filter((path) => !outside.includes(path));
+    const found = [
+        ...(await lint_ask(squawk, inside, ['--assume-in-transaction'])),
+        ...(await lint_ask(squawk, outside, [])),
+        ...[...texts].flatMap(([path, text]) => takesAway(text).map(({ line, what }) => ({
+            file: (0,external_node_path_namespaceObject.basename)(path),
+            line,
+            rule: 'takes-away',
+            message: `${what} takes away what an earlier release may still use.`,
+            contracts: true,
+        }))),
+    ];
+    return found.sort((a, b) => (a.file === b.file ? a.line - b.line : a.file < b.file ? -1 : 1));
+}
+/** squawk ends with 1 as soon as it has anything to say. */
+async function lint_ask(squawk, paths, flags) {
+    if (paths.length === 0)
+        return [];
+    const { stdout } = await run([squawk, '--reporter=json', '--pg-version=16', `--exclude=${EXCLUDED}`, ...flags, ...paths], { allowedExitCodes: [0, 1] });
+    return findings.parse(JSON.parse(stdout)).map((finding) => ({
+        file: (0,external_node_path_namespaceObject.basename)(finding.file),
+        line: finding.line + 1,
+        rule: finding.rule_name,
+        message: [finding.message, finding.help].filter(Boolean).join(' '),
+        contracts: CONTRACTS.has(finding.rule_name),
+    }));
+}
+/** Where a script that came out of an image lies in the checkout, so that an annotation finds it. */
+function sourceOf(workspace, file, text) {
+    return (0,external_node_fs_.globSync)(`**/db/migration/${file}`, {
+        cwd: workspace,
+        exclude: (name) => name === 'node_modules' || name === '.git' || name === 'target',
+    }).find((path) => (0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(workspace, path), 'utf8') === text);
+}
+
+;// CONCATENATED MODULE: ./lib/migration/login.js
+
+/** One hour: longer than any migration may take, so that a killed run leaves nothing that opens. */
+const VALID_FOR = '1 hour';
+/**
+ * A login for this run alone, member of the owner's role; no password is stored anywhere.
+ * The server only ever sees its SCRAM verifier, so that not even its log can show it.
+ */
+async function createLogin(database, owner) {
+    const user = `compta_migration_${(0,external_node_crypto_.randomBytes)(4).toString('hex')}`;
+    const password = (0,external_node_crypto_.randomBytes)(24).toString('base64url');
+    await database.query('postgres', [
+        `DO $$ BEGIN EXECUTE format('CREATE ROLE "${user}" LOGIN PASSWORD %L VALID UNTIL %L',`,
+        `  '${scramVerifier(password)}', now() + interval '${VALID_FOR}'); END $$;`,
+        `GRANT "${owner}" TO "${user}";`,
+    ].join('\n'));
+    return { user, password };
+}
+async function dropLogin(database, { user }) {
+    // Its locks are gone once the session is, for which we wait.
+    await database.query('postgres', `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '${user}';
+     DROP ROLE IF EXISTS "${user}";`);
+}
+/**
+ * Ends what runs that were killed have left: logins that are over, and with `alone` every other
+ * login for the owner's schema too, as nobody but us migrates it now.
+ *
+ * @returns the logins that were still there.
+ */
+async function dropDeadLogins(database, owner, alone) {
+    const rows = await database.query('postgres', `SELECT rolname FROM pg_roles WHERE rolname LIKE 'compta\\_migration\\_%'
+       AND (rolvaliduntil < now() OR (${alone} AND pg_has_role(oid, '${owner}', 'MEMBER')));`);
+    const dead = rows.flat();
+    for (const user of dead)
+        await dropLogin(database, { user });
+    return dead;
+}
+/** What PostgreSQL stores for a password (RFC 5803), with its default of 4096 iterations. */
+function scramVerifier(password, salt = (0,external_node_crypto_.randomBytes)(16)) {
+    const iterations = 4096;
+    const salted = (0,external_node_crypto_.pbkdf2Sync)(password, salt, iterations, 32, 'sha256');
+    const hmac = (text) => (0,external_node_crypto_.createHmac)('sha256', salted).update(text).digest();
+    const stored = (0,external_node_crypto_.createHash)('sha256').update(hmac('Client Key')).digest('base64');
+    const server = hmac('Server Key').toString('base64');
+    return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${stored}:${server}`;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/pending.js
+
+
+
+
+function readPending(scripts) {
+    return scripts.flatMap(({ version, description, filepath }) => {
+        if (!filepath)
+            return [];
+        const sql = (0,external_node_fs_.readFileSync)(filepath, 'utf8');
+        const file = (0,external_node_path_namespaceObject.basename)(filepath);
+        return {
+            version: version ?? '',
+            description,
+            file,
+            path: filepath,
+            sql,
+            intent: intentOf(sql),
+            outside: runsOutsideTransaction(sql),
+        };
+    });
+}
+/** Scripts that Flyway is given in one go: those outside a transaction each in a run of its own. */
+function runsOf(pending) {
+    const runs = [];
+    for (const script of pending) {
+        const last = runs.at(-1);
+        if (last && !script.outside && last[0]?.outside === false)
+            last.push(script);
+        else
+            runs.push([script]);
+    }
+    return runs;
+}
+/**
+ * A folder below `temp` with the scripts of another but those that wait for a later run. Flyway's
+ * own `target` would let repeatable scripts through.
+ */
+function folderWithout(folder, later, temp) {
+    if (later.length === 0)
+        return folder;
+    const waiting = new Set(later.flatMap(({ file }) => [file, `${file}.conf`]));
+    const target = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'run-'));
+    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
+        const path = (0,external_node_path_namespaceObject.join)(folder, name);
+        if (!waiting.has(name) && (0,external_node_fs_.existsSync)(path))
+            (0,external_node_fs_.copyFileSync)(path, (0,external_node_path_namespaceObject.join)(target, name));
+    }
+    return target;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/locks.js
+/** Who waits for a lock of this mode; '' for those that ordinary statements take as well. */
+function blockedBy(mode) {
+    switch (mode) {
+        case 'AccessExclusiveLock':
+            return 'reads and writes';
+        case 'ExclusiveLock':
+        case 'ShareRowExclusiveLock':
+        case 'ShareLock':
+            return 'writes';
+        case 'ShareUpdateExclusiveLock':
+            return 'other schema changes, VACUUM';
+        default:
+            return '';
     }
 }
-function inputs_required(runner, name, hint) {
-    const value = runner.input(name);
-    if (value === '')
-        throw new InputError(name, `is missing: ${hint}`);
-    return value;
-}
-/** `undefined` when the input is empty, as GitHub cannot tell "not given" from "empty". */
-function inputs_optional(runner, name) {
-    return runner.input(name) || undefined;
-}
-/** A required secret, masked before anybody can look at it. */
-function secret(runner, name, hint) {
-    const value = inputs_required(runner, name, hint);
-    runner.mask(value);
-    return value;
-}
-function optionalSecret(runner, name) {
-    const value = inputs_optional(runner, name);
-    if (value !== undefined)
-        runner.mask(value);
-    return value;
-}
-function inputs_boolean(runner, name, fallback) {
-    const value = runner.input(name);
-    if (value === '')
-        return fallback;
-    if (/^true$/i.test(value))
-        return true;
-    if (/^false$/i.test(value))
-        return false;
-    throw new InputError(name, `is '${value}': give true or false.`);
-}
-function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
-    const value = runner.input(name);
-    if (value === '')
-        return fallback;
-    const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
-        throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
+/**
+ * @param looks in their order, while the script ran.
+ * @param final what it held at its very end, which no look can miss; empty outside a transaction.
+ */
+function locksOf(looks, final) {
+    const seen = new Map();
+    for (const { at, held } of [...looks, ...(final ? [final] : [])]) {
+        for (const { table, mode } of held) {
+            const before = seen.get(`${table} ${mode}`);
+            seen.set(`${table} ${mode}`, { table, mode, first: before?.first ?? at, last: at });
+        }
     }
-    return number;
+    return [...seen.values()]
+        .map(({ table, mode, first, last }) => ({
+        table,
+        mode,
+        heldMs: Math.max(0, last - first),
+        blocks: blockedBy(mode),
+    }))
+        .filter(({ blocks }) => blocks !== '')
+        .sort((a, b) => b.heldMs - a.heldMs);
 }
-function oneOf(runner, name, choices, fallback) {
-    const value = runner.input(name) || fallback;
-    const choice = choices.find((candidate) => candidate === value);
-    if (choice === undefined) {
-        throw new InputError(name, `is '${value ?? ''}': give one of ${choices.join(', ')}.`);
-    }
-    return choice;
-}
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function inputs_duration(runner, name, fallback) {
-    const value = runner.input(name) || fallback;
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
-    if (!match)
-        throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
-    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
-}
-/** One entry per line; blank lines and surrounding space do not count. */
-function lines(runner, name) {
-    return runner
-        .input(name)
-        .split(/\r?\n/)
-        .map((line) => line.trim())
-        .filter((line) => line !== '');
-}
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function yaml(runner, name, schema) {
-    const text = runner.input(name);
-    if (text === '')
-        return undefined;
-    const value = inputs_parsed(name, text);
-    const result = schema.safeParse(value);
-    if (!result.success)
-        throw new InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
-    return result.data;
-}
-function inputs_parsed(name, text) {
+
+;// CONCATENATED MODULE: ./lib/migration/rehearsal.js
+
+
+
+
+
+
+
+
+
+/** The name that pg_hba.conf lets a migration's login into, besides the database itself. */
+const cloneOf = (database) => `${database}_rehearsal`;
+/**
+ * Restores a backup beside the database, on its own server, and runs the scripts on it, one by one.
+ * The clone is gone afterwards, whatever happened.
+ *
+ * @throws MigrationRefused when a script fails there: the database itself was not touched.
+ */
+async function rehearse(stage, backup) {
+    const { flyway, database, server, say } = stage;
+    const clone = cloneOf(flyway.database);
+    const drop = () => database.query('postgres', `DROP DATABASE IF EXISTS "${clone}" WITH (FORCE);`);
+    await drop();
     try {
-        return parse(text);
+        say(`Rehearsing on ${clone}, from ${backup.path}`);
+        const { seconds } = await restoreBackup(server, backup.path, clone, false, say);
+        await database.query('postgres', `ALTER DATABASE "${clone}" OWNER TO "${flyway.owner}"; REVOKE ALL ON DATABASE "${clone}" FROM PUBLIC;`);
+        const scripts = await perform({ ...stage, flyway: { ...flyway, database: clone } });
+        const broken = await invalidIndexes(database, clone);
+        if (broken.length > 0)
+            throw new MigrationRefused(`It left ${broken.join(', ')} invalid.`);
+        return { backup: backup.path, restoreSeconds: seconds, scripts };
     }
     catch (cause) {
-        throw new InputError(name, 'is not YAML.', cause);
+        if (flyway.cancelled.aborted)
+            throw cause;
+        throw new MigrationRefused(`The rehearsal on a copy of ${flyway.database} failed, and ${flyway.database} itself was ` +
+            'not touched.', { cause });
+    }
+    finally {
+        await drop();
     }
 }
-
-;// CONCATENATED MODULE: ./lib/ssh/inputs.js
-
-
-/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
-function privateKeyInput(runner) {
-    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+/** In the script's own transaction, at its end: every lock that it took is still held. */
+const NOTE = 'afterEachMigrate.sql';
+/** Ours in the clone: what the scripts held, and which tables there were before the first. */
+const NOTES = 'compta_rehearsal.note';
+const KNOWN = 'compta_rehearsal.known';
+const HELD = (pid) => `SELECT coalesce(json_agg(json_build_object(
+    'table', c.oid::regclass::text, 'mode', l.mode)), '[]')
+  FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+  WHERE l.pid ${pid} AND l.granted AND c.relkind IN ('r', 'p', 'm')
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND c.oid IN (SELECT oid FROM ${KNOWN}) AND c.relname <> 'flyway_schema_history'`;
+const noteSchema = object({
+    started: schemas_number(),
+    at: schemas_number(),
+    held: array(object({ table: schemas_string(), mode: schemas_string() })),
+});
+async function perform(stage) {
+    const { flyway, database, temp } = stage;
+    const { pending: found } = await readState(flyway);
+    const pending = readPending(found);
+    await database.query(flyway.database, `CREATE SCHEMA compta_rehearsal;
+     CREATE TABLE ${KNOWN} AS SELECT oid FROM pg_class
+       WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)';
+     CREATE TABLE ${NOTES} (note json);
+     GRANT USAGE ON SCHEMA compta_rehearsal TO "${flyway.owner}";
+     GRANT SELECT ON ${KNOWN} TO "${flyway.owner}";
+     GRANT INSERT ON ${NOTES} TO "${flyway.owner}";`);
+    const done = [];
+    for (const [index, script] of pending.entries()) {
+        const rest = folderWithout(flyway.scripts, pending.slice(index + 1), temp);
+        done.push(await performOne(stage, script, withNote(rest, script, temp)));
+    }
+    return done;
+}
+function withNote(folder, { outside }, temp) {
+    if (outside)
+        return folder;
+    const target = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'rehearsal-'));
+    for (const name of (0,external_node_fs_.readdirSync)(folder))
+        (0,external_node_fs_.copyFileSync)((0,external_node_path_namespaceObject.join)(folder, name), (0,external_node_path_namespaceObject.join)(target, name));
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(target, NOTE), `INSERT INTO ${NOTES} SELECT json_build_object(
+       'started', extract(epoch FROM now()) * 1000,
+       'at', extract(epoch FROM clock_timestamp()) * 1000, 'held', (${HELD('= pg_backend_pid()')}));`);
+    return target;
+}
+async function performOne({ flyway, database, say }, script, folder) {
+    const watcher = await watch(database, flyway);
+    let time;
     try {
-        return normalisePrivateKey(text);
+        const { migrations } = await migrate({ ...flyway, scripts: folder }, { outside: script.outside, onRetry: say });
+        time = migrations.reduce((sum, { executionTime }) => sum + executionTime, 0);
     }
-    catch (cause) {
-        throw new InputError('private-key', 'is not usable.', cause);
+    finally {
+        await watcher.stop();
     }
+    const notes = await database.query(flyway.database, `WITH taken AS (DELETE FROM ${NOTES} RETURNING note) SELECT note FROM taken;`);
+    const note = notes[0]?.[0];
+    const final = note === undefined ? undefined : noteSchema.parse(JSON.parse(note));
+    const milliseconds = final === undefined ? time : final.at - final.started;
+    return { file: script.file, milliseconds, locks: locksOf(watcher.looks, final) };
 }
-
-;// CONCATENATED MODULE: ./action-db-migrate/src/inputs.js
-
-
-
-
-const COMMANDS = ['migrate', 'validate', 'info', 'repair'];
-function readInputs(runner) {
-    const command = oneOf(runner, 'command', COMMANDS, 'migrate');
-    const database = identifier(inputs_required(runner, 'database', 'give its name.'), 'database');
-    if (command === 'repair' && inputs_optional(runner, 'repair-confirm') !== database) {
-        throw new InputError('repair-confirm', `must be '${database}': repair declares edited scripts to be right, so look at validate first.`);
-    }
+/** Looks at the locks of the run's login ten times a second. */
+async function watch(database, { database: name, login }) {
+    const looks = [];
+    const session = await database.session(name, ([at = '', held = '[]']) => looks.push({ at: Number(at), held: JSON.parse(held) }));
+    const pids = `IN (SELECT pid FROM pg_stat_activity WHERE usename = '${login.user}')`;
+    const look = () => session.say(`SELECT extract(epoch FROM clock_timestamp()) * 1000, (${HELD(pids)});\n`.replaceAll(/\s*\n\s*(?=\S)/g, ' '));
+    const timer = setInterval(look, 100);
     return {
-        command,
-        scripts: scripts(runner),
-        database,
-        owner: identifier(inputs_optional(runner, 'owner') ?? `${database}_owner`, 'owner'),
-        terraformOutputs: inputs_file(runner),
-        privateKey: privateKeyInput(runner),
-        port: port(runner),
-        dryRun: inputs_boolean(runner, 'dry-run', false),
-        backup: inputs_boolean(runner, 'backup', true),
-        limits: {
-            lockMs: inputs_duration(runner, 'lock-timeout', '5s'),
-            statementMs: inputs_duration(runner, 'statement-timeout', '15m'),
+        looks,
+        async stop() {
+            clearInterval(timer);
+            await session.end();
         },
-        flywayVersion: inputs_optional(runner, 'flyway-version') ?? '11.8.2',
     };
 }
-function scripts(runner) {
-    const reference = inputs_optional(runner, 'image');
-    const path = inputs_optional(runner, 'locations');
-    const username = inputs_optional(runner, 'username');
-    const password = optionalSecret(runner, 'password');
-    if (reference !== undefined) {
-        if (!/@sha256:[0-9a-f]{64}$/.test(reference)) {
-            throw new InputError('image', `is '${reference}': give it by digest (name@sha256:…).`);
-        }
-        const login = username && password ? { username, password } : undefined;
-        return { from: 'image', reference, login };
-    }
-    if (path === undefined) {
-        throw new InputError('image', 'is missing: give the image with the scripts, or locations.');
-    }
-    if (!(0,external_node_fs_.existsSync)(path))
-        throw new InputError('locations', `is '${path}', which does not exist.`);
-    return { from: 'folder', path: (0,external_node_path_namespaceObject.resolve)(path) };
+
+;// CONCATENATED MODULE: ./lib/migration/repair.js
+
+function correctionsFor(wrong) {
+    return wrong.map(({ version, description, code, message }) => {
+        const was = /Applied to database\s*:\s*(-?\d+)/.exec(message)?.[1];
+        const becomes = /Resolved locally\s*:\s*(-?\d+)/.exec(message)?.[1];
+        return { version, description, code, does: deed(code), was, becomes };
+    });
 }
-/** Names go into SQL as quoted identifiers; what would need escaping is refused instead. */
-function identifier(value, input) {
-    if (/^[a-z_][a-z0-9_]{0,62}$/.test(value))
-        return value;
-    throw new InputError(input, `is '${value}': lower-case letters, digits and _ only.`);
+function deed(code) {
+    if (code.includes('CHECKSUM'))
+        return 'declares the edited script to be what was applied';
+    if (code.startsWith('FAILED'))
+        return 'forgets the failed attempt, so that it runs again';
+    if (code.includes('NOT_RESOLVED'))
+        return 'marks the missing script as deleted';
+    return `aligns the history with the script (${code})`;
 }
-function inputs_file(runner) {
-    const path = inputs_required(runner, 'terraform-outputs', 'give the file of `terraform output -json`.');
-    if ((0,external_node_fs_.existsSync)(path))
-        return path;
-    throw new InputError('terraform-outputs', `is '${path}', which does not exist.`);
-}
-function port(runner) {
-    const value = inputs_integer(runner, 'port', 5432, { min: 1, max: 65535 });
-    if (value === 6432) {
-        throw new InputError('port', "is PgBouncer's: Flyway's locks need a session of their own, so give PostgreSQL's (5432).");
+/**
+ * @param confirmed versions or new checksums, separated by spaces or commas.
+ * @throws MigrationRefused unless each correction was named, and nothing else.
+ */
+function refuseUnlessNamed(corrections, confirmed) {
+    const named = new Set(confirmed.split(/[\s,]+/).filter(Boolean));
+    const wordFor = ({ version, becomes, description }) => version || becomes || description;
+    const open = corrections.filter(({ version, becomes, description }) => ![version, becomes, version ? undefined : description].some((word) => word !== undefined && word !== '' && named.delete(word)));
+    const list = corrections.map(explain).join('\n');
+    if (open.length > 0) {
+        throw new MigrationRefused(`Nothing was changed. repair would do this:\n${list}\nPut a script that was edited back ` +
+            'instead, if you can. Otherwise allow it with ' +
+            `repair-confirm: '${corrections.map(wordFor).join(' ')}' (version or new checksum of each).`);
     }
-    return value;
+    if (named.size > 0) {
+        throw new MigrationRefused(`Nothing was changed. repair-confirm names ${[...named].join(', ')}, which repair would not ` +
+            `touch. It would do this:\n${list}`);
+    }
+}
+function explain({ version, description, does, was, becomes }) {
+    const sums = was !== undefined && becomes !== undefined ? ` (checksum ${was} → ${becomes})` : '';
+    return `${version || 'repeatable'} "${description}": ${does}${sums}`;
+}
+const HISTORY = 'flyway_schema_history';
+/** Copies the history as it stands. @returns the name of the copy. */
+async function copyHistory(database, name) {
+    const stamp = new Date().toISOString().replaceAll(/[-:TZ]|\.\d+/g, '');
+    const copy = `${HISTORY}_before_${stamp}`;
+    await database.query(name, `CREATE TABLE "${copy}" AS TABLE ${HISTORY};`);
+    return copy;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/report.js
+function emptyReport(command, database, dryRun) {
+    return {
+        ...{ command, database, dryRun, before: '', after: '' },
+        ...{ pending: [], applied: [], findings: [], checks: [], served: [], corrections: [] },
+        ...{ touched: [], remarks: [], problems: [], wayBack: [] },
+    };
+}
+/** The report as a file: without the text of the scripts, which are elsewhere. */
+function reportJson(report) {
+    const pending = report.pending.map(({ sql: _sql, path: _path, ...rest }) => rest);
+    return `${JSON.stringify({ ...report, pending }, null, 2)}\n`;
+}
+/** What can be done after a failure, from least to most. */
+function wayBackFrom(report, server) {
+    const { database, backup, restorePoint, applied, before, corrections } = report;
+    const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
+    const again = [
+        ...failed.map(({ version }) => `Script ${version} ran outside a transaction, so look at what it has left, undo that, and ` +
+            `let it run again with the command \`repair\` and \`repair-confirm: '${version}'\`.`),
+        'Correct what failed, and run the migration again.',
+    ];
+    if (applied.length === 0)
+        return [`The schema is still at ${before}.`, ...again];
+    const versions = applied.map(({ version, description }) => version || description).join(', ');
+    return [
+        `Applied and kept: ${versions}.`,
+        ...again,
+        ...(backup
+            ? [
+                `Back to the backup, losing what was posted since: \`gh workflow run database-migration.yml ` +
+                    `-f command=restore -f database=${database} -f backup-path=${backup.path} ` +
+                    `-f confirmation=${database}\`, or on ${server}: ` +
+                    `\`sudo compta-restore ${backup.path} ${database} --replace=${database}\``,
+            ]
+            : []),
+        ...(restorePoint
+            ? [
+                `To the moment before, losing nothing: recover the archived WAL up to ` +
+                    `\`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
+            ]
+            : []),
+    ];
 }
 
 ;// CONCATENATED MODULE: external "module"
@@ -78352,7 +85714,7 @@ var zr=Object.defineProperty;var Ur=(s,t)=>{for(var e in t)zr(s,e,{get:t[e],enum
 `).reduce(xn,Object.create(null)),xn=(s,t)=>{let e=parseInt(t,10);if(e!==Buffer.byteLength(t)+1)return s;t=t.slice((e+" ").length);let i=t.split("="),r=i.shift();if(!r)return s;let n=r.replace(/^SCHILY\.(dev|ino|nlink)/,"$1"),o=i.join("=").replace(/\0.*/,"");switch(n){case"path":case"linkpath":case"type":case"charset":case"comment":case"gname":case"uname":s[n]=o;break;case"ctime":case"atime":case"mtime":s[n]=new Date(Number(o)*1e3);break;case"size":let h=+o;h>=0&&(s[n]=h);break;case"gid":case"uid":case"dev":case"ino":case"nlink":case"mode":s[n]=+o;break}return s};var Ln=process.env.TESTING_TAR_FAKE_PLATFORM||process.platform,f=Ln!=="win32"?s=>String(s):s=>String(s).replaceAll(/\\/g,"/");var $e=class extends A{extended;globalExtended;header;startBlockSize;blockRemain;remain;type;meta=!1;ignore=!1;path;mode;uid;gid;uname;gname;size=0;mtime;atime;ctime;linkpath;dev;ino;nlink;invalid=!1;absolute;unsupported=!1;constructor(t,e,i){switch(super({}),this.pause(),this.extended=e,this.globalExtended=i,this.header=t,this.remain=t.size??0,this.startBlockSize=512*Math.ceil(this.remain/512),this.blockRemain=this.startBlockSize,this.type=t.type,this.type){case"File":case"OldFile":case"Link":case"SymbolicLink":case"CharacterDevice":case"BlockDevice":case"Directory":case"FIFO":case"ContiguousFile":case"GNUDumpDir":break;case"NextFileHasLongLinkpath":case"NextFileHasLongPath":case"OldGnuLongPath":case"GlobalExtendedHeader":case"ExtendedHeader":case"OldExtendedHeader":this.meta=!0;break;default:this.ignore=!0}if(!t.path)throw new Error("no path provided for tar.ReadEntry");this.path=f(t.path),this.mode=t.mode,this.mode&&(this.mode=this.mode&4095),this.uid=t.uid,this.gid=t.gid,this.uname=t.uname,this.gname=t.gname,this.size=this.remain,this.mtime=t.mtime,this.atime=t.atime,this.ctime=t.ctime,this.linkpath=t.linkpath?f(t.linkpath):void 0,this.uname=t.uname,this.gname=t.gname,e&&this.#t(e),i&&this.#t(i,!0)}write(t){let e=t.length;if(e>this.blockRemain)throw new Error("writing more to entry than is appropriate");let i=this.remain,r=this.blockRemain;return this.remain=Math.max(0,i-e),this.blockRemain=Math.max(0,r-e),this.ignore?!0:i>=e?super.write(t):super.write(t.subarray(0,i))}#t(t,e=!1){t.path&&(t.path=f(t.path)),t.linkpath&&(t.linkpath=f(t.linkpath)),Object.assign(this,Object.fromEntries(Object.entries(t).filter(([i,r])=>!(r==null||i==="path"&&e))))}};var Dt=(s,t,e,i={})=>{s.file&&(i.file=s.file),s.cwd&&(i.cwd=s.cwd),i.code=e instanceof Error&&e.code||t,i.tarCode=t,!s.strict&&i.recoverable!==!1?(e instanceof Error&&(i=Object.assign(e,i),e=e.message),s.emit("warn",t,e,i)):e instanceof Error?s.emit("error",Object.assign(e,i)):s.emit("error",Object.assign(new Error(`${t}: ${e}`),i))};var Nn=1024*1024,Xi=Buffer.from([31,139]),qi=Buffer.from([40,181,47,253]),An=Math.max(Xi.length,qi.length),B=Symbol("state"),Nt=Symbol("writeEntry"),it=Symbol("readEntry"),Zi=Symbol("nextEntry"),Zs=Symbol("processEntry"),V=Symbol("extendedHeader"),he=Symbol("globalExtendedHeader"),dt=Symbol("meta"),Ys=Symbol("emitMeta"),p=Symbol("buffer"),st=Symbol("queue"),ut=Symbol("ended"),Yi=Symbol("emittedEnd"),At=Symbol("emit"),w=Symbol("unzip"),Xe=Symbol("consumeChunk"),qe=Symbol("consumeChunkSub"),Ki=Symbol("consumeBody"),Ks=Symbol("consumeMeta"),Vs=Symbol("consumeHeader"),ae=Symbol("consuming"),Vi=Symbol("bufferConcat"),Qe=Symbol("maybeEnd"),Yt=Symbol("writing"),$=Symbol("aborted"),Je=Symbol("onDone"),It=Symbol("sawValidEntry"),je=Symbol("sawNullBlock"),ti=Symbol("sawEOF"),$s=Symbol("closeStream"),In=1e3,le=Symbol("compressedBytesRead"),$i=Symbol("decompressedBytesRead"),Xs=Symbol("checkDecompressionRatio"),Cn=()=>!0,rt=class extends external_events_.EventEmitter{file;strict;maxMetaEntrySize;filter;brotli;zstd;maxDecompressionRatio;writable=!0;readable=!1;[st]=[];[p];[it];[Nt];[B]="begin";[dt]="";[V];[he];[ut]=!1;[w];[$]=!1;[It];[je]=!1;[ti]=!1;[Yt]=!1;[ae]=!1;[Yi]=!1;[le]=0;[$i]=0;constructor(t={}){super(),this.file=t.file||"",this.on(Je,()=>{(this[B]==="begin"||this[It]===!1)&&this.warn("TAR_BAD_ARCHIVE","Unrecognized archive format")}),t.ondone?this.on(Je,t.ondone):this.on(Je,()=>{this.emit("prefinish"),this.emit("finish"),this.emit("end")}),this.strict=!!t.strict,this.maxDecompressionRatio=typeof t.maxDecompressionRatio=="number"?t.maxDecompressionRatio:In,this.maxMetaEntrySize=t.maxMetaEntrySize||Nn,this.filter=typeof t.filter=="function"?t.filter:Cn;let e=t.file&&(t.file.endsWith(".tar.br")||t.file.endsWith(".tbr"));this.brotli=!(t.gzip||t.zstd)&&t.brotli!==void 0?t.brotli:e?void 0:!1;let i=t.file&&(t.file.endsWith(".tar.zst")||t.file.endsWith(".tzst"));this.zstd=!(t.gzip||t.brotli)&&t.zstd!==void 0?t.zstd:i?!0:void 0,this.on("end",()=>this[$s]()),typeof t.onwarn=="function"&&this.on("warn",t.onwarn),typeof t.onReadEntry=="function"&&this.on("entry",t.onReadEntry)}warn(t,e,i={}){Dt(this,t,e,i)}[Vs](t,e){this[It]===void 0&&(this[It]=!1);let i;try{i=new F(t,e,this[V],this[he])}catch(r){return this.warn("TAR_ENTRY_INVALID",r)}if(i.nullBlock)this[je]?(this[ti]=!0,this[B]==="begin"&&(this[B]="header"),this[At]("eof")):(this[je]=!0,this[At]("nullBlock"));else if(this[je]=!1,!i.cksumValid)this.warn("TAR_ENTRY_INVALID","checksum failure",{header:i});else if(!i.path)this.warn("TAR_ENTRY_INVALID","path is required",{header:i});else{let r=i.type;if(/^(Symbolic)?Link$/.test(r)&&!i.linkpath)this.warn("TAR_ENTRY_INVALID","linkpath required",{header:i});else if(!/^(Symbolic)?Link$/.test(r)&&!/^(Global)?ExtendedHeader$/.test(r)&&i.linkpath)this.warn("TAR_ENTRY_INVALID","linkpath forbidden",{header:i});else{let n=this[Nt]=new $e(i,this[V],this[he]);if(!this[It])if(n.remain){let o=()=>{n.invalid||(this[It]=!0)};n.on("end",o)}else this[It]=!0;n.meta?n.size>this.maxMetaEntrySize?(n.ignore=!0,this[At]("ignoredEntry",n),this[B]="ignore",n.resume()):n.size>0&&(this[dt]="",n.on("data",o=>this[dt]+=o),this[B]="meta"):(this[V]=void 0,n.ignore=n.ignore||!this.filter(n.path,n),n.ignore?(this[At]("ignoredEntry",n),this[B]=n.remain?"ignore":"header",n.resume()):(n.remain?this[B]="body":(this[B]="header",n.end()),this[it]?this[st].push(n):(this[st].push(n),this[Zi]())))}}}[$s](){queueMicrotask(()=>this.emit("close"))}[Zs](t){let e=!0;if(!t)this[it]=void 0,e=!1;else if(Array.isArray(t)){let[i,...r]=t;this.emit(i,...r)}else this[it]=t,this.emit("entry",t),t.emittedEnd||(t.on("end",()=>this[Zi]()),e=!1);return e}[Zi](){do;while(this[Zs](this[st].shift()));if(this[st].length===0){let t=this[it];!t||t.flowing||t.size===t.remain?this[Yt]||this.emit("drain"):t.once("drain",()=>this.emit("drain"))}}[Ki](t,e){let i=this[Nt];if(!i)throw new Error("attempt to consume body without entry??");let r=i.blockRemain??0,n=r>=t.length&&e===0?t:t.subarray(e,e+r);return i.write(n),i.blockRemain||(this[B]="header",this[Nt]=void 0,i.end()),n.length}[Ks](t,e){let i=this[Nt],r=this[Ki](t,e);return!this[Nt]&&i&&this[Ys](i),r}[At](t,e,i){this[st].length===0&&!this[it]?this.emit(t,e,i):this[st].push([t,e,i])}[Ys](t){switch(this[At]("meta",this[dt]),t.type){case"ExtendedHeader":case"OldExtendedHeader":this[V]=ft.parse(this[dt],this[V],!1);break;case"GlobalExtendedHeader":this[he]=ft.parse(this[dt],this[he],!0);break;case"NextFileHasLongPath":case"OldGnuLongPath":{let e=this[V]??Object.create(null);this[V]=e,e.path=this[dt].replace(/\0.*/,"");break}case"NextFileHasLongLinkpath":{let e=this[V]||Object.create(null);this[V]=e,e.linkpath=this[dt].replace(/\0.*/,"");break}default:throw new Error("unknown meta: "+t.type)}}abort(t){if(!this[$]){if(this[w]){let e=this[w];e.write=()=>!0,e.end=()=>e,e.emit=()=>!1,e.destroy?.()}this[$]=!0,this.emit("abort",t),this.warn("TAR_ABORT",t,{recoverable:!1})}}[Xs](t){this[$i]+=t.length;let e=this[$i]/this[le];return e>this.maxDecompressionRatio?(this.abort(new Error(`max decompression ratio exceeded: ${e.toFixed(2)} > ${this.maxDecompressionRatio}`)),!1):!0}write(t,e,i){if(typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,typeof e=="string"?e:"utf8")),this[$])return i?.(),!1;if((this[w]===void 0||this.brotli===void 0&&this[w]===!1)&&t){if(this[p]&&(t=Buffer.concat([this[p],t]),this[p]=void 0),t.length<An)return this[p]=t,i?.(),!0;for(let a=0;this[w]===void 0&&a<Xi.length;a++)t[a]!==Xi[a]&&(this[w]=!1);let o=!1;if(this[w]===!1&&this.zstd!==!1){o=!0;for(let a=0;a<qi.length;a++)if(t[a]!==qi[a]){o=!1;break}}let h=this.brotli===void 0&&!o;if(this[w]===!1&&h)if(t.length<512)if(this[ut])this.brotli=!0;else return this[p]=t,i?.(),!0;else try{new F(t.subarray(0,512)),this.brotli=!1}catch{this.brotli=!0}if(this[w]===void 0||this[w]===!1&&(this.brotli||o)){let a=this[ut];this[ut]=!1,this[w]=this[w]===void 0?new Ue({}):o?new Ke({}):new Ge({}),this[w].on("data",c=>{this[Xs](c)&&this[Xe](c)}),this[w].on("error",c=>{this[$]||this.abort(c)}),this[w].on("end",()=>{this[ut]=!0,this[Xe]()}),this[Yt]=!0,this[le]+=t.length;let l=!!this[w][a?"end":"write"](t);return this[Yt]=!1,i?.(),l}}this[Yt]=!0,this[w]?(this[le]+=t.length,this[w].write(t)):this[Xe](t),this[Yt]=!1;let n=this[st].length>0?!1:this[it]?this[it].flowing:!0;return!n&&this[st].length===0&&this[it]?.once("drain",()=>this.emit("drain")),i?.(),n}[Vi](t){t&&!this[$]&&(this[p]=this[p]?Buffer.concat([this[p],t]):t)}[Qe](){if(this[ut]&&!this[Yi]&&!this[$]&&!this[ae]){this[Yi]=!0;let t=this[Nt];if(t?.blockRemain){let e=this[p]?this[p].length:0;this.warn("TAR_BAD_ARCHIVE",`Truncated input (needed ${t.blockRemain} more bytes, only ${e} available)`,{entry:t}),this[p]&&t.write(this[p]),t.end()}this[At](Je)}}[Xe](t){if(this[ae]&&t)this[Vi](t);else if(!t&&!this[p])this[Qe]();else if(t){if(this[ae]=!0,this[p]){this[Vi](t);let e=this[p];this[p]=void 0,this[qe](e)}else this[qe](t);for(;this[p]&&this[p]?.length>=512&&!this[$]&&!this[ti];){let e=this[p];this[p]=void 0,this[qe](e)}this[ae]=!1}(!this[p]||this[ut])&&this[Qe]()}[qe](t){let e=0,i=t.length;for(;e+512<=i&&!this[$]&&!this[ti];)switch(this[B]){case"begin":case"header":this[Vs](t,e),e+=512;break;case"ignore":case"body":e+=this[Ki](t,e);break;case"meta":e+=this[Ks](t,e);break;default:throw new Error("invalid state: "+this[B])}e<i&&(this[p]=this[p]?Buffer.concat([t.subarray(e),this[p]]):t.subarray(e))}end(t,e,i){return typeof t=="function"&&(i=t,e=void 0,t=void 0),typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,e)),i&&this.once("finish",i),this[$]||(this[w]?(t&&(this[le]+=t.length,this[w].write(t)),this[w].end()):(this[ut]=!0,(this.brotli===void 0||this.zstd===void 0)&&(t=t||Buffer.alloc(0)),t&&this.write(t),this[Qe]())),this}};var index_min_mt=s=>{let t=s.length-1,e=-1;for(;t>-1&&s.charAt(t)==="/";)e=t,t--;return e===-1?s:s.slice(0,e)};var vn=s=>{let t=s.onReadEntry;s.onReadEntry=t?e=>{t(e),e.resume()}:e=>e.resume()},Qi=(s,t)=>{let e=new Map(t.map(o=>[index_min_mt(o),!0])),i=s.filter,r=100,n=(o,h="",a=0)=>{if(a>=r)return e.set(o,!1),!1;let l=h||(0,external_path_.parse)(o).root||".",c;if(o===l)c=!1;else{let d=e.get(o);c=d!==void 0?d:n((0,external_path_.dirname)(o),l,a+1)}return e.set(o,c),c};s.filter=i?(o,h)=>i(o,h)&&n(index_min_mt(o)):o=>n(index_min_mt(o))},Mn=s=>{let t=new rt(s),e=s.file,i;try{i=external_node_fs_.openSync(e,"r");let r=external_node_fs_.fstatSync(i),n=s.maxReadSize||16*1024*1024;if(r.size<n){let o=Buffer.allocUnsafe(r.size),h=external_node_fs_.readSync(i,o,0,r.size,0);t.end(h===o.byteLength?o:o.subarray(0,h))}else{let o=0,h=Buffer.allocUnsafe(n);for(;o<r.size;){let a=external_node_fs_.readSync(i,h,0,n,o);if(a===0)break;o+=a,t.write(h.subarray(0,a))}t.end()}}finally{if(typeof i=="number")try{external_node_fs_.closeSync(i)}catch{}}},Bn=(s,t)=>{let e=new rt(s),i=s.maxReadSize||16*1024*1024,r=s.file;return new Promise((o,h)=>{e.on("error",h),e.on("end",o),external_node_fs_.stat(r,(a,l)=>{if(a)h(a);else{let c=new _t(r,{readSize:i,size:l.size});c.on("error",h),c.pipe(e)}})})},Ct=K(Mn,Bn,s=>new rt(s),s=>new rt(s),(s,t)=>{t?.length&&Qi(s,t),s.noResume||vn(s)});var Ji=(s,t,e)=>(s&=4095,e&&(s=(s|384)&-19),t&&(s&256&&(s|=64),s&32&&(s|=8),s&4&&(s|=1)),s);var{isAbsolute:zn,parse:qs}=external_node_path_namespaceObject.win32,ce=s=>{let t="",e=qs(s);for(;zn(s)||e.root;){let i=s.charAt(0)==="/"&&s.slice(0,4)!=="//?/"?"/":e.root;s=s.slice(i.length),t+=i,e=qs(s)}return[t,s]};var ei=["|","<",">","?",":"],ji=ei.map(s=>String.fromCodePoint(61440+Number(s.codePointAt(0)))),Un=new Map(ei.map((s,t)=>[s,ji[t]])),Hn=new Map(ji.map((s,t)=>[s,ei[t]])),ts=s=>ei.reduce((t,e)=>t.split(e).join(Un.get(e)),s),Qs=s=>ji.reduce((t,e)=>t.split(e).join(Hn.get(e)),s);var rr=(s,t)=>t?(s=f(s).replace(/^\.(\/|$)/,""),index_min_mt(t)+"/"+s):f(s),Wn=16*1024*1024,tr=Symbol("process"),er=Symbol("file"),ir=Symbol("directory"),is=Symbol("symlink"),sr=Symbol("hardlink"),fe=Symbol("header"),ii=Symbol("read"),ss=Symbol("lstat"),si=Symbol("onlstat"),rs=Symbol("onread"),ns=Symbol("onreadlink"),index_min_os=Symbol("openfile"),hs=Symbol("onopenfile"),pt=Symbol("close"),ri=Symbol("mode"),as=Symbol("awaitDrain"),es=Symbol("ondrain"),q=Symbol("prefix"),de=class extends A{path;portable;myuid=process.getuid&&process.getuid()||0;myuser=process.env.USER||"";maxReadSize;linkCache;statCache;preservePaths;cwd;strict;mtime;noPax;noMtime;prefix;fd;blockLen=0;blockRemain=0;buf;pos=0;remain=0;length=0;offset=0;win32;absolute;header;type;linkpath;stat;onWriteEntry;#t=!1;constructor(t,e={}){let i=se(e);super(),this.path=f(t),this.portable=!!i.portable,this.maxReadSize=i.maxReadSize||Wn,this.linkCache=i.linkCache||new Map,this.statCache=i.statCache||new Map,this.preservePaths=!!i.preservePaths,this.cwd=f(i.cwd||process.cwd()),this.strict=!!i.strict,this.noPax=!!i.noPax,this.noMtime=!!i.noMtime,this.mtime=i.mtime,this.prefix=i.prefix?f(i.prefix):void 0,this.onWriteEntry=i.onWriteEntry,typeof i.onwarn=="function"&&this.on("warn",i.onwarn);let r=!1;if(!this.preservePaths){let[o,h]=ce(this.path);o&&typeof h=="string"&&(this.path=h,r=o)}this.win32=!!i.win32||process.platform==="win32",this.win32&&(this.path=Qs(this.path.replaceAll(/\\/g,"/")),t=t.replaceAll(/\\/g,"/")),this.absolute=f(i.absolute||external_path_.resolve(this.cwd,t)),this.path===""&&(this.path="./"),r&&this.warn("TAR_ENTRY_INFO",`stripping ${r} from absolute path`,{entry:this,path:r+this.path});let n=this.statCache.get(this.absolute);n?this[si](n):this[ss]()}warn(t,e,i={}){return Dt(this,t,e,i)}emit(t,...e){return t==="error"&&(this.#t=!0),super.emit(t,...e)}[ss](){external_fs_.lstat(this.absolute,(t,e)=>{if(t)return this.emit("error",t);this[si](e)})}[si](t){this.statCache.set(this.absolute,t),this.stat=t,t.isFile()||(t.size=0),this.type=Gn(t),this.emit("stat",t),this[tr]()}[tr](){switch(this.type){case"File":return this[er]();case"Directory":return this[ir]();case"SymbolicLink":return this[is]();default:return this.end()}}[ri](t){return Ji(t,this.type==="Directory",this.portable)}[q](t){return rr(t,this.prefix)}[fe](){if(!this.stat)throw new Error("cannot write header before stat");this.type==="Directory"&&this.portable&&(this.noMtime=!0),this.onWriteEntry?.(this),this.header=new F({path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,mode:this[ri](this.stat.mode),uid:this.portable?void 0:this.stat.uid,gid:this.portable?void 0:this.stat.gid,size:this.stat.size,mtime:this.noMtime?void 0:this.mtime||this.stat.mtime,type:this.type==="Unsupported"?void 0:this.type,uname:this.portable?void 0:this.stat.uid===this.myuid?this.myuser:"",atime:this.portable?void 0:this.stat.atime,ctime:this.portable?void 0:this.stat.ctime}),this.header.encode()&&!this.noPax&&super.write(new ft({atime:this.portable?void 0:this.header.atime,ctime:this.portable?void 0:this.header.ctime,gid:this.portable?void 0:this.header.gid,mtime:this.noMtime?void 0:this.mtime||this.header.mtime,path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,size:this.header.size,uid:this.portable?void 0:this.header.uid,uname:this.portable?void 0:this.header.uname,dev:this.portable?void 0:this.stat.dev,ino:this.portable?void 0:this.stat.ino,nlink:this.portable?void 0:this.stat.nlink}).encode());let t=this.header?.block;if(!t)throw new Error("failed to encode header");super.write(t)}[ir](){if(!this.stat)throw new Error("cannot create directory entry without stat");this.path.slice(-1)!=="/"&&(this.path+="/"),this.stat.size=0,this[fe](),this.end()}[is](){external_fs_.readlink(this.absolute,(t,e)=>{if(t)return this.emit("error",t);this[ns](e)})}[ns](t){this.linkpath=f(t),this[fe](),this.end()}[sr](t){if(!this.stat)throw new Error("cannot create link entry without stat");this.type="Link",this.linkpath=f(external_path_.relative(this.cwd,t)),this.stat.size=0,this[fe](),this.end()}[er](){if(!this.stat)throw new Error("cannot create file entry without stat");if(this.stat.nlink>1){let t=`${this.stat.dev}:${this.stat.ino}`,e=this.linkCache.get(t);if(e?.indexOf(this.cwd)===0)return this[sr](e);this.linkCache.set(t,this.absolute)}if(this[fe](),this.stat.size===0)return this.end();this[index_min_os]()}[index_min_os](){external_fs_.open(this.absolute,"r",(t,e)=>{if(t)return this.emit("error",t);this[hs](e)})}[hs](t){if(this.fd=t,this.#t)return this[pt]();if(!this.stat)throw new Error("should stat before calling onopenfile");this.blockLen=512*Math.ceil(this.stat.size/512),this.blockRemain=this.blockLen;let e=Math.min(this.blockLen,this.maxReadSize);this.buf=Buffer.allocUnsafe(e),this.offset=0,this.pos=0,this.remain=this.stat.size,this.length=this.buf.length,this[ii]()}[ii](){let{fd:t,buf:e,offset:i,length:r,pos:n}=this;if(t===void 0||e===void 0)throw new Error("cannot read file without first opening");external_fs_.read(t,e,i,r,n,(o,h)=>{if(o)return this[pt](()=>this.emit("error",o));this[rs](h)})}[pt](t=()=>{}){this.fd!==void 0&&external_fs_.close(this.fd,t)}[rs](t){if(t<=0&&this.remain>0){let r=Object.assign(new Error("encountered unexpected EOF"),{path:this.absolute,syscall:"read",code:"EOF"});return this[pt](()=>this.emit("error",r))}if(t>this.remain){let r=Object.assign(new Error("did not encounter expected EOF"),{path:this.absolute,syscall:"read",code:"EOF"});return this[pt](()=>this.emit("error",r))}if(!this.buf)throw new Error("should have created buffer prior to reading");if(t===this.remain)for(let r=t;r<this.length&&t<this.blockRemain;r++)this.buf[r+this.offset]=0,t++,this.remain++;let e=this.offset===0&&t===this.buf.length?this.buf:this.buf.subarray(this.offset,this.offset+t);this.write(e)?this[es]():this[as](()=>this[es]())}[as](t){this.once("drain",t)}write(t,e,i){if(typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,typeof e=="string"?e:"utf8")),this.blockRemain<t.length){let r=Object.assign(new Error("writing more data than expected"),{path:this.absolute});return this.emit("error",r)}return this.remain-=t.length,this.blockRemain-=t.length,this.pos+=t.length,this.offset+=t.length,super.write(t,null,i)}[es](){if(!this.remain)return this.blockRemain&&super.write(Buffer.alloc(this.blockRemain)),this[pt](t=>t?this.emit("error",t):this.end());if(!this.buf)throw new Error("buffer lost somehow in ONDRAIN");this.offset>=this.length&&(this.buf=Buffer.allocUnsafe(Math.min(this.blockRemain,this.buf.length)),this.offset=0),this.length=this.buf.length-this.offset,this[ii]()}},ni=class extends de{sync=!0;[ss](){this[si](external_fs_.lstatSync(this.absolute))}[is](){this[ns](external_fs_.readlinkSync(this.absolute))}[index_min_os](){this[hs](external_fs_.openSync(this.absolute,"r"))}[ii](){let t=!0;try{let{fd:e,buf:i,offset:r,length:n,pos:o}=this;if(e===void 0||i===void 0)throw new Error("fd and buf must be set in READ method");let h=external_fs_.readSync(e,i,r,n,o);this[rs](h),t=!1}finally{if(t)try{this[pt](()=>{})}catch{}}}[as](t){t()}[pt](t=()=>{}){this.fd!==void 0&&external_fs_.closeSync(this.fd),t()}},oi=class extends A{blockLen=0;blockRemain=0;buf=0;pos=0;remain=0;length=0;preservePaths;portable;strict;noPax;noMtime;readEntry;type;prefix;path;mode;uid;gid;uname;gname;header;mtime;atime;ctime;linkpath;size;onWriteEntry;warn(t,e,i={}){return Dt(this,t,e,i)}constructor(t,e={}){let i=se(e);super(),this.preservePaths=!!i.preservePaths,this.portable=!!i.portable,this.strict=!!i.strict,this.noPax=!!i.noPax,this.noMtime=!!i.noMtime,this.onWriteEntry=i.onWriteEntry,this.readEntry=t;let{type:r}=t;if(r==="Unsupported")throw new Error("writing entry that should be ignored");this.type=r,this.type==="Directory"&&this.portable&&(this.noMtime=!0),this.prefix=i.prefix,this.path=f(t.path),this.mode=t.mode!==void 0?this[ri](t.mode):void 0,this.uid=this.portable?void 0:t.uid,this.gid=this.portable?void 0:t.gid,this.uname=this.portable?void 0:t.uname,this.gname=this.portable?void 0:t.gname,this.size=t.size,this.mtime=this.noMtime?void 0:i.mtime||t.mtime,this.atime=this.portable?void 0:t.atime,this.ctime=this.portable?void 0:t.ctime,this.linkpath=t.linkpath!==void 0?f(t.linkpath):void 0,typeof i.onwarn=="function"&&this.on("warn",i.onwarn);let n=!1;if(!this.preservePaths){let[h,a]=ce(this.path);h&&typeof a=="string"&&(this.path=a,n=h)}this.remain=t.size,this.blockRemain=t.startBlockSize,this.onWriteEntry?.(this),this.header=new F({path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,mode:this.mode,uid:this.portable?void 0:this.uid,gid:this.portable?void 0:this.gid,size:this.size,mtime:this.noMtime?void 0:this.mtime,type:this.type,uname:this.portable?void 0:this.uname,atime:this.portable?void 0:this.atime,ctime:this.portable?void 0:this.ctime}),n&&this.warn("TAR_ENTRY_INFO",`stripping ${n} from absolute path`,{entry:this,path:n+this.path}),this.header.encode()&&!this.noPax&&super.write(new ft({atime:this.portable?void 0:this.atime,ctime:this.portable?void 0:this.ctime,gid:this.portable?void 0:this.gid,mtime:this.noMtime?void 0:this.mtime,path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,size:this.size,uid:this.portable?void 0:this.uid,uname:this.portable?void 0:this.uname,dev:this.portable?void 0:this.readEntry.dev,ino:this.portable?void 0:this.readEntry.ino,nlink:this.portable?void 0:this.readEntry.nlink}).encode());let o=this.header?.block;if(!o)throw new Error("failed to encode header");super.write(o),t.pipe(this)}[q](t){return rr(t,this.prefix)}[ri](t){return Ji(t,this.type==="Directory",this.portable)}write(t,e,i){typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,typeof e=="string"?e:"utf8"));let r=t.length;if(r>this.blockRemain)throw new Error("writing more to entry than is appropriate");return this.blockRemain-=r,super.write(t,i)}end(t,e,i){return this.blockRemain&&super.write(Buffer.alloc(this.blockRemain)),typeof t=="function"&&(i=t,e=void 0,t=void 0),typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,e??"utf8")),i&&this.once("finish",i),t?super.end(t,i):super.end(i),this}},Gn=s=>s.isFile()?"File":s.isDirectory()?"Directory":s.isSymbolicLink()?"SymbolicLink":"Unsupported";var hi=class s{tail;head;length=0;static create(t=[]){return new s(t)}constructor(t=[]){for(let e of t)this.push(e)}*[Symbol.iterator](){for(let t=this.head;t;t=t.next)yield t.value}removeNode(t){if(t.list!==this)throw new Error("removing node which does not belong to this list");let e=t.next,i=t.prev;return e&&(e.prev=i),i&&(i.next=e),t===this.head&&(this.head=e),t===this.tail&&(this.tail=i),this.length--,t.next=void 0,t.prev=void 0,t.list=void 0,e}unshiftNode(t){if(t===this.head)return;t.list&&t.list.removeNode(t);let e=this.head;t.list=this,t.next=e,e&&(e.prev=t),this.head=t,this.tail||(this.tail=t),this.length++}pushNode(t){if(t===this.tail)return;t.list&&t.list.removeNode(t);let e=this.tail;t.list=this,t.prev=e,e&&(e.next=t),this.tail=t,this.head||(this.head=t),this.length++}push(...t){for(let e=0,i=t.length;e<i;e++)Yn(this,t[e]);return this.length}unshift(...t){for(var e=0,i=t.length;e<i;e++)Kn(this,t[e]);return this.length}pop(){if(!this.tail)return;let t=this.tail.value,e=this.tail;return this.tail=this.tail.prev,this.tail?this.tail.next=void 0:this.head=void 0,e.list=void 0,this.length--,t}shift(){if(!this.head)return;let t=this.head.value,e=this.head;return this.head=this.head.next,this.head?this.head.prev=void 0:this.tail=void 0,e.list=void 0,this.length--,t}forEach(t,e){e=e||this;for(let i=this.head,r=0;i;r++)t.call(e,i.value,r,this),i=i.next}forEachReverse(t,e){e=e||this;for(let i=this.tail,r=this.length-1;i;r--)t.call(e,i.value,r,this),i=i.prev}get(t){let e=0,i=this.head;for(;i&&e<t;e++)i=i.next;if(e===t&&i)return i.value}getReverse(t){let e=0,i=this.tail;for(;i&&e<t;e++)i=i.prev;if(e===t&&i)return i.value}map(t,e){e=e||this;let i=new s;for(let r=this.head;r;)i.push(t.call(e,r.value,this)),r=r.next;return i}mapReverse(t,e){e=e||this;var i=new s;for(let r=this.tail;r;)i.push(t.call(e,r.value,this)),r=r.prev;return i}reduce(t,e){let i,r=this.head;if(arguments.length>1)i=e;else if(this.head)r=this.head.next,i=this.head.value;else throw new TypeError("Reduce of empty list with no initial value");for(var n=0;r;n++)i=t(i,r.value,n),r=r.next;return i}reduceReverse(t,e){let i,r=this.tail;if(arguments.length>1)i=e;else if(this.tail)r=this.tail.prev,i=this.tail.value;else throw new TypeError("Reduce of empty list with no initial value");for(let n=this.length-1;r;n--)i=t(i,r.value,n),r=r.prev;return i}toArray(){let t=new Array(this.length);for(let e=0,i=this.head;i;e++)t[e]=i.value,i=i.next;return t}toArrayReverse(){let t=new Array(this.length);for(let e=0,i=this.tail;i;e++)t[e]=i.value,i=i.prev;return t}slice(t=0,e=this.length){e<0&&(e+=this.length),t<0&&(t+=this.length);let i=new s;if(e<t||e<0)return i;t<0&&(t=0),e>this.length&&(e=this.length);let r=this.head,n=0;for(n=0;r&&n<t;n++)r=r.next;for(;r&&n<e;n++,r=r.next)i.push(r.value);return i}sliceReverse(t=0,e=this.length){e<0&&(e+=this.length),t<0&&(t+=this.length);let i=new s;if(e<t||e<0)return i;t<0&&(t=0),e>this.length&&(e=this.length);let r=this.length,n=this.tail;for(;n&&r>e;r--)n=n.prev;for(;n&&r>t;r--,n=n.prev)i.push(n.value);return i}splice(t,e=0,...i){t>this.length&&(t=this.length-1),t<0&&(t=this.length+t);let r=this.head;for(let o=0;r&&o<t;o++)r=r.next;let n=[];for(let o=0;r&&o<e;o++)n.push(r.value),r=this.removeNode(r);r?r!==this.tail&&(r=r.prev):r=this.tail;for(let o of i)r=Zn(this,r,o);return n}reverse(){let t=this.head,e=this.tail;for(let i=t;i;i=i.prev){let r=i.prev;i.prev=i.next,i.next=r}return this.head=e,this.tail=t,this}};function Zn(s,t,e){let i=t,r=t?t.next:s.head,n=new ue(e,i,r,s);return n.next===void 0&&(s.tail=n),n.prev===void 0&&(s.head=n),s.length++,n}function Yn(s,t){s.tail=new ue(t,s.tail,void 0,s),s.head||(s.head=s.tail),s.length++}function Kn(s,t){s.head=new ue(t,void 0,s.head,s),s.tail||(s.tail=s.head),s.length++}var ue=class{list;next;prev;value;constructor(t,e,i,r){this.list=r,this.value=t,e?(e.next=this,this.prev=e):this.prev=void 0,i?(i.prev=this,this.next=i):this.next=void 0}};var pi=class{path;absolute;entry;stat;readdir;pending=!1;pendingLink=!1;ignore=!1;piped=!1;constructor(t,e){this.path=t||"./",this.absolute=e}},nr=Buffer.alloc(1024),li=Symbol("onStat"),me=Symbol("ended"),W=Symbol("queue"),pe=Symbol("pendingLinks"),Et=Symbol("current"),Ft=Symbol("process"),Ee=Symbol("processing"),ai=Symbol("processJob"),G=Symbol("jobs"),ls=Symbol("jobDone"),ci=Symbol("addFSEntry"),or=Symbol("addTarEntry"),ds=Symbol("stat"),us=Symbol("readdir"),fi=Symbol("onreaddir"),di=Symbol("pipe"),hr=Symbol("entry"),cs=Symbol("entryOpt"),ui=Symbol("writeEntryClass"),lr=Symbol("write"),index_min_fs=Symbol("ondrain"),wt=class extends A{sync=!1;opt;cwd;maxReadSize;preservePaths;strict;noPax;prefix;linkCache;statCache;file;portable;zip;readdirCache;noDirRecurse;follow;noMtime;mtime;filter;jobs;[ui];onWriteEntry;[W];[pe]=new Map;[G]=0;[Ee]=!1;[me]=!1;constructor(t={}){if(super(),this.opt=t,this.file=t.file||"",this.cwd=t.cwd||process.cwd(),this.maxReadSize=t.maxReadSize,this.preservePaths=!!t.preservePaths,this.strict=!!t.strict,this.noPax=!!t.noPax,this.prefix=f(t.prefix||""),this.linkCache=t.linkCache||new Map,this.statCache=t.statCache||new Map,this.readdirCache=t.readdirCache||new Map,this.onWriteEntry=t.onWriteEntry,this[ui]=de,typeof t.onwarn=="function"&&this.on("warn",t.onwarn),this.portable=!!t.portable,t.gzip||t.brotli||t.zstd){if((t.gzip?1:0)+(t.brotli?1:0)+(t.zstd?1:0)>1)throw new TypeError("gzip, brotli, zstd are mutually exclusive");if(t.gzip&&(typeof t.gzip!="object"&&(t.gzip={}),this.portable&&(t.gzip.portable=!0),this.zip=new ze(t.gzip)),t.brotli&&(typeof t.brotli!="object"&&(t.brotli={}),this.zip=new We(t.brotli)),t.zstd&&(typeof t.zstd!="object"&&(t.zstd={}),this.zip=new Ye(t.zstd)),!this.zip)throw new Error("impossible");let e=this.zip;e.on("data",i=>super.write(i)),e.on("end",()=>super.end()),e.on("drain",()=>this[index_min_fs]()),this.on("resume",()=>e.resume())}else this.on("drain",this[index_min_fs]);this.noDirRecurse=!!t.noDirRecurse,this.follow=!!t.follow,this.noMtime=!!t.noMtime,t.mtime&&(this.mtime=t.mtime),this.filter=typeof t.filter=="function"?t.filter:()=>!0,this[W]=new hi,this[G]=0,this.jobs=Number(t.jobs)||4,this[Ee]=!1,this[me]=!1}[lr](t){return super.write(t)}add(t){return this.write(t),this}end(t,e,i){return typeof t=="function"&&(i=t,t=void 0),typeof e=="function"&&(i=e,e=void 0),t&&this.add(t),this[me]=!0,this[Ft](),i&&i(),this}write(t){if(this[me])throw new Error("write after end");return typeof t=="string"?this[ci](t):this[or](t),this.flowing}[or](t){let e=f(external_path_.resolve(this.cwd,t.path));if(!this.filter(t.path,t))t.resume();else{let i=new pi(t.path,e);i.entry=new oi(t,this[cs](i)),i.entry.on("end",()=>this[ls](i)),this[G]+=1,this[W].push(i)}this[Ft]()}[ci](t){let e=f(external_path_.resolve(this.cwd,t));this[W].push(new pi(t,e)),this[Ft]()}[ds](t){t.pending=!0,this[G]+=1;let e=this.follow?"stat":"lstat";external_fs_[e](t.absolute,(i,r)=>{t.pending=!1,this[G]-=1,i?this.emit("error",i):this[li](t,r)})}[li](t,e){if(this.statCache.set(t.absolute,e),t.stat=e,!this.filter(t.path,e))t.ignore=!0;else if(e.isFile()&&e.nlink>1&&!this.linkCache.get(`${e.dev}:${e.ino}`)&&!this.sync)if(t===this[Et])this[ai](t);else{let i=`${e.dev}:${e.ino}`,r=this[pe].get(i);r?r.push(t):this[pe].set(i,[t]),t.pendingLink=!0,t.pending=!0}this[Ft]()}[us](t){t.pending=!0,this[G]+=1,external_fs_.readdir(t.absolute,(e,i)=>{if(t.pending=!1,this[G]-=1,e)return this.emit("error",e);this[fi](t,i)})}[fi](t,e){this.readdirCache.set(t.absolute,e),t.readdir=e,this[Ft]()}[Ft](){if(!this[Ee]){this[Ee]=!0;for(let t=this[W].head;t&&this[G]<this.jobs;t=t.next)if(this[ai](t.value),t.value.ignore){let e=t.next;this[W].removeNode(t),t.next=e}this[Ee]=!1,this[me]&&this[W].length===0&&this[G]===0&&(this.zip?this.zip.end(nr):(super.write(nr),super.end()))}}get[Et](){return this[W]&&this[W].head&&this[W].head.value}[ls](t){this[W].shift(),this[G]-=1;let{stat:e}=t;if(e&&e.isFile()&&e.nlink>1){let i=`${e.dev}:${e.ino}`,r=this[pe].get(i);if(r){this[pe].delete(i);for(let n of r)n.pending=!1,this[ai](n)}}this[Ft]()}[ai](t){if(t.pending&&t.pendingLink&&t===this[Et]&&(t.pending=!1,t.pendingLink=!1),!t.pending){if(t.entry){t===this[Et]&&!t.piped&&this[di](t);return}if(!t.stat){let e=this.statCache.get(t.absolute);e?this[li](t,e):this[ds](t)}if(t.stat&&!t.ignore){if(!this.noDirRecurse&&t.stat.isDirectory()&&!t.readdir){let e=this.readdirCache.get(t.absolute);if(e?this[fi](t,e):this[us](t),!t.readdir)return}if(t.entry=this[hr](t),!t.entry){t.ignore=!0;return}t===this[Et]&&!t.piped&&this[di](t)}}}[cs](t){return{onwarn:(e,i,r)=>this.warn(e,i,r),noPax:this.noPax,cwd:this.cwd,absolute:t.absolute,preservePaths:this.preservePaths,maxReadSize:this.maxReadSize,strict:this.strict,portable:this.portable,linkCache:this.linkCache,statCache:this.statCache,noMtime:this.noMtime,mtime:this.mtime,prefix:this.prefix,onWriteEntry:this.onWriteEntry}}[hr](t){this[G]+=1;try{return new this[ui](t.path,this[cs](t)).on("end",()=>this[ls](t)).on("error",i=>this.emit("error",i))}catch(e){this.emit("error",e)}}[index_min_fs](){this[Et]&&this[Et].entry&&this[Et].entry.resume()}[di](t){t.piped=!0,t.readdir&&t.readdir.forEach(r=>{let n=t.path,o=n==="./"?"":n.replace(/\/*$/,"/");this[ci](o+r)});let e=t.entry,i=this.zip;if(!e)throw new Error("cannot pipe without source");i?e.on("data",r=>{i.write(r)||e.pause()}):e.on("data",r=>{super.write(r)||e.pause()})}pause(){return this.zip&&this.zip.pause(),super.pause()}warn(t,e,i={}){Dt(this,t,e,i)}},kt=class extends wt{sync=!0;constructor(t){super(t),this[ui]=ni}pause(){}resume(){}[ds](t){let e=this.follow?"statSync":"lstatSync";this[li](t,external_fs_[e](t.absolute))}[us](t){this[fi](t,external_fs_.readdirSync(t.absolute))}[di](t){let e=t.entry,i=this.zip;if(t.readdir&&t.readdir.forEach(r=>{let n=t.path,o=n==="./"?"":n.replace(/\/*$/,"/");this[ci](o+r)}),!e)throw new Error("Cannot pipe without source");i?e.on("data",r=>{i.write(r)}):e.on("data",r=>{super[lr](r)})}};var Vn=(s,t)=>{let e=new kt(s),i=new Wt(s.file,{mode:s.mode||438});e.pipe(i),fr(e,t)},$n=(s,t)=>{let e=new wt(s),i=new index_min_et(s.file,{mode:s.mode||438});e.pipe(i);let r=new Promise((n,o)=>{i.on("error",o),i.on("close",n),e.on("error",o)});return dr(e,t).catch(n=>e.emit("error",n)),r},fr=(s,t)=>{t.forEach(e=>{e.charAt(0)==="@"?Ct({file:external_node_path_namespaceObject.resolve(s.cwd,e.slice(1)),sync:!0,noResume:!0,onReadEntry:i=>s.add(i)}):s.add(e)}),s.end()},dr=async(s,t)=>{for(let e of t)e.charAt(0)==="@"?await Ct({file:external_node_path_namespaceObject.resolve(String(s.cwd),e.slice(1)),noResume:!0,onReadEntry:i=>{s.add(i)}}):s.add(e);s.end()},Xn=(s,t)=>{let e=new kt(s);return fr(e,t),e},qn=(s,t)=>{let e=new wt(s);return dr(e,t).catch(i=>e.emit("error",i)),e},Qn=K(Vn,$n,Xn,qn,(s,t)=>{if(!t?.length)throw new TypeError("no paths specified to add to archive")});var Jn=process.env.__FAKE_PLATFORM__||process.platform,Er=Jn==="win32",{O_CREAT:wr,O_NOFOLLOW:ur,O_TRUNC:Sr,O_WRONLY:yr}=external_fs_.constants,Rr=Number(process.env.__FAKE_FS_O_FILENAME__)||external_fs_.constants.UV_FS_O_FILEMAP||0,jn=Er&&!!Rr,to=512*1024,eo=Rr|Sr|wr|yr,mr=!Er&&typeof ur=="number"?ur|Sr|wr|yr:null,ms=mr!==null?()=>mr:jn?s=>s<to?eo:"w":()=>"w";var ps=(s,t,e)=>{try{return external_node_fs_.lchownSync(s,t,e)}catch(i){if(i?.code!=="ENOENT")throw i}},Ei=(s,t,e,i)=>{external_node_fs_.lchown(s,t,e,r=>{i(r&&r?.code!=="ENOENT"?r:null)})},index_min_io=(s,t,e,i,r)=>{if(t.isDirectory())Es(external_node_path_namespaceObject.resolve(s,t.name),e,i,n=>{if(n)return r(n);let o=external_node_path_namespaceObject.resolve(s,t.name);Ei(o,e,i,r)});else{let n=external_node_path_namespaceObject.resolve(s,t.name);Ei(n,e,i,r)}},Es=(s,t,e,i)=>{external_node_fs_.readdir(s,{withFileTypes:!0},(r,n)=>{if(r){if(r.code==="ENOENT")return i();if(r.code!=="ENOTDIR"&&r.code!=="ENOTSUP")return i(r)}if(r||!n.length)return Ei(s,t,e,i);let o=n.length,h=null,a=l=>{if(!h){if(l)return i(h=l);if(--o===0)return Ei(s,t,e,i)}};for(let l of n)index_min_io(s,l,t,e,a)})},so=(s,t,e,i)=>{t.isDirectory()&&ws(external_node_path_namespaceObject.resolve(s,t.name),e,i),ps(external_node_path_namespaceObject.resolve(s,t.name),e,i)},ws=(s,t,e)=>{let i;try{i=external_node_fs_.readdirSync(s,{withFileTypes:!0})}catch(r){let n=r;if(n?.code==="ENOENT")return;if(n?.code==="ENOTDIR"||n?.code==="ENOTSUP")return ps(s,t,e);throw n}for(let r of i)so(s,r,t,e);return ps(s,t,e)};var Se=class extends Error{path;code;syscall="chdir";constructor(t,e){super(`${e}: Cannot cd into '${t}'`),this.path=t,this.code=e}get name(){return"CwdError"}};var St=class extends Error{path;symlink;syscall="symlink";code="TAR_SYMLINK_ERROR";constructor(t,e){super("TAR_SYMLINK_ERROR: Cannot extract through symbolic link"),this.symlink=t,this.path=e}get name(){return"SymlinkError"}};var no=(s,t)=>{external_node_fs_.stat(s,(e,i)=>{(e||!i.isDirectory())&&(e=new Se(s,e?.code||"ENOTDIR")),t(e)})},gr=(s,t,e)=>{s=f(s);let i=t.umask??18,r=t.mode|448,n=(r&i)!==0,o=t.uid,h=t.gid,a=typeof o=="number"&&typeof h=="number"&&(o!==t.processUid||h!==t.processGid),l=t.preserve,c=t.unlink,d=f(t.cwd),y=(E,x)=>{E?e(E):x&&a?Es(x,o,h,Le=>y(Le)):n?external_node_fs_.chmod(s,r,e):e()};if(s===d)return no(s,y);if(l)return promises_namespaceObject.mkdir(s,{mode:r,recursive:!0}).then(E=>y(null,E??void 0),y);let D=f(external_node_path_namespaceObject.relative(d,s)).split("/");Ss(d,D,r,c,d,void 0,y)},Ss=(s,t,e,i,r,n,o)=>{if(t.length===0)return o(null,n);let h=t.shift(),a=f(external_node_path_namespaceObject.resolve(s+"/"+h));external_node_fs_.mkdir(a,e,br(a,t,e,i,r,n,o))},br=(s,t,e,i,r,n,o)=>h=>{h?external_node_fs_.lstat(s,(a,l)=>{if(a)a.path=a.path&&f(a.path),o(a);else if(l.isDirectory())Ss(s,t,e,i,r,n,o);else if(i)external_node_fs_.unlink(s,c=>{if(c)return o(c);external_node_fs_.mkdir(s,e,br(s,t,e,i,r,n,o))});else{if(l.isSymbolicLink())return o(new St(s,s+"/"+t.join("/")));o(h)}}):(n=n||s,Ss(s,t,e,i,r,n,o))},oo=s=>{let t=!1,e;try{t=external_node_fs_.statSync(s).isDirectory()}catch(i){e=i?.code}finally{if(!t)throw new Se(s,e??"ENOTDIR")}},_r=(s,t)=>{s=f(s);let e=t.umask??18,i=t.mode|448,r=(i&e)!==0,n=t.uid,o=t.gid,h=typeof n=="number"&&typeof o=="number"&&(n!==t.processUid||o!==t.processGid),a=t.preserve,l=t.unlink,c=f(t.cwd),d=E=>{E&&h&&ws(E,n,o),r&&external_node_fs_.chmodSync(s,i)};if(s===c)return oo(c),d();if(a)return d(external_node_fs_.mkdirSync(s,{mode:i,recursive:!0})??void 0);let T=f(external_node_path_namespaceObject.relative(c,s)).split("/"),D;for(let E=T.shift(),x=c;E&&(x+="/"+E);E=T.shift()){x=f(external_node_path_namespaceObject.resolve(x));try{external_node_fs_.mkdirSync(x,i),D=D||x}catch{let Le=external_node_fs_.lstatSync(x);if(Le.isDirectory())continue;if(l){external_node_fs_.unlinkSync(x),external_node_fs_.mkdirSync(x,i),D=D||x;continue}else if(Le.isSymbolicLink())return new St(x,x+"/"+T.join("/"))}}return d(D)};var ys=Object.create(null),Or=1e4,Vt=new Set,Tr=s=>{Vt.has(s)?Vt.delete(s):ys[s]=s.normalize("NFD").toLocaleLowerCase("en").toLocaleUpperCase("en"),Vt.add(s);let t=ys[s],e=Vt.size-Or;if(e>Or/10){for(let i of Vt)if(Vt.delete(i),delete ys[i],--e<=0)break}return t};var ho=process.env.TESTING_TAR_FAKE_PLATFORM||process.platform,ao=ho==="win32",lo=s=>s.split("/").slice(0,-1).reduce((e,i)=>{let r=e.at(-1);return r!==void 0&&(i=(0,external_node_path_namespaceObject.join)(r,i)),e.push(i||"/"),e},[]),yi=class{#t=new Map;#i=new Map;#s=new Set;reserve(t,e){t=ao?["win32 parallelization disabled"]:t.map(r=>index_min_mt((0,external_node_path_namespaceObject.join)(Tr(r))));let i=new Set(t.map(r=>lo(r)).reduce((r,n)=>r.concat(n)));this.#i.set(e,{dirs:i,paths:t});for(let r of t){let n=this.#t.get(r);n?n.push(e):this.#t.set(r,[e])}for(let r of i){let n=this.#t.get(r);if(!n)this.#t.set(r,[new Set([e])]);else{let o=n.at(-1);o instanceof Set?o.add(e):n.push(new Set([e]))}}return this.#r(e)}#n(t){let e=this.#i.get(t);if(!e)throw new Error("function does not have any path reservations");return{paths:e.paths.map(i=>this.#t.get(i)),dirs:[...e.dirs].map(i=>this.#t.get(i))}}check(t){let{paths:e,dirs:i}=this.#n(t);return e.every(r=>r&&r[0]===t)&&i.every(r=>r&&r[0]instanceof Set&&r[0].has(t))}#r(t){return this.#s.has(t)||!this.check(t)?!1:(this.#s.add(t),t(()=>this.#e(t)),!0)}#e(t){if(!this.#s.has(t))return!1;let e=this.#i.get(t);if(!e)throw new Error("invalid reservation");let{paths:i,dirs:r}=e,n=new Set;for(let o of i){let h=this.#t.get(o);if(!h||h?.[0]!==t)continue;let a=h[1];if(!a){this.#t.delete(o);continue}if(h.shift(),typeof a=="function")n.add(a);else for(let l of a)n.add(l)}for(let o of r){let h=this.#t.get(o),a=h?.[0];if(!(!h||!(a instanceof Set)))if(a.size===1&&h.length===1){this.#t.delete(o);continue}else if(a.size===1){h.shift();let l=h[0];typeof l=="function"&&n.add(l)}else a.delete(t)}return this.#s.delete(t),n.forEach(o=>this.#r(o)),!0}};var Lr=()=>process.umask();var Dr=Symbol("onEntry"),_s=Symbol("checkFs"),Nr=Symbol("checkFs2"),Os=Symbol("isReusable"),P=Symbol("makeFs"),Ts=Symbol("file"),xs=Symbol("directory"),gi=Symbol("link"),Ar=Symbol("symlink"),Ir=Symbol("hardlink"),Re=Symbol("ensureNoSymlink"),Cr=Symbol("unsupported"),Fr=Symbol("checkPath"),Rs=Symbol("stripAbsolutePath"),yt=Symbol("mkdir"),O=Symbol("onError"),Ri=Symbol("pending"),kr=Symbol("pend"),$t=Symbol("unpend"),gs=Symbol("ended"),bs=Symbol("maybeClose"),Ls=Symbol("skip"),ge=Symbol("doChown"),be=Symbol("uid"),_e=Symbol("gid"),Oe=Symbol("checkedCwd"),fo=process.env.TESTING_TAR_FAKE_PLATFORM||process.platform,Te=fo==="win32",uo=1024,mo=(s,t)=>{if(!Te)return external_node_fs_.unlink(s,t);let e=s+".DELETE."+(0,external_node_crypto_.randomBytes)(16).toString("hex");external_node_fs_.rename(s,e,i=>{if(i)return t(i);external_node_fs_.unlink(e,t)})},po=s=>{if(!Te)return external_node_fs_.unlinkSync(s);let t=s+".DELETE."+(0,external_node_crypto_.randomBytes)(16).toString("hex");external_node_fs_.renameSync(s,t),external_node_fs_.unlinkSync(t)},vr=(s,t,e)=>s!==void 0&&s===s>>>0?s:t!==void 0&&t===t>>>0?t:e,Xt=class extends rt{[gs]=!1;[Oe]=!1;[Ri]=0;reservations=new yi;transform;writable=!0;readable=!1;uid;gid;setOwner;preserveOwner;processGid;processUid;maxDepth;forceChown;win32;newer;keep;noMtime;preservePaths;unlink;cwd;strip;processUmask;umask;dmode;fmode;chmod;constructor(t={}){if(t.ondone=()=>{this[gs]=!0,this[bs]()},super(t),this.transform=t.transform,this.chmod=!!t.chmod,typeof t.uid=="number"||typeof t.gid=="number"){if(typeof t.uid!="number"||typeof t.gid!="number")throw new TypeError("cannot set owner without number uid and gid");if(t.preserveOwner)throw new TypeError("cannot preserve owner in archive and also set owner explicitly");this.uid=t.uid,this.gid=t.gid,this.setOwner=!0}else this.uid=void 0,this.gid=void 0,this.setOwner=!1;this.preserveOwner=t.preserveOwner===void 0&&typeof t.uid!="number"?process.getuid?.()===0:!!t.preserveOwner,this.processUid=(this.preserveOwner||this.setOwner)&&process.getuid?process.getuid():void 0,this.processGid=(this.preserveOwner||this.setOwner)&&process.getgid?process.getgid():void 0,this.maxDepth=typeof t.maxDepth=="number"?t.maxDepth:uo,this.forceChown=t.forceChown===!0,this.win32=!!t.win32||Te,this.newer=!!t.newer,this.keep=!!t.keep,this.noMtime=!!t.noMtime,this.preservePaths=!!t.preservePaths,this.unlink=!!t.unlink,this.cwd=f(external_node_path_namespaceObject.resolve(t.cwd||process.cwd())),this.strip=Number(t.strip)||0,this.processUmask=this.chmod?typeof t.processUmask=="number"?t.processUmask:Lr():0,this.umask=typeof t.umask=="number"?t.umask:this.processUmask,this.dmode=t.dmode||511&~this.umask,this.fmode=t.fmode||438&~this.umask,this.on("entry",e=>this[Dr](e))}warn(t,e,i={}){return(t==="TAR_BAD_ARCHIVE"||t==="TAR_ABORT")&&(i.recoverable=!1),super.warn(t,e,i)}[bs](){this[gs]&&this[Ri]===0&&(this.emit("prefinish"),this.emit("finish"),this.emit("end"))}[Rs](t,e){let i=t[e],{type:r}=t;if(!i||this.preservePaths)return!0;let[n,o]=ce(i),h=o.replaceAll(/\\/g,"/").split("/");if(h.includes("..")||Te&&/^[a-z]:\.\.$/i.test(h[0]??"")){if(e==="path"||r==="Link")return this.warn("TAR_ENTRY_ERROR",`${e} contains '..'`,{entry:t,[e]:i}),!1;let a=external_node_path_namespaceObject.posix.dirname(t.path),l=external_node_path_namespaceObject.posix.normalize(external_node_path_namespaceObject.posix.join(a,h.join("/")));if(l.startsWith("../")||l==="..")return this.warn("TAR_ENTRY_ERROR",`${e} escapes extraction directory`,{entry:t,[e]:i}),!1}return n&&(t[e]=String(o),this.warn("TAR_ENTRY_INFO",`stripping ${n} from absolute ${e}`,{entry:t,[e]:i})),!0}[Fr](t){let e=f(t.path),i=e.split("/");if(this.strip){if(i.length<this.strip)return!1;if(t.type==="Link"){let r=f(String(t.linkpath)).split("/");if(r.length>=this.strip)t.linkpath=r.slice(this.strip).join("/");else return!1}i.splice(0,this.strip),t.path=i.join("/")}if(isFinite(this.maxDepth)&&i.length>this.maxDepth)return this.warn("TAR_ENTRY_ERROR","path excessively deep",{entry:t,path:e,depth:i.length,maxDepth:this.maxDepth}),!1;if(!this[Rs](t,"path")||!this[Rs](t,"linkpath"))return!1;if(t.absolute=external_node_path_namespaceObject.isAbsolute(t.path)?f(external_node_path_namespaceObject.resolve(t.path)):f(external_node_path_namespaceObject.resolve(this.cwd,t.path)),!this.preservePaths&&typeof t.absolute=="string"&&t.absolute.indexOf(this.cwd+"/")!==0&&t.absolute!==this.cwd)return this.warn("TAR_ENTRY_ERROR","path escaped extraction target",{entry:t,path:f(t.path),resolvedPath:t.absolute,cwd:this.cwd}),!1;if(t.absolute===this.cwd&&t.type!=="Directory"&&t.type!=="GNUDumpDir")return!1;if(this.win32){let{root:r}=external_node_path_namespaceObject.win32.parse(String(t.absolute));t.absolute=r+ts(String(t.absolute).slice(r.length));let{root:n}=external_node_path_namespaceObject.win32.parse(t.path);t.path=n+ts(t.path.slice(n.length))}return!0}[Dr](t){if(!this[Fr](t))return t.resume();switch(external_node_assert_.equal(typeof t.absolute,"string"),t.type){case"Directory":case"GNUDumpDir":t.mode&&(t.mode=t.mode|448);case"File":case"OldFile":case"ContiguousFile":case"Link":case"SymbolicLink":return this[_s](t);default:return this[Cr](t)}}[O](t,e){t.name==="CwdError"?this.emit("error",t):(this.warn("TAR_ENTRY_ERROR",t,{entry:e}),this[$t](),e.resume())}[yt](t,e,i){gr(f(t),{uid:this.uid,gid:this.gid,processUid:this.processUid,processGid:this.processGid,umask:this.processUmask,preserve:this.preservePaths,unlink:this.unlink,cwd:this.cwd,mode:e},i)}[ge](t){return this.forceChown||this.preserveOwner&&(typeof t.uid=="number"&&t.uid!==this.processUid||typeof t.gid=="number"&&t.gid!==this.processGid)||typeof this.uid=="number"&&this.uid!==this.processUid||typeof this.gid=="number"&&this.gid!==this.processGid}[be](t){return vr(this.uid,t.uid,this.processUid)}[_e](t){return vr(this.gid,t.gid,this.processGid)}[Ts](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.fmode,r=new index_min_et(String(t.absolute),{flags:ms(t.size),mode:i,autoClose:!1});r.on("error",a=>{r.fd&&external_node_fs_.close(r.fd,()=>{}),r.write=()=>!0,this[O](a,t),e()});let n=1,o=a=>{if(a){r.fd&&external_node_fs_.close(r.fd,()=>{}),this[O](a,t),e();return}--n===0&&r.fd!==void 0&&external_node_fs_.close(r.fd,l=>{l?this[O](l,t):this[$t](),e()})};r.on("finish",()=>{let a=String(t.absolute),l=r.fd;if(typeof l=="number"&&t.mtime&&!this.noMtime){n++;let c=t.atime||new Date,d=t.mtime;external_node_fs_.futimes(l,c,d,y=>y?external_node_fs_.utimes(a,c,d,T=>o(T&&y)):o())}if(typeof l=="number"&&this[ge](t)){n++;let c=this[be](t),d=this[_e](t);typeof c=="number"&&typeof d=="number"&&external_node_fs_.fchown(l,c,d,y=>y?external_node_fs_.chown(a,c,d,T=>o(T&&y)):o())}o()});let h=this.transform&&this.transform(t)||t;h!==t&&(h.on("error",a=>{this[O](a,t),e()}),t.pipe(h)),h.pipe(r)}[xs](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.dmode;this[yt](String(t.absolute),i,r=>{if(r){this[O](r,t),e();return}let n=1,o=()=>{--n===0&&(e(),this[$t](),t.resume())};t.mtime&&!this.noMtime&&(n++,external_node_fs_.utimes(String(t.absolute),t.atime||new Date,t.mtime,o)),this[ge](t)&&(n++,external_node_fs_.chown(String(t.absolute),Number(this[be](t)),Number(this[_e](t)),o)),o()})}[Cr](t){t.unsupported=!0,this.warn("TAR_ENTRY_UNSUPPORTED",`unsupported entry type: ${t.type}`,{entry:t}),t.resume()}[Ar](t,e){let i=f(external_node_path_namespaceObject.relative(this.cwd,external_node_path_namespaceObject.resolve(external_node_path_namespaceObject.dirname(String(t.absolute)),String(t.linkpath)))).split("/");this[Re](t,this.cwd,i,()=>this[gi](t,String(t.linkpath),"symlink",e),r=>{this[O](r,t),e()})}[Ir](t,e){let i=f(external_node_path_namespaceObject.resolve(this.cwd,String(t.linkpath))),r=f(String(t.linkpath)).split("/");this[Re](t,this.cwd,r,()=>this[gi](t,i,"link",e),n=>{this[O](n,t),e()})}[Re](t,e,i,r,n){let o=i.shift();if(this.preservePaths||o===void 0)return r();let h=external_node_path_namespaceObject.resolve(e,o);external_node_fs_.lstat(h,(a,l)=>{if(a)return r();if(l?.isSymbolicLink())return n(new St(h,external_node_path_namespaceObject.resolve(h,i.join("/"))));this[Re](t,h,i,r,n)})}[kr](){this[Ri]++}[$t](){this[Ri]--,this[bs]()}[Ls](t){this[$t](),t.resume()}[Os](t,e){return t.type==="File"&&!this.unlink&&e.isFile()&&e.nlink<=1&&!Te}[_s](t){this[kr]();let e=[t.path];t.linkpath&&e.push(t.linkpath),this.reservations.reserve(e,i=>this[Nr](t,i))}[Nr](t,e){let i=h=>{e(h)},r=()=>{this[yt](this.cwd,this.dmode,h=>{if(h){this[O](h,t),i();return}this[Oe]=!0,n()})},n=()=>{if(t.absolute!==this.cwd){let h=f(external_node_path_namespaceObject.dirname(String(t.absolute)));if(h!==this.cwd)return this[yt](h,this.dmode,a=>{if(a){this[O](a,t),i();return}o()})}o()},o=()=>{external_node_fs_.lstat(String(t.absolute),(h,a)=>{if(a&&(this.keep||this.newer&&a.mtime>(t.mtime??a.mtime))){this[Ls](t),i();return}if(h||this[Os](t,a))return this[P](null,t,i);if(a.isDirectory()){if(t.type==="Directory"){let l=this.chmod&&t.mode&&(a.mode&4095)!==t.mode,c=d=>this[P](d??null,t,i);return l?external_node_fs_.chmod(String(t.absolute),Number(t.mode),c):c()}if(t.absolute!==this.cwd)return external_node_fs_.rmdir(String(t.absolute),l=>this[P](l??null,t,i))}if(t.absolute===this.cwd)return this[P](null,t,i);mo(String(t.absolute),l=>this[P](l??null,t,i))})};this[Oe]?n():r()}[P](t,e,i){if(t){this[O](t,e),i();return}switch(e.type){case"File":case"OldFile":case"ContiguousFile":return this[Ts](e,i);case"Link":return this[Ir](e,i);case"SymbolicLink":return this[Ar](e,i);case"Directory":case"GNUDumpDir":return this[xs](e,i)}}[gi](t,e,i,r){external_node_fs_[i](e,String(t.absolute),n=>{n?this[O](n,t):(this[$t](),t.resume()),r()})}},ye=s=>{try{return[null,s()]}catch(t){return[t,null]}},xe=class extends Xt{sync=!0;[P](t,e){return super[P](t,e,()=>{})}[_s](t){if(!this[Oe]){let n=this[yt](this.cwd,this.dmode);if(n)return this[O](n,t);this[Oe]=!0}if(t.absolute!==this.cwd){let n=f(external_node_path_namespaceObject.dirname(String(t.absolute)));if(n!==this.cwd){let o=this[yt](n,this.dmode);if(o)return this[O](o,t)}}let[e,i]=ye(()=>external_node_fs_.lstatSync(String(t.absolute)));if(i&&(this.keep||this.newer&&i.mtime>(t.mtime??i.mtime)))return this[Ls](t);if(e||this[Os](t,i))return this[P](null,t);if(i.isDirectory()){if(t.type==="Directory"){let o=this.chmod&&t.mode&&(i.mode&4095)!==t.mode,[h]=o?ye(()=>{external_node_fs_.chmodSync(String(t.absolute),Number(t.mode))}):[];return this[P](h,t)}let[n]=ye(()=>external_node_fs_.rmdirSync(String(t.absolute)));this[P](n,t)}let[r]=t.absolute===this.cwd?[]:ye(()=>po(String(t.absolute)));this[P](r,t)}[Ts](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.fmode,r=h=>{let a;try{external_node_fs_.closeSync(n)}catch(l){a=l}(h||a)&&this[O](h||a,t),e()},n;try{n=external_node_fs_.openSync(String(t.absolute),ms(t.size),i)}catch(h){return r(h)}let o=this.transform&&this.transform(t)||t;o!==t&&(o.on("error",h=>this[O](h,t)),t.pipe(o)),o.on("data",h=>{try{external_node_fs_.writeSync(n,h,0,h.length)}catch(a){r(a)}}),o.on("end",()=>{let h=null;if(t.mtime&&!this.noMtime){let a=t.atime||new Date,l=t.mtime;try{external_node_fs_.futimesSync(n,a,l)}catch(c){try{external_node_fs_.utimesSync(String(t.absolute),a,l)}catch{h=c}}}if(this[ge](t)){let a=this[be](t),l=this[_e](t);try{external_node_fs_.fchownSync(n,Number(a),Number(l))}catch(c){try{external_node_fs_.chownSync(String(t.absolute),Number(a),Number(l))}catch{h=h||c}}}r(h)})}[xs](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.dmode,r=this[yt](String(t.absolute),i);if(r){this[O](r,t),e();return}if(t.mtime&&!this.noMtime)try{external_node_fs_.utimesSync(String(t.absolute),t.atime||new Date,t.mtime)}catch{}if(this[ge](t))try{external_node_fs_.chownSync(String(t.absolute),Number(this[be](t)),Number(this[_e](t)))}catch{}e(),t.resume()}[yt](t,e){try{return _r(f(t),{uid:this.uid,gid:this.gid,processUid:this.processUid,processGid:this.processGid,umask:this.processUmask,preserve:this.preservePaths,unlink:this.unlink,cwd:this.cwd,mode:e})}catch(i){return i}}[Re](t,e,i,r,n){if(this.preservePaths||i.length===0)return r();let o=e;for(let h of i){o=external_node_path_namespaceObject.resolve(o,h);let[a,l]=ye(()=>external_node_fs_.lstatSync(o));if(a)return r();if(l.isSymbolicLink())return n(new St(o,external_node_path_namespaceObject.resolve(e,i.join("/"))))}r()}[gi](t,e,i,r){let n=`${i}Sync`;try{external_node_fs_[n](e,String(t.absolute)),r(),t.resume()}catch(o){return this[O](o,t)}}};var Eo=s=>{let t=new xe(s),e=s.file,i=external_node_fs_.statSync(e),r=s.maxReadSize||16*1024*1024;new Be(e,{readSize:r,size:i.size}).pipe(t)},wo=(s,t)=>{let e=new Xt(s),i=s.maxReadSize||16*1024*1024,r=s.file;return new Promise((o,h)=>{e.on("error",h),e.on("close",o),external_node_fs_.stat(r,(a,l)=>{if(a)h(a);else{let c=new _t(r,{readSize:i,size:l.size});c.on("error",h),c.pipe(e)}})})},So=K(Eo,wo,s=>new xe(s),s=>new Xt(s),(s,t)=>{t?.length&&Qi(s,t)});var yo=(s,t)=>{let e=new kt(s),i=!0,r,n;try{try{r=external_node_fs_.openSync(s.file,"r+")}catch(a){if(a?.code==="ENOENT")r=external_node_fs_.openSync(s.file,"w+");else throw a}let o=external_node_fs_.fstatSync(r),h=Buffer.alloc(512);t:for(n=0;n<o.size;n+=512){for(let c=0,d=0;c<512;c+=d){if(d=external_node_fs_.readSync(r,h,c,h.length-c,n+c),n===0&&h[0]===31&&h[1]===139)throw new Error("cannot append to compressed archives");if(!d)break t}let a=new F(h);if(!a.cksumValid)break;let l=512*Math.ceil((a.size||0)/512);if(n+l+512>o.size)break;n+=l,s.mtimeCache&&a.mtime&&s.mtimeCache.set(String(a.path),a.mtime)}i=!1,Ro(s,e,n,r,t)}finally{if(i)try{external_node_fs_.closeSync(r)}catch{}}},Ro=(s,t,e,i,r)=>{let n=new Wt(s.file,{fd:i,start:e});t.pipe(n),bo(t,r)},go=(s,t)=>{t=Array.from(t);let e=new wt(s),i=(n,o,h)=>{let a=(T,D)=>{T?external_node_fs_.close(n,E=>h(T)):h(null,D)},l=0;if(o===0)return a(null,0);let c=0,d=Buffer.alloc(512),y=(T,D)=>{if(T||D===void 0)return a(T);if(c+=D,c<512&&D)return external_node_fs_.read(n,d,c,d.length-c,l+c,y);if(l===0&&d[0]===31&&d[1]===139)return a(new Error("cannot append to compressed archives"));if(c<512)return a(null,l);let E=new F(d);if(!E.cksumValid)return a(null,l);let x=512*Math.ceil((E.size??0)/512);if(l+x+512>o||(l+=x+512,l>=o))return a(null,l);s.mtimeCache&&E.mtime&&s.mtimeCache.set(String(E.path),E.mtime),c=0,external_node_fs_.read(n,d,0,512,l,y)};external_node_fs_.read(n,d,0,512,l,y)};return new Promise((n,o)=>{e.on("error",o);let h="r+",a=(l,c)=>{if(l&&l.code==="ENOENT"&&h==="r+")return h="w+",external_node_fs_.open(s.file,h,a);if(l||!c)return o(l);external_node_fs_.fstat(c,(d,y)=>{if(d)return external_node_fs_.close(c,()=>o(d));i(c,y.size,(T,D)=>{if(T)return o(T);let E=new index_min_et(s.file,{fd:c,start:D});e.pipe(E),E.on("error",o),E.on("close",n),_o(e,t)})})};external_node_fs_.open(s.file,h,a)})},bo=(s,t)=>{t.forEach(e=>{e.charAt(0)==="@"?Ct({file:external_node_path_namespaceObject.resolve(s.cwd,e.slice(1)),sync:!0,noResume:!0,onReadEntry:i=>s.add(i)}):s.add(e)}),s.end()},_o=async(s,t)=>{for(let e of t)e.charAt(0)==="@"?await Ct({file:external_node_path_namespaceObject.resolve(String(s.cwd),e.slice(1)),noResume:!0,onReadEntry:i=>s.add(i)}):s.add(e);s.end()},vt=K(yo,go,()=>{throw new TypeError("file is required")},()=>{throw new TypeError("file is required")},(s,t)=>{if(!Bs(s))throw new TypeError("file is required");if(s.gzip||s.brotli||s.zstd||s.file.endsWith(".br")||s.file.endsWith(".tbr"))throw new TypeError("cannot append to compressed archives");if(!t?.length)throw new TypeError("no paths specified to add/replace")});var Oo=K(vt.syncFile,vt.asyncFile,vt.syncNoFile,vt.asyncNoFile,(s,t=[])=>{vt.validate?.(s,t),To(s)}),To=s=>{let t=s.filter;s.mtimeCache||(s.mtimeCache=new Map),s.filter=t?(e,i)=>t(e,i)&&!((s.mtimeCache?.get(e)??i.mtime??0)>(i.mtime??0)):(e,i)=>!((s.mtimeCache?.get(e)??i.mtime??0)>(i.mtime??0))};
 //# sourceMappingURL=index.min.js.map
 
-;// CONCATENATED MODULE: ./action-db-migrate/src/scripts.js
+;// CONCATENATED MODULE: ./lib/migration/scripts.js
 
 
 
@@ -78360,7 +85722,7 @@ var zr=Object.defineProperty;var Ur=(s,t)=>{for(var e in t)zr(s,e,{get:t[e],enum
 
 
 /** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
-const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql)$/;
+const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql(?:\.conf)?)$/;
 /** BuildKit's layer of nothing, which a reader of tar archives takes for a broken one. */
 const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1';
 /**
@@ -78439,6 +85801,998 @@ function jarsBelow(folder) {
 /** Libraries bring migrations of their own (Quartz, Spring Batch): they are not ours to run. */
 function isServiceJar(path) {
     return path.endsWith('.jar') && !/(^|\/)lib\//.test(path);
+}
+
+;// CONCATENATED MODULE: ./lib/migration/turn.js
+
+/**
+ * The one turn to change a database: a session that holds an advisory lock in `postgres` (where a
+ * restore that replaces the database cannot end it). It ends with the connection, so a runner that
+ * is killed leaves nothing.
+ *
+ * @param who as the next one who asks will read it.
+ * @throws MigrationRefused naming who has the turn.
+ */
+async function takeTurn(database, name, who) {
+    let answer = () => { };
+    const granted = new Promise((resolve) => {
+        answer = resolve;
+    });
+    const session = await database.session('postgres', ([value]) => answer(value === 't'));
+    session.ended.addEventListener('abort', () => answer(false));
+    session.say(`SET application_name = '${applicationName(who)}'; SET idle_session_timeout = 0;
+     SELECT pg_try_advisory_lock(${key(name)});\n`);
+    if (await granted)
+        return session;
+    const over = session.ended.aborted;
+    await session.end();
+    if (over)
+        throw new MigrationRefused('The database server ended the session with the lock.');
+    const [holder] = await database.query('postgres', `SELECT application_name, to_char(backend_start AT TIME ZONE 'UTC', 'HH24:MI:SS')
+     FROM pg_locks JOIN pg_stat_activity USING (pid)
+     WHERE locktype = 'advisory' AND granted
+       AND (classid::bigint << 32) | objid::bigint = ${key(name)};`);
+    throw new MigrationRefused(`Another run is changing ${name}: ${holder?.[0] ?? 'it has just ended'}` +
+        `${holder?.[1] ? `, since ${holder[1]} UTC` : ''}. Nothing was changed; run this again ` +
+        'when that one is done.');
+}
+const key = (name) => `hashtextextended('compta migration of ${name}', 0)`;
+/** PostgreSQL keeps 63 bytes of printable ASCII. */
+function applicationName(who) {
+    return `migration by ${who}`.replaceAll(/[^ -&(-~]/g, '').slice(0, 63);
+}
+
+;// CONCATENATED MODULE: ./lib/migration/migration.js
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+/** Does what is asked for. What goes wrong is in the report's `problems`. */
+async function carryOut(request, world) {
+    const { command, dryRun } = request;
+    const report = emptyReport(command, request.database, dryRun);
+    const database = new Database(world.server, request.port);
+    const work = { ...world, request, report, database };
+    const changes = !dryRun && ['migrate', 'repair', 'restore'].includes(command);
+    try {
+        if (command === 'backup')
+            report.backup = await backUp(work);
+        else if (command === 'restore')
+            await inTurn(work, () => restore(work));
+        else if (changes || request.rehearse)
+            await inTurn(work, () => withFlyway(work, true));
+        else
+            await withFlyway(work, false);
+    }
+    catch (error) {
+        report.problems.push((0,main/* messageOf */.b)(error));
+    }
+    if (report.problems.length > 0 && changes)
+        report.wayBack = wayBackFrom(report, world.server.name);
+    return report;
+}
+/** One runner at a time, and no longer than the connection lives. */
+async function inTurn(work, body) {
+    const { database, request, by, run } = work;
+    const number = /\d+$/.exec(run)?.[0];
+    const who = number === undefined ? by : `${by}, run ${number}`;
+    const turn = await takeTurn(database, request.database, who);
+    work.cancelled = AbortSignal.any([work.cancelled, turn.ended]);
+    try {
+        await body();
+    }
+    finally {
+        await turn.end();
+    }
+}
+/** Tunnel and one-time login around the work; both are gone afterwards, whatever happened. */
+async function withFlyway(work, alone) {
+    const { request, database, server, temp, cancelled, env, say } = work;
+    const { owner, statements } = request;
+    const [tool, scripts] = await Promise.all([
+        findTool({ name: 'flyway', version: request.flyway }),
+        scriptsFolder(await sourceFor(work), temp, cancelled),
+    ]);
+    const tunnel = await server.forward('127.0.0.1', request.port);
+    try {
+        await assertPostgres(tunnel.port, request.port);
+        for (const user of await dropDeadLogins(database, owner, alone)) {
+            say(`Ended ${user}, which a run that was killed had left`);
+        }
+        const login = await createLogin(database, owner);
+        work.mask(login.password);
+        try {
+            await onFlyway(work, {
+                ...{ program: (0,external_node_path_namespaceObject.join)(tool, 'flyway'), scripts, database: request.database, owner, login },
+                ...{ port: tunnel.port, limits: statements, env, cancelled },
+            });
+        }
+        finally {
+            await dropLogin(database, login);
+        }
+    }
+    finally {
+        await tunnel.close();
+    }
+}
+const inWords = ({ code, message }) => `${code}: ${message}`;
+async function sourceFor({ request, hosts }) {
+    const { scripts, service, command } = request;
+    if (!scripts)
+        throw new MigrationRefused(`${command} needs scripts.`);
+    if (scripts.from !== 'current')
+        return scripts;
+    const reference = await releasedImage(await hosts(), service);
+    if (reference !== undefined)
+        return { ...scripts, from: 'image', reference };
+    throw new MigrationRefused(`No release of ${service} is on the application servers: give the image by digest.`);
+}
+async function onFlyway(work, flyway) {
+    const { request, report } = work;
+    const state = await readState(flyway);
+    report.before = state.version;
+    report.after = state.version;
+    report.corrections = correctionsFor(state.wrong);
+    if (request.command === 'repair')
+        return migration_repair(work, flyway);
+    report.problems.push(...state.wrong.map(inWords));
+    for (const { version, description } of state.passedOver) {
+        report.problems.push(`Script ${version} "${description}" is below the schema's version ${state.version} and would ` +
+            'never run: give it a higher version.');
+    }
+    if (request.command === 'info') {
+        report.pending = readPending(state.pending);
+        report.remarks.push(...report.problems.splice(0));
+        return;
+    }
+    if (request.command === 'validate')
+        await lookAround(work);
+    if (report.problems.length > 0)
+        return;
+    report.pending = readPending(state.pending);
+    if (report.pending.length === 0)
+        return;
+    await lintPending(work);
+    if (request.dryRun || request.command === 'validate') {
+        await refuseEarlyContracts(work);
+        if (request.command === 'migrate')
+            await prepare(work, flyway);
+        return;
+    }
+    await underLease(work, async () => {
+        await refuseEarlyContracts(work);
+        await prepare(work, flyway);
+        await change(work, flyway);
+    });
+}
+/** Holds the scripts to what they say of themselves. */
+async function lintPending(work) {
+    const { request, report, annotate, workspace } = work;
+    refuseUnspoken(report.pending);
+    const squawk = await findTool({ name: 'squawk', version: request.squawk });
+    report.findings = await lint((0,external_node_path_namespaceObject.join)(squawk, 'bin', 'squawk'), report.pending.map(({ path }) => path));
+    for (const { file, line, rule, message } of report.findings) {
+        const sql = report.pending.find((script) => script.file === file)?.sql ?? '';
+        const path = sourceOf(workspace, file, sql) ?? file;
+        annotate(message, { title: rule, file: path, startLine: line });
+    }
+    const says = new Map(report.pending.map(({ file, intent }) => [file, intent]));
+    const lies = report.findings.filter(({ contracts, file }) => contracts && says.get(file)?.kind === 'expand');
+    if (lies.length > 0) {
+        const list = lies.map(({ file, line, rule, message }) => `${file}:${line}: ${rule}: ${message}`);
+        throw new MigrationRefused(`Nothing was changed. A script says "-- compta: expand" and takes something away:\n` +
+            `${list.join('\n')}\nLeave that to a later script that says "-- compta: contract ` +
+            'since=<version>", with the first release that does not need it any more.');
+    }
+}
+function contractsOf({ report }) {
+    return report.pending.flatMap(({ file, intent }) => intent?.kind === 'contract' ? [{ script: file, since: intent.since }] : []);
+}
+/** Asks the servers whose releases must live with the schema; under the lease, so that it stays so. */
+async function refuseEarlyContracts(work) {
+    const { request, report } = work;
+    const contracts = contractsOf(work);
+    if (contracts.length === 0)
+        return;
+    report.served = await servedReleases(await work.hosts(), request.service);
+    const refusals = contracts.flatMap(({ script, since }) => {
+        const inTheWay = standInTheWay(report.served, request.service, since);
+        return inTheWay.length === 0
+            ? []
+            : [`${script} is safe from ${since} on, but ${inTheWay.join(', and ')}.`];
+    });
+    if (refusals.length > 0) {
+        throw new MigrationRefused(`Nothing was changed. ${refusals.join('\n')}\nRelease versions that can live without it ` +
+            'first, until a rollback would not go to an older one either; then migrate again.');
+    }
+}
+/** Checks, backup and rehearsal: whatever they find, the database is as it was. */
+async function prepare(work, flyway) {
+    const { request, report, database, server, temp, say } = work;
+    const facts = await readFacts(database, server, request.database, request.limits);
+    report.checks = judge(facts, request.limits);
+    refuseUnlessAllHold(report.checks);
+    if (!request.rehearse)
+        return;
+    const newest = request.dryRun
+        ? await newestBackup(server, request.backupDirectory, request.database)
+        : undefined;
+    report.backup = newest ?? (await backUp(work));
+    report.rehearsal = await rehearse({ flyway, database, server, temp, say }, report.backup);
+}
+function backUp({ request, server, say }) {
+    const { database, backupPath } = request;
+    if (backupPath !== undefined)
+        return backupAt(server, database, backupPath);
+    return makeBackup(server, database, say);
+}
+/** The backup, the restore point, the scripts, and a look at what came of them. */
+async function change(work, flyway) {
+    const { request, report, database } = work;
+    if (request.backup)
+        report.backup ??= await backUp(work);
+    report.restorePoint = await createRestorePoint(database, request.database, report.before);
+    const contracts = contractsOf(work);
+    if (contracts.length > 0) {
+        for (const host of await work.hosts())
+            await recordContracts(host, request.service, contracts);
+    }
+    try {
+        await apply({ ...flyway, cancelled: work.cancelled }, work);
+    }
+    catch (error) {
+        const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
+        report.problems.push((0,main/* messageOf */.b)(error) + (locked ? `\nOpen then: ${await openTransactions(work)}` : ''));
+    }
+    await takeStock(work, flyway);
+}
+async function apply(flyway, work) {
+    const { report, temp, say } = work;
+    const onRetry = async (line) => say(`${line} Open: ${await openTransactions(work)}`);
+    const runs = runsOf(report.pending);
+    for (const [index, scripts] of runs.entries()) {
+        const folder = folderWithout(flyway.scripts, runs.slice(index + 1).flat(), temp);
+        const outside = scripts[0]?.outside ?? false;
+        say(`Applying ${scripts.map(({ file }) => file).join(', ')}`);
+        await migrate({ ...flyway, scripts: folder }, { outside, onRetry });
+    }
+}
+/** Who may hold the lock that was not to be had. */
+async function openTransactions({ database, server, request }) {
+    const limits = { ...request.limits, transactionMs: request.statements.lockMs };
+    const facts = await readFacts(database, server, request.database, limits);
+    return judge(facts, limits).find(({ what }) => what === 'long transactions')?.found ?? 'none';
+}
+/** What is there now, whether it went well or not. */
+async function takeStock(work, flyway) {
+    const { request, report, database } = work;
+    const calm = { ...flyway, cancelled: AbortSignal.timeout(60_000) };
+    const state = await readState(calm);
+    report.after = state.version;
+    report.applied = state.applied
+        .filter((script) => report.pending.some((wanted) => isSame(wanted, script)))
+        .map(({ version, description, executionTime }) => ({
+        version: version ?? '',
+        description,
+        milliseconds: executionTime ?? 0,
+    }));
+    report.corrections = correctionsFor(state.wrong);
+    if (report.problems.length === 0)
+        report.problems.push(...state.wrong.map(inWords));
+    await lookAround(work);
+    const applied = report.pending.filter((wanted) => report.applied.some((script) => isSame(wanted, script)));
+    report.touched = await touchedTables(database, request.database, applied.map(({ sql }) => sql), report.backup?.tables ?? {});
+    report.remarks.push(...remarksOn(report.touched));
+}
+function isSame(wanted, script) {
+    return wanted.version === (script.version ?? '') && wanted.description === script.description;
+}
+/** Invalid indexes, and the health of the service that lives on the database. */
+async function lookAround({ request, report, database, hosts }) {
+    for (const index of await invalidIndexes(database, request.database)) {
+        report.problems.push(`The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`);
+    }
+    const { asked, unwell } = await unwellSlots(await hosts(), request.service);
+    report.slotsAsked = asked;
+    report.problems.push(...unwell.map((slot) => `After the migration ${slot}.`));
+}
+async function migration_repair(work, flyway) {
+    const { request, report, database, say } = work;
+    const { corrections } = report;
+    if (corrections.length === 0 || request.dryRun)
+        return;
+    refuseUnlessNamed(corrections, request.confirmed);
+    await underLease(work, async () => {
+        if (request.backup)
+            report.backup = await backUp(work);
+        report.historyCopy = await copyHistory(database, request.database);
+        for (const correction of corrections)
+            say(`repair: ${explain(correction)}`);
+        await repairHistory(flyway);
+        const state = await readState(flyway);
+        report.problems.push(...state.wrong.map(inWords));
+        report.after = state.version;
+    });
+}
+async function restore(work) {
+    const { request, report, server, hosts, say } = work;
+    const { database, backupPath = '', confirmed } = request;
+    if (confirmed !== database) {
+        throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
+    }
+    await underLease(work, async () => {
+        report.restored = await restoreBackup(server, backupPath, database, true, say);
+        const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
+        report.slotsAsked = asked;
+        report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));
+    });
+}
+/** The same lease as releases take; before there is an application server there is none to take. */
+async function underLease(work, body) {
+    const hosts = await work.hosts();
+    if (hosts.length === 0)
+        return body();
+    const lease = await Lease.take(hosts, {
+        owner: work.by,
+        run: work.run,
+        waitMs: work.request.leaseMs,
+        say: work.say,
+        cancelled: work.cancelled,
+        ...(work.leaseTaken && { taken: work.leaseTaken }),
+    });
+    work.cancelled = AbortSignal.any([work.cancelled, lease.lost]);
+    try {
+        await body();
+    }
+    finally {
+        await lease.free();
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/inventory/inventory.js
+
+const serverSchema = object({
+    role: schemas_enum(['application', 'database', 'bastion', 'monitoring']),
+    private_ip: schemas_ipv4(),
+    public_ip: schemas_ipv4().nullable(),
+    host_key: schemas_string().regex(/^(ssh-|ecdsa-)\S+ [A-Za-z0-9+/]+=*( .*)?$/, 'not a public host key'),
+    volume_device: schemas_string().nullable(),
+});
+const outputsSchema = object({
+    environment: schemas_string().min(1),
+    servers: record(schemas_string().min(1), serverSchema),
+    bastion: schemas_string().min(1),
+    load_balancer: object({ public_ip: schemas_ipv4(), private_ip: schemas_ipv4() }),
+    network_cidr: schemas_cidrv4(),
+    ssh: object({ user: schemas_string().min(1), port: schemas_int().min(1).max(65535) }),
+})
+    .superRefine((outputs, context) => {
+    const bastion = outputs.servers[outputs.bastion];
+    if (bastion === undefined) {
+        context.addIssue({
+            code: 'custom',
+            path: ['bastion'],
+            message: `names "${outputs.bastion}", which is not one of the servers`,
+        });
+    }
+    else if (bastion.public_ip === null) {
+        context.addIssue({
+            code: 'custom',
+            path: ['servers', outputs.bastion, 'public_ip'],
+            message: 'the bastion needs a public address: it is the one server with SSH from outside',
+        });
+    }
+});
+/**
+ * Reads what `terraform output -json` prints: every output wrapped as `{value}`, or bare values.
+ * @throws Error that lists each output that is missing or malformed.
+ */
+function parseTerraformOutputs(json) {
+    const parsed = outputsSchema.safeParse(unwrap(json));
+    if (!parsed.success) {
+        const problems = parsed.error.issues.map((issue) => `  ${issue.path.join('.') || '(document)'}: ${issue.message}`);
+        throw new Error(`The Terraform outputs do not describe an environment:\n${problems.join('\n')}\n` +
+            'Pass the file that `terraform output -json` writes after an apply.', { cause: parsed.error });
+    }
+    const outputs = parsed.data;
+    const servers = Object.entries(outputs.servers)
+        .map(([name, server]) => ({
+        name,
+        role: server.role,
+        privateIp: server.private_ip,
+        publicIp: server.public_ip,
+        hostKey: server.host_key.split(' ').slice(0, 2).join(' '),
+        volumeDevice: server.volume_device,
+    }))
+        .sort((a, b) => (a.name < b.name ? -1 : 1));
+    return {
+        environment: outputs.environment,
+        servers,
+        bastion: servers.find((server) => server.name === outputs.bastion),
+        loadBalancer: {
+            publicIp: outputs.load_balancer.public_ip,
+            privateIp: outputs.load_balancer.private_ip,
+        },
+        networkCidr: outputs.network_cidr,
+        ssh: outputs.ssh,
+    };
+}
+function unwrap(json) {
+    if (typeof json !== 'object' || json === null || Array.isArray(json))
+        return json;
+    return Object.fromEntries(Object.entries(json).map(([name, output]) => {
+        const wrapped = typeof output === 'object' && output !== null && 'value' in output;
+        return [name, wrapped ? output.value : output];
+    }));
+}
+/** Servers of a role, sorted by name. */
+function serversOf(inventory, role) {
+    return inventory.servers.filter((server) => server.role === role);
+}
+
+;// CONCATENATED MODULE: ./lib/inventory/formats.js
+/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
+function knownHosts(inventory) {
+    const { port } = inventory.ssh;
+    const line = (address, key) => `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
+    const { bastion } = inventory;
+    return [
+        line(bastion.publicIp, bastion.hostKey),
+        ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
+    ].join('');
+}
+/**
+ * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
+ * `-F` on to the jump, so that the hop has the same key, user and known hosts.
+ */
+function sshConfig(inventory, files) {
+    const { bastion } = inventory;
+    const hosts = inventory.servers.map((server) => server.name === bastion.name
+        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
+        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
+    const common = [
+        'Host *',
+        `  User ${inventory.ssh.user}`,
+        `  Port ${inventory.ssh.port}`,
+        `  IdentityFile "${files.identityFile}"`,
+        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
+        '  IdentitiesOnly yes',
+        `  UserKnownHostsFile "${files.knownHostsFile}"`,
+        '  GlobalKnownHostsFile /dev/null',
+        '  StrictHostKeyChecking yes',
+        '  UpdateHostKeys no',
+        '  BatchMode yes',
+        '  ConnectTimeout 15',
+        '  ServerAliveInterval 15',
+        '  ServerAliveCountMax 4',
+        '',
+    ];
+    return [...hosts, common.join('\n')].join('\n');
+}
+/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
+function ansibleInventory(inventory) {
+    const group = (role) => ({
+        hosts: Object.fromEntries(inventory.servers
+            .filter((server) => server.role === role)
+            .map((server) => [server.name, ansibleHost(inventory, server)])),
+    });
+    return {
+        all: {
+            vars: {
+                environment_name: inventory.environment,
+                network_cidr: inventory.networkCidr,
+                load_balancer_private_ip: inventory.loadBalancer.privateIp,
+                load_balancer_public_ip: inventory.loadBalancer.publicIp,
+            },
+            children: {
+                application: group('application'),
+                bastion: group('bastion'),
+                database: group('database'),
+                monitoring: group('monitoring'),
+            },
+        },
+    };
+}
+function ansibleHost(inventory, server) {
+    const { bastion } = inventory;
+    return {
+        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
+        ansible_port: inventory.ssh.port,
+        ansible_user: inventory.ssh.user,
+        private_ip: server.privateIp,
+        public_ip: server.publicIp,
+        server_role: server.role,
+        volume_device: server.volumeDevice,
+    };
+}
+
+// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
+var ssh2_lib = __nccwpck_require__(972);
+;// CONCATENATED MODULE: ./lib/ssh/quote.js
+/**
+ * One command line for a POSIX shell out of an argv array. SSH hands the remote side a string that
+ * its login shell splits, so this is the only place where quoting happens.
+ */
+function quote(argv) {
+    return argv.map(quoteWord).join(' ');
+}
+function quoteWord(word) {
+    if (word.includes('\0'))
+        throw new Error('A command cannot carry a NUL byte.');
+    if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word))
+        return word;
+    return `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+;// CONCATENATED MODULE: ./lib/ssh/connection.js
+
+
+
+
+/** Writes standard input beside the target, makes it durable, then renames it into place. */
+const writeFile = `set -eu
+temporary="$(mktemp "$1.XXXXXX")"
+trap 'rm -f "$temporary"' EXIT
+cat >"$temporary"
+chmod "$2" "$temporary"
+[ -z "$3" ] || chown "$3" "$temporary"
+sync "$temporary"
+mv -f "$temporary" "$1"
+trap - EXIT`;
+/** One authenticated connection to one host. */
+class Connection {
+    /** What messages call it. */
+    name;
+    address;
+    #client;
+    #closed = false;
+    constructor(name, address, client) {
+        this.name = name;
+        this.address = address;
+        this.#client = client;
+        client.on('close', () => {
+            this.#closed = true;
+        });
+        client.on('error', () => {
+            this.#closed = true;
+        });
+    }
+    /** Calls back once the connection is gone, by us or by the other side. */
+    onClose(listener) {
+        if (this.#closed)
+            listener();
+        else
+            this.#client.once('close', listener);
+    }
+    /**
+     * Runs a command.
+     * @throws RemoteCommandError, RemoteTimeoutError, HostUnreachableError.
+     */
+    async exec(command, options = {}) {
+        const line = quote(command);
+        const result = await new Promise((resolve, reject) => {
+            const lost = (cause) => reject(new errors_HostUnreachableError(this.name, 'the connection was lost', { cause }));
+            if (this.#closed)
+                return lost();
+            // Listens in the callback itself: a fast command's exit arrives in the same packet.
+            this.#client.exec(line, (error, channel) => {
+                if (error)
+                    lost(error);
+                else
+                    this.#collect(channel, line, options).then(resolve, reject);
+            });
+        });
+        if (result.code !== 0 && !options.allowFailure) {
+            throw new RemoteCommandError(this.name, shorten(line), result.code, result.stderr);
+        }
+        return result;
+    }
+    #collect(channel, line, options) {
+        const timeoutMs = options.timeoutMs ?? 120_000;
+        return new Promise((resolve, reject) => {
+            const stdout = [];
+            const stderr = [];
+            let ended = false;
+            let code = null;
+            const timer = setTimeout(() => {
+                reject(new RemoteTimeoutError(this.name, shorten(line), timeoutMs));
+                channel.destroy();
+            }, timeoutMs);
+            channel.on('data', (data) => stdout.push(data));
+            channel.stderr.on('data', (data) => stderr.push(data));
+            if (options.onLine !== undefined) {
+                (0,external_node_readline_namespaceObject.createInterface)({ input: channel }).on('line', options.onLine);
+                (0,external_node_readline_namespaceObject.createInterface)({ input: channel.stderr }).on('line', options.onLine);
+            }
+            channel.on('exit', (status) => {
+                ended = true;
+                code = status;
+            });
+            channel.on('error', () => { });
+            channel.on('close', () => {
+                clearTimeout(timer);
+                if (!ended) {
+                    reject(new errors_HostUnreachableError(this.name, 'the connection was lost during a command'));
+                    return;
+                }
+                resolve({
+                    code,
+                    stdout: Buffer.concat(stdout).toString(),
+                    stderr: Buffer.concat(stderr).toString(),
+                });
+            });
+            channel.end(options.input ?? '');
+        });
+    }
+    /**
+     * Starts a command whose standard input stays open.
+     * @throws HostUnreachableError
+     */
+    async converse(command, onLine) {
+        const channel = await new Promise((resolve, reject) => {
+            const lost = (cause) => reject(new errors_HostUnreachableError(this.name, 'the connection was lost', { cause }));
+            if (this.#closed)
+                return lost();
+            this.#client.exec(quote(command), (error, opened) => (error ? lost(error) : resolve(opened)));
+        });
+        const gone = new AbortController();
+        (0,external_node_readline_namespaceObject.createInterface)({ input: channel }).on('line', onLine);
+        // Unread, it would fill up and stop the command.
+        channel.stderr.resume();
+        channel.on('error', () => { });
+        channel.on('close', () => gone.abort(new Error(`A command on ${this.name} that was to stay has ended.`)));
+        const ended = new Promise((resolve) => channel.once('close', resolve));
+        return {
+            say: (text) => void channel.write(text),
+            ended: gone.signal,
+            end: () => {
+                channel.end();
+                return ended;
+            },
+        };
+    }
+    /** Puts a file in place atomically. The content never touches a command line. */
+    async upload(path, content, options) {
+        const script = ['sh', '-c', writeFile, 'sh', path, options.mode, options.owner ?? ''];
+        await this.exec(options.sudo ? ['sudo', '-n', ...script] : script, { input: content });
+    }
+    /**
+     * Opens a free port on this machine's 127.0.0.1 that leads to `host:port` as this server sees it.
+     * Close it when done; connections through it end with the SSH connection.
+     */
+    async forward(host, port) {
+        const open = new Set();
+        const server = (0,external_node_net_.createServer)((socket) => {
+            open.add(socket);
+            socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
+            this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
+                if (error)
+                    return socket.destroy();
+                stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+                socket.on('close', () => stream.destroy());
+                socket.pipe(stream).pipe(socket);
+            });
+        });
+        await new Promise((resolve, reject) => {
+            server.once('error', reject).listen(0, '127.0.0.1', resolve);
+        });
+        const address = server.address();
+        if (address === null || typeof address === 'string')
+            throw new Error('No port to forward.');
+        const close = () => new Promise((resolve) => {
+            server.close(() => resolve());
+            for (const socket of open)
+                socket.destroy();
+        });
+        return { port: address.port, close };
+    }
+    /** A raw stream to `host:port` as this server sees it: the hop of a jump host. */
+    hop(host, port) {
+        return new Promise((resolve, reject) => {
+            this.#client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => error ? reject(error) : resolve(stream));
+        });
+    }
+    close() {
+        this.#closed = true;
+        this.#client.end();
+    }
+}
+function shorten(line) {
+    const oneLine = line.replaceAll(/\s+/g, ' ');
+    return oneLine.length <= 160 ? oneLine : `${oneLine.slice(0, 157)}…`;
+}
+
+;// CONCATENATED MODULE: ./lib/ssh/known-hosts.js
+
+/** The keys that known_hosts text trusts, asked by address and port. */
+class known_hosts_KnownHosts {
+    #lines;
+    /** @throws Error naming the line that cannot be read. */
+    constructor(text) {
+        this.#lines = text.split('\n').flatMap((raw, index) => parseLine(raw.trim(), index + 1));
+    }
+    /** Keys of `address:port`, plain or hashed lines, as `ssh` looks them up. */
+    keysOf(address, port) {
+        const wanted = port === 22 ? address : `[${address}]:${port}`;
+        return this.#lines.filter((line) => line.patterns.some((pattern) => matches(pattern, wanted)));
+    }
+}
+function parseLine(line, number) {
+    if (line === '' || line.startsWith('#'))
+        return [];
+    if (line.startsWith('@')) {
+        throw new Error(`known-hosts, line ${number}: markers such as @cert-authority are not read.`);
+    }
+    const [hosts, type, encoded] = line.split(/\s+/);
+    if (hosts === undefined || type === undefined || encoded === undefined) {
+        throw new Error(`known-hosts, line ${number}: expected "[address]:port key-type key", got ${line.length} ` +
+            'characters that are not that.');
+    }
+    return [{ patterns: hosts.split(','), type, blob: Buffer.from(encoded, 'base64') }];
+}
+function matches(pattern, wanted) {
+    if (!pattern.startsWith('|1|'))
+        return pattern === wanted;
+    const [, , salt, hash] = pattern.split('|');
+    if (salt === undefined || hash === undefined)
+        return false;
+    return (0,external_node_crypto_.createHmac)('sha1', Buffer.from(salt, 'base64')).update(wanted).digest('base64') === hash;
+}
+/** `SHA256:…`, as `ssh-keygen -l` prints it. */
+function known_hosts_fingerprint(blob) {
+    return `SHA256:${(0,external_node_crypto_.createHash)('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
+}
+/** Name of the algorithm at the head of a public key's wire form. */
+function keyType(blob) {
+    return blob.length < 4 ? 'unknown' : blob.toString('ascii', 4, 4 + blob.readUInt32BE(0));
+}
+/**
+ * Host key algorithms to offer, so that a server with keys of several types shows the one we know:
+ * otherwise a correct server looks like a wrong one.
+ */
+function algorithmsOf(keys) {
+    const names = keys.flatMap((key) => key.type === 'ssh-rsa' ? ['rsa-sha2-512', 'rsa-sha2-256'] : [key.type]);
+    return [...new Set(names)];
+}
+
+;// CONCATENATED MODULE: ./lib/ssh/private-key.js
+
+/**
+ * A private key as OpenSSH and ssh2 want it. Secrets pasted into a web form lose their final
+ * newline, gain CRLF, or come with `\n` spelt out; all of these are put right.
+ * @throws Error (without any of the text) when it is not an unencrypted private key.
+ */
+function normalisePrivateKey(text) {
+    const spelt = text.includes('\n') ? text : text.replaceAll('\\n', '\n');
+    const key = `${spelt.replaceAll('\r\n', '\n').replaceAll('\r', '\n').trim()}\n`;
+    if (!key.startsWith('-----BEGIN ')) {
+        const publicHalf = /^(ssh-|ecdsa-)/.test(key) ? ' It looks like the public half.' : '';
+        throw new Error(`private-key is not a private key: it does not start with "-----BEGIN".${publicHalf} ` +
+            'Give the whole content of the key file, e.g. of id_ed25519.');
+    }
+    const parsed = ssh2_lib.utils.parseKey(key);
+    if (parsed instanceof Error) {
+        throw new Error(`private-key cannot be read: ${parsed.message}. ` +
+            'Give an unencrypted key in OpenSSH or PEM format, whole, with its first and last line.');
+    }
+    if (!parsed.isPrivateKey()) {
+        throw new Error('private-key holds a public key. Give the private half.');
+    }
+    return key;
+}
+
+;// CONCATENATED MODULE: ./lib/ssh/pool.js
+
+
+
+
+
+/** One connection a host, opened when first asked for, all through one connection to the bastion. */
+class pool_SshPool {
+    #settings;
+    #knownHosts;
+    #open = new Map();
+    /** @throws Error when the private key or known_hosts cannot be read; nothing is dialled yet. */
+    constructor(settings) {
+        this.#settings = { ...settings, privateKey: normalisePrivateKey(settings.privateKey) };
+        this.#knownHosts = new known_hosts_KnownHosts(settings.knownHosts);
+    }
+    /**
+     * The connection to a host; a broken one is replaced.
+     * @param name what messages call the host.
+     * @throws HostUnreachableError, HostKeyError, AuthenticationRefusedError.
+     */
+    connect(address, name = address) {
+        const existing = this.#open.get(address);
+        if (existing !== undefined)
+            return existing;
+        const attempt = this.#dial(address, name);
+        this.#open.set(address, attempt);
+        const forget = () => {
+            if (this.#open.get(address) === attempt)
+                this.#open.delete(address);
+        };
+        attempt.then((connection) => connection.onClose(forget), forget);
+        return attempt;
+    }
+    /** Ends every connection. */
+    async close() {
+        const connections = [...this.#open.values()].reverse();
+        this.#open.clear();
+        for (const attempt of connections)
+            (await attempt.catch(() => undefined))?.close();
+    }
+    async #dial(address, name) {
+        const { jumpHost, port } = this.#settings;
+        if (jumpHost === undefined || jumpHost === address)
+            return this.#login(address, name);
+        const bastion = await this.connect(jumpHost, `bastion ${jumpHost}`);
+        const socket = await bastion.hop(address, port).catch((cause) => {
+            throw new errors_HostUnreachableError(name, `${bastion.name} says: ${cause.message}`, { cause });
+        });
+        return this.#login(address, name, socket);
+    }
+    #login(address, name, socket) {
+        const { user, port, privateKey, connectTimeoutMs = 20_000 } = this.#settings;
+        const label = name === address ? `${address}:${port}` : `${name} (${address}:${port})`;
+        const known = this.#knownHosts.keysOf(address, port);
+        const expected = known.map((key) => `${key.type} ${known_hosts_fingerprint(key.blob)}`);
+        let refusedKey;
+        return new Promise((resolve, reject) => {
+            if (known.length === 0) {
+                socket?.destroy();
+                reject(new HostKeyError(label, 'no key yet (it was not asked)', []));
+                return;
+            }
+            const client = new ssh2_lib.Client();
+            client.once('ready', () => resolve(new Connection(name, address, client)));
+            client.once('error', (error) => {
+                client.destroy();
+                reject(explain(error));
+            });
+            client.once('close', () => reject(new errors_HostUnreachableError(label, 'it closed the connection before the login')));
+            const explain = (error) => {
+                const options = { cause: error };
+                if (refusedKey !== undefined)
+                    return new HostKeyError(label, refusedKey, expected, options);
+                if (error.level === 'client-authentication') {
+                    return new AuthenticationRefusedError(label, user, options);
+                }
+                if (/no matching (server )?host key/i.test(error.message)) {
+                    return new HostKeyError(label, 'only keys of other types', expected, options);
+                }
+                return new errors_HostUnreachableError(label, error.message, options);
+            };
+            client.connect({
+                ...(socket === undefined ? { host: address, port } : { sock: socket }),
+                username: user,
+                privateKey,
+                readyTimeout: connectTimeoutMs,
+                keepaliveInterval: 10_000,
+                keepaliveCountMax: 3,
+                algorithms: { serverHostKey: algorithmsOf(known) },
+                hostVerifier: (blob) => {
+                    if (known.some((key) => key.blob.equals(blob)))
+                        return true;
+                    refusedKey = `${keyType(blob)} ${known_hosts_fingerprint(blob)}`;
+                    return false;
+                },
+            });
+        });
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/release/connect.js
+
+
+
+
+
+const connect_unreachableChoices = (/* unused pure expression or super */ null && (['fail', 'skip']));
+/** The application servers of an environment that Terraform made. */
+function connect_destinationOf(inventory, privateKey, unreachable = 'fail') {
+    return {
+        unreachable,
+        ssh: {
+            ...inventory.ssh,
+            privateKey,
+            knownHosts: knownHosts(inventory),
+            jumpHost: inventory.bastion.publicIp,
+        },
+        hosts: serversOf(inventory, 'application').map(({ name, privateIp }) => ({
+            name,
+            address: privateIp,
+        })),
+    };
+}
+/**
+ * Connects to every host before anything is done on one.
+ * @throws the SSH errors, of the first host that cannot be used.
+ */
+async function connectAll(destination) {
+    const pool = new SshPool(destination.ssh);
+    try {
+        const attempts = await Promise.allSettled(destination.hosts.map(({ address, name }) => pool.connect(address, name)));
+        const hosts = [];
+        const absent = [];
+        let problem;
+        for (const [index, { name, address }] of destination.hosts.entries()) {
+            const attempt = attempts[index];
+            if (attempt?.status !== 'rejected') {
+                hosts.push(new Host(name, address, () => pool.connect(address, name)));
+                continue;
+            }
+            problem ??= attempt.reason;
+            // Only silence is forgiven: a wrong host key or a refused login is never just a host that is down.
+            const silent = attempt.reason instanceof HostUnreachableError;
+            if (destination.unreachable === 'fail' || !silent)
+                throw attempt.reason;
+            absent.push(name);
+        }
+        if (hosts.length === 0)
+            throw problem;
+        return { hosts, absent, close: () => pool.close() };
+    }
+    catch (error) {
+        await pool.close();
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/migration/reach.js
+
+
+
+
+
+
+
+/**
+ * Connects to the database server and gives a folder of our own; both are gone after the work.
+ * Application servers are connected when they are first asked for: with nothing to apply, never.
+ *
+ * @throws MigrationRefused when there is no database server, and the SSH errors.
+ */
+async function reach(inventory, privateKey, below, work) {
+    const [database] = serversOf(inventory, 'database');
+    if (!database) {
+        throw new MigrationRefused('The Terraform outputs name no server of role database.');
+    }
+    const { ssh, hosts } = connect_destinationOf(inventory, privateKey);
+    const pool = new pool_SshPool(ssh);
+    const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(below, 'compta-migrate-'));
+    (0,external_node_fs_.chmodSync)(temp, 0o700);
+    try {
+        const server = await pool.connect(database.privateIp, database.name);
+        const applications = hosts.map(({ name, address }) => new host_Host(name, address, () => pool.connect(address, name)));
+        const connected = async () => {
+            await Promise.all(hosts.map(({ name, address }) => pool.connect(address, name)));
+            return applications;
+        };
+        return await work({ server, hosts: connected, temp });
+    }
+    finally {
+        await pool.close();
+        (0,external_node_fs_.rmSync)(temp, { recursive: true, force: true });
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/report/markdown.js
@@ -78524,49 +86878,1002 @@ function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
-;// CONCATENATED MODULE: ./action-db-migrate/src/summary.js
+;// CONCATENATED MODULE: ./lib/migration/summary.js
 
-function summary(outcome) {
-    const { pending, applied, backup, problems } = outcome;
-    return [
-        verdict(...sentence(outcome)),
-        ...(problems.length > 0 ? ['', ...problems.map((problem) => `- ${problem}`)] : []),
-        ...(applied.length > 0 ? ['', appliedTable(applied)] : []),
-        ...(applied.length === 0 && pending.length > 0 ? ['', pendingTable(pending)] : []),
-        ...(backup ? ['', backupLine(backup)] : []),
-        ...[...outcome.sql].map(([file, text]) => `\n${details(file, code(text, 'sql'))}`),
-    ].join('\n');
+
+/** The job summary: the verdict first, then what a person would ask next. */
+function summary(report) {
+    const { pending, applied, problems, remarks, wayBack, backup, restorePoint } = report;
+    const parts = [
+        verdict(...sentence(report)),
+        list(problems),
+        section('The way back', list(wayBack)),
+        section('Worth a look', list(remarks)),
+        applied.length > 0 ? appliedTable(report) : pending.length > 0 ? pendingTable(report) : '',
+        report.restored ? restoredLine(report) : '',
+        backup ? backupLine(backup) : '',
+        restorePoint ? `**Restore point:** \`${restorePoint.name}\` at \`${restorePoint.lsn}\`` : '',
+        report.corrections.length > 0 && report.command === 'repair' ? corrections(report) : '',
+        report.rehearsal ? rehearsal(report.rehearsal) : '',
+        touched(report),
+        before(report),
+        summary_findings(report),
+        ...(report.dryRun || report.command === 'info'
+            ? pending.map(({ file, sql }) => details(file, code(sql, 'sql')))
+            : []),
+    ];
+    return parts.filter((part) => part !== '').join('\n\n');
 }
-function sentence(outcome) {
-    const { database, pending, applied, problems, before, after } = outcome;
+function sentence(report) {
+    const { command, database, pending, applied, problems, before, after } = report;
     if (problems.length > 0)
-        return ['failed', `${database}: ${outcome.command} found ${problems.length} problems`];
+        return ['failed', `${database}: ${command} failed, schema ${after || '?'}`];
+    if (command === 'backup')
+        return ['passed', `${database}: backed up`];
+    if (report.restored)
+        return ['passed', `${database}: restored`];
+    if (report.historyCopy)
+        return ['passed', `${database}: history corrected, schema ${after}`];
     if (applied.length > 0) {
-        return [
-            'passed',
-            `${database}: ${applied.length} scripts applied, schema ${before} → ${after}`,
-        ];
+        const scripts = applied.length === 1 ? '1 script' : `${applied.length} scripts`;
+        return ['passed', `${database}: ${scripts} applied, schema ${before} → ${after}`];
     }
     if (pending.length === 0)
         return ['unchanged', `${database}: schema ${before} is current`];
-    const why = outcome.dryRun ? 'dry run, nothing was changed' : outcome.command;
-    return ['warning', `${database}: ${pending.length} scripts pending (${why})`];
+    const scripts = pending.length === 1 ? '1 script' : `${pending.length} scripts`;
+    const why = report.dryRun ? 'dry run, nothing was changed' : command;
+    return ['warning', `${database}: ${scripts} pending (${why})`];
 }
-function appliedTable(applied) {
-    return table(['version', 'script', 'time'], applied.map(({ version, description, executionTime }) => [
+function appliedTable({ applied, pending }) {
+    const rows = pending.map(({ version, description, intent }) => {
+        const found = applied.find((each) => each.version === version && each.description === description);
+        const time = found ? elapsed(found.milliseconds) : 'not applied';
+        return [version, description, intent?.kind ?? '', time];
+    });
+    return table(['version', 'script', 'schema', 'time'], rows);
+}
+function pendingTable({ pending }) {
+    const rows = pending.map(({ version, description, intent, outside }) => [
         version,
         description,
-        elapsed(executionTime),
-    ]));
+        intent === undefined
+            ? 'does not say'
+            : intent.kind === 'expand'
+                ? 'expands'
+                : `contracts, safe since ${intent.since}`,
+        outside ? 'a run of its own' : '',
+    ]);
+    return table(['version', 'script', 'schema', 'outside a transaction'], rows);
 }
-function pendingTable(pending) {
-    return table(['version', 'script', 'kind'], pending.map(({ version, description, category }) => [version ?? '', description, category]));
-}
-/** Says which proof the backup has, and how to go back to it. */
+/** Says which proof the backup has. */
 function backupLine({ path, proof, tables, seconds, sha256 }) {
     const rows = Object.values(tables).reduce((sum, count) => sum + count, 0);
-    return (`**Backup first:** \`${path}\`, ${proof.replaceAll('-', ' ')} in ${seconds} s ` +
+    return (`**Backup:** \`${path}\`, ${proof.replaceAll('-', ' ')} in ${seconds} s ` +
         `(${Object.keys(tables).length} tables, ${rows} rows, sha256 \`${sha256.slice(0, 12)}…\`)`);
+}
+function restoredLine({ restored }) {
+    const aside = restored?.previous ? `; what was there is kept as \`${restored.previous}\`` : '';
+    return `**Restored** in ${restored?.seconds} s${aside}`;
+}
+function corrections({ corrections, historyCopy }) {
+    const kept = historyCopy ? `\n\nThe history before is kept as \`${historyCopy}\`.` : '';
+    return `**repair**\n\n${list(corrections.map(explain))}${kept}`;
+}
+function rehearsal({ backup, restoreSeconds, scripts }) {
+    const rows = scripts.flatMap(({ file, milliseconds, locks }) => locks.length === 0
+        ? [[file, elapsed(milliseconds), '–', '–', 'nobody']]
+        : locks.map(({ table: name, mode, heldMs, blocks }, index) => [
+            index === 0 ? file : '',
+            index === 0 ? elapsed(milliseconds) : '',
+            `${name}: ${mode.replace(/Lock$/, '')}`,
+            heldMs < 100 ? 'under 0.1 s' : elapsed(heldMs),
+            blocks,
+        ]));
+    return [
+        `**Rehearsed** on a copy restored from \`${backup}\` in ${restoreSeconds} s`,
+        table(['script', 'took', 'lock', 'held for', 'would have blocked'], rows),
+    ].join('\n\n');
+}
+function touched(report) {
+    if (report.touched.length === 0)
+        return '';
+    const rows = report.touched.map(({ table: name, rowsBefore, rowsAfter, columns, notValid }) => [
+        name,
+        rowsBefore === undefined ? '–' : String(rowsBefore),
+        rowsAfter === undefined ? 'gone' : String(rowsAfter),
+        String(columns),
+        notValid.join(', ') || 'all',
+    ]);
+    const health = report.slotsAsked === undefined
+        ? ''
+        : report.slotsAsked === 0
+            ? '\n\nNo instance of the service runs yet.'
+            : `\n\n${report.slotsAsked} instances of the service were asked for their health.`;
+    return (table(['table', 'rows in the backup', 'rows now', 'columns', 'constraints valid'], rows) +
+        health);
+}
+function before({ checks, served }) {
+    if (checks.length + served.length === 0)
+        return '';
+    const body = [
+        table(['check', 'found', 'limit'], checks.map(({ what, found, limit, problem }) => [
+            `${problem ? '❌' : '✅'} ${what}`,
+            found,
+            limit,
+        ])),
+        ...(served.length > 0
+            ? [
+                table(['server', '', 'release'], served.map(({ host, role, version }) => [host, role, version])),
+            ]
+            : []),
+    ];
+    return details('Checked before', body.join('\n\n'));
+}
+function summary_findings({ findings: found }) {
+    if (found.length === 0)
+        return '';
+    const rows = found.map(({ file, line, rule, message }) => [`${file}:${line}`, rule, message]);
+    return details(`${found.length} findings in the scripts`, table(['where', 'rule', 'what'], rows));
+}
+function section(title, body) {
+    return body === '' ? '' : `**${title}**\n\n${body}`;
+}
+function list(lines) {
+    return lines.map((line) => `- ${line.replaceAll('\n', '<br>')}`).join('\n');
+}
+
+// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(3483);
+;// CONCATENATED MODULE: ./lib/runner/inputs.js
+
+
+/** A wrong input: says which one, what was wrong with it and what to give instead. */
+class inputs_InputError extends Error {
+    name = 'InputError';
+    constructor(input, problem, cause) {
+        super(`Input '${input}' ${problem}`, cause === undefined ? {} : { cause });
+    }
+}
+function inputs_required(runner, name, hint) {
+    const value = runner.input(name);
+    if (value === '')
+        throw new inputs_InputError(name, `is missing: ${hint}`);
+    return value;
+}
+/** `undefined` when the input is empty, as GitHub cannot tell "not given" from "empty". */
+function inputs_optional(runner, name) {
+    return runner.input(name) || undefined;
+}
+/** A required secret, masked before anybody can look at it. */
+function secret(runner, name, hint) {
+    const value = inputs_required(runner, name, hint);
+    runner.mask(value);
+    return value;
+}
+function inputs_optionalSecret(runner, name) {
+    const value = inputs_optional(runner, name);
+    if (value !== undefined)
+        runner.mask(value);
+    return value;
+}
+function inputs_boolean(runner, name, fallback) {
+    const value = runner.input(name);
+    if (value === '')
+        return fallback;
+    if (/^true$/i.test(value))
+        return true;
+    if (/^false$/i.test(value))
+        return false;
+    throw new inputs_InputError(name, `is '${value}': give true or false.`);
+}
+function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
+    const value = runner.input(name);
+    if (value === '')
+        return fallback;
+    const number = Number(value);
+    if (!Number.isInteger(number) || number < min || number > max) {
+        throw new inputs_InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
+    }
+    return number;
+}
+function inputs_oneOf(runner, name, choices, fallback) {
+    const value = runner.input(name) || fallback;
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) {
+        throw new inputs_InputError(name, `is '${value ?? ''}': give one of ${choices.join(', ')}.`);
+    }
+    return choice;
+}
+/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
+function inputs_duration(runner, name, fallback) {
+    const value = runner.input(name) || fallback;
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
+    if (!match)
+        throw new inputs_InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
+    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
+    return Number(match[1]) * unit;
+}
+/** One entry per line; blank lines and surrounding space do not count. */
+function inputs_lines(runner, name) {
+    return runner
+        .input(name)
+        .split(/\r?\n/)
+        .map((line) => line.trim())
+        .filter((line) => line !== '');
+}
+/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
+function inputs_yaml(runner, name, schema) {
+    const text = runner.input(name);
+    if (text === '')
+        return undefined;
+    const value = inputs_parsed(name, text);
+    const result = schema.safeParse(value);
+    if (!result.success)
+        throw new inputs_InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
+    return result.data;
+}
+function inputs_parsed(name, text) {
+    try {
+        return parse(text);
+    }
+    catch (cause) {
+        throw new inputs_InputError(name, 'is not YAML.', cause);
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/ssh/inputs.js
+
+
+/** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
+function inputs_privateKeyInput(runner) {
+    const text = secret(runner, 'private-key', 'give the SSH key of the deploy user.');
+    try {
+        return normalisePrivateKey(text);
+    }
+    catch (cause) {
+        throw new inputs_InputError('private-key', 'is not usable.', cause);
+    }
+}
+
+// EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
+var node_modules_nunjucks = __nccwpck_require__(8191);
+;// CONCATENATED MODULE: ./lib/release/compose.js
+
+
+
+
+
+const serviceSchema = looseObject({
+    labels: record(schemas_string(), schemas_string()).optional(),
+    environment: record(schemas_string(), unknown()).optional(),
+    mem_limit: schemas_string().optional(),
+});
+const composeSchema = looseObject({
+    name: schemas_string(),
+    'x-compta': object({
+        order: array(schemas_string()).min(1),
+        'version-paths': record(schemas_string(), schemas_string()),
+    }),
+    services: record(schemas_string(), serviceSchema),
+});
+/**
+ * Renders the template and checks that it has two slots for each service of `x-compta.order`.
+ * Macros are looked for in the template's folder and the one above.
+ * @throws Error naming the file and what is missing.
+ */
+function compose_renderCompose(path, variables) {
+    const folder = dirname(path);
+    const loader = new nunjucks.FileSystemLoader([folder, dirname(folder)]);
+    const environment = new nunjucks.Environment(loader, {
+        autoescape: false,
+        throwOnUndefined: true,
+    });
+    let text;
+    let file;
+    try {
+        text = environment.render(path.slice(folder.length + 1), variables);
+        file = composeSchema.parse(parse(text));
+    }
+    catch (cause) {
+        throw new Error(`The Compose template ${path} does not give a Compose file.`, { cause });
+    }
+    const order = file['x-compta'].order;
+    for (const service of order) {
+        for (const slot of ['a', 'b']) {
+            const labels = file.services[`${service}-${slot}`]?.labels;
+            if (labels?.['compta.service'] === service && labels['compta.slot'] === slot)
+                continue;
+            throw new Error(`${path} has no slot ${service}-${slot} with the labels compta.service and compta.slot; ` +
+                'each service of x-compta.order needs its slots a and b.');
+        }
+    }
+    const edge = file.services.caddy;
+    if (edge === undefined)
+        throw new Error(`${path} has no service caddy.`);
+    const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
+    return {
+        text,
+        project: file.name,
+        order,
+        versionPaths: file['x-compta']['version-paths'],
+        definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
+        edge,
+        largestMemory: Math.max(0, ...sizes),
+    };
+}
+/** Variables that a Compose file asks for: `${NAME}` without a default. */
+function neededVariables(text) {
+    const names = [...text.matchAll(/\$\{([A-Z0-9_]+)\}/g)].flatMap((match) => match[1] ?? []);
+    return [...new Set(names)].sort();
+}
+/** What Compose makes of `${NAME}` and `${NAME:-default}` (a default may nest). */
+function interpolate(text, variables) {
+    const pattern = /\$\{([A-Z0-9_]+)(?::-([^${}]*))?\}/g;
+    let result = text;
+    for (let depth = 0; depth < 3; depth++) {
+        result = result.replaceAll(pattern, (_all, name, fallback) => {
+            return variables[name] || (fallback ?? '');
+        });
+    }
+    return result;
+}
+/** The environment that Compose gives a container, its `${NAME}`s filled in. */
+function containerEnvironment(definition, variables) {
+    const { environment = {} } = serviceSchema.parse(definition);
+    return Object.fromEntries(Object.entries(environment).map(([name, value]) => [
+        name,
+        interpolate(String(value), variables),
+    ]));
+}
+/** What a service's container depends on besides its image and version. */
+function configFingerprint(definition, variables, extra = '') {
+    const { labels: _labels, image: _image, ...rest } = definition;
+    const { COMPTA_VERSION: _version, ...environment } = (rest.environment ?? {});
+    return fingerprint([interpolate(JSON.stringify({ ...rest, environment }), variables), extra]);
+}
+/** `auth-service` → `AUTH_SERVICE`: the prefix of its variables in `.env`. */
+function variablePrefix(service) {
+    return service.toUpperCase().replaceAll('-', '_');
+}
+/** Text of a `.env` file; values are single-quoted so that Compose takes them as they are. */
+function envFile(variables) {
+    return Object.entries(variables)
+        .map(([name, value]) => `${name}='${value.replaceAll("'", "\\'")}'\n`)
+        .sort()
+        .join('');
+}
+/** The inverse of {@link envFile}. */
+function parseEnvFile(text) {
+    const pattern = /^([A-Z][A-Z0-9_]*)='([\s\S]*?)'\n(?=[A-Z][A-Z0-9_]*='|$(?![\s\S]))/gm;
+    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', value = '']) => [
+        name,
+        value.replaceAll("\\'", "'"),
+    ]));
+}
+function bytes(limit) {
+    const match = /^(\d+)([kmg]?)b?$/i.exec(limit ?? '');
+    const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
+    return Number(match?.[1] ?? 0) * unit;
+}
+
+;// CONCATENATED MODULE: ./lib/release/images.js
+
+
+/** What action-build puts out: `{name: {reference}}`; a bare `{name: reference}` is as good. */
+const images_imagesSchema = record(schemas_string(), union([
+    imageReference,
+    looseObject({ reference: imageReference }).transform((image) => image.reference),
+]));
+/** Values for a Compose file; numbers and booleans are taken as they are written. */
+const images_variablesSchema = record(schemas_string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), union([schemas_string(), schemas_number(), schemas_boolean()]).transform(String));
+/** The name Caddy goes by among the images; it is no service with slots. */
+const edgeName = 'caddy';
+/** Splits off Caddy's own image, and drops the `compta/` of a name. */
+function images_sortImages(images, variables) {
+    const named = Object.entries(images).map(([name, reference]) => [name.split('/').at(-1) ?? name, reference]);
+    const edge = named.find(([name]) => name === edgeName);
+    return {
+        images: Object.fromEntries(named.filter(([name]) => name !== edgeName)),
+        variables: edge === undefined ? variables : { ...variables, CADDY_IMAGE: edge[1] },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/release/secrets.js
+
+
+
+/** Service → name of the file → content. A service reads them below /run/secrets. */
+const secrets_secretsSchema = record(schemas_string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), record(schemas_string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), union([schemas_string().min(1), schemas_number()]).transform(String)));
+/**
+ * Tells one set of secrets from another in a manifest that anybody on the server may read, and is
+ * too slow to compute to guess them from it.
+ */
+function secretsFingerprint(service, files) {
+    const content = JSON.stringify(Object.entries(files).sort());
+    return scryptSync(content, `compta ${service}`, 9).toString('hex');
+}
+/** Names of the secrets that are new or differ on the host, as `service/name`; never their content. */
+async function changedSecrets(host, secrets) {
+    const changed = [];
+    for (const [service, name, content] of flat(secrets)) {
+        const there = await host.content(`${secretsFolder(service)}/${name}`);
+        if (there !== content)
+            changed.push(`${service}/${name}`);
+    }
+    return changed;
+}
+/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
+async function writeSecrets(host, secrets) {
+    const changed = await changedSecrets(host, secrets);
+    for (const [service, name, content] of flat(secrets)) {
+        if (!changed.includes(`${service}/${name}`))
+            continue;
+        const owner = `${serviceUser}:${serviceUser}`;
+        await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
+    }
+    return changed.length > 0;
+}
+function flat(secrets) {
+    return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
+        service,
+        name,
+        content,
+    ]));
+}
+
+;// CONCATENATED MODULE: ./lib/release/inputs.js
+
+
+
+
+
+
+
+
+
+
+const environments = (/* unused pure expression or super */ null && (['production', 'staging', 'dev']));
+const environmentInput = (runner) => oneOf(runner, 'environment', environments);
+/** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
+function destinationInputs(runner) {
+    const privateKey = privateKeyInput(runner);
+    const unreachable = oneOf(runner, 'unreachable', unreachableChoices, 'fail');
+    const path = optional(runner, 'terraform-outputs');
+    if (path !== undefined) {
+        const destination = destinationOf(inventoryFrom(path), privateKey, unreachable);
+        if (destination.hosts.length > 0)
+            return destination;
+        throw new InputError('terraform-outputs', `is '${path}', which has no application server.`);
+    }
+    const hosts = lines(runner, 'hosts').map((line) => {
+        const [name = '', address = name] = line.split('=').map((part) => part.trim());
+        return { name, address };
+    });
+    if (hosts.length === 0) {
+        throw new InputError('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
+    }
+    const knownHosts = required(runner, 'known-hosts', 'give a known_hosts line for each host.');
+    valid('known-hosts', 'cannot be read.', () => new KnownHosts(knownHosts));
+    const jumpHost = optional(runner, 'jump-host');
+    return {
+        hosts,
+        unreachable,
+        ssh: {
+            privateKey,
+            knownHosts,
+            user: optional(runner, 'user') ?? 'deploy',
+            port: integer(runner, 'port', 2222, { min: 1, max: 65535 }),
+            ...(jumpHost === undefined ? {} : { jumpHost }),
+        },
+    };
+}
+function inventoryFrom(path) {
+    if (!(0,external_node_fs_.existsSync)(path)) {
+        throw new inputs_InputError('terraform-outputs', `is '${path}', which does not exist.`);
+    }
+    return valid('terraform-outputs', `is '${path}', which cannot be used.`, () => parseTerraformOutputs(JSON.parse((0,external_node_fs_.readFileSync)(path, 'utf8'))));
+}
+/** Limits and manners that a deploy and a rollback share. */
+function circumstancesInputs(runner) {
+    const baseUrl = optional(runner, 'base-url');
+    if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
+        throw new InputError('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
+    }
+    const login = loginInputs(runner);
+    return {
+        ...(login === undefined ? {} : { login }),
+        batch: integer(runner, 'batch', 1, { min: 1 }),
+        healthTimeout: duration(runner, 'health-timeout', '3m'),
+        drainTimeout: duration(runner, 'drain-timeout', '30s'),
+        lockTimeout: duration(runner, 'lock-timeout', '15m'),
+        edgeDrain: duration(runner, 'edge-drain', '15s'),
+        keep: integer(runner, 'keep', 3, { min: 2 }),
+        ...(baseUrl === undefined ? {} : { baseUrl }),
+    };
+}
+/** What a deploy brings: `version`, `images`, `variables`, `secrets`, `compose-file`, `caddyfile`. */
+function wantedInputs(runner) {
+    const environment = environmentInput(runner);
+    const version = required(runner, 'version', 'give the version that is released.');
+    const given = yaml(runner, 'images', imagesSchema);
+    if (given === undefined) {
+        throw new InputError('images', 'is missing: give the `images` output of action-build.');
+    }
+    const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
+    const composeFile = fileInput(runner, 'compose-file', join('infra/docker/compose', environment, 'docker-compose.yml.j2'));
+    const caddyfile = readFileSync(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
+    const compose = renderCompose(composeFile, variables);
+    const secrets = secretsInput(runner);
+    return { environment, version, images, variables, secrets, caddyfile, compose };
+}
+/** The input `secrets`, masked before anything else is done with it. */
+function secretsInput(runner) {
+    let secrets;
+    try {
+        secrets = yaml(runner, 'secrets', secretsSchema) ?? {};
+    }
+    catch (error) {
+        // A parser quotes what it cannot read.
+        if (!(error instanceof InputError) || error.cause === undefined)
+            throw error;
+        throw new InputError('secrets', 'is not YAML: give service → name of the file → content.');
+    }
+    for (const content of Object.values(secrets).flatMap(Object.values))
+        runner.mask(content);
+    return secrets;
+}
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+function askedInputs(runner) {
+    const environment = environmentInput(runner);
+    const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
+    const confirm = required(runner, 'confirm', `repeat the environment's name, '${environment}'.`);
+    if (confirm !== environment) {
+        throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
+    }
+    const version = optional(runner, 'version');
+    const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
+    return { environment, reason, services, ...(version !== undefined && { version }) };
+}
+/** `registry`, `username` and `password`: all of them or none. */
+function loginInputs(runner) {
+    const password = optionalSecret(runner, 'password');
+    const registry = optional(runner, 'registry');
+    const username = optional(runner, 'username');
+    if (password === undefined && username === undefined)
+        return undefined;
+    for (const [name, value] of Object.entries({ registry, username, password })) {
+        if (value !== undefined)
+            continue;
+        throw new InputError(name, 'is missing: a login needs `registry`, `username` and `password`.');
+    }
+    return { registry, username, password };
+}
+/** Who releases, as the lease, the history and the audit log name them. */
+function identity(env) {
+    const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_ACTOR } = env;
+    const by = GITHUB_ACTOR ?? env.USER ?? 'unknown';
+    if (GITHUB_RUN_ID === undefined)
+        return { by, run: '' };
+    return { by, run: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}` };
+}
+function fileInput(runner, name, fallback) {
+    const path = optional(runner, name) ?? fallback;
+    if (!existsSync(path))
+        throw new InputError(name, `is '${path}', which does not exist.`);
+    return path;
+}
+function valid(input, problem, read) {
+    try {
+        return read();
+    }
+    catch (cause) {
+        if (cause instanceof inputs_InputError)
+            throw cause;
+        throw new inputs_InputError(input, problem, cause);
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/hetzner/api.js
+
+const HETZNER = 'https://api.hetzner.cloud/v1';
+const ATTEMPTS = 5;
+const RETRIED = new Set([429, 502, 503, 504]);
+/**
+ * With the endpoint that the provider itself uses. An answer that will be another one in a
+ * moment is asked for again.
+ */
+function api_hetznerApi(token, env, cancelled) {
+    const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    async function ask(path, init = {}) {
+        for (let attempt = 1;; attempt += 1) {
+            const answer = await fetch(`${base}${path}`, {
+                ...init,
+                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+                signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+            });
+            if (answer.status === 404)
+                return undefined;
+            if (answer.ok)
+                return answer.json();
+            const said = await reasonOf(answer);
+            if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+                throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
+            }
+            const pause = pauseAfter(answer.headers, attempt, Date.now());
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
+        }
+    }
+    return {
+        get: (path) => ask(path),
+        post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
+        async byName(collection, name) {
+            const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
+            return body?.[collection]?.[0];
+        },
+        async byId(collection, id) {
+            const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
+            return body?.[collection.replace(/s$/, '')];
+        },
+    };
+}
+/** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
+async function reasonOf(answer) {
+    const text = await answer.text();
+    try {
+        const { error } = JSON.parse(text);
+        return error ? `: ${error.code}, ${error.message}` : '';
+    }
+    catch {
+        return ''; // A gateway's page.
+    }
+}
+const LONGEST_PAUSE_MS = 60_000;
+/**
+ * How long to wait before asking again. Hetzner gives its budget back one request at a time
+ * (`RateLimit-Limit` an hour), and all of it by `RateLimit-Reset` (Unix seconds).
+ *
+ * @returns milliseconds
+ */
+function pauseAfter(headers, attempt, now) {
+    const said = (name) => (headers.has(name) ? Number(headers.get(name)) : Number.NaN);
+    const backoff = 250 * 2 ** attempt;
+    const retryAfter = said('Retry-After') * 1_000;
+    if (Number.isFinite(retryAfter))
+        return Math.min(retryAfter, LONGEST_PAUSE_MS);
+    if (said('RateLimit-Remaining') > 0)
+        return backoff;
+    const oneRequest = (3_600_000 / said('RateLimit-Limit')) * attempt;
+    const untilReset = Math.max(0, said('RateLimit-Reset') * 1_000 - now);
+    const known = [oneRequest, untilReset].filter(Number.isFinite);
+    if (known.length === 0)
+        return backoff;
+    return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
+}
+
+;// CONCATENATED MODULE: external "node:https"
+const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+;// CONCATENATED MODULE: ./lib/runner-access/address.js
+
+
+/** Hetzner's own: nobody learns of the runner whom it does not connect to anyway. */
+const WHAT_IS_MY_ADDRESS = 'https://ip.hetzner.com';
+/**
+ * The public IPv4 address of this machine, as `url` sees it. IPv6 is left out because the bastion
+ * has none. A wrong answer opens a port to the wrong machine, for which it still has no key.
+ * @throws Error when it does not answer an address alone
+ */
+async function addressSeenBy(url) {
+    const text = await textOf(url);
+    if ((0,external_node_net_.isIPv4)(text))
+        return text;
+    throw new Error(`${url} answered no IPv4 address: '${text.slice(0, 80)}'.`);
+}
+function textOf(url) {
+    return new Promise((resolve, reject) => {
+        const request = (0,external_node_https_namespaceObject.get)(url, { family: 4, signal: AbortSignal.timeout(15_000) }, (answer) => {
+            if (answer.statusCode !== 200) {
+                answer.resume();
+                reject(new Error(`${url} answered ${answer.statusCode}.`));
+                return;
+            }
+            let text = '';
+            answer.setEncoding('utf8');
+            answer.on('data', (part) => (text += part));
+            answer.on('end', () => resolve(text.trim()));
+            answer.on('error', reject);
+        });
+        request.on('error', reject);
+    });
+}
+
+;// CONCATENATED MODULE: ./lib/hetzner/actions.js
+
+const POLL_MS = 500;
+const POLLS = 120;
+/** Resolves when the action has been done. @throws Error when it failed, is gone, or takes over a minute */
+async function settled(api, action) {
+    let current = action;
+    for (let poll = 0; current?.status === 'running' && poll < POLLS; poll += 1) {
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(POLL_MS);
+        current = (await api.get(`/actions/${current.id}`))
+            ?.action;
+    }
+    if (current?.status === 'success')
+        return;
+    const how = current?.error?.message ?? current?.status ?? 'it is gone';
+    throw new Error(`Hetzner did not do ${action?.command ?? 'what it was asked for'}: ${how}`);
+}
+
+;// CONCATENATED MODULE: ./lib/runner-access/rules.js
+/** GitHub ends a hosted job after six hours: what is older has no owner any more. */
+const LIFETIME_MS = 6 * 3_600_000;
+const DESCRIPTION = /^runner of (.+) until (\S+)$/;
+/** The rules with this access, and without those that have expired. */
+function opened(rules, { address, port, owner }, now) {
+    const until = new Date(now.getTime() + LIFETIME_MS).toISOString();
+    const rule = {
+        direction: 'in',
+        protocol: 'tcp',
+        port: String(port),
+        source_ips: [`${address}/32`],
+        description: `runner of ${owner} until ${until}`,
+    };
+    return [...rules_closed(rules, owner, now), rule];
+}
+/**
+ * The rules without this access and without those that have expired. What is no runner's access
+ * goes as well: Terraform does not look into this firewall, so nothing else may live in it.
+ */
+function rules_closed(rules, owner, now) {
+    return rules.filter((rule) => {
+        const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
+        return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+    });
+}
+function rules_isOpen(rules, owner) {
+    return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+}
+
+;// CONCATENATED MODULE: ./lib/runner-access/firewall.js
+
+
+
+const firewall_ATTEMPTS = 6;
+/** Longer than another runner has between its reading the rules and its writing them. */
+const SETTLING_MS = 1_500;
+/** The firewall on the bastion that Terraform leaves to the runners: `<environment>-runners`. */
+async function runnersFirewall(api, environment) {
+    const name = `${environment}-runners`;
+    const firewall = await api.byName('firewalls', name);
+    if (firewall)
+        return firewall.id;
+    throw new Error(`Hetzner has no firewall '${name}' in the project of this token: apply the Terraform of ${environment} first, or give the token of its project.`);
+}
+/** Resolves when the runner may come in. @throws Error when Hetzner refuses it */
+async function firewall_open(api, firewall, access) {
+    await firewall_change(api, firewall, (rules) => opened(rules, access, new Date()), (rules) => rules_isOpen(rules, access.owner));
+}
+/** Resolves when the runner may not come in any more; nothing happens when it never might. */
+async function firewall_close(api, firewall, owner) {
+    await firewall_change(api, firewall, (rules) => closed(rules, owner, new Date()), (rules) => !isOpen(rules, owner));
+}
+/**
+ * Rules can only be replaced as a whole, so two runners at once may undo each other: each looks
+ * once more when the other must have written, and writes again when its change is gone.
+ */
+async function firewall_change(api, firewall, edit, isDone) {
+    for (let attempt = 0; attempt < firewall_ATTEMPTS; attempt += 1) {
+        const wanted = { rules: edit(await rulesOf(api, firewall)) };
+        const answer = await api.post(`/firewalls/${firewall}/actions/set_rules`, wanted);
+        const { actions = [] } = (answer ?? {});
+        for (const action of actions)
+            await settled(api, action);
+        await (0,external_node_timers_promises_namespaceObject.setTimeout)(SETTLING_MS * (1 + Math.random()));
+        if (isDone(await rulesOf(api, firewall)))
+            return;
+    }
+    throw new Error(`The rules of firewall ${firewall} were replaced by somebody else ${firewall_ATTEMPTS} times: let fewer jobs reach the environment at once.`);
+}
+async function rulesOf(api, firewall) {
+    const found = await api.byId('firewalls', String(firewall));
+    if (found)
+        return found.rules;
+    throw new Error(`Firewall ${firewall} is gone.`);
+}
+
+;// CONCATENATED MODULE: ./lib/runner-access/step.js
+
+
+
+
+
+
+const step_STATE = 'runner-access';
+/**
+ * Opens the bastion's SSH to this runner when input `runner-access` asks for it, until the post
+ * step: {@link closeToRunner}. Inputs are read before anything is done.
+ * @param door undefined when the inputs name no environment
+ * @throws InputError
+ */
+async function openToRunner(step, door) {
+    const { runner, cancelled } = step;
+    const inputs = accessInputs(runner);
+    if (inputs === undefined)
+        return;
+    if (door === undefined) {
+        throw new inputs_InputError('runner-access', "needs 'terraform-outputs', which names the environment whose bastion is opened.");
+    }
+    const api = api_hetznerApi(inputs.token, runner.env, cancelled);
+    const firewall = await runnersFirewall(api, door.environment);
+    const address = (0,external_node_net_.isIPv4)(inputs.address) ? inputs.address : await addressSeenBy(inputs.address);
+    const owner = ownerOf(runner.env);
+    // Before it is open, so that a kill in between leaves nothing that post would not close.
+    runner.saveState(step_STATE, JSON.stringify({ firewall, owner }));
+    await firewall_open(api, firewall, { address, port: door.ssh.port, owner });
+    runner.info(`Opened port ${door.ssh.port} of ${door.environment}'s bastion for ${address}.`);
+}
+/** For the post step: after the last use of SSH. */
+async function closeToRunner({ runner, cancelled }) {
+    const state = runner.state(step_STATE);
+    const inputs = state === '' ? undefined : accessInputs(runner);
+    if (inputs === undefined)
+        return;
+    const { firewall, owner } = JSON.parse(state);
+    const api = hetznerApi(inputs.token, runner.env, cancelled);
+    await close(api, firewall, owner);
+    runner.info("Closed the bastion's port for this runner.");
+}
+function accessInputs(runner) {
+    const token = inputs_optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+    if (token)
+        runner.mask(token);
+    const address = inputs_optional(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
+    if (!(0,external_node_net_.isIPv4)(address) && !/^https:\/\/\S+$/.test(address)) {
+        throw new inputs_InputError('runner-address', `is '${address}': give an IPv4 address, or an https URL that answers with the asker's.`);
+    }
+    if (!inputs_boolean(runner, 'runner-access', false))
+        return undefined;
+    if (!token) {
+        throw new inputs_InputError('hcloud-token', "is missing: 'runner-access' needs one that may write, to open the bastion's firewall.");
+    }
+    return { token, address };
+}
+function ownerOf(env) {
+    const run = `${env.GITHUB_REPOSITORY ?? 'unknown'} run ${env.GITHUB_RUN_ID ?? 'unknown'}`;
+    return `${run} (${(0,external_node_crypto_.randomBytes)(4).toString('hex')})`;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/request.js
+const COMMANDS = ['migrate', 'validate', 'info', 'repair', 'backup', 'restore'];
+const needsScripts = (command) => command !== 'backup' && command !== 'restore';
+const [SECOND, MINUTE, MEBIBYTE] = [1000, 60_000, 1024 ** 2];
+/** What a request has when nothing else is said; as in action.yml. */
+const DEFAULTS = {
+    port: 5432,
+    backupDirectory: '/mnt/postgres_data/backups',
+    statements: { lockMs: 5 * SECOND, statementMs: 15 * MINUTE },
+    limits: { transactionMs: MINUTE, lagBytes: 64 * MEBIBYTE, freeBytes: 1024 * MEBIBYTE },
+    leaseMs: 15 * MINUTE,
+    flyway: '11.8.2',
+    squawk: '2.66.0',
+};
+/** `registry/compta/auth-service@sha256:…` → `auth-service`; `compta_auth` → `auth-service`. */
+function serviceOf(scripts, database) {
+    if (scripts?.from === 'image') {
+        return scripts.reference.replace(/@.*$/, '').split('/').at(-1) ?? '';
+    }
+    return `${database.replace(/^compta_/, '').replaceAll('_', '-')}-service`;
+}
+
+;// CONCATENATED MODULE: ./action-db-migrate/src/inputs.js
+
+
+
+
+
+
+const inputs_MEBIBYTE = 1024 ** 2;
+function readInputs(runner) {
+    const command = inputs_oneOf(runner, 'command', COMMANDS, 'migrate');
+    const database = identifier(inputs_required(runner, 'database', 'give its name.'), 'database');
+    const scripts = needsScripts(command) ? scriptSource(runner) : undefined;
+    const { statements, limits } = DEFAULTS;
+    const time = (name, fallback) => inputs_duration(runner, name, `${fallback}ms`);
+    const mebibytes = (name, fallback) => inputs_integer(runner, name, fallback / inputs_MEBIBYTE, { max: 1024 ** 2 }) * inputs_MEBIBYTE;
+    const request = {
+        command,
+        scripts,
+        database,
+        owner: identifier(inputs_optional(runner, 'owner') ?? `${database}_owner`, 'owner'),
+        service: inputs_optional(runner, 'service') ?? serviceOf(scripts, database),
+        port: port(runner),
+        dryRun: inputs_boolean(runner, 'dry-run', false),
+        rehearse: inputs_boolean(runner, 'rehearse', false),
+        backup: inputs_boolean(runner, 'backup', true),
+        backupPath: backupPath(runner, command),
+        backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
+        statements: {
+            lockMs: time('lock-timeout', statements.lockMs),
+            statementMs: time('statement-timeout', statements.statementMs),
+        },
+        limits: {
+            transactionMs: time('max-transaction-age', limits.transactionMs),
+            lagBytes: mebibytes('max-replication-lag', limits.lagBytes),
+            freeBytes: mebibytes('min-free-disk', limits.freeBytes),
+        },
+        leaseMs: time('lease-timeout', DEFAULTS.leaseMs),
+        confirmed: confirmation(runner, command, database),
+        flyway: inputs_optional(runner, 'flyway-version') ?? DEFAULTS.flyway,
+        squawk: inputs_optional(runner, 'squawk-version') ?? DEFAULTS.squawk,
+    };
+    if (request.dryRun && !needsScripts(command)) {
+        throw new inputs_InputError('dry-run', `is true: a ${command} has no dry run.`);
+    }
+    if (request.rehearse && command !== 'migrate') {
+        throw new inputs_InputError('rehearse', `is true: only migrate can be rehearsed, not ${command}.`);
+    }
+    const privateKey = inputs_privateKeyInput(runner);
+    const outputs = inputs_required(runner, 'terraform-outputs', 'give the file of `terraform output -json`.');
+    return { request, privateKey, inventory: inventoryFrom(outputs) };
+}
+function confirmation(runner, command, database) {
+    if (command === 'repair')
+        return inputs_optional(runner, 'repair-confirm') ?? '';
+    if (command !== 'restore')
+        return '';
+    const said = inputs_optional(runner, 'restore-confirm') ?? '';
+    if (said === database)
+        return said;
+    throw new inputs_InputError('restore-confirm', `must be '${database}': a restore puts back what the database was, and what was posted since ` +
+        'is only in the copy that is set aside.');
+}
+function backupPath(runner, command) {
+    const path = absolute(runner, 'backup-path');
+    if (path === undefined && command === 'restore') {
+        throw new inputs_InputError('backup-path', 'is missing: say which backup to restore.');
+    }
+    return path;
+}
+/** A path on the database server. */
+function absolute(runner, name) {
+    const path = inputs_optional(runner, name);
+    if (path === undefined || /^(?:\/[\w.-]+)+$/.test(path))
+        return path;
+    throw new inputs_InputError(name, `is '${path}': give an absolute path on the database server.`);
+}
+function scriptSource(runner) {
+    const reference = inputs_optional(runner, 'image');
+    const path = inputs_optional(runner, 'locations');
+    const username = inputs_optional(runner, 'username');
+    const password = inputs_optionalSecret(runner, 'password');
+    const login = username && password ? { username, password } : undefined;
+    if (reference === 'current')
+        return { from: 'current', login };
+    if (reference !== undefined) {
+        if (!/@sha256:[0-9a-f]{64}$/.test(reference)) {
+            throw new inputs_InputError('image', `is '${reference}': give it by digest (name@sha256:…), or \`current\`.`);
+        }
+        return { from: 'image', reference, login };
+    }
+    if (path === undefined) {
+        throw new inputs_InputError('image', 'is missing: give the image with the scripts, or locations.');
+    }
+    if (!(0,external_node_fs_.existsSync)(path))
+        throw new inputs_InputError('locations', `is '${path}', which does not exist.`);
+    return { from: 'folder', path: (0,external_node_path_namespaceObject.resolve)(path) };
+}
+/** Names go into SQL as quoted identifiers; what would need escaping is refused instead. */
+function identifier(value, input) {
+    if (/^[a-z_][a-z0-9_]{0,62}$/.test(value))
+        return value;
+    throw new inputs_InputError(input, `is '${value}': lower-case letters, digits and _ only.`);
+}
+function port(runner) {
+    const value = inputs_integer(runner, 'port', DEFAULTS.port, { min: 1, max: 65535 });
+    if (value === 6432) {
+        throw new inputs_InputError('port', "is PgBouncer's: Flyway's locks need a session of their own, so give PostgreSQL's (5432).");
+    }
+    return value;
 }
 
 ;// CONCATENATED MODULE: ./action-db-migrate/src/main.js
@@ -78579,108 +87886,43 @@ function backupLine({ path, proof, tables, seconds, sha256 }) {
 
 
 
-
-
-
 async function main_run(step) {
     const { runner, cancelled } = step;
-    const inputs = readInputs(runner);
-    const inventory = parseTerraformOutputs(JSON.parse((0,external_node_fs_.readFileSync)(inputs.terraformOutputs, 'utf8')));
-    const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'compta-migrate-'));
-    (0,external_node_fs_.chmodSync)(temp, 0o700);
-    const pool = new SshPool({
-        ...inventory.ssh,
-        privateKey: inputs.privateKey,
-        knownHosts: knownHosts(inventory),
-        jumpHost: inventory.bastion.publicIp,
-    });
-    try {
-        const tool = await findTool({ name: 'flyway', version: inputs.flywayVersion });
-        const scripts = await scriptsFolder(inputs.scripts, temp, cancelled);
-        const server = await connectTo(inventory, pool);
-        await withFlyway(inputs, server, { program: (0,external_node_path_namespaceObject.join)(tool, 'flyway'), scripts }, step, (flyway, database) => carryOut(inputs, { flyway, database, server }, step));
-    }
-    finally {
-        await pool.close();
-        (0,external_node_fs_.rmSync)(temp, { recursive: true, force: true });
-    }
-}
-function connectTo(inventory, pool) {
-    const [server] = serversOf(inventory, 'database');
-    if (!server)
-        throw new Error('The Terraform outputs name no server of role database.');
-    return pool.connect(server.privateIp, server.name);
-}
-/** Tunnel and one-time login around the work; both are gone afterwards, whatever happened. */
-async function withFlyway(inputs, server, tool, { runner, cancelled }, work) {
-    const database = new Database(server, inputs.port);
-    const tunnel = await server.forward('127.0.0.1', inputs.port);
-    const login = await createLogin(database, inputs.owner);
-    runner.mask(login.password);
-    const { owner, limits } = inputs;
-    const connection = { database: inputs.database, owner, login, limits, port: tunnel.port };
-    try {
-        await work({ ...tool, ...connection, env: runner.env, cancelled }, database);
-    }
-    finally {
-        await dropLogin(database, login);
-        await tunnel.close();
-    }
-}
-async function carryOut(inputs, tools, { runner }) {
-    const { flyway } = tools;
-    const before = await readInfo(flyway);
-    const wrong = await mismatches(flyway);
-    const say = (line) => runner.info(line);
-    const done = await act(inputs, tools, before.pending, wrong, say);
-    const after = done.changed ? await readInfo(flyway) : before;
-    runner.output('previous-schema-version', before.version);
-    runner.output('schema-version', after.version);
-    runner.output('pending', before.pending.length);
-    runner.output('applied', done.applied.length);
-    runner.output('backup-path', done.backup?.path ?? '');
-    runner.summary(summary({
-        ...done,
-        command: inputs.command,
-        database: inputs.database,
-        dryRun: inputs.dryRun,
-        before: before.version,
-        after: after.version,
-        pending: before.pending,
-        sql: inputs.dryRun ? textOf(before.pending) : new Map(),
+    const { request, inventory, privateKey } = readInputs(runner);
+    await openToRunner(step, inventory);
+    const report = await reach(inventory, privateKey, runner.temp, (places) => carryOut(request, {
+        ...places,
+        ...identity(runner.env),
+        env: runner.env,
+        cancelled,
+        say: (line) => runner.info(line),
+        // Where the post step looks for a lease that this one could not free.
+        leaseTaken: (token) => runner.saveState('lease-token', String(token)),
+        workspace: runner.env.GITHUB_WORKSPACE ?? process.cwd(),
+        mask: (secret) => runner.mask(secret),
+        annotate: (message, at) => runner.warning(message, at),
     }));
-    if (done.problems.length > 0)
-        throw new Error(`${inputs.database}:\n${done.problems.join('\n')}`);
+    conclude(runner, report);
 }
-/** Changes something only for `migrate` with scripts pending, and `repair`; after the backup. */
-async function act(inputs, { flyway, database, server }, pending, wrong, say) {
-    const idle = inputs.dryRun ||
-        inputs.command === 'info' ||
-        inputs.command === 'validate' ||
-        (inputs.command === 'migrate' && (pending.length === 0 || wrong.length > 0));
-    if (idle)
-        return {
-            changed: false,
-            applied: [],
-            backup: undefined,
-            problems: inputs.command === 'info' ? [] : wrong,
-        };
-    const backup = inputs.backup ? await verifiedBackup(server, inputs.database, say) : undefined;
-    if (inputs.command === 'repair') {
-        for (const action of await repairHistory(flyway))
-            say(`repair: ${action}`);
-        return { changed: true, applied: [], backup, problems: await mismatches(flyway) };
-    }
-    const { migrations } = await migrate(flyway, say);
-    const broken = await invalidIndexes(database, inputs.database);
-    const problems = [
-        ...(await mismatches(flyway)),
-        ...broken.map((index) => `the index ${index} is invalid: drop it and create it again`),
-    ];
-    return { changed: true, applied: migrations, backup, problems };
-}
-function textOf(pending) {
-    return new Map(pending.flatMap(({ filepath }) => filepath ? [[(0,external_node_path_namespaceObject.basename)(filepath), (0,external_node_fs_.readFileSync)(filepath, 'utf8')]] : []));
+/** Outputs, report file and summary; then throws if something is wrong. */
+function conclude(runner, report) {
+    const file = (0,external_node_path_namespaceObject.join)((0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'compta-migration-')), 'report.json');
+    (0,external_node_fs_.writeFileSync)(file, runner.redact(reportJson(report)));
+    runner.output('previous-schema-version', report.before);
+    runner.output('schema-version', report.after);
+    runner.output('pending', report.pending.length);
+    runner.output('applied', report.applied.length);
+    runner.output('backup-path', report.backup?.path ?? '');
+    runner.output('restore-point', report.restorePoint?.name ?? '');
+    runner.output('report-file', file);
+    runner.summary(summary(report));
+    for (const remark of report.remarks)
+        runner.warning(`${report.database}: ${remark}`);
+    for (const line of report.wayBack)
+        runner.info(line);
+    const { database, problems } = report;
+    if (problems.length > 0)
+        throw new Error(`${database}: ${problems.join('\n')}`);
 }
 
 
@@ -78692,10 +87934,9 @@ function textOf(pending) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  i: () => (/* binding */ main)
+  i: () => (/* binding */ main),
+  b: () => (/* binding */ messageOf)
 });
-
-// UNUSED EXPORTS: messageOf
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
@@ -81969,7 +91210,7 @@ module.exports = {"rE":"1.17.0"};
 /******/ 	// Execute the module function
 /******/ 	var threw = true;
 /******/ 	try {
-/******/ 		__webpack_modules__[moduleId](module, module.exports, __nccwpck_require__);
+/******/ 		__webpack_modules__[moduleId].call(module.exports, module, module.exports, __nccwpck_require__);
 /******/ 		threw = false;
 /******/ 	} finally {
 /******/ 		if(threw) delete __webpack_module_cache__[moduleId];
