@@ -18,7 +18,7 @@ const SUITES: Record<string, { paths: string[]; seconds: number }> = {
   'local-cloud': { paths: ['local-cloud/'], seconds: 600 },
   actions: {
     paths: ['action-(terraform|ansible|build|db-migrate|smoke|notify)/'],
-    seconds: 1200,
+    seconds: 1800,
   },
   terraform: { paths: ['infra/terraform/'], seconds: 420 },
   docker: { paths: ['infra/docker/'], seconds: 240 },

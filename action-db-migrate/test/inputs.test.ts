@@ -15,7 +15,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test.each<[Record<string, string>, string]>([
-  [{ command: 'clean' }, 'give one of migrate, validate, info, repair, restore'],
+  [{ command: 'clean' }, 'give one of migrate, validate, info, repair, backup, restore'],
   [{ database: '' }, "Input 'database' is missing"],
   [{ database: 'a"; DROP' }, "Input 'database' is 'a\"; DROP': lower-case letters, digits and _"],
   [{ owner: 'Someone' }, "Input 'owner' is 'Someone'"],

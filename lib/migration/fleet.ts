@@ -1,4 +1,4 @@
-import { componentBefore } from '../release/earlier.ts';
+import { componentBefore, releaseBefore } from '../release/earlier.ts';
 import type { Host } from '../release/host.ts';
 import { isSince } from '../release/schema.ts';
 import type { Slot } from '../release/slots.ts';
@@ -31,15 +31,19 @@ export async function servedReleases(hosts: readonly Host[], service: string): P
       const running = slots
         .filter((slot) => slot.service === service)
         .map(({ version }) => version);
-      const before = now && componentBefore(history, await keptReleases(host), service, now);
+      const kept = await keptReleases(host);
+      // A rollback may be of everything, or of this service alone.
+      const whole = kept.get(releaseBefore(history, current?.release ?? '') ?? '');
+      const alone = now && componentBefore(history, kept, service, now);
       const runs = new Set([...running, now?.version ?? '']);
+      const before = new Set([whole?.services[service]?.version ?? '', alone?.version ?? '']);
       return [
         ...[...runs].map((version) => ({ host: host.name, role: 'runs' as const, version })),
-        {
+        ...[...before].map((version) => ({
           host: host.name,
           role: 'would go back to' as const,
-          version: before?.version ?? '',
-        },
+          version,
+        })),
       ];
     }),
   );

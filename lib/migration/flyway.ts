@@ -101,6 +101,9 @@ export interface Mismatch {
   message: string;
 }
 
+/** What Flyway calls invalid and a migration mends: pending scripts, and repeatable ones that changed. */
+const STILL_TO_RUN = /_NOT_APPLIED$|^OUTDATED_REPEATABLE_MIGRATION$/;
+
 /** `info` and `validate`, asked of one virtual machine. */
 export async function readState(flyway: Flyway): Promise<State> {
   const { individualResults } = await ask(flyway, ['info', 'validate'], look);
@@ -118,7 +121,7 @@ export async function readState(flyway: Flyway): Promise<State> {
     passedOver: inState('Ignored'),
     applied,
     wrong: invalidMigrations
-      .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
+      .filter(({ errorDetails }) => !STILL_TO_RUN.test(errorDetails.errorCode))
       .map(({ version, description, errorDetails }) => ({
         version: version ?? '',
         description,
