@@ -73375,15 +73375,19 @@ async function servedReleases(hosts, service) {
         const running = slots
             .filter((slot) => slot.service === service)
             .map(({ version }) => version);
-        const before = now && (0,earlier/* componentBefore */.XG)(history, await (0,store/* keptReleases */.ZL)(host), service, now);
+        const kept = await (0,store/* keptReleases */.ZL)(host);
+        // A rollback may be of everything, or of this service alone.
+        const whole = kept.get((0,earlier/* releaseBefore */.PZ)(history, current?.release ?? '') ?? '');
+        const alone = now && (0,earlier/* componentBefore */.XG)(history, kept, service, now);
         const runs = new Set([...running, now?.version ?? '']);
+        const before = new Set([whole?.services[service]?.version ?? '', alone?.version ?? '']);
         return [
             ...[...runs].map((version) => ({ host: host.name, role: 'runs', version })),
-            {
+            ...[...before].map((version) => ({
                 host: host.name,
                 role: 'would go back to',
-                version: before?.version ?? '',
-            },
+                version,
+            })),
         ];
     }));
     return each.flat().filter(({ version }) => version !== '');
@@ -73598,6 +73602,8 @@ class FlywayRefused extends Error {
         this.sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
     }
 }
+/** What Flyway calls invalid and a migration mends: pending scripts, and repeatable ones that changed. */
+const STILL_TO_RUN = /_NOT_APPLIED$|^OUTDATED_REPEATABLE_MIGRATION$/;
 /** `info` and `validate`, asked of one virtual machine. */
 async function readState(flyway) {
     const { individualResults } = await ask(flyway, ['info', 'validate'], look);
@@ -73614,7 +73620,7 @@ async function readState(flyway) {
         passedOver: inState('Ignored'),
         applied,
         wrong: invalidMigrations
-            .filter(({ errorDetails }) => !/_NOT_APPLIED$/.test(errorDetails.errorCode))
+            .filter(({ errorDetails }) => !STILL_TO_RUN.test(errorDetails.errorCode))
             .map(({ version, description, errorDetails }) => ({
             version: version ?? '',
             description,
