@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestEnvironment } from '../../lib/release/test/fixture/environment.ts';
 
 const repository = new URL('../../', import.meta.url).pathname;
 
@@ -77,4 +78,19 @@ export function start(
 function commands(text: string): Record<string, string> {
   const pattern = /^(.+?)<<(\S+)\n([\s\S]*?)\n\2$/gm;
   return Object.fromEntries([...text.matchAll(pattern)].map((match) => [match[1], match[3] ?? '']));
+}
+
+/** Inputs by which a deploy or a rollback reaches a test's servers. */
+export function connectionTo({ test: servers, base }: TestEnvironment): Record<string, string> {
+  return {
+    environment: 'staging',
+    hosts: servers.hosts.map(({ name, ssh }) => `${name}=${ssh}`).join('\n'),
+    'known-hosts': servers.knownHosts,
+    'jump-host': servers.bastion,
+    port: String(servers.port),
+    'private-key': servers.privateKey,
+    'base-url': base,
+    'edge-drain': '1s',
+    batch: '2',
+  };
 }

@@ -5,7 +5,7 @@ import {
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
-import { type Ended, start } from './bundle.ts';
+import { connectionTo, type Ended, start } from './bundle.ts';
 
 let environment: TestEnvironment;
 let loads: ReturnType<typeof startLoad>[] = [];
@@ -19,20 +19,7 @@ afterEach(async () => {
   await noFailedRequest();
 });
 
-function connection(): Record<string, string> {
-  const { test: servers } = environment;
-  return {
-    environment: 'staging',
-    hosts: servers.hosts.map(({ name, ssh }) => `${name}=${ssh}`).join('\n'),
-    'known-hosts': servers.knownHosts,
-    'jump-host': servers.bastion,
-    port: String(servers.port),
-    'private-key': servers.privateKey,
-    'base-url': environment.base,
-    'edge-drain': '1s',
-    batch: '2',
-  };
-}
+const connection = () => connectionTo(environment);
 
 async function deploy(
   version: string,

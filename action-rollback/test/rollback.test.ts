@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Ended, start } from '../../action-deploy/test/bundle.ts';
+import { connectionTo, type Ended, start } from '../../action-deploy/test/bundle.ts';
 import { Lease } from '../../lib/release/lease.ts';
 import { recordContracts } from '../../lib/release/schema.ts';
 import { keptReleases } from '../../lib/release/store.ts';
@@ -26,20 +26,7 @@ afterAll(async () => {
 const auth = '/api/auth/version';
 const accounting = '/api/accounting/version';
 
-function connection(): Record<string, string> {
-  const { test: servers } = environment;
-  return {
-    environment: 'staging',
-    hosts: servers.hosts.map(({ name, ssh }) => `${name}=${ssh}`).join('\n'),
-    'known-hosts': servers.knownHosts,
-    'jump-host': servers.bastion,
-    port: String(servers.port),
-    'private-key': servers.privateKey,
-    'base-url': environment.base,
-    'edge-drain': '1s',
-    batch: '2',
-  };
-}
+const connection = () => connectionTo(environment);
 
 async function deploy(
   version: string,
