@@ -2,73 +2,104 @@
  * Runs the checks and every test suite, and holds each suite to its time:
  * `node scripts/test.ts [suite …]`.
  */
-import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
-/** Seconds that a suite may take on two cores: a suite that grows beyond has to be looked at. */
-const SUITES: Record<string, { paths: string[]; seconds: number }> = {
-  lib: { paths: ['lib/', 'demo/', 'bench/'], seconds: 240 },
-  tools: { paths: ['tools/'], seconds: 120 },
-  workflows: { paths: ['scripts/'], seconds: 60 },
-  'local-cloud': { paths: ['local-cloud/'], seconds: 600 },
-  actions: {
-    paths: ['action-(terraform|ansible|build|db-migrate|smoke|notify)/'],
-    seconds: 1800,
-  },
-  terraform: { paths: ['infra/terraform/'], seconds: 420 },
-  docker: { paths: ['infra/docker/'], seconds: 240 },
-  // Three bare servers, one site.yml and four more.
-  roles: { paths: ['infra/ansible/test/site.test'], seconds: 720 },
-  backup: { paths: ['infra/ansible/roles/backup/'], seconds: 420 },
-  monitoring: { paths: ['infra/monitoring/'], seconds: 150 },
-  release: { paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 1500 },
-};
-
-interface JestReport {
-  numPassedTests: number;
-  numFailedTests: number;
-  numPendingTests: number;
-  success: boolean;
+interface Suite {
+  name: string;
+  paths: string[];
+  /** What it may take on two cores, beside the other lane: one that grows beyond has to be looked at. */
+  seconds: number;
 }
 
-function jest(paths: readonly string[]): JestReport {
-  const outputFile = join(tmpdir(), `compta-jest-${process.pid}.json`);
-  const options = ['--runInBand', '--json', `--outputFile=${outputFile}`];
-  spawnSync('npx', ['jest', ...options, ...paths], {
+/**
+ * The lanes run side by side, as the suites wait more than they compute: for servers that boot, for
+ * services that drain. What shares a fixture's addresses is in one lane.
+ */
+const LANES: Suite[][] = [
+  [
+    { name: 'actions', paths: ['action-(terraform|ansible|build|smoke|notify)/'], seconds: 900 },
+    { name: 'migration', paths: ['action-db-migrate/'], seconds: 1200 },
+    { name: 'lib', paths: ['lib/', 'demo/', 'bench/'], seconds: 240 },
+    { name: 'tools', paths: ['tools/'], seconds: 120 },
+    { name: 'workflows', paths: ['scripts/'], seconds: 60 },
+    { name: 'local-cloud', paths: ['local-cloud/'], seconds: 300 },
+    { name: 'terraform', paths: ['infra/terraform/'], seconds: 420 },
+    { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 150 },
+  ],
+  [
+    { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 1500 },
+    { name: 'docker', paths: ['infra/docker/'], seconds: 240 },
+    // Three bare servers, one site.yml and four more.
+    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 720 },
+    { name: 'backup', paths: ['infra/ansible/roles/backup/'], seconds: 420 },
+  ],
+];
+
+interface Ended extends Suite {
+  passed: number;
+  failed: number;
+  milliseconds: number;
+}
+
+const logs = mkdtempSync(join(tmpdir(), 'compta-tests-'));
+
+/** @param live whether its output goes straight to the terminal; otherwise it is shown at the end. */
+async function runSuite(suite: Suite, live: boolean): Promise<Ended> {
+  const { name, paths } = suite;
+  const [log, report] = [join(logs, `${name}.log`), join(logs, `${name}.json`)];
+  const output = live ? 'inherit' : openSync(log, 'w');
+  console.log(`▶ ${name}`);
+  const started = Date.now();
+  const options = ['--runInBand', '--json', `--outputFile=${report}`];
+  const child = spawn('npx', ['jest', ...options, ...paths], {
     cwd: root,
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', output, output],
     env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
   });
-  const report = JSON.parse(readFileSync(outputFile, 'utf8')) as JestReport;
-  rmSync(outputFile);
-  return report;
+  await once(child, 'exit');
+  if (!live) process.stdout.write(readFileSync(log));
+  const { success, numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
+  // A file that does not even load is a failure without a failed test.
+  const failed = success ? 0 : Math.max(1, numFailedTests);
+  return { ...suite, passed: numPassedTests, failed, milliseconds: Date.now() - started };
+}
+
+async function runLane(suites: readonly Suite[], live: boolean): Promise<Ended[]> {
+  const ended: Ended[] = [];
+  for (const suite of suites) ended.push(await runSuite(suite, live));
+  return ended;
+}
+
+async function check(): Promise<boolean> {
+  const child = spawn('node', ['scripts/check.ts'], { cwd: root, stdio: 'inherit' });
+  const [code] = await once(child, 'exit');
+  return code === 0;
 }
 
 const wanted = process.argv.slice(2);
-const rows: string[] = [];
-let [passed, failed] = [0, 0];
-if (wanted.length === 0) {
-  const check = spawnSync('node', ['scripts/check.ts'], { cwd: root, stdio: 'inherit' });
-  if (check.status !== 0) failed += 1;
+const lanes = LANES.map((lane) =>
+  lane.filter(({ name }) => wanted.length === 0 || wanted.includes(name)),
+).filter((lane) => lane.length > 0);
+let failures = wanted.length > 0 || (await check()) ? 0 : 1;
+let passes = 0;
+const ended = await Promise.all(lanes.map((lane) => runLane(lane, lanes.length === 1)));
+rmSync(logs, { recursive: true });
+
+console.log('');
+for (const { name, passed, failed, milliseconds, seconds } of ended.flat()) {
+  const late = milliseconds > seconds * 1000;
+  passes += passed;
+  failures += failed + (late ? 1 : 0);
+  const verdict = failed > 0 ? '❌' : late ? '⌛' : '✅';
+  const took = elapsed(milliseconds).padStart(13);
+  console.log(`${verdict} ${name.padEnd(12)} ${took} of ${elapsed(seconds * 1000)}`);
 }
-for (const [name, { paths, seconds }] of Object.entries(SUITES)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
-  const started = Date.now();
-  const report = jest(paths);
-  const took = Date.now() - started;
-  const late = took > seconds * 1000;
-  passed += report.numPassedTests;
-  failed += report.numFailedTests + (late ? 1 : 0) + (report.success ? 0 : 1);
-  const verdict = !report.success ? '❌' : late ? '⌛' : '✅';
-  rows.push(
-    `${verdict} ${name.padEnd(12)} ${elapsed(took).padStart(13)} of ${elapsed(seconds * 1000)}`,
-  );
-}
-console.log(`\n${rows.join('\n')}\n`);
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 ? 1 : 0;
+console.log(`\n${passes} passed, ${failures} failed`);
+process.exitCode = failures > 0 ? 1 : 0;

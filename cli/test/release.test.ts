@@ -11,6 +11,7 @@ import {
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
+import { accept } from '../../lib/release/traffic.ts';
 
 const repository = new URL('../../', import.meta.url).pathname;
 const bundle = join(repository, 'cli/dist/main/index.js');
@@ -218,6 +219,7 @@ describe('a server that was off during a release', () => {
 
       await second?.powerOn();
       await versionEventually('/api/auth/version', 1, before);
+      await refuseTraffic('accounting-service', 1);
       expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
       expect((await compta('status')).data[1]).toMatchObject({ outOfRotation: true });
       // A release that fails in between brings the others back, and this one to nothing old.
@@ -229,6 +231,7 @@ describe('a server that was off during a release', () => {
       const converged = await compta('converge', '--edge-drain', '1s');
       expect(converged.data.status).toBe('deployed');
       expect(await versionAt('/api/auth/version', 1)).toBe('1.2.0');
+      expect(await versionAt('/api/accounting/version', 1)).toBe('1.0.0');
       expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(200);
       expect((await compta('converge')).data.status).toBe('unchanged');
     } finally {
@@ -294,6 +297,14 @@ async function whenBegun(service: string, act: () => unknown): Promise<void> {
     await pause(100);
   }
   await act();
+}
+
+/** A service takes no traffic any more, though it is healthy, as a run that was killed may leave it. */
+async function refuseTraffic(service: string, host: number): Promise<void> {
+  const at = environment.hosts[host];
+  const slot = (await at?.state())?.slots.find((each) => each.service === service);
+  if (!at || !slot) throw new Error(`${service} does not run`);
+  expect(await accept(at, slot, false)).toBe(200);
 }
 
 async function versionEventually(path: string, host: number, version: string): Promise<void> {

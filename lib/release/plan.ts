@@ -27,7 +27,10 @@ export interface HostPlan {
   edge: 'keep' | 'start' | 'replace';
   /** In order; a service with nothing to do has no steps. */
   services: ServicePlan[];
-  /** Whether the host was taken out of rotation and comes back in when the rest is done. */
+  /**
+   * Whether the host was taken out of rotation and comes back in when the rest is done. Until then
+   * nobody used it, so each service has to show that it is served, whether it changes or not.
+   */
   join: boolean;
 }
 
@@ -41,6 +44,7 @@ export function planHost(
   target: Manifest,
   current: Manifest | undefined,
 ): HostPlan {
+  const { edge, outOfRotation: join } = state;
   const services = target.order.flatMap((service) => {
     const component = target.services[service];
     if (component === undefined) return [];
@@ -51,11 +55,10 @@ export function planHost(
         service,
         from: serving(slots, trusted)?.version ?? '',
         to: component.version,
-        steps: planService(service, slots, component, trusted),
+        steps: planService(service, slots, component, trusted, join),
       },
     ];
   });
-  const { edge, outOfRotation: join } = state;
   if (edge === undefined) return { edge: 'start', services, join };
   const same = edge.image === target.edge.image && edge.config === target.edge.config;
   return { edge: same ? 'keep' : 'replace', services, join };
@@ -66,6 +69,7 @@ function planService(
   slots: readonly Slot[],
   target: Component,
   trusted: Component | undefined,
+  join: boolean,
 ): Step[] {
   const step = (kind: Step['kind'], slot: SlotName): Step => ({ kind, service, slot });
   const wanted = slots.filter((slot) => matches(slot, target));
@@ -74,7 +78,7 @@ function planService(
     wanted.find((slot) => slot.health === 'starting');
   if (keep !== undefined) {
     const others = slots.filter((slot) => slot !== keep);
-    if (others.length === 0 && keep.health === 'healthy') return [];
+    if (others.length === 0 && keep.health === 'healthy' && !join) return [];
     return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
   }
   const old = serving(slots, trusted);

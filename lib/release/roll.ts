@@ -100,7 +100,7 @@ async function rollService(
       row.end = Date.now();
     }
   }
-  row.outcome = outcome;
+  row.outcome = steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
 }
 
 async function rollEdge(

@@ -84416,6 +84416,7 @@ async function inMaintenance(host) {
  * @param current the release that the host's `current` names: who is trusted when both slots run.
  */
 function planHost(state, target, current) {
+    const { edge, outOfRotation: join } = state;
     const services = target.order.flatMap((service) => {
         const component = target.services[service];
         if (component === undefined)
@@ -84427,24 +84428,23 @@ function planHost(state, target, current) {
                 service,
                 from: serving(slots, trusted)?.version ?? '',
                 to: component.version,
-                steps: planService(service, slots, component, trusted),
+                steps: planService(service, slots, component, trusted, join),
             },
         ];
     });
-    const { edge, outOfRotation: join } = state;
     if (edge === undefined)
         return { edge: 'start', services, join };
     const same = edge.image === target.edge.image && edge.config === target.edge.config;
     return { edge: same ? 'keep' : 'replace', services, join };
 }
-function planService(service, slots, target, trusted) {
+function planService(service, slots, target, trusted, join) {
     const step = (kind, slot) => ({ kind, service, slot });
     const wanted = slots.filter((slot) => plan_matches(slot, target));
     const keep = wanted.find((slot) => slot.health === 'healthy') ??
         wanted.find((slot) => slot.health === 'starting');
     if (keep !== undefined) {
         const others = slots.filter((slot) => slot !== keep);
-        if (others.length === 0 && keep.health === 'healthy')
+        if (others.length === 0 && keep.health === 'healthy' && !join)
             return [];
         return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
     }
@@ -84851,7 +84851,7 @@ async function rollService({ host, target }, { steps }, row, options, outcome) {
             row.end = Date.now();
         }
     }
-    row.outcome = outcome;
+    row.outcome = steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
 }
 async function rollEdge({ host, target }, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
