@@ -2,22 +2,56 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { run } from '../lib/process/run.ts';
 import { checkout } from '../local-cloud/claim.ts';
+import { type Figures, measurementsIn } from './measurement.ts';
 
-/** Figures by name; a unit is part of the name. */
-export type Figures = { [name: string]: number | string | boolean | Figures | Figures[] };
+/** One scenario's run, with when, where and on what. */
+export interface Result {
+  date: string;
+  machine: string;
+  commit: string;
+  measurements: Figures;
+}
 
-/** Puts a scenario's figures in the place of its earlier ones, with when, where and on what. */
-export async function record(file: string, scenario: string, figures: Figures): Promise<void> {
-  const all = existsSync(file)
-    ? (JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>)
+export type Results = Record<string, Result>;
+
+/** Puts a scenario's figures in the place of its earlier ones, and the table anew. */
+export async function record(
+  files: { results: string; table: string },
+  scenario: string,
+  measurements: Figures,
+): Promise<void> {
+  const all: Results = existsSync(files.results)
+    ? JSON.parse(readFileSync(files.results, 'utf8'))
     : {};
   all[scenario] = {
     date: new Date().toISOString(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
     commit: await commit(),
-    figures,
+    measurements,
   };
-  writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
+  writeFileSync(files.results, `${JSON.stringify(all, null, 2)}\n`);
+  writeFileSync(files.table, withTable(readFileSync(files.table, 'utf8'), all));
+}
+
+const BEGIN = '<!-- measured -->';
+const END = '<!-- /measured -->';
+
+/** The document with its table of what is held to a bound. */
+export function withTable(document: string, results: Results): string {
+  const rows = Object.entries(results).flatMap(([scenario, { measurements, date, commit }]) =>
+    measurementsIn(measurements).map(([name, { value, unit, bound, holds, beside = {} }]) => {
+      const others = Object.entries(beside).map(([other, figure]) => `${other}: ${figure}`);
+      const cells = [scenario, name, `${value} ${unit}`, `${holds ? '✅' : '❌'} ${bound}`];
+      return `| ${[...cells, others.join(', '), `${date.slice(0, 10)}, ${commit}`].join(' | ')} |`;
+    }),
+  );
+  const head = [
+    '| scenario | what | measured | bound | beside | when, on what commit |',
+    '| --- | --- | ---: | --- | --- | --- |',
+  ];
+  const [before = '', rest = ''] = document.split(BEGIN);
+  const after = rest.split(END)[1] ?? '';
+  return `${before}${BEGIN}\n\n${[...head, ...rows].join('\n')}\n\n${END}${after}`;
 }
 
 async function commit(): Promise<string> {

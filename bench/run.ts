@@ -4,8 +4,10 @@
  *   node bench/run.ts [scenario …]     all of them when none is named
  *   node bench/run.ts --help           what each one shows
  *
- * A scenario that fails ends the bench; the figures of the others are kept in results.json.
+ * A scenario that fails, or has a figure beyond its bound, ends the bench; the figures of the others
+ * are kept in results.json.
  */
+import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
@@ -13,6 +15,7 @@ import { judges } from './ansible/judges.ts';
 import { speed } from './ansible/speed.ts';
 import { building } from './build/scenario.ts';
 import { backups, moments } from './data/scenario.ts';
+import { measurementsIn } from './measurement.ts';
 import { provider } from './provider/scenario.ts';
 import { releaseKills } from './release/kills.ts';
 import { releaseLoad } from './release/load.ts';
@@ -64,14 +67,19 @@ if (unknown.length > 0) {
   process.exit(help ? 0 : 2);
 }
 
-const file = join(import.meta.dirname, 'results.json');
+const files = {
+  results: join(import.meta.dirname, 'results.json'),
+  table: join(import.meta.dirname, 'README.md'),
+};
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const begun = Date.now();
   console.log(`\n▶ ${name}: ${scenario.shows}\n`);
   try {
     const figures = await scenario.run(claimInstance(), console.log);
-    await record(file, name, figures);
+    await record(files, name, figures);
+    const beyond = measurementsIn(figures).filter(([, { holds }]) => !holds);
+    assert.deepEqual(beyond, [], 'every figure is within its bound');
     console.log(
       `\n✅ ${name}, ${elapsed(Date.now() - begun)}\n${JSON.stringify(figures, null, 2)}`,
     );

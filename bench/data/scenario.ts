@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { beats } from '../../infra/ansible/roles/backup/test/heart.ts';
 import { makeWorld, type World } from '../../infra/ansible/roles/backup/test/world.ts';
-import type { Figures } from '../results.ts';
+import type { Figures } from '../measurement.ts';
 import { type Scenario, seconds } from '../scenarios/scenario.ts';
 import { makeLedger } from './ledger.ts';
 

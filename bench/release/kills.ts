@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { paths } from '../../lib/release/test/fixture/environment.ts';
 import { startLoad } from '../../lib/release/test/fixture/load.ts';
-import type { Figures } from '../results.ts';
+import { atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { carryOut, type Servers, startServers } from './servers.ts';
 
@@ -49,7 +49,6 @@ export const releaseKills: Scenario = {
           );
         }
       }
-      assert.deepEqual(load.failed, []);
       const expected = Math.ceil(steps.length / EVERY);
       for (const [how, done] of Object.entries(covered)) {
         assert.equal(done.size, expected, `${how}: some of ${expected} moments were never reached`);
@@ -59,7 +58,8 @@ export const releaseKills: Scenario = {
         momentsOfTheEventLog: steps.length,
         cuts: Object.fromEntries(cuts),
         requests: load.requests,
-        failed: load.failed.length,
+        failed: atMost(0, load.failed.length, 'requests'),
+        firstFailures: load.failed.slice(0, 5),
       };
       return figures;
     } finally {

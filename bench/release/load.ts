@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { paths } from '../../lib/release/test/fixture/environment.ts';
-import type { Figures } from '../results.ts';
+import { atLeast, atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import type { Seen } from './client.ts';
 import { comparePeers } from './peers.ts';
@@ -63,9 +63,6 @@ async function backAndForth(servers: Servers, print: (line: string) => void): Pr
   const fewest = Math.min(...swaps);
   const { sent, failed, sentByKind } = seen;
   print(`  ${failed.length} of ${sent} requests failed, never fewer than ${fewest} under way`);
-  assert.deepEqual(failed, []);
-  assert.ok(sent >= LEAST_REQUESTS, `only ${sent} requests`);
-  assert.ok(fewest >= LEAST_IN_FLIGHT, `only ${fewest} requests under way in a swap`);
   const mean = (what: string): number => {
     const took = runs.filter((run) => run.what === what).map((run) => run.took / 1000);
     return took.reduce((sum, each) => sum + each, 0) / took.length;
@@ -73,10 +70,11 @@ async function backAndForth(servers: Servers, print: (line: string) => void): Pr
   return {
     deploys: ROUNDS,
     rollbacks: ROUNDS,
-    requests: sent,
-    failed: failed.length,
+    requests: atLeast(LEAST_REQUESTS, sent, 'requests'),
+    failed: atMost(0, failed.length, 'requests'),
+    firstFailures: failed.slice(0, 5),
     sentByKind,
-    fewestInFlightInAnySwap: fewest,
+    fewestInFlightInAnySwap: atLeast(LEAST_IN_FLIGHT, fewest, 'requests'),
     secondsOfADeploy: mean('deploy'),
     secondsOfARollback: mean('rollback'),
   };

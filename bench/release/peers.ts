@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Figures } from '../results.ts';
+import type { Figures } from '../measurement.ts';
 import type { Servers } from './servers.ts';
 import { startClient } from './traffic.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type ReleaseOptions, release } from '../../demo/release.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
 import { atConsole } from '../cloud.ts';
-import { countsOf, timesOf } from './releases.ts';
+import { lossOf, timesOf } from './releases.ts';
 import type { Scenario } from './scenario.ts';
 
 interface Refusal {
@@ -83,7 +83,7 @@ async function refused(instance: Instance, print: (line: string) => void, refusa
     return {
       annotation: errors[0]?.error ?? '',
       ...timesOf(jobs),
-      ...(traffic ? countsOf(traffic) : {}),
+      ...(traffic ? lossOf(traffic) : {}),
     };
   } finally {
     await refusal.mend?.(instance);

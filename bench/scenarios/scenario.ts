@@ -1,6 +1,6 @@
 import type { JobRecord } from '../../demo/progress.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
-import type { Figures } from '../results.ts';
+import type { Figures } from '../measurement.ts';
 
 export interface Scenario {
   /** One sentence for `--help`. */

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { TINY, writeTiny } from '../../action-terraform/test/tiny.ts';
 import { type Result, startWorld, type World } from '../../action-terraform/test/world.ts';
 import { RUNNER_MARK } from '../../local-cloud/leftovers.ts';
+import { atMost } from '../measurement.ts';
 import { switchOff } from '../processes.ts';
-import type { Figures } from '../results.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 
 const INTERRUPTIONS = 20;
@@ -42,12 +42,16 @@ export const terraformKills: Scenario = {
         undisturbed: { ...whole },
         interruptions: interrupted.length,
         cutShort: count(interrupted, ({ cut }) => cut),
-        lockedAfterwards: count(interrupted, ({ locked }) => locked),
+        lockedAfterwards: atMost(
+          0,
+          count(interrupted, ({ locked }) => locked),
+          'applies',
+        ),
         kills: killed.length,
         locksLeft: count(killed, ({ locked }) => locked),
         locksFreed: count(killed, ({ freed }) => freed),
         adopted: killed.reduce((sum, { adopted }) => sum + adopted, 0),
-        rounds: [...interrupted, ...killed] as unknown as Figures[],
+        rounds: [...interrupted, ...killed].map((round) => ({ ...round })),
       };
     } finally {
       await world.stop();
