@@ -24,21 +24,21 @@ interface Suite {
  */
 const LANES: Suite[][] = [
   [
-    { name: 'actions', paths: ['action-(terraform|ansible|build|smoke|notify)/'], seconds: 900 },
-    { name: 'migration', paths: ['action-db-migrate/'], seconds: 1200 },
-    { name: 'lib', paths: ['lib/', 'demo/', 'bench/'], seconds: 240 },
-    { name: 'tools', paths: ['tools/'], seconds: 120 },
+    { name: 'actions', paths: ['action-(terraform|ansible|build|smoke|notify)/'], seconds: 720 },
+    { name: 'migration', paths: ['action-db-migrate/'], seconds: 1500 },
+    { name: 'lib', paths: ['lib/', 'demo/', 'bench/'], seconds: 150 },
+    { name: 'tools', paths: ['tools/'], seconds: 60 },
     { name: 'workflows', paths: ['scripts/'], seconds: 60 },
-    { name: 'local-cloud', paths: ['local-cloud/'], seconds: 300 },
-    { name: 'terraform', paths: ['infra/terraform/'], seconds: 420 },
-    { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 150 },
+    { name: 'local-cloud', paths: ['local-cloud/'], seconds: 180 },
+    { name: 'terraform', paths: ['infra/terraform/'], seconds: 240 },
+    { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 120 },
   ],
   [
     { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 1500 },
     { name: 'docker', paths: ['infra/docker/'], seconds: 240 },
     // Three bare servers, one site.yml and four more.
-    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 720 },
-    { name: 'backup', paths: ['infra/ansible/roles/backup/'], seconds: 420 },
+    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 600 },
+    { name: 'backup', paths: ['infra/ansible/roles/backup/'], seconds: 360 },
   ],
 ];
 
