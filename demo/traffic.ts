@@ -2,7 +2,7 @@
  * An accountant's office that never stops: posts journal entries through the load balancer
  * while a release is rolled out, and writes down everything it did.
  *
- *   node demo/traffic.ts <base url> <log file>      (SMOKE_USER, SMOKE_PASSWORD)
+ *   node demo/traffic.ts <base url> <log file> <slow clients>      (SMOKE_USER, SMOKE_PASSWORD)
  *
  * It stands outside the servers, speaks HTTP/1.1 over kept-alive connections, never retries,
  * and writes an entry's id down before it sends it. Ends by SIGTERM, or after an hour.
@@ -22,14 +22,14 @@ export interface Sent {
   problem: string;
 }
 
-/** Slow ones keep more than 20 requests in flight at every instant; the quick ones do the work. */
-const SLOW_CLIENTS = 26;
+/** They do the work, while the slow ones always have a request in flight. */
 const QUICK_CLIENTS = 8;
 const SLOW_MS = 2_500;
 const PAUSE_MS = 250;
 const LONGEST_MS = 3_600_000;
 
-const [baseUrl = '', logFile = ''] = process.argv.slice(2);
+const [baseUrl = '', logFile = '', slow = ''] = process.argv.slice(2);
+const slowClients = Number(slow);
 const log = createWriteStream(logFile, { flags: 'a' });
 let running = true;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => (running = false));
@@ -37,14 +37,14 @@ setTimeout(() => (running = false), LONGEST_MS).unref();
 
 const token = await signIn();
 await Promise.all([
-  ...Array.from({ length: SLOW_CLIENTS }, (_, i) => slowClient(i)),
+  ...Array.from({ length: slowClients }, (_, i) => slowClient(i)),
   ...Array.from({ length: QUICK_CLIENTS }, () => quickClient()),
 ]);
 await new Promise((resolve) => log.end(resolve));
 
 async function slowClient(index: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  await sleep((index * SLOW_MS) / SLOW_CLIENTS);
+  await sleep((index * SLOW_MS) / slowClients);
   while (running) {
     await send('slow', agent, 'GET', `/api/accounting/slow?ms=${SLOW_MS}`, randomUUID());
   }
