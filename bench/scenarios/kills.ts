@@ -86,7 +86,8 @@ async function reached(instance: Instance, moment: Moment, begun: number): Promi
     const log = join(runs, id ?? '', 'log.jsonl');
     if (Number(id) * 1000 >= begun - 1000 && existsSync(log)) {
       const entries = readFileSync(log, 'utf8').split('\n').map(parsed);
-      const own = entries.filter((entry) => entry?.job?.endsWith(`/${moment.job}`));
+      // act pads the names, so that they stand below each other.
+      const own = entries.filter((entry) => entry?.job?.trimEnd().endsWith(`/${moment.job}`));
       const mark =
         moment.after === 'begin' ? own[0] : own.find((entry) => entry?.jobResult !== undefined);
       if (mark && Date.now() >= Date.parse(mark.time) + moment.seconds * 1000) return;
