@@ -34,7 +34,7 @@ const MOMENTS: Moment[] = [
   ...at('Plan the infrastructure', 5),
   ...at('Build, scan and push the images', 40),
   ...at('Apply the plan', 6, 12),
-  ...at('Configure the servers', 60, 240),
+  ...at('Configure the servers', 20, 60),
   ...at('Migrate the databases', 15),
   ...at('Release to the servers', 20, 60),
   ...at('Prove the release', 15),
