@@ -8,7 +8,8 @@ export class LeaseLostError extends Error {
   override readonly name = 'LeaseLostError';
 }
 
-const lostLease = 97;
+/** Exit code of what may change nothing any more. */
+export const lostLease = 97;
 
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${layout.lockFile}

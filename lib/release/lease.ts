@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { RemoteCommandError } from '../ssh/errors.ts';
-import { type Host, LeaseLostError } from './host.ts';
+import { type Host, LeaseLostError, lostLease } from './host.ts';
 import { leaseFile, lockFile, root } from './layout.ts';
 
 /** Who holds an environment, as `lease.json` on each host says. */
@@ -9,6 +9,8 @@ const leaseSchema = z.object({
   owner: z.string(),
   run: z.string(),
   taken: z.string(),
+  /** What for, where the owner said it. */
+  reason: z.string().optional(),
   /** Seconds since the epoch by the host's own clock; 0 once it was given back. */
   expires: z.number(),
 });
@@ -18,6 +20,9 @@ export interface LeaseOptions {
   owner: string;
   /** URL of the run, for whoever has to wait for it. */
   run: string;
+  reason?: string | undefined;
+  /** Token of the lease that is held around this process: it is joined, and stays with its holder. */
+  within?: number | undefined;
   /** Milliseconds to wait for another holder. */
   waitMs: number;
   say: (line: string) => void;
@@ -45,10 +50,16 @@ if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
 
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back). Runs fenced. */
+/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
 const renewScript = `set -eu
+${field}
 put() { ${put}; }
-if [ "$2" = 0 ]; then put "$1" 0; else put "$1" "$(($(date +%s) + $2))"; fi`;
+if [ "$2" = 0 ]; then put "$1" 0; exit; fi
+[ "$(field expires)" != 0 ] || { echo 'It was freed.' >&2; exit ${lostLease}; }
+put "$1" "$((now + $2))"`;
+
+/** The lease on a host, after the host's own time. */
+const lookScript = `date +%s; cat ${leaseFile} 2>/dev/null || true`;
 
 /**
  * One lease for an environment. It lies on every host, is taken in the order of their names with a
@@ -56,17 +67,26 @@ if [ "$2" = 0 ]; then put "$1" 0; else put "$1" "$(($(date +%s) + $2))"; fi`;
  * lease, for whatever reason, can change nothing more.
  */
 export class Lease {
+  readonly token: number;
   readonly #hosts: readonly Host[];
-  readonly #record: string;
-  readonly #lifetime: number;
-  readonly #heartbeat: NodeJS.Timeout;
+  /** What keeps it alive; nothing where somebody around us does. */
+  readonly #own: { record: string; lifetime: number } | undefined;
+  readonly #heartbeat: NodeJS.Timeout | undefined;
+  /** Renewals that are under way. */
+  readonly #renewals = new Map<Host, Promise<void>>();
   readonly #lost = new AbortController();
 
-  private constructor(hosts: readonly Host[], record: string, lifetime: number) {
+  private constructor(
+    hosts: readonly Host[],
+    token: number,
+    own?: { record: string; lifetime: number },
+  ) {
     this.#hosts = hosts;
-    this.#record = record;
-    this.#lifetime = lifetime;
-    this.#heartbeat = setInterval(() => void this.#renew(), (lifetime * 1000) / 4);
+    this.token = token;
+    this.#own = own;
+    if (own === undefined) return;
+    const beat = Math.min((own.lifetime * 1000) / 4, 7_500);
+    this.#heartbeat = setInterval(() => this.#renew(own), beat);
   }
 
   /** Fires when another run took the lease. */
@@ -75,28 +95,33 @@ export class Lease {
   }
 
   /**
-   * Waits for the environment and takes it.
+   * Waits for the environment and takes it, or joins the lease that it is already held by.
    * @throws Error naming the holder when it does not come free in time.
+   * @throws LeaseLostError when the lease to join is no longer the one on the hosts.
    */
   static async take(all: readonly Host[], options: LeaseOptions, force = false): Promise<Lease> {
+    if (options.within !== undefined) return Lease.#join(all, options.within);
     const hosts = [...all].sort((x, y) => (x.name < y.name ? -1 : 1));
     const lifetime = options.lifetime ?? 30;
     const deadline = Date.now() + options.waitMs;
     let told = '';
     for (;;) {
       options.cancelled?.throwIfAborted();
-      const records = await Promise.all(hosts.map(readLease));
-      const token = 1 + Math.max(0, ...records.map((record) => record?.token ?? 0));
+      const found = await Promise.all(hosts.map(look));
+      const token = 1 + Math.max(0, ...found.map(({ lease }) => lease?.token ?? 0));
       const record = JSON.stringify({
         token,
         owner: options.owner,
         run: options.run,
+        reason: options.reason,
         taken: new Date().toISOString(),
       }).slice(0, -1);
-      const holder = await takeAll(hosts, record, token, lifetime, force);
+      // Held on one is held: a host that was away for too long does not cost its holder the others.
+      const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
+      const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
       if (holder === undefined) {
         options.taken?.(token);
-        return new Lease(hosts, record, lifetime);
+        return new Lease(hosts, token, { record, lifetime });
       }
       if (Date.now() > deadline) {
         throw new Error(
@@ -111,23 +136,51 @@ export class Lease {
     }
   }
 
-  async #renew(): Promise<void> {
+  static async #join(hosts: readonly Host[], token: number): Promise<Lease> {
+    for (const host of hosts) {
+      const lease = await readLease(host);
+      if (lease?.token === token && lease.expires > 0) continue;
+      const holder = lease && lease.expires > 0 ? `held by ${describe(lease)}` : 'free';
+      throw new LeaseLostError(
+        `This was started under the lease ${token}, and ${host.name} is ${holder} by now: ` +
+          'nothing is changed. Start the whole again.',
+      );
+    }
+    for (const host of hosts) host.token = token;
+    return new Lease(hosts, token);
+  }
+
+  /** Each host at its own pace: one that does not answer keeps no other from being renewed. */
+  #renew({ lifetime }: { lifetime: number }): void {
     for (const host of this.#hosts) {
-      await this.#put(host, this.#lifetime).catch((error: unknown) => {
+      if (this.#renewals.has(host)) continue;
+      const renewal = this.#put(host, lifetime)
         // A host that cannot be reached now may be back at the next beat.
-        if (error instanceof LeaseLostError) this.#lost.abort(error);
-      });
+        .catch((error: unknown) => {
+          if (error instanceof LeaseLostError) this.#lost.abort(error);
+        })
+        .finally(() => this.#renewals.delete(host));
+      this.#renewals.set(host, renewal);
     }
   }
 
   async #put(host: Host, seconds: number): Promise<void> {
-    await host.change(['sh', '-c', renewScript, 'renew', this.#record, String(seconds)]);
+    const record = this.#own?.record ?? '';
+    await host.change(['sh', '-c', renewScript, 'renew', record, String(seconds)]);
   }
 
   /** Gives the environment back; a host that cannot be reached lets the lease run out. */
   async free(): Promise<void> {
     clearInterval(this.#heartbeat);
-    await Promise.allSettled(this.#hosts.map((host) => this.#put(host, 0)));
+    if (this.#own) {
+      await Promise.allSettled(
+        this.#hosts.map(async (host) => {
+          // One that arrives later would revive what was given back.
+          await this.#renewals.get(host);
+          await this.#put(host, 0);
+        }),
+      );
+    }
     for (const host of this.#hosts) host.token = undefined;
   }
 }
@@ -187,10 +240,19 @@ export async function freeLeases(
 
 /** The lease as it stands on a host; `undefined` before the first. */
 export async function readLease(host: Host): Promise<LeaseRecord | undefined> {
-  const text = await host.content(leaseFile);
-  return text === undefined ? undefined : leaseSchema.parse(JSON.parse(text));
+  return (await look(host)).lease;
 }
 
-function describe(lease: LeaseRecord): string {
-  return `${lease.owner} (${lease.run || 'no run URL'}) since ${lease.taken}`;
+/** The lease on a host, and whether it keeps others out now. */
+async function look(host: Host): Promise<{ lease: LeaseRecord | undefined; binds: boolean }> {
+  const { stdout } = await host.read(['sh', '-c', lookScript]);
+  const [now, text = ''] = stdout.split('\n');
+  if (text === '') return { lease: undefined, binds: false };
+  const lease = leaseSchema.parse(JSON.parse(text));
+  return { lease, binds: lease.expires > Number(now) };
+}
+
+/** Who holds it, since when and what for. */
+export function describe({ owner, run, taken, reason }: LeaseRecord): string {
+  return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }

@@ -32,6 +32,8 @@ const by = (owner: string, waitMs = 0, lifetime = 30, said: string[] = []) => ({
   say: (line: string) => said.push(line),
 });
 
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
 describe('one lease for an environment', () => {
   test('lies on every server with one token, and changes need it', async () => {
     const hosts = run();
@@ -95,6 +97,63 @@ describe('one lease for an environment', () => {
     expect((await readLease(old[0] as Host))?.owner).toBe('second');
     await second.free();
   }, 90_000);
+
+  test('stays given back, though a renewal was under way', async () => {
+    const gate = Promise.withResolvers<void>();
+    let slow = false;
+    let renewals = 0;
+    const hosts = servers.hosts.map(
+      ({ name, ssh }) =>
+        new Host(name, ssh, async () => {
+          if (slow && ++renewals <= 2) await gate.promise;
+          return pool.connect(ssh, name);
+        }),
+    );
+    const lease = await Lease.take(hosts, by('brief', 0, 2));
+    slow = true;
+    while (renewals < 2) await pause(50);
+    const freed = lease.free();
+    await pause(200);
+    gate.resolve();
+    await freed;
+    await pause(300);
+    const records = await Promise.all(run().map(readLease));
+    expect(records.map((record) => record?.expires)).toEqual([0, 0]);
+  }, 60_000);
+
+  test('that was freed by force is lost to a holder who still lives', async () => {
+    const lease = await Lease.take(run(), by('not dead', 0, 1));
+    await freeLeases(run(), undefined);
+    while (!lease.lost.aborted) await pause(50);
+    expect(String(lease.lost.reason)).toContain('It was freed.');
+    expect((await readLease(run()[0] as Host))?.expires).toBe(0);
+    await lease.free();
+  }, 60_000);
+
+  test('that ran out on a server which was away is not taken from who holds the others', async () => {
+    const hosts = run();
+    const first = await Lease.take(hosts, by('rebooting'));
+    const expire = 's/"expires":[0-9]*/"expires":1/';
+    await hosts[0]?.change(['sed', '-i', expire, '/opt/compta/lease.json']);
+    await expect(Lease.take(run(), by('second'))).rejects.toThrow(/is held by rebooting/);
+    await hosts[0]?.change(['true']);
+    await first.free();
+  }, 60_000);
+
+  test('is joined by what was started under it, which can neither renew nor free it', async () => {
+    const first = await Lease.take(run(), { ...by('first'), reason: 'new disks' });
+    const [host] = run();
+    const part = await Lease.take([host as Host], { ...by('part'), within: first.token });
+    await host?.change(['true']);
+    await part.free();
+    expect(await readLease(host as Host)).toMatchObject({ owner: 'first', reason: 'new disks' });
+    expect((await readLease(host as Host))?.expires).toBeGreaterThan(0);
+    const wrong = Lease.take(run(), { ...by('part'), within: first.token - 1 });
+    await expect(wrong).rejects.toThrow(/app-1 is held by first .*: new disks by now/);
+    await first.free();
+    const late = Lease.take(run(), { ...by('part'), within: first.token });
+    await expect(late).rejects.toThrow(/app-1 is free by now/);
+  }, 60_000);
 
   test('of a dead process can be freed by its token, and by force', async () => {
     const hosts = run();
