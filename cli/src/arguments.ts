@@ -11,7 +11,7 @@ export class UsageError extends Error {
 export interface Line {
   name: string;
   command: Command;
-  word: string;
+  words: readonly string[];
   values: Values;
 }
 
@@ -31,19 +31,23 @@ export function readArguments(argv: readonly string[]): Line {
   );
   try {
     const { values, positionals } = parseArgs({ args: rest, options, allowPositionals: true });
-    const word = values.help ? '' : wordOf(command, positionals);
-    return { name, command, word, values };
+    const words = values.help ? [] : wordsOf(command, positionals);
+    return { name, command, words, values };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split('. ')[0] : String(cause);
     throw new UsageError(`${why}; see compta ${name} --help.`);
   }
 }
 
-function wordOf({ words }: Command, given: readonly string[]): string {
+function wordsOf({ words = [] }: Command, given: readonly string[]): readonly string[] {
+  if (words === 'program') {
+    if (given.length > 0) return given;
+    throw new Error('Give the command to run after --');
+  }
   const [word = '', ...more] = given;
-  if (words === undefined && given.length === 0) return '';
-  if (words?.includes(word) && more.length === 0) return word;
+  if (words.length === 0 && given.length === 0) return [];
+  if (words.includes(word) && more.length === 0) return [word];
   throw new Error(
-    words === undefined ? `It takes options only, not '${word}'` : `Give ${words.join(' or ')}`,
+    words.length === 0 ? `It takes options only, not '${word}'` : `Give ${words.join(' or ')}`,
   );
 }

@@ -17,6 +17,7 @@ import { logTo } from '../../lib/release/step.ts';
 import { audit } from '../../lib/release/store.ts';
 import { boolean, required } from '../../lib/runner/inputs.ts';
 import type { Step } from '../../lib/runner/main.ts';
+import { lock } from './lock.ts';
 import { CONNECTION, LIMITS, OPTIONS, type OptionName, RELEASE } from './options.ts';
 import { history, status } from './state.ts';
 import { historyText, outcomeText, partText, previewText, statusText } from './text.ts';
@@ -26,15 +27,17 @@ export interface Result {
   data: unknown;
   text: string;
   failed?: boolean;
+  /** Of a command that was run; the result says nothing besides. */
+  exitCode?: number;
 }
 
 export interface Command {
   what: string;
   options: readonly OptionName[];
-  /** Words after the command of which one must be given. */
-  words?: readonly string[];
+  /** Words after the command of which one must be given, or `program`: a command line of its own. */
+  words?: readonly string[] | 'program';
   /** Reads and checks all that was given; what it returns is done once every server is reached. */
-  prepare: (step: Step, word: string) => (hosts: readonly Host[]) => Promise<Result>;
+  prepare: (step: Step, words: readonly string[]) => (hosts: readonly Host[]) => Promise<Result>;
 }
 
 export const COMMANDS: Record<string, Command> = {
@@ -92,6 +95,19 @@ export const COMMANDS: Record<string, Command> = {
       return { data, text: historyText(data) };
     },
   },
+  lock: {
+    what: 'hold the environment while a command runs, so that no release comes in between',
+    options: [...CONNECTION, 'reason', 'lock-timeout'],
+    words: 'program',
+    prepare(step, program) {
+      const reason = required(step.runner, 'reason', 'say why; whoever has to wait reads it.');
+      const how = circumstances(step);
+      return async (hosts) => {
+        const exitCode = await lock(hosts, program, { ...how(hosts), reason });
+        return { data: { exitCode }, text: '', exitCode };
+      };
+    },
+  },
   unlock: {
     what: 'free the environment from a run that is surely dead',
     options: [...CONNECTION, 'reason', 'json'],
@@ -110,7 +126,7 @@ export const COMMANDS: Record<string, Command> = {
     what: 'show users a page (503, Retry-After) instead of the application, or no longer',
     options: [...CONNECTION, 'message', 'reason', 'lock-timeout', 'json'],
     words: ['on', 'off'],
-    prepare: (step, word) => maintenance(step, word === 'on'),
+    prepare: (step, [word]) => maintenance(step, word === 'on'),
   },
   preflight: part('look whether the servers can take a release', phases.preflightPhase),
   pull: part('fetch the images', phases.pullPhase),

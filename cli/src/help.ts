@@ -24,10 +24,11 @@ export function helpOf(name: string, { what, options, words }: Command): string 
     const left = `--${option}${value === undefined ? '' : ` ${value}`}`;
     return `  ${left.padEnd(28)} ${says}${fallback === undefined ? '' : ` [${fallback}]`}`;
   });
-  const word = words === undefined ? '' : ` ${words.join('|')}`;
+  const word = Array.isArray(words) ? ` ${words.join('|')}` : '';
+  const program = words === 'program' ? ' -- COMMAND [ARGUMENT…]' : '';
   return `compta ${name}: ${what}
 
-Usage: compta ${name}${word} [OPTION…]
+Usage: compta ${name}${word} [OPTION…]${program}
 
 ${rows.join('\n')}
 `;

@@ -24,7 +24,7 @@ try {
   process.exitCode = 1;
 }
 
-async function run({ name, command, word, values }: Line): Promise<void> {
+async function run({ name, command, words, values }: Line): Promise<void> {
   if (values.help) {
     process.stdout.write(helpOf(name, command));
     return;
@@ -33,13 +33,15 @@ async function run({ name, command, word, values }: Line): Promise<void> {
   const given = values.hosts === undefined && outputs ? { 'terraform-outputs': outputs } : {};
   const runner = commandLineRunner({ ...given, ...values }, process.env);
   const destination = destinationInputs(runner);
-  const act = command.prepare({ runner, cancelled: interrupt.signal }, word);
+  const act = command.prepare({ runner, cancelled: interrupt.signal }, words);
   const { hosts, absent, close } = await connectAll(destination);
   try {
     leftBehind(runner, absent);
-    const { data, text, failed } = await act(hosts);
+    const { data, text, failed, exitCode } = await act(hosts);
+    process.exitCode = exitCode ?? (failed ? 1 : 0);
+    // Standard output belongs to a command that was run.
+    if (exitCode !== undefined) return;
     console.log(runner.redact(values.json ? JSON.stringify(data, null, 2) : text));
-    if (failed) process.exitCode = 1;
   } finally {
     await close();
   }

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { Outcome } from '../../lib/release/bring.ts';
+import { describe } from '../../lib/release/lease.ts';
 import type { Part } from '../../lib/release/phases.ts';
 import type { Preview } from '../../lib/release/preview.ts';
 import { previewRows } from '../../lib/release/report.ts';
@@ -50,9 +51,7 @@ export function statusText(hosts: Status): string {
     ]),
   );
   const notes = hosts.flatMap(({ host, lease, unfinished, outOfRotation, maintenance }) => [
-    ...(lease && lease.expires * 1000 > Date.now()
-      ? [`${host}: held by ${lease.owner} ${lease.run} since ${lease.taken}`]
-      : []),
+    ...(lease && lease.expires * 1000 > Date.now() ? [`${host}: held by ${describe(lease)}`] : []),
     ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
     ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
     ...(maintenance ? [`${host}: shows the maintenance page`] : []),

@@ -30,6 +30,7 @@ describe('compta', () => {
     [['status', '--colour'], "Unknown option '--colour'; see compta status --help."],
     [['status', 'now'], "It takes options only, not 'now'"],
     [['maintenance', '--reason', 'x'], 'Give on or off; see compta maintenance --help.'],
+    [['lock', '--reason', 'x'], 'Give the command to run after --; see compta lock --help.'],
     [['status', '--terraform-outputs', '/nowhere.json'], "Input 'private-key' is missing"],
   ])('%j is refused with a sentence', (words, message) => {
     const { status, stderr } = compta(...words);

@@ -270,6 +270,59 @@ describe('what is in the way of a release', () => {
   }, 60_000);
 });
 
+describe('the lease around a command', () => {
+  const options = () => ({
+    cwd: join(repository, 'infra/ansible'),
+    env: {
+      ...process.env,
+      COMPTA_TERRAFORM_OUTPUTS: join(folder, 'outputs.json'),
+      COMPTA_SSH_KEY: environment.test.privateKey,
+    },
+    allowedExitCodes: [0, 1, 2, 7],
+  });
+  const lock = [process.execPath, bundle, 'lock', '--reason', 'new disks', '--'];
+  const leases = async () =>
+    (await compta('status')).data.map(({ lease }: { lease: { expires: number } }) => lease.expires);
+
+  test('is joined from inside, keeps others out, is audited and given back', async () => {
+    const script = `node "$0" lock --reason inner -- echo inside
+env -u COMPTA_LEASE node "$0" lock --reason other --lock-timeout 1s -- echo never
+exit 7`;
+    const ended = await run([...lock, 'sh', '-c', script, bundle], options());
+    expect(ended).toMatchObject({ exitCode: 7, stdout: 'inside\n' });
+    expect(ended.stderr).toMatch(/is held by .*: new disks, and did not come free within 1 s/);
+    expect(await leases()).toEqual([0, 0]);
+    const log = (await environment.hosts[1]?.content('/opt/compta/audit.log')) ?? '';
+    const lines = log.trim().split('\n').slice(-2);
+    expect(lines.map((line) => JSON.parse(line))).toMatchObject([
+      { what: 'lock', reason: 'new disks' },
+      { what: 'lock', reason: 'inner' },
+    ]);
+  }, 60_000);
+
+  test('ends with the command that is stopped', async () => {
+    const stop = new AbortController();
+    const holding = run([...lock, 'sh', '-c', 'echo begun; sleep 60'], {
+      ...options(),
+      allowedExitCodes: [0],
+      signal: stop.signal,
+      onLine: (line) => line === 'begun' && stop.abort(),
+    });
+    await expect(holding).rejects.toThrow(/sh was cancelled/);
+    expect(await leases()).toEqual([0, 0]);
+  }, 60_000);
+
+  test('is what a playbook that would disturb a release insists on', async () => {
+    const inventory = join(folder, 'inventory');
+    writeFileSync(inventory, '[application]\napp-1\napp-2\n');
+    const restore = ['ansible-playbook', '-i', inventory, 'playbooks/restore.yml'];
+    const refused = await run(restore, options());
+    expect(refused).toMatchObject({ exitCode: 2, stdout: expect.stringMatching(/compta\s+lock/) });
+    const granted = await run([...lock, ...restore], options());
+    expect(granted).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/failed=0/) });
+  }, 60_000);
+});
+
 test('the maintenance page is shown to users, not to the load balancer', async () => {
   const on = await compta('maintenance', 'on', '--message', 'Retour à <midi>', '--reason', 'disks');
   expect(on.data).toEqual({ on: true, changed: true });

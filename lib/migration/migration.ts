@@ -46,6 +46,8 @@ export interface World {
   cancelled: AbortSignal;
   by: string;
   run: string;
+  /** Token of the lease that is held around this process; see `identity`. */
+  within?: number | undefined;
   say: (line: string) => void;
   mask: (secret: string) => void;
   annotate: (message: string, at: Annotation) => void;
@@ -370,6 +372,7 @@ async function underLease(work: Work, body: () => Promise<void>): Promise<void> 
   const lease = await Lease.take(hosts, {
     owner: work.by,
     run: work.run,
+    within: work.within,
     waitMs: work.request.leaseMs,
     say: work.say,
     cancelled: work.cancelled,

@@ -16,6 +16,8 @@ export interface RunOptions {
   allowedExitCodes?: readonly number[];
   /** Called with each line as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** The child has our own terminal and process group, as a shell's would; nothing is captured. */
+  foreground?: boolean;
 }
 
 export interface RunResult {
@@ -59,8 +61,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   const child = spawn(program, args, {
     cwd: options.cwd,
     env: options.env ?? process.env,
-    detached: true,
-    stdio: 'pipe',
+    detached: !options.foreground,
+    stdio: options.foreground ? 'inherit' : 'pipe',
   });
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>(
     (resolve, reject) => {
@@ -69,8 +71,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
     },
   );
   const ending = endGracefully(child.pid, options);
-  child.stdin.on('error', () => {}); // a child that ends without reading closes the pipe: its exit code tells
-  child.stdin.end(options.input ?? '');
+  child.stdin?.on('error', () => {}); // a child that ends without reading closes the pipe: its exit code tells
+  child.stdin?.end(options.input ?? '');
 
   try {
     const [stdout, stderr, end] = await Promise.all([
@@ -101,9 +103,11 @@ function endGracefully(pid: number | undefined, options: RunOptions) {
   const end = (reason: string) => {
     if (why !== undefined || pid === undefined) return;
     why = reason;
-    send(pid, 'SIGINT');
-    timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
-    timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
+    // With its group, where it has one of its own.
+    const target = options.foreground ? pid : -pid;
+    send(target, 'SIGINT');
+    timers.push(setTimeout(() => send(target, 'SIGTERM'), GRACE_MS));
+    timers.push(setTimeout(() => send(target, 'SIGKILL'), GRACE_MS + 2_500));
   };
   const onAbort = () => end('was cancelled');
   options.signal?.addEventListener('abort', onAbort, { once: true });
@@ -120,19 +124,20 @@ function endGracefully(pid: number | undefined, options: RunOptions) {
   };
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+function send(target: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-pid, signal);
+    process.kill(target, signal);
   } catch {
-    // The group is gone already, which is what the signal was for.
+    // It is gone already, which is what the signal was for.
   }
 }
 
 async function collect(
-  stream: Readable,
+  stream: Readable | null,
   name: 'stdout' | 'stderr',
   onLine: RunOptions['onLine'],
 ): Promise<string> {
+  if (stream === null) return '';
   const chunks: Buffer[] = [];
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   if (onLine) {

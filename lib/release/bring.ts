@@ -18,7 +18,11 @@ export interface Circumstances extends Omit<RollOptions, 'stop'> {
   by: string;
   run: string;
   reason?: string;
+  /** Token of the lease that is held around this process; see `identity`. */
+  within?: number | undefined;
   lockTimeout: number;
+  /** Seconds that the lease outlives a silence; see `LeaseOptions`. */
+  leaseLifetime?: number;
   rollbackOnFailure: boolean;
   /** Public address to ask at the end; without it only the hosts are asked. */
   baseUrl?: string;
@@ -58,10 +62,13 @@ export async function underLease<T>(
     Lease.take(hosts, {
       owner: how.by,
       run: how.run,
+      reason: how.reason,
+      within: how.within,
       waitMs: how.lockTimeout,
       say: (line) => note(how.tell, '', line),
       cancelled: how.cancelled,
       ...(how.leaseTaken && { taken: how.leaseTaken }),
+      ...(how.leaseLifetime && { lifetime: how.leaseLifetime }),
     }),
   );
   try {

@@ -24,6 +24,9 @@ import type { Asked } from './rollback.ts';
 import { type Secrets, secretsSchema } from './secrets.ts';
 import type { Wanted } from './target.ts';
 
+/** Environment variable that has the token of the lease which is held around a command. */
+export const LEASE_VARIABLE = 'COMPTA_LEASE';
+
 const environments = ['production', 'staging', 'dev'] as const;
 
 const environmentInput = (runner: Runner): string => oneOf(runner, 'environment', environments);
@@ -154,12 +157,20 @@ function loginInputs(runner: Runner): Login | undefined {
   return { registry, username, password } as Login;
 }
 
-/** Who releases, as the lease, the history and the audit log name them. */
-export function identity(env: NodeJS.ProcessEnv): { by: string; run: string } {
+/**
+ * Who releases, as the lease, the history and the audit log name them; and in `within` the token of
+ * the lease that `compta lock` holds around this process.
+ */
+export function identity(env: NodeJS.ProcessEnv): {
+  by: string;
+  run: string;
+  within: number | undefined;
+} {
   const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_ACTOR } = env;
   const by = GITHUB_ACTOR ?? env.USER ?? 'unknown';
-  if (GITHUB_RUN_ID === undefined) return { by, run: '' };
-  return { by, run: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}` };
+  const url = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`;
+  const run = GITHUB_RUN_ID === undefined ? '' : url;
+  return { by, run, within: env[LEASE_VARIABLE] ? Number(env[LEASE_VARIABLE]) : undefined };
 }
 
 function fileInput(runner: Runner, name: string, fallback: string): string {

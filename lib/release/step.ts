@@ -9,7 +9,8 @@ import type { Preview } from './preview.ts';
 import { progressTable, type Tell } from './progress.ts';
 import { outcomeMarkdown, previewMarkdown } from './report.ts';
 
-const tokenState = 'lease-token';
+/** Where a main step leaves the token for {@link freeAfter}. */
+export const LEASE_STATE = 'lease-token';
 
 /** What the runner adds to the circumstances of a release. */
 export function circumstancesOf(
@@ -19,7 +20,7 @@ export function circumstancesOf(
   return {
     tell: logTo(runner, hosts),
     cancelled,
-    leaseTaken: (token) => runner.saveState(tokenState, String(token)),
+    leaseTaken: (token) => runner.saveState(LEASE_STATE, String(token)),
   };
 }
 
@@ -82,7 +83,7 @@ export function concludeDry(
 
 /** The post step: frees the lease if the main step was killed before it could. */
 export async function freeAfter(runner: Runner, destination: () => Destination): Promise<void> {
-  const token = Number(runner.state(tokenState));
+  const token = Number(runner.state(LEASE_STATE));
   if (!Number.isInteger(token) || token === 0) return;
   const { hosts, close } = await connectAll(destination());
   try {
