@@ -88,7 +88,7 @@ function helpOf(command: string): string {
 
 /** Code in which messages are written, with `…` for what is put in and strings that go on joined. */
 function sources(): string[] {
-  const places = ['lib', 'action-*/src/*', 'cli/src', 'infra/ansible/roles', '.github/workflows'];
+  const places = ['lib', 'action-*/src/*', 'cli/src', 'infra/ansible', '.github/workflows'];
   const files = execFileSync('git', ['-C', root, 'ls-files', '-z', '--', ...places], {
     encoding: 'utf8',
   })

@@ -19,8 +19,13 @@ const generate = (...more: string[]) =>
   run('setup/generate-secrets.sh', 'production', key, ...more);
 
 function run(script: string, ...argv: string[]) {
+  return runWith({}, script, ...argv);
+}
+
+function runWith(env: Record<string, string>, script: string, ...argv: string[]) {
   const { status, stdout, stderr } = spawnSync(join(folder, 'infra/scripts', script), argv, {
     encoding: 'utf8',
+    env: { ...process.env, ...env },
   });
   return { status, said: stdout + stderr };
 }
@@ -91,4 +96,23 @@ test.each([
     said: expect.stringContaining('Usage:'),
   });
   expect(run(script).status).not.toBe(0);
+});
+
+test.each([
+  [{}, /COMPTA_TERRAFORM_OUTPUTS: set it to the file/],
+  [{ COMPTA_TERRAFORM_OUTPUTS: 'staging.json' }, /COMPTA_SSH_KEY: set it to/],
+  [{ COMPTA_TERRAFORM_OUTPUTS: 'staging.json', COMPTA_SSH_KEY: 'key' }, /is not of production/],
+])('a restore with %j is refused: it could take no lease', (given, message) => {
+  writeFileSync(join(folder, 'staging.json'), '{"environment":{"value":"staging"}}');
+  const outputs = given.COMPTA_TERRAFORM_OUTPUTS;
+  const env = outputs ? { ...given, COMPTA_TERRAFORM_OUTPUTS: join(folder, outputs) } : given;
+  const { status, said } = runWith(
+    env,
+    'backup/restore-db.sh',
+    'production',
+    'compta_auth',
+    'latest',
+  );
+  expect(status).not.toBe(0);
+  expect(said).toMatch(message);
 });
