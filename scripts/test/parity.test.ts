@@ -88,12 +88,27 @@ test('stages follow each other: no server is touched before its stage’s turn',
 });
 
 test('a release that does not prove itself goes back, and how it ends is always told', () => {
-  for (const { jobs } of [production, staging]) {
+  for (const { jobs } of [production, staging, release]) {
     const condition = "failure() && needs.deploy-application.outputs.status == 'deployed'";
     expect(jobs.rollback?.if).toBe(condition);
     expect(needsOf(jobs.rollback as Job)).toEqual(['deploy-application', 'post-deployment-tests']);
   }
   for (const { jobs } of [production, staging, release]) expect(jobs.notify?.if).toBe('always()');
+  // A service's team takes back its own service, and no other team's.
+  const back = step(release.jobs.rollback, './action-rollback').with;
+  expect(back?.services).toBe(expression('inputs.service'));
+});
+
+test('a rollback by hand is open to both environments, and production’s reviewers are asked', () => {
+  const { on, jobs } = workflow('rollback.yml');
+  const asked = on as { workflow_dispatch: { inputs: { environment: { options: string[] } } } };
+  expect(asked.workflow_dispatch.inputs.environment.options).toEqual(['staging', 'production']);
+  const withKeys = Object.entries(jobs).filter(([, job]) =>
+    /SSH_PRIVATE_KEY/.test(JSON.stringify(job)),
+  );
+  expect(withKeys.map(([id, job]) => [id, environmentOf(job)])).toEqual([
+    ['rollback', expression('inputs.environment')],
+  ]);
 });
 
 test('production takes what staging has proven: the same images, by content, and builds none', () => {
