@@ -41,6 +41,8 @@ export interface Inputs {
   taskTimeoutMs: number;
   strategy: Strategy;
   retryUnreachable: number;
+  /** Milliseconds to wait for the release lease; none is taken when undefined. */
+  releaseLeaseMs: number | undefined;
 }
 
 const variables = z.record(z.string(), z.unknown());
@@ -76,6 +78,7 @@ export function readInputs(runner: Runner): Inputs {
     taskTimeoutMs: duration(runner, 'task-timeout', '0'),
     strategy: oneOf(runner, 'strategy', STRATEGIES, 'linear'),
     retryUnreachable: integer(runner, 'retry-unreachable', 1, { max: 10 }),
+    releaseLeaseMs: releaseLease(runner),
   };
 }
 
@@ -98,6 +101,14 @@ function jumpHost(runner: Runner): string | undefined {
   const value = optional(runner, 'jump-host');
   if (value === undefined || /^([\w.-]+@)?[\w.-]+(:\d+)?$/.test(value)) return value;
   throw new InputError('jump-host', `is '${value}': give [user@]address[:port].`);
+}
+
+function releaseLease(runner: Runner): number | undefined {
+  if (optional(runner, 'release-lease') === undefined) return undefined;
+  if (optional(runner, 'terraform-outputs') === undefined) {
+    throw new InputError('release-lease', "needs 'terraform-outputs', which names the servers.");
+  }
+  return duration(runner, 'release-lease', '');
 }
 
 function secretVars(runner: Runner): Record<string, unknown> {

@@ -9,6 +9,7 @@ import { installRequirements } from './galaxy.ts';
 import { environmentOf, type Hosts, writeHosts } from './hosts.ts';
 import { type Inputs, readInputs } from './inputs.ts';
 import { findAnsible } from './install.ts';
+import { underReleaseLease } from './lease.ts';
 import { mitogen } from './mitogen.ts';
 import { failureOf } from './problems.ts';
 import { report } from './report.ts';
@@ -19,7 +20,8 @@ import { controlSockets, makeWorkspace, removeWorkspace } from './workspace.ts';
 export async function run(step: Step): Promise<void> {
   const { runner, cancelled } = step;
   const inputs = readInputs(runner);
-  await openToRunner(step, environmentOf(inputs));
+  const servers = environmentOf(inputs);
+  await openToRunner(step, servers);
   const passwords = inputs.vaultPasswords.map(({ password }) => password);
   const short = maskVaults(runner, findVaults(inputs), passwords);
   if (short > 0) runner.info(`${short} vault values are too short to be masked.`);
@@ -30,7 +32,9 @@ export async function run(step: Step): Promise<void> {
   try {
     const hosts = writeHosts(inputs, agent, workspace);
     const env = await environment(inputs, hosts, ansible, workspace, step);
-    await playAndReport(inputs, hosts, { ansible, env, workspace }, step);
+    await underReleaseLease(inputs, servers, step, (under, lease) =>
+      playAndReport(inputs, hosts, { ansible, env: { ...env, ...lease }, workspace }, under),
+    );
   } finally {
     agent.stop();
     await removeWorkspace(runner, workspace);

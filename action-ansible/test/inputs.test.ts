@@ -32,6 +32,7 @@ test.each<[Record<string, string>, string]>([
   [{ timeout: 'soon' }, "Input 'timeout' is 'soon': give a duration"],
   [{ 'retry-unreachable': '99' }, "Input 'retry-unreachable' is '99'"],
   [{ 'extra-vars': '[1, 2]' }, "Input 'extra-vars' is not valid"],
+  [{ 'release-lease': '15m' }, "Input 'release-lease' needs 'terraform-outputs'"],
   [{ requirements: 'none.yml' }, "Input 'requirements' is 'none.yml', which does not exist"],
 ])('%o ends with one annotation', async (wrong, message) => {
   const good = {
