@@ -66,6 +66,11 @@ test('pending scripts are told, then applied as the owner of the schema', async 
   ]);
 }, 60_000);
 
+test('a machine without Java is told so', async () => {
+  const nowhere = { ...flyway, env: { ...process.env, JAVA_HOME: '/nowhere' } };
+  await expect(readState(nowhere)).rejects.toThrow(/^Flyway needs Java 17 or later, and this/);
+});
+
 test('a script that fails is named with its line and SQL state, and leaves nothing behind', async () => {
   write('V3__wrong.sql', 'CREATE TABLE half (id int);\nALTER TABLE nowhere ADD x int;\n');
   const refused = await migrate(flyway, unexpected).catch((error: FlywayRefused) => error);

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { CommandFailed, run } from '../process/run.ts';
+import { CommandFailed, type RunResult, run } from '../process/run.ts';
 import type { Login } from './login.ts';
+import { MigrationRefused } from './refused.ts';
 
 /**
  * Flyway's command line, decided on its JSON: `validate` exits 0 on a mismatch, and a failure
@@ -168,18 +169,28 @@ export async function repairHistory(flyway: Flyway): Promise<string[]> {
   return (await ask(flyway, ['repair'], repair)).repairActions;
 }
 
+/** What a launcher ends with that finds no Java. */
+const NOT_FOUND = 127;
+
 async function ask<T>(
   flyway: Flyway,
   commands: readonly string[],
   shape: z.ZodType<T>,
   more: NodeJS.ProcessEnv = {},
 ): Promise<T> {
-  const { stdout } = await run([flyway.program, '-outputType=json', ...commands], {
+  const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
+  const result = await run(argv, {
     env: { ...flyway.env, ...settings(flyway), ...more },
     signal: flyway.cancelled,
-    allowedExitCodes: [0, 1],
+    allowedExitCodes: [0, 1, NOT_FOUND],
   });
-  const answer = parsed(stdout, flyway.program);
+  if (result.exitCode === NOT_FOUND) {
+    throw new MigrationRefused(
+      'Flyway needs Java 17 or later, and this machine has none: install it, or set JAVA_HOME to ' +
+        `where it is. Nothing was changed. (${result.stderr.trim()})`,
+    );
+  }
+  const answer = parsed(result, flyway.program);
   const refused = failure.safeParse(answer);
   if (refused.success) throw new FlywayRefused(refused.data.error);
   return shape.parse(answer);
@@ -203,15 +214,16 @@ function settings({ scripts, database, owner, login, port, limits }: Flyway): No
     FLYWAY_PASSWORD: login.password,
     FLYWAY_LOCATIONS: `filesystem:${scripts}`,
     FLYWAY_CONNECT_RETRIES: '3',
+    REDGATE_DISABLE_TELEMETRY: 'true',
     // It lives for seconds: the thorough compiler and collector would not pay.
     JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
   };
 }
 
-function parsed(stdout: string, program: string): unknown {
+function parsed(result: RunResult, program: string): unknown {
   try {
-    return JSON.parse(stdout);
+    return JSON.parse(result.stdout);
   } catch (cause) {
-    throw new CommandFailed(program, 'printed no JSON', { stdout }, cause);
+    throw new CommandFailed(program, 'printed no JSON', result, cause);
   }
 }

@@ -18,9 +18,14 @@ export type ToolName =
 export type Architecture = 'x64' | 'arm64';
 
 export interface Download {
-  /** The address for a version; a mirror serves the same path under its own base. */
+  /**
+   * The address for a version; a mirror serves the same path under its own base. `mvn:` and `npm:` name
+   * an artifact or a package that the runner's own client gets, by its own settings.
+   */
   url(version: string, architecture: Architecture): string;
   archive: 'zip' | 'tar.gz';
+  /** Patterns of the members that are unpacked, where most of the archive is of no use. */
+  members?: readonly string[];
   /** The folder inside the archive that holds the tool, or '' when it lies at the top. */
   folder(version: string, architecture: Architecture): string;
   /** Version → architecture → SHA-256 of the archive, as its publisher lists it. */
@@ -74,6 +79,29 @@ export const CATALOGUE: Partial<Record<ToolName, Download>> = {
       '2.1.0': {
         x64: '295d961ebfca306f295f1133068dcd403a8171c87f387928f5f30b0fbcff858a',
         arm64: '191fa8d89512a4e5083f3fabcb4c3828af9f5b9eee016de8443f6473c029ffb5',
+      },
+    },
+  },
+  flyway: {
+    // Java and the drivers of other databases are most of it; what is left runs anywhere.
+    url: (version) => `mvn:org.flywaydb:flyway-commandline:${version}:tar.gz:linux-x64`,
+    archive: 'tar.gz',
+    members: ['*/flyway', '*/lib/*.jar', '*/lib/flyway/*.jar', '*/drivers/postgresql-*.jar'],
+    folder: (version) => `flyway-${version}`,
+    sha256: {
+      '11.8.2': {
+        x64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+        arm64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+      },
+    },
+  },
+  squawk: {
+    url: (version, arch) => `npm:@squawk-cli/linux-${arch}@${version}`,
+    archive: 'tar.gz',
+    folder: () => 'package',
+    sha256: {
+      '2.66.0': {
+        x64: '29a97bb145dbfd3868b04e7155f8d6773dfa81cb6f5e82530960539e55f4fa3a',
       },
     },
   },

@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { cacheDir, downloadTool, extractTar, extractZip } from '@actions/tool-cache';
+import { cacheDir, extractTar, extractZip } from '@actions/tool-cache';
+import { run } from '../process/run.ts';
 import { type Architecture, CATALOGUE, type Download, type ToolName } from './catalogue.ts';
+import { fetchArchive } from './fetch.ts';
 
 export interface ToolRequest {
   name: ToolName;
@@ -56,7 +59,7 @@ async function install(request: ToolRequest, arch: Architecture): Promise<string
     throw new ToolUnavailable(explainUnknown(name, version, arch, tool));
   }
   const url = mirrored(tool.url(version, arch), mirror);
-  const archive = await download(url, `${name} ${version}`);
+  const archive = await fetched(url, `${name} ${version}`);
   try {
     const actual = await sha256Of(archive);
     if (actual !== sum) {
@@ -64,19 +67,29 @@ async function install(request: ToolRequest, arch: Architecture): Promise<string
         `${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`,
       );
     }
-    const unpacked = tool.archive === 'zip' ? await extractZip(archive) : await extractTar(archive);
+    const unpacked = await unpack(archive, tool);
     return await cacheDir(join(unpacked, tool.folder(version, arch)), name, version, arch);
   } finally {
     await rm(archive, { force: true });
   }
 }
 
-async function download(url: string, what: string): Promise<string> {
+async function unpack(archive: string, { archive: kind, members }: Download): Promise<string> {
+  if (kind === 'zip') return extractZip(archive);
+  if (members === undefined) return extractTar(archive);
+  const folder = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'compta-tool-'));
+  // tool-cache would put its own -C behind the patterns, where it is too late for them.
+  const patterns = ['--wildcards', '--no-wildcards-match-slash', ...members];
+  await run(['tar', '-xzf', archive, '-C', folder, ...patterns]);
+  return folder;
+}
+
+async function fetched(url: string, what: string): Promise<string> {
   try {
-    return await downloadTool(url);
+    return await fetchArchive(url);
   } catch (cause) {
     throw new ToolUnavailable(
-      `${what} could not be downloaded from ${url}: make it reachable, or name a mirror.`,
+      `${what} could not be downloaded from ${url}: make it reachable, name a mirror, or put it into the tool cache.`,
       { cause },
     );
   }
@@ -84,7 +97,7 @@ async function download(url: string, what: string): Promise<string> {
 
 /** The same path below another base: `https://mirror.example/tools` + `/terraform/1.11.4/…`. */
 export function mirrored(url: string, mirror: string | undefined): string {
-  if (!mirror) return url;
+  if (!mirror || !url.startsWith('http')) return url;
   return mirror.replace(/\/+$/, '') + new URL(url).pathname;
 }
 

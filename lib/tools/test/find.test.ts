@@ -1,10 +1,19 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { zipSync } from 'fflate';
 import { findTool, mirrored } from '../find.ts';
@@ -81,6 +90,84 @@ describe('findTool', () => {
   it('says so when there is no tool cache', async () => {
     delete process.env.RUNNER_TOOL_CACHE;
     await expect(findTool({ name: 'k6', version: '2.1.0' })).rejects.toThrow(/RUNNER_TOOL_CACHE/);
+  });
+});
+
+/** An archive with these files in it, and its sum. */
+function pack(files: Record<string, string>): { path: string; sum: string } {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(root, 'pack', name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, content, { mode: 0o755 });
+  }
+  const path = join(root, 'archive.tar.gz');
+  execFileSync('tar', ['-czf', path, '-C', join(root, 'pack'), ...readdirSync(join(root, 'pack'))]);
+  return { path, sum: createHash('sha256').update(readFileSync(path)).digest('hex') };
+}
+
+describe('what the runner’s own clients get', () => {
+  const local = join(process.env.COMPTA_CACHE ?? '', 'maven/org/flywaydb/flyway-commandline/0.0.1');
+  afterEach(() => {
+    rmSync(local, { recursive: true, force: true });
+    delete process.env.npm_config_registry;
+  });
+
+  it('by npm is held to its sum and put into the tool cache', async () => {
+    const { path, sum } = pack({ 'package/bin/squawk': '#!/bin/sh\necho linted\n' });
+    const registry = createServer((request, response) => {
+      requests.push(request.url ?? '');
+      if (request.url === '/squawk.tgz') return response.end(readFileSync(path));
+      const dist = { tarball: `http://${request.headers.host}/squawk.tgz` };
+      const versions = { '0.0.1': { name: '@squawk-cli/linux-x64', version: '0.0.1', dist } };
+      return response.end(JSON.stringify({ name: '@squawk-cli/linux-x64', versions }));
+    });
+    await new Promise<void>((resolve) => registry.listen(0, '127.0.0.1', resolve));
+    const { port } = registry.address() as AddressInfo;
+    process.env.npm_config_registry = `http://127.0.0.1:${port}`;
+    try {
+      const request = { name: 'squawk', version: '0.0.1' } as const;
+      await expect(findTool({ ...request, sha256: '0'.repeat(64) })).rejects.toThrow(
+        /^npm:@squawk-cli\/linux-\w+@0\.0\.1 has SHA-256 [0-9a-f]{64}, but/,
+      );
+      expect(await readdir(join(root, 'temp'))).toEqual([]);
+      const folder = await findTool({ ...request, sha256: sum });
+      expect(execFileSync(join(folder, 'bin/squawk'), { encoding: 'utf8' })).toBe('linted\n');
+      expect(requests.join(' ')).toMatch(/linux-\w+ \/squawk\.tgz/);
+    } finally {
+      registry.closeAllConnections();
+      registry.close();
+    }
+  }, 30_000);
+
+  it('by Maven is held to its sum, and only what is of use is unpacked', async () => {
+    const { path, sum } = pack({
+      'flyway-0.0.1/flyway': '#!/bin/sh\necho migrated\n',
+      'flyway-0.0.1/lib/commandline.jar': '',
+      'flyway-0.0.1/lib/flyway/core.jar': '',
+      'flyway-0.0.1/drivers/postgresql-1.jar': '',
+      'flyway-0.0.1/drivers/other.jar': '',
+      'flyway-0.0.1/jre/bin/java': '',
+    });
+    mkdirSync(local, { recursive: true });
+    copyFileSync(path, join(local, 'flyway-commandline-0.0.1-linux-x64.tar.gz'));
+    const folder = await findTool({ name: 'flyway', version: '0.0.1', sha256: sum });
+    expect(execFileSync(join(folder, 'flyway'), { encoding: 'utf8' })).toBe('migrated\n');
+    expect(
+      (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.jar')).sort(),
+    ).toEqual(['drivers/postgresql-1.jar', 'lib/commandline.jar', 'lib/flyway/core.jar']);
+    expect(await readdir(folder)).not.toContain('jre');
+  }, 30_000);
+
+  it('is asked for again, or put there, when its client is missing', async () => {
+    const path = process.env.PATH;
+    process.env.PATH = root;
+    try {
+      await expect(findTool({ name: 'flyway', version: '11.8.2' })).rejects.toThrow(
+        /flyway 11\.8\.2 could not be downloaded from mvn:org\.flywaydb:.*put it into the tool cache/,
+      );
+    } finally {
+      process.env.PATH = path;
+    }
   });
 });
 
