@@ -29,6 +29,7 @@ import { refusals } from './scenarios/refusals.ts';
 import { releases } from './scenarios/releases.ts';
 import { rollback } from './scenarios/rollback.ts';
 import type { Scenario } from './scenarios/scenario.ts';
+import { schema } from './scenarios/schema.ts';
 import { vulnerable } from './scenarios/vulnerable.ts';
 import { terraformKills } from './terraform/kills.ts';
 import { terraformOverhead } from './terraform/overhead.ts';
@@ -40,6 +41,7 @@ const SCENARIOS: Record<string, Scenario> = {
   vulnerable,
   refusals,
   leaks,
+  schema,
   kills,
   leavings,
   provider,

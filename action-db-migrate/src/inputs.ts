@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Inventory } from '../../lib/inventory/inventory.ts';
+import { isAtRemote } from '../../lib/migration/backup.ts';
 import {
   COMMANDS,
   type Command,
@@ -50,7 +51,7 @@ export function readInputs(runner: Runner): Inputs {
     dryRun: boolean(runner, 'dry-run', false),
     rehearse: boolean(runner, 'rehearse', false),
     backup: boolean(runner, 'backup', true),
-    backupPath: backupPath(runner, command),
+    ...backupToUse(runner, command),
     backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
     statements: {
       lockMs: time('lock-timeout', statements.lockMs),
@@ -93,12 +94,20 @@ function confirmation(runner: Runner, command: Command, database: string): strin
   );
 }
 
-function backupPath(runner: Runner, command: Command): string | undefined {
-  const path = absolute(runner, 'backup-path');
-  if (path === undefined && command === 'restore') {
-    throw new InputError('backup-path', 'is missing: say which backup to restore.');
+function backupToUse(runner: Runner, command: Command): Pick<Request, 'backupPath' | 'identity'> {
+  const identity = optionalSecret(runner, 'age-identity');
+  if (identity !== undefined && !identity.includes('AGE-SECRET-KEY-1')) {
+    throw new InputError('age-identity', 'is no identity of age (AGE-SECRET-KEY-1…).');
   }
-  return path;
+  if (command !== 'restore') return { backupPath: absolute(runner, 'backup-path'), identity };
+  const wanted = required(runner, 'backup-path', 'say which backup to restore.');
+  if (!isAtRemote(wanted)) return { backupPath: absolute(runner, 'backup-path'), identity };
+  if (identity !== undefined) return { backupPath: wanted, identity };
+  throw new InputError(
+    'age-identity',
+    `is missing: '${wanted}' lies encrypted at the remote, so give an identity that opens it, or ` +
+      'the path of a dump on the database server.',
+  );
 }
 
 /** A path on the database server. */

@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
 import { Database } from '../../lib/migration/database.ts';
 import { carryOut } from '../../lib/migration/migration.ts';
@@ -78,6 +79,7 @@ function migrate(changes: Partial<Request> = {}): Promise<Report> {
     rehearse: false,
     backup: false,
     backupPath: undefined,
+    identity: undefined,
     backupDirectory: servers.backups,
     statements: { lockMs: 300, statementMs: 30_000 },
     limits: { ...DEFAULTS.limits, freeBytes: 0 },
@@ -134,6 +136,17 @@ test('a migration begins with a backup that was restored and compared, and ends 
   const next = await migrate({ backup: true, backupPath: report.backup?.path });
   expect(next).toMatchObject({ problems: [], backup: { path: report.backup?.path } });
   expect(readdirSync(join(servers.backups, database)).filter(isDump)).toHaveLength(1);
+
+  // What lies at the remote is put back under the same lease, with an identity that no line shows.
+  const { token } = JSON.parse(servers.file('app-1', 'lease.json'));
+  const back = await migrate({
+    ...{ command: 'restore', scripts: undefined, confirmed: database },
+    ...{ backupPath: 'latest', identity: 'AGE-SECRET-KEY-1PLANTED\n' },
+  });
+  expect(back).toMatchObject({ problems: [], restored: { previous: `${database}_before` } });
+  expect(summary(back)).toMatch(new RegExp(`Restored.* \`${database}-\\d{8}T`));
+  expect(said.join() + JSON.stringify(back)).not.toContain('PLANTED');
+  expect(JSON.parse(servers.file('app-1', 'lease.json')).token).toBeGreaterThan(token);
 });
 
 test('nothing pending: no backup, no lease, no question to the application servers', async () => {
@@ -278,6 +291,30 @@ test('failing on the third of five keeps the first two, and says how to go on an
   expect(await postgres.database.query(previous, columns)).toEqual([['8']]);
 });
 
+test('a Flyway that is killed in the middle of a script leaves what was whole, and the next run goes on', async () => {
+  write('V2__a.sql', 'ALTER TABLE entry ADD a int;');
+  write('V3__slow.sql', 'ALTER TABLE entry ADD b int; SELECT pg_sleep(600);');
+  const running = migrate();
+  const asleep = `SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
+    AND usename LIKE 'compta_migration%' AND query LIKE '%pg_sleep(600)%';`;
+  for (let tries = 0; (await rows(asleep))[0]?.[0] === '0'; tries += 1) {
+    if (tries > 600) throw new Error('The script did not begin within a minute.');
+    await pause(100);
+  }
+  for (const pid of processesWith(`FLYWAY_LOCATIONS=filesystem:${temp}`))
+    process.kill(pid, 'SIGKILL');
+  const report = await running;
+  expect(report).toMatchObject({ before: '1', after: '2' });
+  expect(report.problems).toEqual([expect.stringMatching(/flyway was killed by SIGKILL/)]);
+  expect(report.applied.map(({ version }) => version)).toEqual(['2']);
+  expect(report.wayBack.join('\n')).toContain('Applied and kept: 2.');
+  expect(
+    await rows(`SELECT count(*) FROM pg_roles WHERE rolname LIKE 'compta_migration%';`),
+  ).toEqual([['0']]);
+  write('V3__slow.sql', 'ALTER TABLE entry ADD b int;');
+  expect((await migrate()).applied.map(({ version }) => version)).toEqual(['3']);
+});
+
 test('an index that could not be built is named with the way out, and then let run again', async () => {
   await rows('UPDATE entry SET amount = 1;');
   write('V2__x.sql', 'ALTER TABLE entry ADD x int;');
@@ -365,5 +402,19 @@ test('one run at a time: the second reads who has the turn', async () => {
   });
   expect((await migrate()).problems).toEqual([]);
 });
+
+/** Processes whose environment has this beginning of a variable. */
+function processesWith(variable: string): number[] {
+  return readdirSync('/proc')
+    .map(Number)
+    .filter(Boolean)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`\0${variable}`);
+      } catch {
+        return false; // it ended in the meantime
+      }
+    });
+}
 
 const isDump = (name: string) => name.endsWith('.dump');

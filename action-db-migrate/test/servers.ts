@@ -112,15 +112,19 @@ printf '{"database":"%s","path":"%s","bytes":1,"sha256":"%s","proof":"restored-a
 `;
 const RESTORE = `#!/bin/bash
 set -euo pipefail
-previous=null
+previous=null path=$1
+if [[ $1 == latest ]]; then
+    grep --quiet '^AGE-SECRET-KEY-1'
+    path=$(ls "$BACKUPS/$2"/*.dump | tail -n 1)
+fi
 "$PGBIN/createdb" --template=template0 "$2_aside"
-"$PGBIN/pg_restore" --exit-on-error --dbname="$2_aside" "$1"
+"$PGBIN/pg_restore" --exit-on-error --dbname="$2_aside" "$path"
 if [[ \${3:-} == "--replace=$2" ]]; then
     "$PGBIN/psql" -Xq --dbname=postgres -c "ALTER DATABASE $2 RENAME TO $2_before"
     previous="\\"$2_before\\""
 fi
 "$PGBIN/psql" -Xq --dbname=postgres -c "ALTER DATABASE $2_aside RENAME TO $2"
-printf '{"database":"%s","previous":%s,"seconds":1}\\n' "$2" "$previous"
+printf '{"database":"%s","restored":"%s","previous":%s,"seconds":1}\\n' "$2" "$(basename "$path" .dump)" "$previous"
 `;
 
 /** Each command sees an /opt/compta of its own; Docker and curl answer what the test has set. */

@@ -17,7 +17,7 @@ export function makeLedger(world: World, lines: number): number {
        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, entry bigint NOT NULL, account text NOT NULL,
        day date NOT NULL, debit numeric(15,3) NOT NULL, credit numeric(15,3) NOT NULL, label text NOT NULL);
      INSERT INTO journal_line (entry, account, day, debit, credit, label)
-     SELECT n / 2, (100001 + hashint8(n) & 255)::text, DATE '2016-01-01' + (n * 3650 / ${lines})::int,
+     SELECT n / 2, (100001 + (hashint8(n) & 255))::text, DATE '2016-01-01' + (n * 3650 / ${lines})::int,
        CASE n % 2 WHEN 0 THEN amount ELSE 0 END, CASE n % 2 WHEN 1 THEN amount ELSE 0 END, 'Facture ' || n / 2
      FROM generate_series(1::bigint, ${lines}) AS n, LATERAL (SELECT (hashint8(n / 2) & 8388607) / 1000.0) AS a (amount);
      CREATE INDEX ON journal_line (account, day);

@@ -1,15 +1,17 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { rmSync } from 'node:fs';
 import { beats } from '../../infra/ansible/roles/backup/test/heart.ts';
 import { makeWorld, type World } from '../../infra/ansible/roles/backup/test/world.ts';
-import type { Figures } from '../measurement.ts';
+import { atLeast, atMost, type Figures } from '../measurement.ts';
 import { type Scenario, seconds } from '../scenarios/scenario.ts';
 import { makeLedger } from './ledger.ts';
 
+/** Nothing archives WAL meanwhile: it would have its share of the processors, now more and now less. */
 const SETTINGS = `shared_buffers = 1GB
 maintenance_work_mem = 512MB
 max_wal_size = 8GB
-archive_timeout = 0`;
+archive_mode = off`;
 
 /** Journal lines; a tenth of them is measured first, for the growth. */
 const LINES = Number(process.env.COMPTA_BENCH_LINES ?? 20_000_000);
@@ -21,12 +23,12 @@ export const backups: Scenario = {
     try {
       const [small, large] = [LINES / 10, LINES].map((lines) => measure(world, lines, print));
       assert.ok(small && large);
-      const growth = large.backup_s / Math.max(1, small.backup_s) / 10;
-      assert.ok(large.times_bare <= 1.3, `a backup takes ${large.times_bare} times the bare dumps`);
       return {
-        small: { ...small },
-        large: { ...large },
-        growth_against_linear: Math.round(growth * 100) / 100,
+        small,
+        large,
+        times_bare: atMost(1.3, ratio(large.backup_s, large.bare_s), 'times'),
+        growth_against_linear: atMost(1.3, ratio(large.backup_s, small.backup_s * 10), 'times'),
+        peak_against_small: atMost(2, ratio(large.peak_MiB, small.peak_MiB), 'times'),
       };
     } finally {
       world.stop();
@@ -41,14 +43,18 @@ function measure(world: World, lines: number, print: (line: string) => void) {
   const bare = timed(() => {
     execFileSync('bash', [
       '-c',
-      `set -o pipefail; ${pgDump} -Fc -f ${world.at('bare')} ledger; ${pgDump} ledger | gzip >${world.at('bare.gz')}`,
+      `set -euo pipefail; ${pgDump} -Fc -f ${world.at('bare')} ledger; ${pgDump} ledger | gzip >${world.at('bare.gz')}`,
     ]);
   });
-  const backup = world.script('compta-backup', ['ledger', '--listing']);
-  assert.equal(backup.code, 0, backup.stderr);
-  const took = backup.json.took as Record<string, number>;
-  const contents = took.contents ?? 0;
-  const whole = Number(backup.json.seconds);
+  for (const file of ['bare', 'bare.gz']) rmSync(world.at(file));
+  const begun = Date.now();
+  const backup = spawnSync('python3', ['-c', PEAK, world.at('sbin/compta-backup'), 'ledger'], {
+    encoding: 'utf8',
+  });
+  const whole = Date.now() - begun;
+  assert.equal(backup.status, 0, backup.stderr);
+  const [answer = '', peak] = backup.stdout.trim().split('\n');
+  const { took } = JSON.parse(answer) as { took: Record<'contents', number> };
   const verified = world.script('compta-verify-backup', ['ledger'], { input: world.identity });
   assert.equal(verified.code, 0, verified.stderr);
   const restored = world.script('compta-restore', ['latest', 'ledger', '--replace=ledger'], {
@@ -60,15 +66,24 @@ function measure(world: World, lines: number, print: (line: string) => void) {
     lines,
     database_MiB: Math.round(bytes / 2 ** 20),
     bare_s: seconds(bare),
-    backup_s: whole - contents,
-    content_hash_s: contents,
-    times_bare: Math.round(((whole - contents) / Math.max(1, seconds(bare))) * 100) / 100,
+    backup_s: seconds(whole) - took.contents,
+    content_hash_s: took.contents,
+    backup_stages_s: took,
+    peak_MiB: Math.round(Number(peak) / 1024),
     verify_rto_s: Number(verified.json.rto_seconds),
     restore_s: Number(restored.json.seconds),
   };
   print(JSON.stringify(figures));
   return figures;
 }
+
+/** Runs a command, and tells the most memory in KiB that any one of its processes had. */
+const PEAK = `import resource, subprocess, sys
+code = subprocess.call([*sys.argv[1:], '--listing'])
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)`;
+
+const ratio = (one: number, other: number): number => Math.round((one / other) * 100) / 100;
 
 function timed(work: () => void): number {
   const begun = Date.now();
@@ -86,15 +101,16 @@ export const moments: Scenario = {
         assert.equal(done.code, 0, done.stderr);
       }
       const all = await beats(world, 50, 400);
+      let right = 0;
       let longest = 0;
       for (const { time, beat } of all) {
         const done = world.script('compta-pitr', [time], { input: world.identity });
         assert.equal(done.code, 0, done.stderr);
-        assert.equal(done.json.last_beat, beat, `at ${time}`);
+        if (done.json.last_beat === beat) right += 1;
         longest = Math.max(longest, Number(done.json.rto_seconds));
-        print(`${time}: ${beat}`);
+        print(`${time}: ${done.json.last_beat}, and ${beat} was due`);
       }
-      return { moments: all.length, right: all.length, longest_rto_s: longest };
+      return { right: atLeast(50, right, 'moments'), longest_rto_s: longest };
     } finally {
       world.stop();
     }

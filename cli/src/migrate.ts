@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isAtRemote } from '../../lib/migration/backup.ts';
 import { carryOut } from '../../lib/migration/migration.ts';
 import { reach } from '../../lib/migration/reach.ts';
 import { type Report, reportJson } from '../../lib/migration/report.ts';
@@ -23,11 +24,12 @@ export const migrateHelp = `compta migrate: a database's schema, as action-db-mi
   compta migrate validate … | info …
   compta migrate repair   … --confirm "VERSION …"
   compta migrate backup   --database NAME
-  compta migrate restore  --database NAME --backup-path PATH --confirm NAME
+  compta migrate restore  --database NAME --backup-path BACKUP --confirm NAME  [--age-identity FILE]
 
   --terraform-outputs FILE, --private-key FILE, --json   as for compta
   --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
-  --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one
+  --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one; for restore also
+                      what is at the remote: latest, until=TIME, a name; --age-identity opens it
   --port N            PostgreSQL's on the database server (5432)
   --service NAME      whose releases the schema must suit, when the image does not tell
 `;
@@ -41,6 +43,7 @@ const options = {
   service: { type: 'string' },
   port: { type: 'string', default: '5432' },
   'backup-path': { type: 'string' },
+  'age-identity': { type: 'string' },
   confirm: { type: 'string' },
   'dry-run': { type: 'boolean', default: false },
   rehearse: { type: 'boolean', default: false },
@@ -112,7 +115,10 @@ function readRequest(argv: readonly string[]) {
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
       throw new UsageError('--port is a whole number from 1 to 65535.');
     }
-    if (command === 'restore') given(values['backup-path'], 'backup-path');
+    const identity = values['age-identity'] && readFileSync(values['age-identity'], 'utf8');
+    if (command === 'restore' && isAtRemote(given(values['backup-path'], 'backup-path'))) {
+      given(identity, 'age-identity');
+    }
     const scripts = needsScripts(command) ? scriptSource(values) : undefined;
     if (values['dry-run'] && scripts === undefined) {
       throw new UsageError(`A ${command} has no dry run.`);
@@ -129,6 +135,7 @@ function readRequest(argv: readonly string[]) {
       rehearse: values.rehearse,
       backup: true,
       backupPath: values['backup-path'],
+      identity,
       confirmed: values.confirm ?? '',
     };
   };

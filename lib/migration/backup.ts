@@ -16,6 +16,8 @@ export type Backup = z.infer<typeof backup>;
 
 const restored = z.object({
   database: z.string(),
+  /** The backup's name. */
+  restored: z.string(),
   previous: z.string().nullable(),
   seconds: z.number(),
 });
@@ -82,22 +84,29 @@ export async function newestBackup(
   return stdout.trim() === '' ? undefined : proofIn(stdout, database, `${folder} holds`);
 }
 
+/** What compta-restore finds at the remote, instead of by a path on the server. */
+export const isAtRemote = (backup: string): boolean =>
+  /^(?:latest|until=[\d:+TZ-]+|(?:moments\/)?[a-z_][a-z0-9_]*-\d{8}T\d{6}Z)$/.test(backup);
+
 /**
  * Restores a backup by compta-restore, which checks it against its proof.
  *
+ * @param backup its path on the server, or what `isAtRemote`.
  * @param target a database that does not exist, or with `replace` the one that is set aside.
+ * @param identity what opens a backup of the remote; it goes by standard input and stays nowhere.
  */
 export async function restoreBackup(
   server: Server,
-  path: string,
+  backup: string,
   target: string,
-  replace: boolean,
+  { replace = false, identity = '' },
   onLine: (line: string) => void,
 ): Promise<Restored> {
   const confirmation = replace ? [`--replace=${target}`] : [];
   const { stdout } = await server.exec(
-    ['sudo', '-n', '/usr/local/sbin/compta-restore', path, target, ...confirmation],
+    ['sudo', '-n', '/usr/local/sbin/compta-restore', backup, target, ...confirmation],
     {
+      input: identity,
       timeoutMs: AN_HOUR,
       onLine: (line) => {
         if (!line.startsWith('{')) onLine(line);

@@ -353,12 +353,13 @@ async function repair(work: Work, flyway: Flyway): Promise<void> {
 
 async function restore(work: Work): Promise<void> {
   const { request, report, server, hosts, say } = work;
-  const { database, backupPath = '', confirmed } = request;
+  const { database, backupPath = '', identity = '', confirmed } = request;
   if (confirmed !== database) {
     throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
   }
   await underLease(work, async () => {
-    report.restored = await restoreBackup(server, backupPath, database, true, say);
+    const how = { replace: true, identity };
+    report.restored = await restoreBackup(server, backupPath, database, how, say);
     const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
     report.slotsAsked = asked;
     report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));

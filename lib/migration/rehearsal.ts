@@ -41,7 +41,7 @@ export async function rehearse(stage: Stage, backup: Backup): Promise<Rehearsal>
   await drop();
   try {
     say(`Rehearsing on ${clone}, from ${backup.path}`);
-    const { seconds } = await restoreBackup(server, backup.path, clone, false, say);
+    const { seconds } = await restoreBackup(server, backup.path, clone, {}, say);
     await database.query(
       'postgres',
       `ALTER DATABASE "${clone}" OWNER TO "${flyway.owner}"; REVOKE ALL ON DATABASE "${clone}" FROM PUBLIC;`,

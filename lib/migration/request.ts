@@ -21,8 +21,13 @@ export interface Request {
   dryRun: boolean;
   rehearse: boolean;
   backup: boolean;
-  /** One that was made within the hour, instead of a new one; for `restore` the one to restore. */
+  /**
+   * One that was made within the hour, instead of a new one; for `restore` the one to restore, which
+   * may be at the remote (`isAtRemote`).
+   */
   backupPath: string | undefined;
+  /** age identity that opens a backup of the remote; a secret. */
+  identity: string | undefined;
   backupDirectory: string;
   statements: StatementLimits;
   limits: Limits;

@@ -81,7 +81,7 @@ function backupLine({ path, proof, tables, seconds, sha256 }: Backup): string {
 
 function restoredLine({ restored }: Report): string {
   const aside = restored?.previous ? `; what was there is kept as \`${restored.previous}\`` : '';
-  return `**Restored** in ${restored?.seconds} s${aside}`;
+  return `**Restored** \`${restored?.restored}\` in ${restored?.seconds} s${aside}`;
 }
 
 function corrections({ corrections, historyCopy }: Report): string {

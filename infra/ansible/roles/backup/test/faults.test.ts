@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   existsSync,
@@ -142,6 +142,8 @@ describe('a full disk', () => {
     };
   });
   afterAll(() => unmount());
+  const partials = () =>
+    readdirSync(world.at('backups')).filter((name) => name.startsWith('.partial'));
   const fill = () => `head -c 100M /dev/zero >${world.at('backups/fill')} 2>/dev/null`;
 
   test.each([
@@ -164,6 +166,80 @@ describe('a full disk', () => {
       expect([local(), remote()]).toEqual(before);
     },
   );
+
+  test('at a copy of the whole cluster is said as such, and leaves nothing of it', () => {
+    const done = world.script(
+      'compta-base-backup',
+      [],
+      world.wrap('zstd', `${fill()}\nexec "$real" "$@"`),
+    );
+    rmSync(world.at('backups/fill'));
+    expect(done.code).toBe(28);
+    expect(words(done).at(-1)).toMatch(/the base backup failed: .* is full/);
+    expect(readdirSync(world.at('backups/base'))).toEqual([]);
+  });
+
+  test('at WAL archives nothing, so that PostgreSQL keeps the file', () => {
+    writeFileSync(world.at('home/segment'), 'wal');
+    const back = world.configure({ archive_directory: world.at('backups') });
+    const done = spawnSync(
+      world.at('sbin/compta-archive-wal'),
+      [world.at('home/segment'), '0000000100000000000000FE'],
+      {
+        ...{ cwd: world.at('home/data'), uid: 65534, gid: 65534, encoding: 'utf8' },
+        ...world.wrap('zstd', `${fill()}\nexec "$real" "$@"`),
+      },
+    );
+    back();
+    rmSync(world.at('backups/fill'));
+    expect(done.status).toBe(28);
+    expect(done.stderr).toMatch(/0000000100000000000000FE: compressing failed: .* is full/);
+    expect(partials()).toEqual([]);
+  });
+
+  test.each([
+    ['a fetch', 'rclone', '[[ "$*" != *dump.age* ]]', /fetching \S+\/dump.age failed: .* is full/],
+    ['the opening', 'age', '[[ "$1" != --decrypt ]]', /opening dump.age failed: .* is full/],
+  ])('at %s is not taken for damage or a wrong identity', (_, program, unless, said) => {
+    const done = world.script(
+      'compta-restore',
+      ['latest', 'compta_books', '--replace=compta_books'],
+      {
+        input: world.identity,
+        ...world.wrap(program, `${unless} || ${fill()}\nexec "$real" "$@"`),
+      },
+    );
+    rmSync(world.at('backups/fill'));
+    expect(done.code).toBe(28);
+    expect(done.stderr).toMatch(said);
+    expect(partials()).toEqual([]);
+  });
+
+  test.each([
+    [
+      'before anything is restored',
+      'age',
+      (filled: string) => `"$real" "$@"; code=$?; [[ "$1" != --decrypt ]] || ${filled}; exit $code`,
+      /make room first/,
+    ],
+    [
+      'while a cluster is made',
+      'jq',
+      (filled: string) => `[[ "$*" != *.locale* ]] || ${filled}\nexec "$real" "$@"`,
+      /making a cluster failed: .* is full/,
+    ],
+  ])('where backups are verified is said as such, %s', (_, program, text, said) => {
+    const back = world.configure({ restore_directory: world.at('backups') });
+    const wrapped = world.wrap(program, text(fill()));
+    const done = world.script('compta-verify-backup', ['compta_books'], {
+      input: world.identity,
+      ...wrapped,
+    });
+    back();
+    rmSync(world.at('backups/fill'));
+    expect(done.code).toBe(28);
+    expect(words(done).at(-1)).toMatch(said);
+  });
 
   test('is seen before anything is dumped when there is surely no room', () => {
     execFileSync('bash', ['-c', `head -c 30M /dev/zero >${world.at('backups/fill')}`]);

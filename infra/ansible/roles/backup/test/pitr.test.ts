@@ -63,6 +63,10 @@ test('the same file again is taken as archived, another one under its name is re
       },
     ).trim();
   };
+  // While the remote is away it is not archived, so that PostgreSQL keeps it and tries again.
+  const back = world.configure({ remote: 'nowhere:bucket' });
+  expect(archive('one')).toBe('69');
+  back();
   expect(archive('one')).toBe('0');
   expect(archive('one')).toBe('0');
   expect(archive('two')).toBe('73');
@@ -80,6 +84,23 @@ test('the cluster comes back as it was at random moments: the heartbeat is right
     expect(done).toMatchObject({ code: 0 });
     expect(done.json).toMatchObject({ last_beat: beat, rto_seconds: expect.any(Number) });
   }
+});
+
+test('a drill takes a random second since the base backup', () => {
+  const [cluster = ''] = readdirSync(world.at('remote/base'));
+  const [base = ''] = readdirSync(world.at('remote/base', cluster));
+  const manifest = readFileSync(world.at('remote/base', cluster, base, 'manifest.json'), 'utf8');
+  const ended = Date.parse((JSON.parse(manifest) as { ended: string }).ended);
+  // What is younger than this is not asked for, as it may not be archived yet.
+  const young = Math.floor((Date.now() - ended) / 1000) - 1;
+  const back = world.configure({ rpo_seconds: String(young) });
+  const done = recover('random');
+  back();
+  expect(done).toMatchObject({ code: 0 });
+  const moment = Date.parse(String(done.json.moment));
+  expect(moment).toBeGreaterThanOrEqual(ended);
+  expect(moment).toBeLessThan(Date.now() - young * 1000 + 1000);
+  expect(Date.parse(String(done.json.last_beat))).toBeLessThanOrEqual(moment);
 });
 
 test('to the last moment that is archived', () => {

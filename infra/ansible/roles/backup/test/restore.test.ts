@@ -1,0 +1,171 @@
+import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { makeWorld, type World } from './world.ts';
+
+// Seconds on an idle machine; a busy one may take its time.
+jest.setTimeout(240_000);
+
+let world: World;
+let path = '';
+beforeAll(() => {
+  world = makeWorld();
+  world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
+  path = String(world.script('compta-backup', ['compta_books', '--listing']).json.path);
+});
+afterAll(() => world.stop());
+
+const lines = () => world.sql('compta_books', 'SELECT count(*) FROM journal_line');
+const databases = (like: string) =>
+  world.sql('postgres', `SELECT datname FROM pg_database WHERE datname LIKE '${like}' ORDER BY 1`);
+const restore = () =>
+  world.script('compta-restore', [path, 'compta_books', '--replace=compta_books']);
+
+async function until(condition: () => boolean): Promise<void> {
+  for (const end = Date.now() + 20_000; !condition(); await pause(50)) {
+    if (Date.now() > end) throw new Error('it did not come to that within 20 s');
+  }
+}
+
+describe('a restore', () => {
+  test('that is killed leaves the database alone, and nothing that the next one does not clear away', async () => {
+    world.sql('compta_books', 'DELETE FROM journal_line WHERE id = 1');
+    const running = world.start(
+      'compta-restore',
+      [path, 'compta_books', '--replace=compta_books'],
+      // After the restore, before the comparison.
+      world.wrap('jq', '[[ "$*" != *"compact-output ."* ]] || sleep 60\nexec "$real" "$@"'),
+    );
+    const ended = once(running, 'exit');
+    await until(() => databases('compta_books_restored_%') !== '');
+    await pause(500);
+    process.kill(-Number(running.pid), 'SIGKILL');
+    await ended;
+    expect(lines()).toBe('19999');
+    expect(restore()).toMatchObject({ code: 0 });
+    expect(lines()).toBe('20000');
+    expect(databases('compta_books_restored_%')).toBe('');
+    expect(readdirSync(world.at('backups')).filter((name) => /^\.partial/.test(name))).toEqual([]);
+  });
+
+  test('that cannot end a session gives up, and the database is open as before', async () => {
+    const psql = world.at('postgresql/usr/lib/postgresql/16/bin/psql');
+    const argv = ['-XAtq', '-h', world.at('home'), '-U', 'postgres', 'compta_books'];
+    const session = spawn(psql, argv, { stdio: ['pipe', 'pipe', 'ignore'] });
+    session.stdin.write('SELECT pg_backend_pid();\n');
+    const pid = Number((await once(session.stdout, 'data'))[0]);
+    process.kill(pid, 'SIGSTOP');
+    const running = world.start('compta-restore', [path, 'compta_books', '--replace=compta_books']);
+    const ended = once(running, 'exit');
+    let said = '';
+    running.stderr?.on('data', (text: Buffer) => (said += text));
+    await until(() => said.includes('compta_books" is being accessed by other users'));
+    process.kill(pid, 'SIGCONT');
+    session.stdin.end();
+    expect((await ended)[0]).not.toBe(0);
+    expect(lines()).toBe('20000');
+    expect(databases('compta_books_restored_%')).toBe('');
+  });
+
+  test('for which there is no room changes nothing', () => {
+    const manifest = readFileSync(join(path, 'manifest.json'), 'utf8');
+    writeFileSync(
+      join(path, 'manifest.json'),
+      JSON.stringify({ ...JSON.parse(manifest), database_bytes: 2 ** 52 }),
+    );
+    const done = restore();
+    writeFileSync(join(path, 'manifest.json'), manifest);
+    expect(done.code).toBe(28);
+    expect(done.stderr).toMatch(/\d+ bytes free in \S+, compta_books needs 4503599627370496/);
+    expect(lines()).toBe('20000');
+  });
+
+  test('that fails shows no row of the books', () => {
+    // The function finds its table by the search path, which a restore empties.
+    world.sql(
+      'postgres',
+      `CREATE DATABASE compta_trap;
+\\connect compta_trap
+CREATE TABLE ceiling (most int);
+INSERT INTO ceiling VALUES (10);
+CREATE FUNCTION below(int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT $1 < most FROM ceiling); END';
+CREATE TABLE salary (who text, amount int CHECK (below(amount)));
+INSERT INTO salary VALUES (E'Amira\\nBen Salah', 5);`,
+    );
+    const back = world.configure({ remote: '' });
+    const backup = world.script('compta-backup', ['compta_trap', '--listing']);
+    back();
+    const done = world.script('compta-restore', [String(backup.json.path), 'compta_copy']);
+    expect(done.code).toBe(1);
+    expect(done.stderr).toContain('relation "ceiling" does not exist');
+    expect(done.stderr).not.toMatch(/Amira|Ben Salah/);
+    expect(databases('compta_copy%')).toBe('');
+  });
+});
+
+describe('by playbook', () => {
+  let identity = '';
+  let inventory = '';
+  beforeAll(() => {
+    identity = world.at('identity.txt');
+    inventory = world.at('hosts.json');
+    writeFileSync(identity, world.identity, { mode: 0o600 });
+    const host = { ansible_connection: 'local', ansible_become: false, compta_environment: 'test' };
+    writeFileSync(
+      inventory,
+      JSON.stringify({
+        database: { hosts: { 'db-1': host } },
+        restore: { hosts: { 'restore-1': host } },
+      }),
+    );
+  });
+
+  /** On a host whose /usr/local/sbin is this world's. */
+  function play(name: string, variables: Record<string, string>): SpawnSyncReturns<string> {
+    const own = `mount --bind ${world.at('sbin')} /usr/local/sbin && exec "$@"`;
+    const argv = ['ansible-playbook', '--inventory', inventory, `playbooks/${name}`];
+    const extra = ['--extra-vars', JSON.stringify(variables)];
+    return spawnSync('unshare', ['-m', 'sh', '-c', own, 'own', ...argv, ...extra], {
+      cwd: join(import.meta.dirname, '../../..'),
+      encoding: 'utf8',
+    });
+  }
+
+  test('a backup is made, and proven from the remote', () => {
+    const done = play('backup.yml', {
+      backup_database: 'compta_books',
+      backup_identity_file: identity,
+      restore_drill_report: world.at('report.json'),
+    });
+    expect({ ...done, output: [] }).toMatchObject({ status: 0 });
+    const newest = readdirSync(world.at('remote/dumps/compta_books')).sort().at(-1) ?? '';
+    expect(readdirSync(world.at('remote/dumps/compta_books', newest))).toContain('verified.json');
+    expect(done.stdout).not.toContain('AGE-SECRET-KEY');
+    const summary = execFileSync(
+      'infra/scripts/backup/drill-summary.sh',
+      [world.at('report.json')],
+      {
+        encoding: 'utf8',
+      },
+    );
+    expect(summary).toMatch(/^### ✅ Restore drill of test\n/);
+    expect(summary).toMatch(/^\| compta_books \| compta_books-\S+ \| \d+ \| \d+ s \|/m);
+  });
+
+  test('the newest one at the remote is put back, after its name was said twice', () => {
+    world.sql('compta_books', 'DELETE FROM journal_line WHERE id = 1');
+    const wanted = { restore_database: 'compta_books', backup_identity_file: identity };
+    const refused = play('restore.yml', wanted);
+    expect(refused.status).toBe(2);
+    expect(refused.stdout).toMatch(/compta_books holds data .* say\s+--replace=compta_books/s);
+    expect(lines()).toBe('19999');
+    const done = play('restore.yml', { ...wanted, restore_confirm: 'compta_books' });
+    expect({ ...done, output: [] }).toMatchObject({ status: 0 });
+    expect(lines()).toBe('20000');
+    expect(databases('compta_books_before_%')).not.toBe('');
+    expect(refused.stdout + done.stdout + done.stderr).not.toContain('AGE-SECRET-KEY');
+  });
+});
