@@ -40435,7 +40435,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3460);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(592);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -40445,7 +40445,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3460:
+/***/ 592:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40462,6 +40462,8 @@ const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(impo
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:stream/promises"
 const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
@@ -41284,6 +41286,134 @@ function _unique(values) {
     return Array.from(new Set(values));
 }
 //# sourceMappingURL=tool-cache.js.map
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./lib/process/run.js
+
+
+/** A child that ended with a code we did not allow, was killed, or could not be started. */
+class CommandFailed extends Error {
+    name = 'CommandFailed';
+    exitCode;
+    stdout;
+    stderr;
+    constructor(program, reason, result, cause) {
+        const last = tail(result.stderr || result.stdout || '', 20);
+        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
+        this.exitCode = result.exitCode;
+        this.stdout = result.stdout ?? '';
+        this.stderr = result.stderr ?? '';
+    }
+}
+/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+const GRACE_MS = 7_500;
+/**
+ * The one door to child processes: an argument vector, never a shell.
+ *
+ * The child leads its own process group, so that a signal meant for us reaches it only
+ * when we pass it on and can end its children with it.
+ *
+ * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
+ * a code outside `allowedExitCodes`.
+ */
+async function run(argv, options = {}) {
+    const [program, ...args] = argv;
+    if (program === undefined)
+        throw new TypeError('run() needs at least the name of a program');
+    options.signal?.throwIfAborted();
+    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        detached: !options.foreground,
+        stdio: options.foreground ? 'inherit' : 'pipe',
+    });
+    const ended = new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const ending = endGracefully(child.pid, options);
+    child.stdin?.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
+    child.stdin?.end(options.input ?? '');
+    try {
+        const [stdout, stderr, end] = await Promise.all([
+            collect(child.stdout, 'stdout', options.onLine),
+            collect(child.stderr, 'stderr', options.onLine),
+            ended,
+        ]);
+        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const reason = ending.reason();
+        if (reason)
+            throw new CommandFailed(program, reason, result, options.signal?.reason);
+        if (end.signal)
+            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
+        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
+            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+        }
+        return result;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            throw error;
+        throw new CommandFailed(program, 'could not be started', {}, error);
+    }
+    finally {
+        ending.disarm();
+    }
+}
+/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
+function endGracefully(pid, options) {
+    let why;
+    const timers = [];
+    const end = (reason) => {
+        if (why !== undefined || pid === undefined)
+            return;
+        why = reason;
+        // With its group, where it has one of its own.
+        const target = options.foreground ? pid : -pid;
+        send(target, 'SIGINT');
+        timers.push(setTimeout(() => send(target, 'SIGTERM'), GRACE_MS));
+        timers.push(setTimeout(() => send(target, 'SIGKILL'), GRACE_MS + 2_500));
+    };
+    const onAbort = () => end('was cancelled');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const limit = options.timeoutMs;
+    if (limit !== undefined) {
+        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
+    }
+    return {
+        reason: () => why,
+        disarm() {
+            options.signal?.removeEventListener('abort', onAbort);
+            for (const timer of timers)
+                clearTimeout(timer);
+        },
+    };
+}
+function send(target, signal) {
+    try {
+        process.kill(target, signal);
+    }
+    catch {
+        // It is gone already, which is what the signal was for.
+    }
+}
+async function collect(stream, name, onLine) {
+    if (stream === null)
+        return '';
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    if (onLine) {
+        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
+    }
+    await new Promise((resolve) => stream.once('close', resolve));
+    return Buffer.concat(chunks).toString('utf8');
+}
+function tail(text, count) {
+    return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
 ;// CONCATENATED MODULE: ./lib/tools/catalogue.js
 const GO = { x64: 'amd64', arm64: 'arm64' };
 const TRIVY = { x64: '64bit', arm64: 'ARM64' };
@@ -41330,9 +41460,71 @@ const CATALOGUE = {
             },
         },
     },
+    flyway: {
+        // Java and the drivers of other databases are most of it; what is left runs anywhere.
+        url: (version) => `mvn:org.flywaydb:flyway-commandline:${version}:tar.gz:linux-x64`,
+        archive: 'tar.gz',
+        members: ['*/flyway', '*/lib/*.jar', '*/lib/flyway/*.jar', '*/drivers/postgresql-*.jar'],
+        folder: (version) => `flyway-${version}`,
+        sha256: {
+            '11.8.2': {
+                x64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+                arm64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+            },
+        },
+    },
+    squawk: {
+        url: (version, arch) => `npm:@squawk-cli/linux-${arch}@${version}`,
+        archive: 'tar.gz',
+        folder: () => 'package',
+        sha256: {
+            '2.66.0': {
+                x64: '29a97bb145dbfd3868b04e7155f8d6773dfa81cb6f5e82530960539e55f4fa3a',
+            },
+        },
+    },
 };
 
+;// CONCATENATED MODULE: ./lib/tools/fetch.js
+
+
+
+
+
+/**
+ * Brings an archive here: by download, or for `mvn:` and `npm:` by the runner's own client, which knows
+ * the mirrors and logins of its settings. What comes is not trusted yet.
+ *
+ * @returns the file.
+ */
+async function fetchArchive(url) {
+    const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
+    if (scheme === undefined)
+        return downloadTool(url);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+    const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
+    // Beside no project, and with no input of the action: among those are secrets.
+    const env = Object.entries(process.env).filter(([variable]) => !variable.startsWith('INPUT_'));
+    await run(argv, { cwd: folder, env: Object.fromEntries(env) });
+    const [file = ''] = (0,external_node_fs_.readdirSync)(folder);
+    const archive = `${folder}.archive`;
+    (0,external_node_fs_.renameSync)((0,external_node_path_namespaceObject.join)(folder, file), archive);
+    (0,external_node_fs_.rmdirSync)(folder);
+    return archive;
+}
+function mavenArgv(artifact, folder) {
+    const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
+    const options = ['--batch-mode', '--no-transfer-progress', '--quiet'];
+    return ['mvn', ...options, goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`];
+}
+function npmArgv(name, folder) {
+    return ['npm', 'pack', name, `--pack-destination=${folder}`, '--silent', '--ignore-scripts'];
+}
+
 ;// CONCATENATED MODULE: ./lib/tools/find.js
+
+
+
 
 
 
@@ -41375,30 +41567,41 @@ async function install(request, arch) {
         throw new ToolUnavailable(explainUnknown(name, version, arch, tool));
     }
     const url = mirrored(tool.url(version, arch), mirror);
-    const archive = await download(url, `${name} ${version}`);
+    const archive = await fetched(url, `${name} ${version}`);
     try {
         const actual = await sha256Of(archive);
         if (actual !== sum) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
-        const unpacked = tool.archive === 'zip' ? await extractZip(archive) : await extractTar(archive);
+        const unpacked = await unpack(archive, tool);
         return await cacheDir((0,external_node_path_namespaceObject.join)(unpacked, tool.folder(version, arch)), name, version, arch);
     }
     finally {
         await (0,promises_namespaceObject.rm)(archive, { force: true });
     }
 }
-async function download(url, what) {
+async function unpack(archive, { archive: kind, members }) {
+    if (kind === 'zip')
+        return extractZip(archive);
+    if (members === undefined)
+        return extractTar(archive);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+    // tool-cache would put its own -C behind the patterns, where it is too late for them.
+    const patterns = ['--wildcards', '--no-wildcards-match-slash', ...members];
+    await run(['tar', '-xzf', archive, '-C', folder, ...patterns]);
+    return folder;
+}
+async function fetched(url, what) {
     try {
-        return await downloadTool(url);
+        return await fetchArchive(url);
     }
     catch (cause) {
-        throw new ToolUnavailable(`${what} could not be downloaded from ${url}: make it reachable, or name a mirror.`, { cause });
+        throw new ToolUnavailable(`${what} could not be downloaded from ${url}: make it reachable, name a mirror, or put it into the tool cache.`, { cause });
     }
 }
 /** The same path below another base: `https://mirror.example/tools` + `/terraform/1.11.4/…`. */
 function mirrored(url, mirror) {
-    if (!mirror)
+    if (!mirror || !url.startsWith('http'))
         return url;
     return mirror.replace(/\/+$/, '') + new URL(url).pathname;
 }
@@ -41417,130 +41620,6 @@ async function sha256Of(file) {
     const hash = (0,external_node_crypto_.createHash)('sha256');
     await (0,external_node_stream_promises_namespaceObject.pipeline)((0,external_node_fs_.createReadStream)(file), hash);
     return hash.digest('hex');
-}
-
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-;// CONCATENATED MODULE: ./lib/process/run.js
-
-
-/** A child that ended with a code we did not allow, was killed, or could not be started. */
-class CommandFailed extends Error {
-    name = 'CommandFailed';
-    exitCode;
-    stdout;
-    stderr;
-    constructor(program, reason, result, cause) {
-        const last = tail(result.stderr || result.stdout || '', 20);
-        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
-        this.exitCode = result.exitCode;
-        this.stdout = result.stdout ?? '';
-        this.stderr = result.stderr ?? '';
-    }
-}
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
-const GRACE_MS = 7_500;
-/**
- * The one door to child processes: an argument vector, never a shell.
- *
- * The child leads its own process group, so that a signal meant for us reaches it only
- * when we pass it on and can end its children with it.
- *
- * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
- * a code outside `allowedExitCodes`.
- */
-async function run(argv, options = {}) {
-    const [program, ...args] = argv;
-    if (program === undefined)
-        throw new TypeError('run() needs at least the name of a program');
-    options.signal?.throwIfAborted();
-    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
-        cwd: options.cwd,
-        env: options.env ?? process.env,
-        detached: true,
-        stdio: 'pipe',
-    });
-    const ended = new Promise((resolve, reject) => {
-        child.once('error', reject);
-        child.once('close', (code, signal) => resolve({ code, signal }));
-    });
-    const ending = endGracefully(child.pid, options);
-    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
-    child.stdin.end(options.input ?? '');
-    try {
-        const [stdout, stderr, end] = await Promise.all([
-            collect(child.stdout, 'stdout', options.onLine),
-            collect(child.stderr, 'stderr', options.onLine),
-            ended,
-        ]);
-        const result = { exitCode: end.code ?? 128, stdout, stderr };
-        const reason = ending.reason();
-        if (reason)
-            throw new CommandFailed(program, reason, result, options.signal?.reason);
-        if (end.signal)
-            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
-        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
-            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
-        }
-        return result;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed)
-            throw error;
-        throw new CommandFailed(program, 'could not be started', {}, error);
-    }
-    finally {
-        ending.disarm();
-    }
-}
-/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid, options) {
-    let why;
-    const timers = [];
-    const end = (reason) => {
-        if (why !== undefined || pid === undefined)
-            return;
-        why = reason;
-        send(pid, 'SIGINT');
-        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
-        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
-    };
-    const onAbort = () => end('was cancelled');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const limit = options.timeoutMs;
-    if (limit !== undefined) {
-        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
-    }
-    return {
-        reason: () => why,
-        disarm() {
-            options.signal?.removeEventListener('abort', onAbort);
-            for (const timer of timers)
-                clearTimeout(timer);
-        },
-    };
-}
-function send(pid, signal) {
-    try {
-        process.kill(-pid, signal);
-    }
-    catch {
-        // The group is gone already, which is what the signal was for.
-    }
-}
-async function collect(stream, name, onLine) {
-    const chunks = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
-    if (onLine) {
-        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
-    }
-    await new Promise((resolve) => stream.once('close', resolve));
-    return Buffer.concat(chunks).toString('utf8');
-}
-function tail(text, count) {
-    return text.trimEnd().split('\n').slice(-count).join('\n');
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/build-cache.js
@@ -52198,8 +52277,6 @@ function adviceOn(error) {
         : '';
 }
 
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: ./action-build/src/registry-login.js
 
 

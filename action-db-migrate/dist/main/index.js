@@ -70363,7 +70363,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4685);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3343);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70373,7 +70373,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4685:
+/***/ 3343:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -80070,6 +80070,7 @@ function healthOf(status) {
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
+/** Exit code of what may change nothing any more. */
 const lostLease = 97;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${lockFile}
@@ -80180,6 +80181,8 @@ const leaseSchema = object({
     owner: schemas_string(),
     run: schemas_string(),
     taken: schemas_string(),
+    /** What for, where the owner said it. */
+    reason: schemas_string().optional(),
     /** Seconds since the epoch by the host's own clock; 0 once it was given back. */
     expires: schemas_number(),
 });
@@ -80198,54 +80201,71 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back). Runs fenced. */
+/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
 const renewScript = `set -eu
+${field}
 put() { ${put}; }
-if [ "$2" = 0 ]; then put "$1" 0; else put "$1" "$(($(date +%s) + $2))"; fi`;
+if [ "$2" = 0 ]; then put "$1" 0; exit; fi
+[ "$(field expires)" != 0 ] || { echo 'It was freed.' >&2; exit ${lostLease}; }
+put "$1" "$((now + $2))"`;
+/** The lease on a host, after the host's own time. */
+const lookScript = `date +%s; cat ${leaseFile} 2>/dev/null || true`;
 /**
  * One lease for an environment. It lies on every host, is taken in the order of their names with a
  * token higher than any before, and each remote change checks that token: a run that lost its
  * lease, for whatever reason, can change nothing more.
  */
 class Lease {
+    token;
     #hosts;
-    #record;
-    #lifetime;
+    /** What keeps it alive; nothing where somebody around us does. */
+    #own;
     #heartbeat;
+    /** Renewals that are under way. */
+    #renewals = new Map();
     #lost = new AbortController();
-    constructor(hosts, record, lifetime) {
+    constructor(hosts, token, own) {
         this.#hosts = hosts;
-        this.#record = record;
-        this.#lifetime = lifetime;
-        this.#heartbeat = setInterval(() => void this.#renew(), (lifetime * 1000) / 4);
+        this.token = token;
+        this.#own = own;
+        if (own === undefined)
+            return;
+        const beat = Math.min((own.lifetime * 1000) / 4, 7_500);
+        this.#heartbeat = setInterval(() => this.#renew(own), beat);
     }
     /** Fires when another run took the lease. */
     get lost() {
         return this.#lost.signal;
     }
     /**
-     * Waits for the environment and takes it.
+     * Waits for the environment and takes it, or joins the lease that it is already held by.
      * @throws Error naming the holder when it does not come free in time.
+     * @throws LeaseLostError when the lease to join is no longer the one on the hosts.
      */
     static async take(all, options, force = false) {
+        if (options.within !== undefined)
+            return Lease.#join(all, options.within);
         const hosts = [...all].sort((x, y) => (x.name < y.name ? -1 : 1));
         const lifetime = options.lifetime ?? 30;
         const deadline = Date.now() + options.waitMs;
         let told = '';
         for (;;) {
             options.cancelled?.throwIfAborted();
-            const records = await Promise.all(hosts.map(readLease));
-            const token = 1 + Math.max(0, ...records.map((record) => record?.token ?? 0));
+            const found = await Promise.all(hosts.map(look));
+            const token = 1 + Math.max(0, ...found.map(({ lease }) => lease?.token ?? 0));
             const record = JSON.stringify({
                 token,
                 owner: options.owner,
                 run: options.run,
+                reason: options.reason,
                 taken: new Date().toISOString(),
             }).slice(0, -1);
-            const holder = await takeAll(hosts, record, token, lifetime, force);
+            // Held on one is held: a host that was away for too long does not cost its holder the others.
+            const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
+            const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
             if (holder === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, record, lifetime);
+                return new Lease(hosts, token, { record, lifetime });
             }
             if (Date.now() > deadline) {
                 throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
@@ -80258,22 +80278,48 @@ class Lease {
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
-    async #renew() {
+    static async #join(hosts, token) {
+        for (const host of hosts) {
+            const lease = await readLease(host);
+            if (lease?.token === token && lease.expires > 0)
+                continue;
+            const holder = lease && lease.expires > 0 ? `held by ${lease_describe(lease)}` : 'free';
+            throw new LeaseLostError(`This was started under the lease ${token}, and ${host.name} is ${holder} by now: ` +
+                'nothing is changed. Start the whole again.');
+        }
+        for (const host of hosts)
+            host.token = token;
+        return new Lease(hosts, token);
+    }
+    /** Each host at its own pace: one that does not answer keeps no other from being renewed. */
+    #renew({ lifetime }) {
         for (const host of this.#hosts) {
-            await this.#put(host, this.#lifetime).catch((error) => {
+            if (this.#renewals.has(host))
+                continue;
+            const renewal = this.#put(host, lifetime)
                 // A host that cannot be reached now may be back at the next beat.
+                .catch((error) => {
                 if (error instanceof LeaseLostError)
                     this.#lost.abort(error);
-            });
+            })
+                .finally(() => this.#renewals.delete(host));
+            this.#renewals.set(host, renewal);
         }
     }
     async #put(host, seconds) {
-        await host.change(['sh', '-c', renewScript, 'renew', this.#record, String(seconds)]);
+        const record = this.#own?.record ?? '';
+        await host.change(['sh', '-c', renewScript, 'renew', record, String(seconds)]);
     }
     /** Gives the environment back; a host that cannot be reached lets the lease run out. */
     async free() {
         clearInterval(this.#heartbeat);
-        await Promise.allSettled(this.#hosts.map((host) => this.#put(host, 0)));
+        if (this.#own) {
+            await Promise.allSettled(this.#hosts.map(async (host) => {
+                // One that arrives later would revive what was given back.
+                await this.#renewals.get(host);
+                await this.#put(host, 0);
+            }));
+        }
         for (const host of this.#hosts)
             host.token = undefined;
     }
@@ -80325,11 +80371,20 @@ async function freeLeases(hosts, token, before = async () => { }) {
 }
 /** The lease as it stands on a host; `undefined` before the first. */
 async function readLease(host) {
-    const text = await host.content(leaseFile);
-    return text === undefined ? undefined : leaseSchema.parse(JSON.parse(text));
+    return (await look(host)).lease;
 }
-function lease_describe(lease) {
-    return `${lease.owner} (${lease.run || 'no run URL'}) since ${lease.taken}`;
+/** The lease on a host, and whether it keeps others out now. */
+async function look(host) {
+    const { stdout } = await host.read(['sh', '-c', lookScript]);
+    const [now, text = ''] = stdout.split('\n');
+    if (text === '')
+        return { lease: undefined, binds: false };
+    const lease = leaseSchema.parse(JSON.parse(text));
+    return { lease, binds: lease.expires > Number(now) };
+}
+/** Who holds it, since when and what for. */
+function lease_describe({ owner, run, taken, reason }) {
+    return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/evidence.js
@@ -80462,6 +80517,8 @@ var main = __nccwpck_require__(6333);
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs/promises");
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:stream/promises"
 const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
@@ -81284,6 +81341,134 @@ function _unique(values) {
     return Array.from(new Set(values));
 }
 //# sourceMappingURL=tool-cache.js.map
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:readline"
+const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
+;// CONCATENATED MODULE: ./lib/process/run.js
+
+
+/** A child that ended with a code we did not allow, was killed, or could not be started. */
+class CommandFailed extends Error {
+    name = 'CommandFailed';
+    exitCode;
+    stdout;
+    stderr;
+    constructor(program, reason, result, cause) {
+        const last = tail(result.stderr || result.stdout || '', 20);
+        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
+        this.exitCode = result.exitCode;
+        this.stdout = result.stdout ?? '';
+        this.stderr = result.stderr ?? '';
+    }
+}
+/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+const GRACE_MS = 7_500;
+/**
+ * The one door to child processes: an argument vector, never a shell.
+ *
+ * The child leads its own process group, so that a signal meant for us reaches it only
+ * when we pass it on and can end its children with it.
+ *
+ * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
+ * a code outside `allowedExitCodes`.
+ */
+async function run(argv, options = {}) {
+    const [program, ...args] = argv;
+    if (program === undefined)
+        throw new TypeError('run() needs at least the name of a program');
+    options.signal?.throwIfAborted();
+    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        detached: !options.foreground,
+        stdio: options.foreground ? 'inherit' : 'pipe',
+    });
+    const ended = new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const ending = endGracefully(child.pid, options);
+    child.stdin?.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
+    child.stdin?.end(options.input ?? '');
+    try {
+        const [stdout, stderr, end] = await Promise.all([
+            collect(child.stdout, 'stdout', options.onLine),
+            collect(child.stderr, 'stderr', options.onLine),
+            ended,
+        ]);
+        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const reason = ending.reason();
+        if (reason)
+            throw new CommandFailed(program, reason, result, options.signal?.reason);
+        if (end.signal)
+            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
+        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
+            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+        }
+        return result;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            throw error;
+        throw new CommandFailed(program, 'could not be started', {}, error);
+    }
+    finally {
+        ending.disarm();
+    }
+}
+/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
+function endGracefully(pid, options) {
+    let why;
+    const timers = [];
+    const end = (reason) => {
+        if (why !== undefined || pid === undefined)
+            return;
+        why = reason;
+        // With its group, where it has one of its own.
+        const target = options.foreground ? pid : -pid;
+        send(target, 'SIGINT');
+        timers.push(setTimeout(() => send(target, 'SIGTERM'), GRACE_MS));
+        timers.push(setTimeout(() => send(target, 'SIGKILL'), GRACE_MS + 2_500));
+    };
+    const onAbort = () => end('was cancelled');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const limit = options.timeoutMs;
+    if (limit !== undefined) {
+        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
+    }
+    return {
+        reason: () => why,
+        disarm() {
+            options.signal?.removeEventListener('abort', onAbort);
+            for (const timer of timers)
+                clearTimeout(timer);
+        },
+    };
+}
+function send(target, signal) {
+    try {
+        process.kill(target, signal);
+    }
+    catch {
+        // It is gone already, which is what the signal was for.
+    }
+}
+async function collect(stream, name, onLine) {
+    if (stream === null)
+        return '';
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    if (onLine) {
+        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
+    }
+    await new Promise((resolve) => stream.once('close', resolve));
+    return Buffer.concat(chunks).toString('utf8');
+}
+function tail(text, count) {
+    return text.trimEnd().split('\n').slice(-count).join('\n');
+}
+
 ;// CONCATENATED MODULE: ./lib/tools/catalogue.js
 const GO = { x64: 'amd64', arm64: 'arm64' };
 const TRIVY = { x64: '64bit', arm64: 'ARM64' };
@@ -81330,9 +81515,71 @@ const CATALOGUE = {
             },
         },
     },
+    flyway: {
+        // Java and the drivers of other databases are most of it; what is left runs anywhere.
+        url: (version) => `mvn:org.flywaydb:flyway-commandline:${version}:tar.gz:linux-x64`,
+        archive: 'tar.gz',
+        members: ['*/flyway', '*/lib/*.jar', '*/lib/flyway/*.jar', '*/drivers/postgresql-*.jar'],
+        folder: (version) => `flyway-${version}`,
+        sha256: {
+            '11.8.2': {
+                x64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+                arm64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+            },
+        },
+    },
+    squawk: {
+        url: (version, arch) => `npm:@squawk-cli/linux-${arch}@${version}`,
+        archive: 'tar.gz',
+        folder: () => 'package',
+        sha256: {
+            '2.66.0': {
+                x64: '29a97bb145dbfd3868b04e7155f8d6773dfa81cb6f5e82530960539e55f4fa3a',
+            },
+        },
+    },
 };
 
+;// CONCATENATED MODULE: ./lib/tools/fetch.js
+
+
+
+
+
+/**
+ * Brings an archive here: by download, or for `mvn:` and `npm:` by the runner's own client, which knows
+ * the mirrors and logins of its settings. What comes is not trusted yet.
+ *
+ * @returns the file.
+ */
+async function fetchArchive(url) {
+    const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
+    if (scheme === undefined)
+        return downloadTool(url);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+    const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
+    // Beside no project, and with no input of the action: among those are secrets.
+    const env = Object.entries(process.env).filter(([variable]) => !variable.startsWith('INPUT_'));
+    await run(argv, { cwd: folder, env: Object.fromEntries(env) });
+    const [file = ''] = (0,external_node_fs_.readdirSync)(folder);
+    const archive = `${folder}.archive`;
+    (0,external_node_fs_.renameSync)((0,external_node_path_namespaceObject.join)(folder, file), archive);
+    (0,external_node_fs_.rmdirSync)(folder);
+    return archive;
+}
+function mavenArgv(artifact, folder) {
+    const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
+    const options = ['--batch-mode', '--no-transfer-progress', '--quiet'];
+    return ['mvn', ...options, goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`];
+}
+function npmArgv(name, folder) {
+    return ['npm', 'pack', name, `--pack-destination=${folder}`, '--silent', '--ignore-scripts'];
+}
+
 ;// CONCATENATED MODULE: ./lib/tools/find.js
+
+
+
 
 
 
@@ -81375,30 +81622,41 @@ async function install(request, arch) {
         throw new ToolUnavailable(explainUnknown(name, version, arch, tool));
     }
     const url = mirrored(tool.url(version, arch), mirror);
-    const archive = await download(url, `${name} ${version}`);
+    const archive = await fetched(url, `${name} ${version}`);
     try {
         const actual = await sha256Of(archive);
         if (actual !== sum) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
-        const unpacked = tool.archive === 'zip' ? await extractZip(archive) : await extractTar(archive);
+        const unpacked = await unpack(archive, tool);
         return await cacheDir((0,external_node_path_namespaceObject.join)(unpacked, tool.folder(version, arch)), name, version, arch);
     }
     finally {
         await (0,promises_namespaceObject.rm)(archive, { force: true });
     }
 }
-async function download(url, what) {
+async function unpack(archive, { archive: kind, members }) {
+    if (kind === 'zip')
+        return extractZip(archive);
+    if (members === undefined)
+        return extractTar(archive);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+    // tool-cache would put its own -C behind the patterns, where it is too late for them.
+    const patterns = ['--wildcards', '--no-wildcards-match-slash', ...members];
+    await run(['tar', '-xzf', archive, '-C', folder, ...patterns]);
+    return folder;
+}
+async function fetched(url, what) {
     try {
-        return await downloadTool(url);
+        return await fetchArchive(url);
     }
     catch (cause) {
-        throw new ToolUnavailable(`${what} could not be downloaded from ${url}: make it reachable, or name a mirror.`, { cause });
+        throw new ToolUnavailable(`${what} could not be downloaded from ${url}: make it reachable, name a mirror, or put it into the tool cache.`, { cause });
     }
 }
 /** The same path below another base: `https://mirror.example/tools` + `/terraform/1.11.4/…`. */
 function mirrored(url, mirror) {
-    if (!mirror)
+    if (!mirror || !url.startsWith('http'))
         return url;
     return mirror.replace(/\/+$/, '') + new URL(url).pathname;
 }
@@ -81543,6 +81801,8 @@ const backup = object({
 });
 const restored = object({
     database: schemas_string(),
+    /** The backup's name. */
+    restored: schemas_string(),
     previous: schemas_string().nullable(),
     seconds: schemas_number(),
 });
@@ -81589,14 +81849,19 @@ async function newestBackup(server, directory, database) {
     const { stdout } = await server.exec(['sudo', '-n', 'sh', '-c', script, 'newest', folder]);
     return stdout.trim() === '' ? undefined : proofIn(stdout, database, `${folder} holds`);
 }
+/** What compta-restore finds at the remote, instead of by a path on the server. */
+const isAtRemote = (backup) => /^(?:latest|until=[\d:+TZ-]+|(?:moments\/)?[a-z_][a-z0-9_]*-\d{8}T\d{6}Z)$/.test(backup);
 /**
  * Restores a backup by compta-restore, which checks it against its proof.
  *
+ * @param backup its path on the server, or what `isAtRemote`.
  * @param target a database that does not exist, or with `replace` the one that is set aside.
+ * @param identity what opens a backup of the remote; it goes by standard input and stays nowhere.
  */
-async function restoreBackup(server, path, target, replace, onLine) {
+async function restoreBackup(server, backup, target, { replace = false, identity = '' }, onLine) {
     const confirmation = replace ? [`--replace=${target}`] : [];
-    const { stdout } = await server.exec(['sudo', '-n', '/usr/local/sbin/compta-restore', path, target, ...confirmation], {
+    const { stdout } = await server.exec(['sudo', '-n', '/usr/local/sbin/compta-restore', backup, target, ...confirmation], {
+        input: identity,
         timeoutMs: AN_HOUR,
         onLine: (line) => {
             if (!line.startsWith('{'))
@@ -82210,131 +82475,8 @@ async function lookAt(host, service) {
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:readline"
-const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
-;// CONCATENATED MODULE: ./lib/process/run.js
-
-
-/** A child that ended with a code we did not allow, was killed, or could not be started. */
-class CommandFailed extends Error {
-    name = 'CommandFailed';
-    exitCode;
-    stdout;
-    stderr;
-    constructor(program, reason, result, cause) {
-        const last = tail(result.stderr || result.stdout || '', 20);
-        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
-        this.exitCode = result.exitCode;
-        this.stdout = result.stdout ?? '';
-        this.stderr = result.stderr ?? '';
-    }
-}
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
-const GRACE_MS = 7_500;
-/**
- * The one door to child processes: an argument vector, never a shell.
- *
- * The child leads its own process group, so that a signal meant for us reaches it only
- * when we pass it on and can end its children with it.
- *
- * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
- * a code outside `allowedExitCodes`.
- */
-async function run(argv, options = {}) {
-    const [program, ...args] = argv;
-    if (program === undefined)
-        throw new TypeError('run() needs at least the name of a program');
-    options.signal?.throwIfAborted();
-    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
-        cwd: options.cwd,
-        env: options.env ?? process.env,
-        detached: true,
-        stdio: 'pipe',
-    });
-    const ended = new Promise((resolve, reject) => {
-        child.once('error', reject);
-        child.once('close', (code, signal) => resolve({ code, signal }));
-    });
-    const ending = endGracefully(child.pid, options);
-    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
-    child.stdin.end(options.input ?? '');
-    try {
-        const [stdout, stderr, end] = await Promise.all([
-            collect(child.stdout, 'stdout', options.onLine),
-            collect(child.stderr, 'stderr', options.onLine),
-            ended,
-        ]);
-        const result = { exitCode: end.code ?? 128, stdout, stderr };
-        const reason = ending.reason();
-        if (reason)
-            throw new CommandFailed(program, reason, result, options.signal?.reason);
-        if (end.signal)
-            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
-        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
-            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
-        }
-        return result;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed)
-            throw error;
-        throw new CommandFailed(program, 'could not be started', {}, error);
-    }
-    finally {
-        ending.disarm();
-    }
-}
-/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid, options) {
-    let why;
-    const timers = [];
-    const end = (reason) => {
-        if (why !== undefined || pid === undefined)
-            return;
-        why = reason;
-        send(pid, 'SIGINT');
-        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
-        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
-    };
-    const onAbort = () => end('was cancelled');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const limit = options.timeoutMs;
-    if (limit !== undefined) {
-        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
-    }
-    return {
-        reason: () => why,
-        disarm() {
-            options.signal?.removeEventListener('abort', onAbort);
-            for (const timer of timers)
-                clearTimeout(timer);
-        },
-    };
-}
-function send(pid, signal) {
-    try {
-        process.kill(-pid, signal);
-    }
-    catch {
-        // The group is gone already, which is what the signal was for.
-    }
-}
-async function collect(stream, name, onLine) {
-    const chunks = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
-    if (onLine) {
-        (0,external_node_readline_namespaceObject.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
-    }
-    await new Promise((resolve) => stream.once('close', resolve));
-    return Buffer.concat(chunks).toString('utf8');
-}
-function tail(text, count) {
-    return text.trimEnd().split('\n').slice(-count).join('\n');
-}
-
 ;// CONCATENATED MODULE: ./lib/migration/flyway.js
+
 
 
 
@@ -82355,7 +82497,7 @@ const validation = object({
         errorDetails: object({ errorCode: schemas_string(), errorMessage: schemas_string() }),
     })),
 });
-const look = object({ individualResults: tuple([info, validation]) });
+const flyway_look = object({ individualResults: tuple([info, validation]) });
 const migration = object({
     success: literal(true),
     targetSchemaVersion: schemas_string().nullish(),
@@ -82386,7 +82528,7 @@ class FlywayRefused extends Error {
 const STILL_TO_RUN = /_NOT_APPLIED$|^OUTDATED_REPEATABLE_MIGRATION$/;
 /** `info` and `validate`, asked of one virtual machine. */
 async function readState(flyway) {
-    const { individualResults } = await ask(flyway, ['info', 'validate'], look);
+    const { individualResults } = await ask(flyway, ['info', 'validate'], flyway_look);
     const [{ schemaVersion, migrations }, { invalidMigrations }] = individualResults;
     const inState = (...states) => migrations.filter(({ state }) => states.includes(state));
     const applied = inState('Success', 'Out of Order');
@@ -82435,13 +82577,20 @@ async function migrate(flyway, { outside, onRetry }) {
 async function repairHistory(flyway) {
     return (await ask(flyway, ['repair'], repair)).repairActions;
 }
+/** What a launcher ends with that finds no Java. */
+const NOT_FOUND = 127;
 async function ask(flyway, commands, shape, more = {}) {
-    const { stdout } = await run([flyway.program, '-outputType=json', ...commands], {
+    const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
+    const result = await run(argv, {
         env: { ...flyway.env, ...settings(flyway), ...more },
         signal: flyway.cancelled,
-        allowedExitCodes: [0, 1],
+        allowedExitCodes: [0, 1, NOT_FOUND],
     });
-    const answer = parsed(stdout, flyway.program);
+    if (result.exitCode === NOT_FOUND) {
+        throw new MigrationRefused('Flyway needs Java 17 or later, and this machine has none: install it, or set JAVA_HOME to ' +
+            `where it is. Nothing was changed. (${result.stderr.trim()})`);
+    }
+    const answer = parsed(result, flyway.program);
     const refused = flyway_failure.safeParse(answer);
     if (refused.success)
         throw new FlywayRefused(refused.data.error);
@@ -82465,16 +82614,17 @@ function settings({ scripts, database, owner, login, port, limits }) {
         FLYWAY_PASSWORD: login.password,
         FLYWAY_LOCATIONS: `filesystem:${scripts}`,
         FLYWAY_CONNECT_RETRIES: '3',
+        REDGATE_DISABLE_TELEMETRY: 'true',
         // It lives for seconds: the thorough compiler and collector would not pay.
         JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
     };
 }
-function parsed(stdout, program) {
+function parsed(result, program) {
     try {
-        return JSON.parse(stdout);
+        return JSON.parse(result.stdout);
     }
     catch (cause) {
-        throw new CommandFailed(program, 'printed no JSON', { stdout }, cause);
+        throw new CommandFailed(program, 'printed no JSON', result, cause);
     }
 }
 
@@ -82795,7 +82945,7 @@ async function rehearse(stage, backup) {
     await drop();
     try {
         say(`Rehearsing on ${clone}, from ${backup.path}`);
-        const { seconds } = await restoreBackup(server, backup.path, clone, false, say);
+        const { seconds } = await restoreBackup(server, backup.path, clone, {}, say);
         await database.query('postgres', `ALTER DATABASE "${clone}" OWNER TO "${flyway.owner}"; REVOKE ALL ON DATABASE "${clone}" FROM PUBLIC;`);
         const scripts = await perform({ ...stage, flyway: { ...flyway, database: clone } });
         const broken = await invalidIndexes(database, clone);
@@ -86140,12 +86290,13 @@ async function migration_repair(work, flyway) {
 }
 async function restore(work) {
     const { request, report, server, hosts, say } = work;
-    const { database, backupPath = '', confirmed } = request;
+    const { database, backupPath = '', identity = '', confirmed } = request;
     if (confirmed !== database) {
         throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
     }
     await underLease(work, async () => {
-        report.restored = await restoreBackup(server, backupPath, database, true, say);
+        const how = { replace: true, identity };
+        report.restored = await restoreBackup(server, backupPath, database, how, say);
         const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
         report.slotsAsked = asked;
         report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));
@@ -86159,6 +86310,7 @@ async function underLease(work, body) {
     const lease = await Lease.take(hosts, {
         owner: work.by,
         run: work.run,
+        within: work.within,
         waitMs: work.request.leaseMs,
         say: work.say,
         cancelled: work.cancelled,
@@ -86959,7 +87111,7 @@ function backupLine({ path, proof, tables, seconds, sha256 }) {
 }
 function restoredLine({ restored }) {
     const aside = restored?.previous ? `; what was there is kept as \`${restored.previous}\`` : '';
-    return `**Restored** in ${restored?.seconds} s${aside}`;
+    return `**Restored** \`${restored?.restored}\` in ${restored?.seconds} s${aside}`;
 }
 function corrections({ corrections, historyCopy }) {
     const kept = historyCopy ? `\n\nThe history before is kept as \`${historyCopy}\`.` : '';
@@ -87338,6 +87490,8 @@ function flat(secrets) {
 
 
 
+/** Environment variable that has the token of the lease which is held around a command. */
+const LEASE_VARIABLE = 'COMPTA_LEASE';
 const environments = (/* unused pure expression or super */ null && (['production', 'staging', 'dev']));
 const environmentInput = (runner) => oneOf(runner, 'environment', environments);
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
@@ -87454,13 +87608,16 @@ function loginInputs(runner) {
     }
     return { registry, username, password };
 }
-/** Who releases, as the lease, the history and the audit log name them. */
+/**
+ * Who releases, as the lease, the history and the audit log name them; and in `within` the token of
+ * the lease that `compta lock` holds around this process.
+ */
 function identity(env) {
     const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_ACTOR } = env;
     const by = GITHUB_ACTOR ?? env.USER ?? 'unknown';
-    if (GITHUB_RUN_ID === undefined)
-        return { by, run: '' };
-    return { by, run: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}` };
+    const url = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`;
+    const run = GITHUB_RUN_ID === undefined ? '' : url;
+    return { by, run, within: env[LEASE_VARIABLE] ? Number(env[LEASE_VARIABLE]) : undefined };
 }
 function fileInput(runner, name, fallback) {
     const path = optional(runner, name) ?? fallback;
@@ -87778,6 +87935,7 @@ function serviceOf(scripts, database) {
 
 
 
+
 const inputs_MEBIBYTE = 1024 ** 2;
 function readInputs(runner) {
     const command = inputs_oneOf(runner, 'command', COMMANDS, 'migrate');
@@ -87796,7 +87954,7 @@ function readInputs(runner) {
         dryRun: inputs_boolean(runner, 'dry-run', false),
         rehearse: inputs_boolean(runner, 'rehearse', false),
         backup: inputs_boolean(runner, 'backup', true),
-        backupPath: backupPath(runner, command),
+        ...backupToUse(runner, command),
         backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
         statements: {
             lockMs: time('lock-timeout', statements.lockMs),
@@ -87833,12 +87991,20 @@ function confirmation(runner, command, database) {
     throw new inputs_InputError('restore-confirm', `must be '${database}': a restore puts back what the database was, and what was posted since ` +
         'is only in the copy that is set aside.');
 }
-function backupPath(runner, command) {
-    const path = absolute(runner, 'backup-path');
-    if (path === undefined && command === 'restore') {
-        throw new inputs_InputError('backup-path', 'is missing: say which backup to restore.');
+function backupToUse(runner, command) {
+    const identity = inputs_optionalSecret(runner, 'age-identity');
+    if (identity !== undefined && !identity.includes('AGE-SECRET-KEY-1')) {
+        throw new inputs_InputError('age-identity', 'is no identity of age (AGE-SECRET-KEY-1…).');
     }
-    return path;
+    if (command !== 'restore')
+        return { backupPath: absolute(runner, 'backup-path'), identity };
+    const wanted = inputs_required(runner, 'backup-path', 'say which backup to restore.');
+    if (!isAtRemote(wanted))
+        return { backupPath: absolute(runner, 'backup-path'), identity };
+    if (identity !== undefined)
+        return { backupPath: wanted, identity };
+    throw new inputs_InputError('age-identity', `is missing: '${wanted}' lies encrypted at the remote, so give an identity that opens it, or ` +
+        'the path of a dump on the database server.');
 }
 /** A path on the database server. */
 function absolute(runner, name) {

@@ -67700,7 +67700,8 @@ async function connectAll(destination) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  xr: () => (/* binding */ Host)
+  xr: () => (/* binding */ Host),
+  FL: () => (/* binding */ lostLease)
 });
 
 // UNUSED EXPORTS: LeaseLostError, slotName
@@ -67770,6 +67771,7 @@ function healthOf(status) {
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
+/** Exit code of what may change nothing any more. */
 const lostLease = 97;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${layout/* lockFile */.Ke}
@@ -67881,7 +67883,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   SR: () => (/* binding */ destinationInputs)
 });
 
-// UNUSED EXPORTS: askedInputs, circumstancesInputs, identity, inventoryFrom, wantedInputs
+// UNUSED EXPORTS: LEASE_VARIABLE, askedInputs, circumstancesInputs, identity, inventoryFrom, wantedInputs
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
@@ -68163,6 +68165,8 @@ function flat(secrets) {
 
 
 
+/** Environment variable that has the token of the lease which is held around a command. */
+const LEASE_VARIABLE = 'COMPTA_LEASE';
 const environments = (/* unused pure expression or super */ null && (['production', 'staging', 'dev']));
 const environmentInput = (runner) => oneOf(runner, 'environment', environments);
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
@@ -68279,13 +68283,16 @@ function loginInputs(runner) {
     }
     return { registry, username, password };
 }
-/** Who releases, as the lease, the history and the audit log name them. */
+/**
+ * Who releases, as the lease, the history and the audit log name them; and in `within` the token of
+ * the lease that `compta lock` holds around this process.
+ */
 function identity(env) {
     const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_ACTOR } = env;
     const by = GITHUB_ACTOR ?? env.USER ?? 'unknown';
-    if (GITHUB_RUN_ID === undefined)
-        return { by, run: '' };
-    return { by, run: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}` };
+    const url = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`;
+    const run = GITHUB_RUN_ID === undefined ? '' : url;
+    return { by, run, within: env[LEASE_VARIABLE] ? Number(env[LEASE_VARIABLE]) : undefined };
 }
 function fileInput(runner, name, fallback) {
     const path = optional(runner, name) ?? fallback;
@@ -68359,7 +68366,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   R1: () => (/* binding */ freeAfter)
 });
 
-// UNUSED EXPORTS: circumstancesOf, conclude, concludeDry, leftBehind, logTo
+// UNUSED EXPORTS: LEASE_STATE, circumstancesOf, conclude, concludeDry, leftBehind, logTo
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
@@ -68386,12 +68393,14 @@ const leaseSchema = schemas/* object */.Ikc({
     owner: schemas/* string */.YjP(),
     run: schemas/* string */.YjP(),
     taken: schemas/* string */.YjP(),
+    /** What for, where the owner said it. */
+    reason: schemas/* string */.YjP().optional(),
     /** Seconds since the epoch by the host's own clock; 0 once it was given back. */
     expires: schemas/* number */.aig(),
 });
 const held = 75;
-const field = (/* unused pure expression or super */ null && (`field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${leaseFile} 2>/dev/null || true; }
-now=$(date +%s)`));
+const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${layout/* leaseFile */.ll} 2>/dev/null || true; }
+now=$(date +%s)`;
 const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${layout/* leaseFile */.ll}.new && mv -f ${layout/* leaseFile */.ll}.new ${layout/* leaseFile */.ll}`;
 /** $1 the lease without its end, $2 its token, $3 seconds it lasts, $4 "force" or "". */
 const acquireScript = (/* unused pure expression or super */ null && (`set -eu
@@ -68404,54 +68413,71 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`));
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back). Runs fenced. */
+/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
 const renewScript = `set -eu
+${field}
 put() { ${put}; }
-if [ "$2" = 0 ]; then put "$1" 0; else put "$1" "$(($(date +%s) + $2))"; fi`;
+if [ "$2" = 0 ]; then put "$1" 0; exit; fi
+[ "$(field expires)" != 0 ] || { echo 'It was freed.' >&2; exit ${host/* lostLease */.FL}; }
+put "$1" "$((now + $2))"`;
+/** The lease on a host, after the host's own time. */
+const lookScript = `date +%s; cat ${layout/* leaseFile */.ll} 2>/dev/null || true`;
 /**
  * One lease for an environment. It lies on every host, is taken in the order of their names with a
  * token higher than any before, and each remote change checks that token: a run that lost its
  * lease, for whatever reason, can change nothing more.
  */
 class Lease {
+    token;
     #hosts;
-    #record;
-    #lifetime;
+    /** What keeps it alive; nothing where somebody around us does. */
+    #own;
     #heartbeat;
+    /** Renewals that are under way. */
+    #renewals = new Map();
     #lost = new AbortController();
-    constructor(hosts, record, lifetime) {
+    constructor(hosts, token, own) {
         this.#hosts = hosts;
-        this.#record = record;
-        this.#lifetime = lifetime;
-        this.#heartbeat = setInterval(() => void this.#renew(), (lifetime * 1000) / 4);
+        this.token = token;
+        this.#own = own;
+        if (own === undefined)
+            return;
+        const beat = Math.min((own.lifetime * 1000) / 4, 7_500);
+        this.#heartbeat = setInterval(() => this.#renew(own), beat);
     }
     /** Fires when another run took the lease. */
     get lost() {
         return this.#lost.signal;
     }
     /**
-     * Waits for the environment and takes it.
+     * Waits for the environment and takes it, or joins the lease that it is already held by.
      * @throws Error naming the holder when it does not come free in time.
+     * @throws LeaseLostError when the lease to join is no longer the one on the hosts.
      */
     static async take(all, options, force = false) {
+        if (options.within !== undefined)
+            return Lease.#join(all, options.within);
         const hosts = [...all].sort((x, y) => (x.name < y.name ? -1 : 1));
         const lifetime = options.lifetime ?? 30;
         const deadline = Date.now() + options.waitMs;
         let told = '';
         for (;;) {
             options.cancelled?.throwIfAborted();
-            const records = await Promise.all(hosts.map(readLease));
-            const token = 1 + Math.max(0, ...records.map((record) => record?.token ?? 0));
+            const found = await Promise.all(hosts.map(look));
+            const token = 1 + Math.max(0, ...found.map(({ lease }) => lease?.token ?? 0));
             const record = JSON.stringify({
                 token,
                 owner: options.owner,
                 run: options.run,
+                reason: options.reason,
                 taken: new Date().toISOString(),
             }).slice(0, -1);
-            const holder = await takeAll(hosts, record, token, lifetime, force);
+            // Held on one is held: a host that was away for too long does not cost its holder the others.
+            const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
+            const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
             if (holder === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, record, lifetime);
+                return new Lease(hosts, token, { record, lifetime });
             }
             if (Date.now() > deadline) {
                 throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
@@ -68464,22 +68490,48 @@ class Lease {
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
-    async #renew() {
+    static async #join(hosts, token) {
+        for (const host of hosts) {
+            const lease = await readLease(host);
+            if (lease?.token === token && lease.expires > 0)
+                continue;
+            const holder = lease && lease.expires > 0 ? `held by ${lease_describe(lease)}` : 'free';
+            throw new LeaseLostError(`This was started under the lease ${token}, and ${host.name} is ${holder} by now: ` +
+                'nothing is changed. Start the whole again.');
+        }
+        for (const host of hosts)
+            host.token = token;
+        return new Lease(hosts, token);
+    }
+    /** Each host at its own pace: one that does not answer keeps no other from being renewed. */
+    #renew({ lifetime }) {
         for (const host of this.#hosts) {
-            await this.#put(host, this.#lifetime).catch((error) => {
+            if (this.#renewals.has(host))
+                continue;
+            const renewal = this.#put(host, lifetime)
                 // A host that cannot be reached now may be back at the next beat.
+                .catch((error) => {
                 if (error instanceof LeaseLostError)
                     this.#lost.abort(error);
-            });
+            })
+                .finally(() => this.#renewals.delete(host));
+            this.#renewals.set(host, renewal);
         }
     }
     async #put(host, seconds) {
-        await host.change(['sh', '-c', renewScript, 'renew', this.#record, String(seconds)]);
+        const record = this.#own?.record ?? '';
+        await host.change(['sh', '-c', renewScript, 'renew', record, String(seconds)]);
     }
     /** Gives the environment back; a host that cannot be reached lets the lease run out. */
     async free() {
         clearInterval(this.#heartbeat);
-        await Promise.allSettled(this.#hosts.map((host) => this.#put(host, 0)));
+        if (this.#own) {
+            await Promise.allSettled(this.#hosts.map(async (host) => {
+                // One that arrives later would revive what was given back.
+                await this.#renewals.get(host);
+                await this.#put(host, 0);
+            }));
+        }
         for (const host of this.#hosts)
             host.token = undefined;
     }
@@ -68531,11 +68583,20 @@ async function freeLeases(hosts, token, before = async () => { }) {
 }
 /** The lease as it stands on a host; `undefined` before the first. */
 async function readLease(host) {
-    const text = await host.content(layout/* leaseFile */.ll);
-    return text === undefined ? undefined : leaseSchema.parse(JSON.parse(text));
+    return (await look(host)).lease;
 }
-function lease_describe(lease) {
-    return `${lease.owner} (${lease.run || 'no run URL'}) since ${lease.taken}`;
+/** The lease on a host, and whether it keeps others out now. */
+async function look(host) {
+    const { stdout } = await host.read(['sh', '-c', lookScript]);
+    const [now, text = ''] = stdout.split('\n');
+    if (text === '')
+        return { lease: undefined, binds: false };
+    const lease = leaseSchema.parse(JSON.parse(text));
+    return { lease, binds: lease.expires > Number(now) };
+}
+/** Who holds it, since when and what for. */
+function lease_describe({ owner, run, taken, reason }) {
+    return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/report/markdown.js
@@ -68753,13 +68814,14 @@ function previewRows(hosts) {
 
 
 
-const tokenState = 'lease-token';
+/** Where a main step leaves the token for {@link freeAfter}. */
+const LEASE_STATE = 'lease-token';
 /** What the runner adds to the circumstances of a release. */
 function circumstancesOf({ runner, cancelled }, hosts) {
     return {
         tell: logTo(runner, hosts),
         cancelled,
-        leaseTaken: (token) => runner.saveState(tokenState, String(token)),
+        leaseTaken: (token) => runner.saveState(LEASE_STATE, String(token)),
     };
 }
 /** The event log, as a table in the runner's log. */
@@ -68803,7 +68865,7 @@ function concludeDry(runner, environment, hosts, found) {
 }
 /** The post step: frees the lease if the main step was killed before it could. */
 async function freeAfter(runner, destination) {
-    const token = Number(runner.state(tokenState));
+    const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
     const { hosts, close } = await (0,connect/* connectAll */.Q5)(destination());

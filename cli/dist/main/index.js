@@ -70387,7 +70387,7 @@ exports.visitAsync = visitAsync;
 /* harmony export */   l: () => (/* binding */ readArguments)
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
-/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4070);
+/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6237);
 /* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9282);
 
 
@@ -70410,27 +70410,32 @@ function readArguments(argv) {
     }));
     try {
         const { values, positionals } = (0,node_util__WEBPACK_IMPORTED_MODULE_0__.parseArgs)({ args: rest, options, allowPositionals: true });
-        const word = values.help ? '' : wordOf(command, positionals);
-        return { name, command, word, values };
+        const words = values.help ? [] : wordsOf(command, positionals);
+        return { name, command, words, values };
     }
     catch (cause) {
         const why = cause instanceof Error ? cause.message.split('. ')[0] : String(cause);
         throw new UsageError(`${why}; see compta ${name} --help.`);
     }
 }
-function wordOf({ words }, given) {
+function wordsOf({ words = [] }, given) {
+    if (words === 'program') {
+        if (given.length > 0)
+            return given;
+        throw new Error('Give the command to run after --');
+    }
     const [word = '', ...more] = given;
-    if (words === undefined && given.length === 0)
-        return '';
-    if (words?.includes(word) && more.length === 0)
-        return word;
-    throw new Error(words === undefined ? `It takes options only, not '${word}'` : `Give ${words.join(' or ')}`);
+    if (words.length === 0 && given.length === 0)
+        return [];
+    if (words.includes(word) && more.length === 0)
+        return [word];
+    throw new Error(words.length === 0 ? `It takes options only, not '${word}'` : `Give ${words.join(' or ')}`);
 }
 
 
 /***/ }),
 
-/***/ 4070:
+/***/ 6237:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70861,10 +70866,13 @@ async function underLease(hosts, how, body) {
     const lease = await (0,progress/* step */.PM)(how.tell, '', 'take the lease', () => release_lease/* Lease */.nD.take(hosts, {
         owner: how.by,
         run: how.run,
+        reason: how.reason,
+        within: how.within,
         waitMs: how.lockTimeout,
         say: (line) => (0,progress/* note */.N4)(how.tell, '', line),
         cancelled: how.cancelled,
         ...(how.leaseTaken && { taken: how.leaseTaken }),
+        ...(how.leaseLifetime && { lifetime: how.leaseLifetime }),
     }));
     try {
         return await body(lease);
@@ -71603,6 +71611,43 @@ function known(history) {
 var release_step = __nccwpck_require__(5890);
 // EXTERNAL MODULE: ./lib/runner/inputs.js
 var runner_inputs = __nccwpck_require__(9850);
+// EXTERNAL MODULE: ./lib/process/run.js + 1 modules
+var run = __nccwpck_require__(3189);
+;// CONCATENATED MODULE: ./cli/src/lock.js
+
+
+
+
+/** Seconds. Longer than a boot: what runs here may restart the servers, and the bastion before them. */
+const leaseLifetime = 300;
+/**
+ * Runs a command while the environment's lease is held; what `compta` and its playbooks do in there
+ * joins the lease by the token in COMPTA_LEASE. The command is ended when the lease is lost.
+ *
+ * @returns the command's exit code.
+ * @throws LeaseLostError when another run took the lease.
+ */
+async function lock(hosts, command, how) {
+    return underLease(hosts, { ...how, leaseLifetime }, async (lease) => {
+        await Promise.all(hosts.map((host) => (0,store/* audit */.sb)(host, how.by, 'lock', how.run, how.reason)));
+        try {
+            const { exitCode } = await (0,run/* run */.e)(command, {
+                foreground: true,
+                env: { ...process.env, [inputs/* LEASE_VARIABLE */.i$]: String(lease.token) },
+                signal: AbortSignal.any([how.cancelled, lease.lost]),
+            });
+            return exitCode;
+        }
+        catch (error) {
+            lease.lost.throwIfAborted();
+            const ended = error instanceof run/* CommandFailed */.n && !how.cancelled.aborted;
+            if (ended && error.exitCode !== undefined)
+                return error.exitCode;
+            throw error;
+        }
+    });
+}
+
 // EXTERNAL MODULE: ./cli/src/options.js
 var options = __nccwpck_require__(9282);
 ;// CONCATENATED MODULE: ./cli/src/state.js
@@ -71642,6 +71687,7 @@ var report = __nccwpck_require__(8782);
 
 
 
+
 /** Only where standard output is a terminal that shows it, and NO_COLOR does not forbid it. */
 const paint = (style, text) => (0,external_node_util_.styleText)(style, text, { stream: process.stdout });
 const styles = {
@@ -71676,9 +71722,7 @@ function statusText(hosts) {
         release,
     ]));
     const notes = hosts.flatMap(({ host, lease, unfinished, outOfRotation, maintenance }) => [
-        ...(lease && lease.expires * 1000 > Date.now()
-            ? [`${host}: held by ${lease.owner} ${lease.run} since ${lease.taken}`]
-            : []),
+        ...(lease && lease.expires * 1000 > Date.now() ? [`${host}: held by ${(0,release_lease/* describe */.q0)(lease)}`] : []),
         ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
         ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
         ...(maintenance ? [`${host}: shows the maintenance page`] : []),
@@ -71732,6 +71776,7 @@ function partText({ changed, release, says }, dryRun) {
 }
 
 ;// CONCATENATED MODULE: ./cli/src/commands.js
+
 
 
 
@@ -71804,6 +71849,19 @@ const COMMANDS = {
             return { data, text: historyText(data) };
         },
     },
+    lock: {
+        what: 'hold the environment while a command runs, so that no release comes in between',
+        options: [...options/* CONNECTION */.hM, 'reason', 'lock-timeout'],
+        words: 'program',
+        prepare(step, program) {
+            const reason = (0,runner_inputs/* required */.mw)(step.runner, 'reason', 'say why; whoever has to wait reads it.');
+            const how = circumstances(step);
+            return async (hosts) => {
+                const exitCode = await lock(hosts, program, { ...how(hosts), reason });
+                return { data: { exitCode }, text: '', exitCode };
+            };
+        },
+    },
     unlock: {
         what: 'free the environment from a run that is surely dead',
         options: [...options/* CONNECTION */.hM, 'reason', 'json'],
@@ -71820,7 +71878,7 @@ const COMMANDS = {
         what: 'show users a page (503, Retry-After) instead of the application, or no longer',
         options: [...options/* CONNECTION */.hM, 'message', 'reason', 'lock-timeout', 'json'],
         words: ['on', 'off'],
-        prepare: (step, word) => maintenance(step, word === 'on'),
+        prepare: (step, [word]) => maintenance(step, word === 'on'),
     },
     preflight: part('look whether the servers can take a release', preflightPhase),
     pull: part('fetch the images', pullPhase),
@@ -71895,7 +71953,7 @@ function ended(outcome) {
 /* harmony export */   M: () => (/* binding */ overview),
 /* harmony export */   Z: () => (/* binding */ helpOf)
 /* harmony export */ });
-/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4070);
+/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6237);
 /* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9282);
 
 
@@ -71921,10 +71979,11 @@ function helpOf(name, { what, options, words }) {
         const left = `--${option}${value === undefined ? '' : ` ${value}`}`;
         return `  ${left.padEnd(28)} ${says}${fallback === undefined ? '' : ` [${fallback}]`}`;
     });
-    const word = words === undefined ? '' : ` ${words.join('|')}`;
+    const word = Array.isArray(words) ? ` ${words.join('|')}` : '';
+    const program = words === 'program' ? ' -- COMMAND [ARGUMENT…]' : '';
     return `compta ${name}: ${what}
 
-Usage: compta ${name}${word} [OPTION…]
+Usage: compta ${name}${word} [OPTION…]${program}
 
 ${rows.join('\n')}
 `;
@@ -71944,7 +72003,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5236);
 /* harmony import */ var _arguments_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(1176);
 /* harmony import */ var _help_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(1801);
-/* harmony import */ var _migrate_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(7179);
+/* harmony import */ var _migrate_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(514);
 /* harmony import */ var _runner_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(3044);
 
 
@@ -71973,7 +72032,7 @@ catch (error) {
     console.error((0,node_util__WEBPACK_IMPORTED_MODULE_0__.styleText)('red', (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__/* .messageOf */ .b)(error), { stream: process.stderr }));
     process.exitCode = 1;
 }
-async function run({ name, command, word, values }) {
+async function run({ name, command, words, values }) {
     if (values.help) {
         process.stdout.write((0,_help_js__WEBPACK_IMPORTED_MODULE_6__/* .helpOf */ .Z)(name, command));
         return;
@@ -71982,14 +72041,16 @@ async function run({ name, command, word, values }) {
     const given = values.hosts === undefined && outputs ? { 'terraform-outputs': outputs } : {};
     const runner = (0,_runner_js__WEBPACK_IMPORTED_MODULE_8__/* .commandLineRunner */ .A)({ ...given, ...values }, process.env);
     const destination = (0,_lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_2__/* .destinationInputs */ .SR)(runner);
-    const act = command.prepare({ runner, cancelled: interrupt.signal }, word);
+    const act = command.prepare({ runner, cancelled: interrupt.signal }, words);
     const { hosts, absent, close } = await (0,_lib_release_connect_js__WEBPACK_IMPORTED_MODULE_1__/* .connectAll */ .Q5)(destination);
     try {
         (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_3__/* .leftBehind */ .aU)(runner, absent);
-        const { data, text, failed } = await act(hosts);
+        const { data, text, failed, exitCode } = await act(hosts);
+        process.exitCode = exitCode ?? (failed ? 1 : 0);
+        // Standard output belongs to a command that was run.
+        if (exitCode !== undefined)
+            return;
         console.log(runner.redact(values.json ? JSON.stringify(data, null, 2) : text));
-        if (failed)
-            process.exitCode = 1;
     }
     finally {
         await close();
@@ -72001,7 +72062,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 7179:
+/***/ 514:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -72020,6 +72081,113 @@ var external_node_os_ = __nccwpck_require__(8161);
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: external "node:util"
 var external_node_util_ = __nccwpck_require__(7975);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 14 modules
+var schemas = __nccwpck_require__(5686);
+;// CONCATENATED MODULE: ./lib/migration/refused.js
+/** A migration that must not happen, or did not: says why, and what to do. */
+class MigrationRefused extends Error {
+    name = 'MigrationRefused';
+}
+
+;// CONCATENATED MODULE: ./lib/migration/backup.js
+
+
+/** The one line that the postgresql role's compta-backup prints, and keeps beside the dump. */
+const backup = schemas/* object */.Ikc({
+    database: schemas/* string */.YjP(),
+    path: schemas/* string */.YjP(),
+    bytes: schemas/* number */.aig(),
+    sha256: schemas/* string */.YjP().regex(/^[0-9a-f]{64}$/),
+    proof: schemas/* literal */.euz('restored-and-compared'),
+    tables: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* number */.aig()),
+    seconds: schemas/* number */.aig(),
+});
+const restored = schemas/* object */.Ikc({
+    database: schemas/* string */.YjP(),
+    /** The backup's name. */
+    restored: schemas/* string */.YjP(),
+    previous: schemas/* string */.YjP().nullable(),
+    seconds: schemas/* number */.aig(),
+});
+const AN_HOUR = 60 * 60_000;
+/**
+ * Makes a backup on the database server, restored and compared there before it counts.
+ *
+ * @throws MigrationRefused when there is none with that proof: nothing is migrated then.
+ */
+async function makeBackup(server, database, onLine) {
+    const { stdout } = await server
+        .exec(['sudo', '-n', '/usr/local/sbin/compta-backup', database], {
+        timeoutMs: AN_HOUR,
+        onLine: (line) => {
+            if (!line.startsWith('{'))
+                onLine(line);
+        },
+    })
+        .catch((cause) => {
+        throw new MigrationRefused(`No backup of ${database} could be made, so nothing was changed.`, {
+            cause,
+        });
+    });
+    return proofIn(stdout, database, 'compta-backup gave');
+}
+/**
+ * A backup that was made before, by the proof that lies beside it.
+ *
+ * @throws MigrationRefused when it has none, is of another database, or is older than an hour.
+ */
+async function backupAt(server, database, path) {
+    const proof = `${path}.json`;
+    const { code, stdout } = await server.exec(['sudo', '-n', 'find', proof, '-mmin', '-60', '-exec', 'cat', '{}', ';'], { allowFailure: true });
+    if (code === 0 && stdout === '') {
+        throw new MigrationRefused(`${path} is older than an hour: make a new backup.`);
+    }
+    return proofIn(stdout, database, `${proof} holds`);
+}
+/** The newest backup with a proof below the directory of backups; `undefined` when there is none. */
+async function newestBackup(server, directory, database) {
+    const script = `newest=$(find "$1" -maxdepth 1 -name '*.dump.json' 2>/dev/null | sort | tail -n 1)
+[ -z "$newest" ] || cat "$newest"`;
+    const folder = `${directory}/${database}`;
+    const { stdout } = await server.exec(['sudo', '-n', 'sh', '-c', script, 'newest', folder]);
+    return stdout.trim() === '' ? undefined : proofIn(stdout, database, `${folder} holds`);
+}
+/** What compta-restore finds at the remote, instead of by a path on the server. */
+const isAtRemote = (backup) => /^(?:latest|until=[\d:+TZ-]+|(?:moments\/)?[a-z_][a-z0-9_]*-\d{8}T\d{6}Z)$/.test(backup);
+/**
+ * Restores a backup by compta-restore, which checks it against its proof.
+ *
+ * @param backup its path on the server, or what `isAtRemote`.
+ * @param target a database that does not exist, or with `replace` the one that is set aside.
+ * @param identity what opens a backup of the remote; it goes by standard input and stays nowhere.
+ */
+async function restoreBackup(server, backup, target, { replace = false, identity = '' }, onLine) {
+    const confirmation = replace ? [`--replace=${target}`] : [];
+    const { stdout } = await server.exec(['sudo', '-n', '/usr/local/sbin/compta-restore', backup, target, ...confirmation], {
+        input: identity,
+        timeoutMs: AN_HOUR,
+        onLine: (line) => {
+            if (!line.startsWith('{'))
+                onLine(line);
+        },
+    });
+    return restored.parse(JSON.parse(lastLine(stdout)));
+}
+function proofIn(text, database, who) {
+    try {
+        const found = backup.parse(JSON.parse(lastLine(text)));
+        if (found.database !== database)
+            throw new Error(`It is of ${found.database}.`);
+        return found;
+    }
+    catch (cause) {
+        throw new MigrationRefused(`${who} no proof of a backup of ${database}, so nothing was changed.`, { cause });
+    }
+}
+function lastLine(text) {
+    return text.trim().split('\n').at(-1) ?? '';
+}
+
 // EXTERNAL MODULE: ./lib/release/lease.js
 var release_lease = __nccwpck_require__(4252);
 // EXTERNAL MODULE: ./lib/release/schema.js
@@ -72852,6 +73020,8 @@ function _unique(values) {
     return Array.from(new Set(values));
 }
 //# sourceMappingURL=tool-cache.js.map
+// EXTERNAL MODULE: ./lib/process/run.js + 1 modules
+var run = __nccwpck_require__(3189);
 ;// CONCATENATED MODULE: ./lib/tools/catalogue.js
 const GO = { x64: 'amd64', arm64: 'arm64' };
 const TRIVY = { x64: '64bit', arm64: 'ARM64' };
@@ -72898,9 +73068,71 @@ const CATALOGUE = {
             },
         },
     },
+    flyway: {
+        // Java and the drivers of other databases are most of it; what is left runs anywhere.
+        url: (version) => `mvn:org.flywaydb:flyway-commandline:${version}:tar.gz:linux-x64`,
+        archive: 'tar.gz',
+        members: ['*/flyway', '*/lib/*.jar', '*/lib/flyway/*.jar', '*/drivers/postgresql-*.jar'],
+        folder: (version) => `flyway-${version}`,
+        sha256: {
+            '11.8.2': {
+                x64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+                arm64: '66cb1221fbb467484b40d137e45d2a92a5a2e2a4f37b73c3aba3afd81b39d909',
+            },
+        },
+    },
+    squawk: {
+        url: (version, arch) => `npm:@squawk-cli/linux-${arch}@${version}`,
+        archive: 'tar.gz',
+        folder: () => 'package',
+        sha256: {
+            '2.66.0': {
+                x64: '29a97bb145dbfd3868b04e7155f8d6773dfa81cb6f5e82530960539e55f4fa3a',
+            },
+        },
+    },
 };
 
+;// CONCATENATED MODULE: ./lib/tools/fetch.js
+
+
+
+
+
+/**
+ * Brings an archive here: by download, or for `mvn:` and `npm:` by the runner's own client, which knows
+ * the mirrors and logins of its settings. What comes is not trusted yet.
+ *
+ * @returns the file.
+ */
+async function fetchArchive(url) {
+    const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
+    if (scheme === undefined)
+        return downloadTool(url);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_.tmpdir)(), 'compta-tool-'));
+    const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
+    // Beside no project, and with no input of the action: among those are secrets.
+    const env = Object.entries(process.env).filter(([variable]) => !variable.startsWith('INPUT_'));
+    await (0,run/* run */.e)(argv, { cwd: folder, env: Object.fromEntries(env) });
+    const [file = ''] = (0,external_node_fs_.readdirSync)(folder);
+    const archive = `${folder}.archive`;
+    (0,external_node_fs_.renameSync)((0,external_node_path_.join)(folder, file), archive);
+    (0,external_node_fs_.rmdirSync)(folder);
+    return archive;
+}
+function mavenArgv(artifact, folder) {
+    const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
+    const options = ['--batch-mode', '--no-transfer-progress', '--quiet'];
+    return ['mvn', ...options, goal, `-Dartifact=${artifact}`, `-DoutputDirectory=${folder}`];
+}
+function npmArgv(name, folder) {
+    return ['npm', 'pack', name, `--pack-destination=${folder}`, '--silent', '--ignore-scripts'];
+}
+
 ;// CONCATENATED MODULE: ./lib/tools/find.js
+
+
+
 
 
 
@@ -72943,30 +73175,41 @@ async function install(request, arch) {
         throw new ToolUnavailable(explainUnknown(name, version, arch, tool));
     }
     const url = mirrored(tool.url(version, arch), mirror);
-    const archive = await download(url, `${name} ${version}`);
+    const archive = await fetched(url, `${name} ${version}`);
     try {
         const actual = await sha256Of(archive);
         if (actual !== sum) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
-        const unpacked = tool.archive === 'zip' ? await extractZip(archive) : await extractTar(archive);
+        const unpacked = await unpack(archive, tool);
         return await cacheDir((0,external_node_path_.join)(unpacked, tool.folder(version, arch)), name, version, arch);
     }
     finally {
         await (0,promises_namespaceObject.rm)(archive, { force: true });
     }
 }
-async function download(url, what) {
+async function unpack(archive, { archive: kind, members }) {
+    if (kind === 'zip')
+        return extractZip(archive);
+    if (members === undefined)
+        return extractTar(archive);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_.tmpdir)(), 'compta-tool-'));
+    // tool-cache would put its own -C behind the patterns, where it is too late for them.
+    const patterns = ['--wildcards', '--no-wildcards-match-slash', ...members];
+    await (0,run/* run */.e)(['tar', '-xzf', archive, '-C', folder, ...patterns]);
+    return folder;
+}
+async function fetched(url, what) {
     try {
-        return await downloadTool(url);
+        return await fetchArchive(url);
     }
     catch (cause) {
-        throw new ToolUnavailable(`${what} could not be downloaded from ${url}: make it reachable, or name a mirror.`, { cause });
+        throw new ToolUnavailable(`${what} could not be downloaded from ${url}: make it reachable, name a mirror, or put it into the tool cache.`, { cause });
     }
 }
 /** The same path below another base: `https://mirror.example/tools` + `/terraform/1.11.4/…`. */
 function mirrored(url, mirror) {
-    if (!mirror)
+    if (!mirror || !url.startsWith('http'))
         return url;
     return mirror.replace(/\/+$/, '') + new URL(url).pathname;
 }
@@ -72987,8 +73230,6 @@ async function sha256Of(file) {
     return hash.digest('hex');
 }
 
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 14 modules
-var schemas = __nccwpck_require__(5686);
 ;// CONCATENATED MODULE: ./lib/migration/sql.js
 /** What can be told of a script by reading it, without a database. */
 /**
@@ -73090,104 +73331,6 @@ function remarksOn(touched) {
 async function invalidIndexes(database, name) {
     const rows = await database.query(name, 'SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1;');
     return rows.map(([index]) => index ?? '');
-}
-
-;// CONCATENATED MODULE: ./lib/migration/refused.js
-/** A migration that must not happen, or did not: says why, and what to do. */
-class MigrationRefused extends Error {
-    name = 'MigrationRefused';
-}
-
-;// CONCATENATED MODULE: ./lib/migration/backup.js
-
-
-/** The one line that the postgresql role's compta-backup prints, and keeps beside the dump. */
-const backup = schemas/* object */.Ikc({
-    database: schemas/* string */.YjP(),
-    path: schemas/* string */.YjP(),
-    bytes: schemas/* number */.aig(),
-    sha256: schemas/* string */.YjP().regex(/^[0-9a-f]{64}$/),
-    proof: schemas/* literal */.euz('restored-and-compared'),
-    tables: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* number */.aig()),
-    seconds: schemas/* number */.aig(),
-});
-const restored = schemas/* object */.Ikc({
-    database: schemas/* string */.YjP(),
-    previous: schemas/* string */.YjP().nullable(),
-    seconds: schemas/* number */.aig(),
-});
-const AN_HOUR = 60 * 60_000;
-/**
- * Makes a backup on the database server, restored and compared there before it counts.
- *
- * @throws MigrationRefused when there is none with that proof: nothing is migrated then.
- */
-async function makeBackup(server, database, onLine) {
-    const { stdout } = await server
-        .exec(['sudo', '-n', '/usr/local/sbin/compta-backup', database], {
-        timeoutMs: AN_HOUR,
-        onLine: (line) => {
-            if (!line.startsWith('{'))
-                onLine(line);
-        },
-    })
-        .catch((cause) => {
-        throw new MigrationRefused(`No backup of ${database} could be made, so nothing was changed.`, {
-            cause,
-        });
-    });
-    return proofIn(stdout, database, 'compta-backup gave');
-}
-/**
- * A backup that was made before, by the proof that lies beside it.
- *
- * @throws MigrationRefused when it has none, is of another database, or is older than an hour.
- */
-async function backupAt(server, database, path) {
-    const proof = `${path}.json`;
-    const { code, stdout } = await server.exec(['sudo', '-n', 'find', proof, '-mmin', '-60', '-exec', 'cat', '{}', ';'], { allowFailure: true });
-    if (code === 0 && stdout === '') {
-        throw new MigrationRefused(`${path} is older than an hour: make a new backup.`);
-    }
-    return proofIn(stdout, database, `${proof} holds`);
-}
-/** The newest backup with a proof below the directory of backups; `undefined` when there is none. */
-async function newestBackup(server, directory, database) {
-    const script = `newest=$(find "$1" -maxdepth 1 -name '*.dump.json' 2>/dev/null | sort | tail -n 1)
-[ -z "$newest" ] || cat "$newest"`;
-    const folder = `${directory}/${database}`;
-    const { stdout } = await server.exec(['sudo', '-n', 'sh', '-c', script, 'newest', folder]);
-    return stdout.trim() === '' ? undefined : proofIn(stdout, database, `${folder} holds`);
-}
-/**
- * Restores a backup by compta-restore, which checks it against its proof.
- *
- * @param target a database that does not exist, or with `replace` the one that is set aside.
- */
-async function restoreBackup(server, path, target, replace, onLine) {
-    const confirmation = replace ? [`--replace=${target}`] : [];
-    const { stdout } = await server.exec(['sudo', '-n', '/usr/local/sbin/compta-restore', path, target, ...confirmation], {
-        timeoutMs: AN_HOUR,
-        onLine: (line) => {
-            if (!line.startsWith('{'))
-                onLine(line);
-        },
-    });
-    return restored.parse(JSON.parse(lastLine(stdout)));
-}
-function proofIn(text, database, who) {
-    try {
-        const found = backup.parse(JSON.parse(lastLine(text)));
-        if (found.database !== database)
-            throw new Error(`It is of ${found.database}.`);
-        return found;
-    }
-    catch (cause) {
-        throw new MigrationRefused(`${who} no proof of a backup of ${database}, so nothing was changed.`, { cause });
-    }
-}
-function lastLine(text) {
-    return text.trim().split('\n').at(-1) ?? '';
 }
 
 ;// CONCATENATED MODULE: ./lib/migration/checks.js
@@ -73430,131 +73573,8 @@ async function lookAt(host, service) {
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: external "node:child_process"
-const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-// EXTERNAL MODULE: external "node:readline"
-var external_node_readline_ = __nccwpck_require__(481);
-;// CONCATENATED MODULE: ./lib/process/run.js
-
-
-/** A child that ended with a code we did not allow, was killed, or could not be started. */
-class CommandFailed extends Error {
-    name = 'CommandFailed';
-    exitCode;
-    stdout;
-    stderr;
-    constructor(program, reason, result, cause) {
-        const last = tail(result.stderr || result.stdout || '', 20);
-        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
-        this.exitCode = result.exitCode;
-        this.stdout = result.stdout ?? '';
-        this.stderr = result.stderr ?? '';
-    }
-}
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
-const GRACE_MS = 7_500;
-/**
- * The one door to child processes: an argument vector, never a shell.
- *
- * The child leads its own process group, so that a signal meant for us reaches it only
- * when we pass it on and can end its children with it.
- *
- * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
- * a code outside `allowedExitCodes`.
- */
-async function run(argv, options = {}) {
-    const [program, ...args] = argv;
-    if (program === undefined)
-        throw new TypeError('run() needs at least the name of a program');
-    options.signal?.throwIfAborted();
-    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
-        cwd: options.cwd,
-        env: options.env ?? process.env,
-        detached: true,
-        stdio: 'pipe',
-    });
-    const ended = new Promise((resolve, reject) => {
-        child.once('error', reject);
-        child.once('close', (code, signal) => resolve({ code, signal }));
-    });
-    const ending = endGracefully(child.pid, options);
-    child.stdin.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
-    child.stdin.end(options.input ?? '');
-    try {
-        const [stdout, stderr, end] = await Promise.all([
-            collect(child.stdout, 'stdout', options.onLine),
-            collect(child.stderr, 'stderr', options.onLine),
-            ended,
-        ]);
-        const result = { exitCode: end.code ?? 128, stdout, stderr };
-        const reason = ending.reason();
-        if (reason)
-            throw new CommandFailed(program, reason, result, options.signal?.reason);
-        if (end.signal)
-            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
-        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
-            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
-        }
-        return result;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed)
-            throw error;
-        throw new CommandFailed(program, 'could not be started', {}, error);
-    }
-    finally {
-        ending.disarm();
-    }
-}
-/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid, options) {
-    let why;
-    const timers = [];
-    const end = (reason) => {
-        if (why !== undefined || pid === undefined)
-            return;
-        why = reason;
-        send(pid, 'SIGINT');
-        timers.push(setTimeout(() => send(pid, 'SIGTERM'), GRACE_MS));
-        timers.push(setTimeout(() => send(pid, 'SIGKILL'), GRACE_MS + 2_500));
-    };
-    const onAbort = () => end('was cancelled');
-    options.signal?.addEventListener('abort', onAbort, { once: true });
-    const limit = options.timeoutMs;
-    if (limit !== undefined) {
-        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
-    }
-    return {
-        reason: () => why,
-        disarm() {
-            options.signal?.removeEventListener('abort', onAbort);
-            for (const timer of timers)
-                clearTimeout(timer);
-        },
-    };
-}
-function send(pid, signal) {
-    try {
-        process.kill(-pid, signal);
-    }
-    catch {
-        // The group is gone already, which is what the signal was for.
-    }
-}
-async function collect(stream, name, onLine) {
-    const chunks = [];
-    stream.on('data', (chunk) => chunks.push(chunk));
-    if (onLine) {
-        (0,external_node_readline_.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
-    }
-    await new Promise((resolve) => stream.once('close', resolve));
-    return Buffer.concat(chunks).toString('utf8');
-}
-function tail(text, count) {
-    return text.trimEnd().split('\n').slice(-count).join('\n');
-}
-
 ;// CONCATENATED MODULE: ./lib/migration/flyway.js
+
 
 
 
@@ -73655,13 +73675,20 @@ async function migrate(flyway, { outside, onRetry }) {
 async function repairHistory(flyway) {
     return (await ask(flyway, ['repair'], repair)).repairActions;
 }
+/** What a launcher ends with that finds no Java. */
+const NOT_FOUND = 127;
 async function ask(flyway, commands, shape, more = {}) {
-    const { stdout } = await run([flyway.program, '-outputType=json', ...commands], {
+    const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
+    const result = await (0,run/* run */.e)(argv, {
         env: { ...flyway.env, ...settings(flyway), ...more },
         signal: flyway.cancelled,
-        allowedExitCodes: [0, 1],
+        allowedExitCodes: [0, 1, NOT_FOUND],
     });
-    const answer = parsed(stdout, flyway.program);
+    if (result.exitCode === NOT_FOUND) {
+        throw new MigrationRefused('Flyway needs Java 17 or later, and this machine has none: install it, or set JAVA_HOME to ' +
+            `where it is. Nothing was changed. (${result.stderr.trim()})`);
+    }
+    const answer = parsed(result, flyway.program);
     const refused = failure.safeParse(answer);
     if (refused.success)
         throw new FlywayRefused(refused.data.error);
@@ -73685,16 +73712,17 @@ function settings({ scripts, database, owner, login, port, limits }) {
         FLYWAY_PASSWORD: login.password,
         FLYWAY_LOCATIONS: `filesystem:${scripts}`,
         FLYWAY_CONNECT_RETRIES: '3',
+        REDGATE_DISABLE_TELEMETRY: 'true',
         // It lives for seconds: the thorough compiler and collector would not pay.
         JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
     };
 }
-function parsed(stdout, program) {
+function parsed(result, program) {
     try {
-        return JSON.parse(stdout);
+        return JSON.parse(result.stdout);
     }
     catch (cause) {
-        throw new CommandFailed(program, 'printed no JSON', { stdout }, cause);
+        throw new run/* CommandFailed */.n(program, 'printed no JSON', result, cause);
     }
 }
 
@@ -73836,7 +73864,7 @@ async function lint(squawk, paths) {
 async function lint_ask(squawk, paths, flags) {
     if (paths.length === 0)
         return [];
-    const { stdout } = await run([squawk, '--reporter=json', '--pg-version=16', `--exclude=${EXCLUDED}`, ...flags, ...paths], { allowedExitCodes: [0, 1] });
+    const { stdout } = await (0,run/* run */.e)([squawk, '--reporter=json', '--pg-version=16', `--exclude=${EXCLUDED}`, ...flags, ...paths], { allowedExitCodes: [0, 1] });
     return findings.parse(JSON.parse(stdout)).map((finding) => ({
         file: (0,external_node_path_.basename)(finding.file),
         line: finding.line + 1,
@@ -74015,7 +74043,7 @@ async function rehearse(stage, backup) {
     await drop();
     try {
         say(`Rehearsing on ${clone}, from ${backup.path}`);
-        const { seconds } = await restoreBackup(server, backup.path, clone, false, say);
+        const { seconds } = await restoreBackup(server, backup.path, clone, {}, say);
         await database.query('postgres', `ALTER DATABASE "${clone}" OWNER TO "${flyway.owner}"; REVOKE ALL ON DATABASE "${clone}" FROM PUBLIC;`);
         const scripts = await perform({ ...stage, flyway: { ...flyway, database: clone } });
         const broken = await invalidIndexes(database, clone);
@@ -76961,7 +76989,7 @@ async function scriptsFolder(scripts, temp, cancelled) {
     if (scripts.from === 'folder')
         return scripts.path;
     const layout = (0,external_node_path_.join)(temp, 'image');
-    await run([
+    await (0,run/* run */.e)([
         'skopeo',
         'copy',
         ...authentication(scripts, temp),
@@ -77360,12 +77388,13 @@ async function migration_repair(work, flyway) {
 }
 async function restore(work) {
     const { request, report, server, hosts, say } = work;
-    const { database, backupPath = '', confirmed } = request;
+    const { database, backupPath = '', identity = '', confirmed } = request;
     if (confirmed !== database) {
         throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
     }
     await underLease(work, async () => {
-        report.restored = await restoreBackup(server, backupPath, database, true, say);
+        const how = { replace: true, identity };
+        report.restored = await restoreBackup(server, backupPath, database, how, say);
         const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
         report.slotsAsked = asked;
         report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));
@@ -77379,6 +77408,7 @@ async function underLease(work, body) {
     const lease = await release_lease/* Lease */.nD.take(hosts, {
         owner: work.by,
         run: work.run,
+        within: work.within,
         waitMs: work.request.leaseMs,
         say: work.say,
         cancelled: work.cancelled,
@@ -77538,7 +77568,7 @@ function backupLine({ path, proof, tables, seconds, sha256 }) {
 }
 function restoredLine({ restored }) {
     const aside = restored?.previous ? `; what was there is kept as \`${restored.previous}\`` : '';
-    return `**Restored** in ${restored?.seconds} s${aside}`;
+    return `**Restored** \`${restored?.restored}\` in ${restored?.seconds} s${aside}`;
 }
 function corrections({ corrections, historyCopy }) {
     const kept = historyCopy ? `\n\nThe history before is kept as \`${historyCopy}\`.` : '';
@@ -77623,17 +77653,19 @@ var src_arguments = __nccwpck_require__(1176);
 
 
 
+
 const migrateHelp = `compta migrate: a database's schema, as action-db-migrate brings it up to date
 
   compta migrate          --database NAME --image REFERENCE | --locations FOLDER  [--dry-run] [--rehearse]
   compta migrate validate … | info …
   compta migrate repair   … --confirm "VERSION …"
   compta migrate backup   --database NAME
-  compta migrate restore  --database NAME --backup-path PATH --confirm NAME
+  compta migrate restore  --database NAME --backup-path BACKUP --confirm NAME  [--age-identity FILE]
 
   --terraform-outputs FILE, --private-key FILE, --json   as for compta
   --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
-  --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one
+  --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one; for restore also
+                      what is at the remote: latest, until=TIME, a name; --age-identity opens it
   --port N            PostgreSQL's on the database server (5432)
   --service NAME      whose releases the schema must suit, when the image does not tell
 `;
@@ -77646,6 +77678,7 @@ const options = {
     service: { type: 'string' },
     port: { type: 'string', default: '5432' },
     'backup-path': { type: 'string' },
+    'age-identity': { type: 'string' },
     confirm: { type: 'string' },
     'dry-run': { type: 'boolean', default: false },
     rehearse: { type: 'boolean', default: false },
@@ -77708,8 +77741,10 @@ function readRequest(argv) {
         if (!Number.isInteger(port) || port < 1 || port > 65535) {
             throw new src_arguments/* UsageError */.e('--port is a whole number from 1 to 65535.');
         }
-        if (command === 'restore')
-            given(values['backup-path'], 'backup-path');
+        const identity = values['age-identity'] && (0,external_node_fs_.readFileSync)(values['age-identity'], 'utf8');
+        if (command === 'restore' && isAtRemote(given(values['backup-path'], 'backup-path'))) {
+            given(identity, 'age-identity');
+        }
         const scripts = needsScripts(command) ? scriptSource(values) : undefined;
         if (values['dry-run'] && scripts === undefined) {
             throw new src_arguments/* UsageError */.e(`A ${command} has no dry run.`);
@@ -77726,6 +77761,7 @@ function readRequest(argv) {
             rehearse: values.rehearse,
             backup: true,
             backupPath: values['backup-path'],
+            identity,
             confirmed: values.confirm ?? '',
         };
     };
@@ -78130,6 +78166,147 @@ function unwrap(json) {
 /** Servers of a role, sorted by name. */
 function serversOf(inventory, role) {
     return inventory.servers.filter((server) => server.role === role);
+}
+
+
+/***/ }),
+
+/***/ 3189:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  n: () => (/* binding */ CommandFailed),
+  e: () => (/* binding */ run)
+});
+
+;// CONCATENATED MODULE: external "node:child_process"
+const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+// EXTERNAL MODULE: external "node:readline"
+var external_node_readline_ = __nccwpck_require__(481);
+;// CONCATENATED MODULE: ./lib/process/run.js
+
+
+/** A child that ended with a code we did not allow, was killed, or could not be started. */
+class CommandFailed extends Error {
+    name = 'CommandFailed';
+    exitCode;
+    stdout;
+    stderr;
+    constructor(program, reason, result, cause) {
+        const last = tail(result.stderr || result.stdout || '', 20);
+        super(`${program} ${reason}${last === '' ? '' : `:\n${last}`}`, cause ? { cause } : {});
+        this.exitCode = result.exitCode;
+        this.stdout = result.stdout ?? '';
+        this.stderr = result.stderr ?? '';
+    }
+}
+/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+const GRACE_MS = 7_500;
+/**
+ * The one door to child processes: an argument vector, never a shell.
+ *
+ * The child leads its own process group, so that a signal meant for us reaches it only
+ * when we pass it on and can end its children with it.
+ *
+ * @throws CommandFailed when it cannot be started, times out, is aborted, or exits with
+ * a code outside `allowedExitCodes`.
+ */
+async function run(argv, options = {}) {
+    const [program, ...args] = argv;
+    if (program === undefined)
+        throw new TypeError('run() needs at least the name of a program');
+    options.signal?.throwIfAborted();
+    const child = (0,external_node_child_process_namespaceObject.spawn)(program, args, {
+        cwd: options.cwd,
+        env: options.env ?? process.env,
+        detached: !options.foreground,
+        stdio: options.foreground ? 'inherit' : 'pipe',
+    });
+    const ended = new Promise((resolve, reject) => {
+        child.once('error', reject);
+        child.once('close', (code, signal) => resolve({ code, signal }));
+    });
+    const ending = endGracefully(child.pid, options);
+    child.stdin?.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
+    child.stdin?.end(options.input ?? '');
+    try {
+        const [stdout, stderr, end] = await Promise.all([
+            collect(child.stdout, 'stdout', options.onLine),
+            collect(child.stderr, 'stderr', options.onLine),
+            ended,
+        ]);
+        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const reason = ending.reason();
+        if (reason)
+            throw new CommandFailed(program, reason, result, options.signal?.reason);
+        if (end.signal)
+            throw new CommandFailed(program, `was killed by ${end.signal}`, result);
+        if (!(options.allowedExitCodes ?? [0]).includes(result.exitCode)) {
+            throw new CommandFailed(program, `failed with exit code ${result.exitCode}`, result);
+        }
+        return result;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed)
+            throw error;
+        throw new CommandFailed(program, 'could not be started', {}, error);
+    }
+    finally {
+        ending.disarm();
+    }
+}
+/** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
+function endGracefully(pid, options) {
+    let why;
+    const timers = [];
+    const end = (reason) => {
+        if (why !== undefined || pid === undefined)
+            return;
+        why = reason;
+        // With its group, where it has one of its own.
+        const target = options.foreground ? pid : -pid;
+        send(target, 'SIGINT');
+        timers.push(setTimeout(() => send(target, 'SIGTERM'), GRACE_MS));
+        timers.push(setTimeout(() => send(target, 'SIGKILL'), GRACE_MS + 2_500));
+    };
+    const onAbort = () => end('was cancelled');
+    options.signal?.addEventListener('abort', onAbort, { once: true });
+    const limit = options.timeoutMs;
+    if (limit !== undefined) {
+        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
+    }
+    return {
+        reason: () => why,
+        disarm() {
+            options.signal?.removeEventListener('abort', onAbort);
+            for (const timer of timers)
+                clearTimeout(timer);
+        },
+    };
+}
+function send(target, signal) {
+    try {
+        process.kill(target, signal);
+    }
+    catch {
+        // It is gone already, which is what the signal was for.
+    }
+}
+async function collect(stream, name, onLine) {
+    if (stream === null)
+        return '';
+    const chunks = [];
+    stream.on('data', (chunk) => chunks.push(chunk));
+    if (onLine) {
+        (0,external_node_readline_.createInterface)({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', (line) => onLine(line, name));
+    }
+    await new Promise((resolve) => stream.once('close', resolve));
+    return Buffer.concat(chunks).toString('utf8');
+}
+function tail(text, count) {
+    return text.trimEnd().split('\n').slice(-count).join('\n');
 }
 
 
@@ -78571,6 +78748,7 @@ async function gather(host, container, service, slot) {
 __nccwpck_require__.d(__webpack_exports__, {
   xr: () => (/* binding */ Host),
   Jd: () => (/* binding */ LeaseLostError),
+  FL: () => (/* binding */ lostLease),
   M8: () => (/* binding */ slotName)
 });
 
@@ -78639,6 +78817,7 @@ function healthOf(status) {
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
+/** Exit code of what may change nothing any more. */
 const lostLease = 97;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${layout/* lockFile */.Ke}
@@ -78747,6 +78926,7 @@ function slotName(service, slot) {
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
+  i$: () => (/* binding */ LEASE_VARIABLE),
   gY: () => (/* binding */ askedInputs),
   _A: () => (/* binding */ circumstancesInputs),
   SR: () => (/* binding */ destinationInputs),
@@ -78824,6 +79004,8 @@ var release_secrets = __nccwpck_require__(2311);
 
 
 
+/** Environment variable that has the token of the lease which is held around a command. */
+const LEASE_VARIABLE = 'COMPTA_LEASE';
 const environments = ['production', 'staging', 'dev'];
 const environmentInput = (runner) => (0,inputs/* oneOf */.yL)(runner, 'environment', environments);
 /** Where to: from `terraform-outputs`, or from `hosts`, `known-hosts`, `jump-host`, `user`, `port`. */
@@ -78940,13 +79122,16 @@ function loginInputs(runner) {
     }
     return { registry, username, password };
 }
-/** Who releases, as the lease, the history and the audit log name them. */
+/**
+ * Who releases, as the lease, the history and the audit log name them; and in `within` the token of
+ * the lease that `compta lock` holds around this process.
+ */
 function identity(env) {
     const { GITHUB_SERVER_URL, GITHUB_REPOSITORY, GITHUB_RUN_ID, GITHUB_ACTOR } = env;
     const by = GITHUB_ACTOR ?? env.USER ?? 'unknown';
-    if (GITHUB_RUN_ID === undefined)
-        return { by, run: '' };
-    return { by, run: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}` };
+    const url = `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`;
+    const run = GITHUB_RUN_ID === undefined ? '' : url;
+    return { by, run, within: env[LEASE_VARIABLE] ? Number(env[LEASE_VARIABLE]) : undefined };
 }
 function fileInput(runner, name, fallback) {
     const path = (0,inputs/* optional */.lq)(runner, name) ?? fallback;
@@ -79026,6 +79211,7 @@ const healthInterval = 500;
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Gs: () => (/* binding */ freeLeases),
 /* harmony export */   nD: () => (/* binding */ Lease),
+/* harmony export */   q0: () => (/* binding */ describe),
 /* harmony export */   zR: () => (/* binding */ readLease)
 /* harmony export */ });
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5686);
@@ -79042,6 +79228,8 @@ const leaseSchema = zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({
     owner: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP(),
     run: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP(),
     taken: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP(),
+    /** What for, where the owner said it. */
+    reason: zod__WEBPACK_IMPORTED_MODULE_3__/* .string */ .YjP().optional(),
     /** Seconds since the epoch by the host's own clock; 0 once it was given back. */
     expires: zod__WEBPACK_IMPORTED_MODULE_3__/* .number */ .aig(),
 });
@@ -79060,54 +79248,71 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back). Runs fenced. */
+/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
 const renewScript = `set -eu
+${field}
 put() { ${put}; }
-if [ "$2" = 0 ]; then put "$1" 0; else put "$1" "$(($(date +%s) + $2))"; fi`;
+if [ "$2" = 0 ]; then put "$1" 0; exit; fi
+[ "$(field expires)" != 0 ] || { echo 'It was freed.' >&2; exit ${_host_js__WEBPACK_IMPORTED_MODULE_1__/* .lostLease */ .FL}; }
+put "$1" "$((now + $2))"`;
+/** The lease on a host, after the host's own time. */
+const lookScript = `date +%s; cat ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} 2>/dev/null || true`;
 /**
  * One lease for an environment. It lies on every host, is taken in the order of their names with a
  * token higher than any before, and each remote change checks that token: a run that lost its
  * lease, for whatever reason, can change nothing more.
  */
 class Lease {
+    token;
     #hosts;
-    #record;
-    #lifetime;
+    /** What keeps it alive; nothing where somebody around us does. */
+    #own;
     #heartbeat;
+    /** Renewals that are under way. */
+    #renewals = new Map();
     #lost = new AbortController();
-    constructor(hosts, record, lifetime) {
+    constructor(hosts, token, own) {
         this.#hosts = hosts;
-        this.#record = record;
-        this.#lifetime = lifetime;
-        this.#heartbeat = setInterval(() => void this.#renew(), (lifetime * 1000) / 4);
+        this.token = token;
+        this.#own = own;
+        if (own === undefined)
+            return;
+        const beat = Math.min((own.lifetime * 1000) / 4, 7_500);
+        this.#heartbeat = setInterval(() => this.#renew(own), beat);
     }
     /** Fires when another run took the lease. */
     get lost() {
         return this.#lost.signal;
     }
     /**
-     * Waits for the environment and takes it.
+     * Waits for the environment and takes it, or joins the lease that it is already held by.
      * @throws Error naming the holder when it does not come free in time.
+     * @throws LeaseLostError when the lease to join is no longer the one on the hosts.
      */
     static async take(all, options, force = false) {
+        if (options.within !== undefined)
+            return Lease.#join(all, options.within);
         const hosts = [...all].sort((x, y) => (x.name < y.name ? -1 : 1));
         const lifetime = options.lifetime ?? 30;
         const deadline = Date.now() + options.waitMs;
         let told = '';
         for (;;) {
             options.cancelled?.throwIfAborted();
-            const records = await Promise.all(hosts.map(readLease));
-            const token = 1 + Math.max(0, ...records.map((record) => record?.token ?? 0));
+            const found = await Promise.all(hosts.map(look));
+            const token = 1 + Math.max(0, ...found.map(({ lease }) => lease?.token ?? 0));
             const record = JSON.stringify({
                 token,
                 owner: options.owner,
                 run: options.run,
+                reason: options.reason,
                 taken: new Date().toISOString(),
             }).slice(0, -1);
-            const holder = await takeAll(hosts, record, token, lifetime, force);
+            // Held on one is held: a host that was away for too long does not cost its holder the others.
+            const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
+            const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
             if (holder === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, record, lifetime);
+                return new Lease(hosts, token, { record, lifetime });
             }
             if (Date.now() > deadline) {
                 throw new Error(`The environment is held by ${describe(holder)}, and did not come free within ` +
@@ -79120,22 +79325,48 @@ class Lease {
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
-    async #renew() {
+    static async #join(hosts, token) {
+        for (const host of hosts) {
+            const lease = await readLease(host);
+            if (lease?.token === token && lease.expires > 0)
+                continue;
+            const holder = lease && lease.expires > 0 ? `held by ${describe(lease)}` : 'free';
+            throw new _host_js__WEBPACK_IMPORTED_MODULE_1__/* .LeaseLostError */ .Jd(`This was started under the lease ${token}, and ${host.name} is ${holder} by now: ` +
+                'nothing is changed. Start the whole again.');
+        }
+        for (const host of hosts)
+            host.token = token;
+        return new Lease(hosts, token);
+    }
+    /** Each host at its own pace: one that does not answer keeps no other from being renewed. */
+    #renew({ lifetime }) {
         for (const host of this.#hosts) {
-            await this.#put(host, this.#lifetime).catch((error) => {
+            if (this.#renewals.has(host))
+                continue;
+            const renewal = this.#put(host, lifetime)
                 // A host that cannot be reached now may be back at the next beat.
+                .catch((error) => {
                 if (error instanceof _host_js__WEBPACK_IMPORTED_MODULE_1__/* .LeaseLostError */ .Jd)
                     this.#lost.abort(error);
-            });
+            })
+                .finally(() => this.#renewals.delete(host));
+            this.#renewals.set(host, renewal);
         }
     }
     async #put(host, seconds) {
-        await host.change(['sh', '-c', renewScript, 'renew', this.#record, String(seconds)]);
+        const record = this.#own?.record ?? '';
+        await host.change(['sh', '-c', renewScript, 'renew', record, String(seconds)]);
     }
     /** Gives the environment back; a host that cannot be reached lets the lease run out. */
     async free() {
         clearInterval(this.#heartbeat);
-        await Promise.allSettled(this.#hosts.map((host) => this.#put(host, 0)));
+        if (this.#own) {
+            await Promise.allSettled(this.#hosts.map(async (host) => {
+                // One that arrives later would revive what was given back.
+                await this.#renewals.get(host);
+                await this.#put(host, 0);
+            }));
+        }
         for (const host of this.#hosts)
             host.token = undefined;
     }
@@ -79187,11 +79418,20 @@ async function freeLeases(hosts, token, before = async () => { }) {
 }
 /** The lease as it stands on a host; `undefined` before the first. */
 async function readLease(host) {
-    const text = await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll);
-    return text === undefined ? undefined : leaseSchema.parse(JSON.parse(text));
+    return (await look(host)).lease;
 }
-function describe(lease) {
-    return `${lease.owner} (${lease.run || 'no run URL'}) since ${lease.taken}`;
+/** The lease on a host, and whether it keeps others out now. */
+async function look(host) {
+    const { stdout } = await host.read(['sh', '-c', lookScript]);
+    const [now, text = ''] = stdout.split('\n');
+    if (text === '')
+        return { lease: undefined, binds: false };
+    const lease = leaseSchema.parse(JSON.parse(text));
+    return { lease, binds: lease.expires > Number(now) };
+}
+/** Who holds it, since when and what for. */
+function describe({ owner, run, taken, reason }) {
+    return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }
 
 
@@ -79659,7 +79899,7 @@ function leaderOf(standings) {
 /* harmony export */   aU: () => (/* binding */ leftBehind),
 /* harmony export */   kX: () => (/* binding */ logTo)
 /* harmony export */ });
-/* unused harmony exports circumstancesOf, conclude, concludeDry, freeAfter */
+/* unused harmony exports LEASE_STATE, circumstancesOf, conclude, concludeDry, freeAfter */
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
 /* harmony import */ var _connect_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5204);
@@ -79672,13 +79912,14 @@ function leaderOf(standings) {
 
 
 
-const tokenState = 'lease-token';
+/** Where a main step leaves the token for {@link freeAfter}. */
+const LEASE_STATE = 'lease-token';
 /** What the runner adds to the circumstances of a release. */
 function circumstancesOf({ runner, cancelled }, hosts) {
     return {
         tell: logTo(runner, hosts),
         cancelled,
-        leaseTaken: (token) => runner.saveState(tokenState, String(token)),
+        leaseTaken: (token) => runner.saveState(LEASE_STATE, String(token)),
     };
 }
 /** The event log, as a table in the runner's log. */
@@ -79722,7 +79963,7 @@ function concludeDry(runner, environment, hosts, found) {
 }
 /** The post step: frees the lease if the main step was killed before it could. */
 async function freeAfter(runner, destination) {
-    const token = Number(runner.state(tokenState));
+    const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
     const { hosts, close } = await connectAll(destination());
