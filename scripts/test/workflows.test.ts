@@ -2,11 +2,15 @@ import { describe, expect, test } from '@jest/globals';
 import {
   action,
   allWorkflows,
+  environmentOf,
+  expression,
   expressionsIn,
+  type Job,
   needsOf,
   type Step,
   stepsOf,
   type WorkflowFile,
+  workflow,
 } from './workflow-files.ts';
 
 /** What act ignores and no linter knows: the house rules, held over every workflow file. */
@@ -119,6 +123,37 @@ test('every secret of the requirements is used', () => {
     'STATE_SECRET_ACCESS_KEY',
   ];
   expect(required.filter((name) => !new RegExp(`secrets\\.${name}\\b`).test(used))).toEqual([]);
+});
+
+test('whoever reaches Hetzner or the state names an environment, from which those secrets come', () => {
+  for (const { file, jobs } of files) {
+    for (const [id, job] of Object.entries(jobs)) {
+      const needs = /secrets\.(HCLOUD_TOKEN|STATE_)/.test(JSON.stringify(job));
+      if (needs)
+        expect({ file, id, environment: environmentOf(job) }).toMatchObject({
+          environment: expect.any(String),
+        });
+    }
+  }
+});
+
+test('what nobody has approved has environments of its own, and nothing else has those', () => {
+  for (const { file, on, jobs } of files) {
+    for (const [id, job] of Object.entries(jobs)) {
+      const named = environmentOf(job);
+      const unread = 'pull_request' in on && /secrets\./.test(JSON.stringify(job));
+      expect({ file, id, apart: named?.endsWith('-pull-request') ?? false }).toEqual({
+        file,
+        id,
+        apart: unread,
+      });
+    }
+  }
+});
+
+test('a search for drift has what can only read', () => {
+  const [job] = Object.values(workflow('drift.yml').jobs);
+  expect(environmentOf(job as Job)).toBe(`${expression('matrix.environment')}-plan`);
 });
 
 function isOwn(step: Step): boolean {
