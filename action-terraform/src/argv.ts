@@ -20,14 +20,17 @@ export const initWithoutBackendArgv = [
   '-backend=false',
 ];
 
+/** Terraform's planning modes. */
+export type PlanMode = 'normal' | 'destroy' | 'refresh-only';
+
 export interface PlanOptions {
   varFiles: readonly string[];
   lockTimeout: string;
   planFile: string;
-  destroy?: boolean;
+  mode: PlanMode;
 }
 
-export function planArgv({ varFiles, lockTimeout, planFile, destroy }: PlanOptions): string[] {
+export function planArgv({ varFiles, lockTimeout, planFile, mode }: PlanOptions): string[] {
   return [
     'plan',
     '-input=false',
@@ -35,7 +38,7 @@ export function planArgv({ varFiles, lockTimeout, planFile, destroy }: PlanOptio
     '-detailed-exitcode',
     `-lock-timeout=${lockTimeout}`,
     `-out=${planFile}`,
-    ...(destroy ? ['-destroy'] : []),
+    ...(mode === 'normal' ? [] : [`-${mode}`]),
     ...varFiles.map((file) => `-var-file=${file}`),
   ];
 }

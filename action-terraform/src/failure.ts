@@ -7,6 +7,7 @@ export type FailureReason =
   | 'plan-stale'
   | 'state-locked'
   | 'destroy-refused'
+  | 'refresh-refused'
   | 'policy-refused'
   | 'backend-refused'
   | 'provider-refused'

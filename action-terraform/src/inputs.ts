@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
+import { hcloudToken } from '../../lib/hetzner/token.ts';
 import {
   boolean,
   InputError,
@@ -21,6 +22,7 @@ export const COMMANDS = [
   'apply',
   'destroy',
   'output',
+  'refresh',
   'drift',
   'doctor',
   'unlock',
@@ -64,7 +66,7 @@ const variableMap = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.un
 /** Secrets are masked before anything else is looked at. @throws InputError */
 export function readInputs(runner: Runner): Inputs {
   const planKey = optionalSecret(runner, 'plan-key');
-  const hcloudToken = token(runner);
+  const token = checkedToken(runner);
   const state = stateKeys(runner);
   const secretVariables = yaml(runner, 'secret-variables', variableMap) ?? {};
   for (const value of strings(secretVariables)) maskValue(runner, value);
@@ -102,17 +104,15 @@ export function readInputs(runner: Runner): Inputs {
     lockId: lockId(runner, command),
     policy: boolean(runner, 'policy', true),
     ...comment(runner, planKey),
-    hcloudToken,
+    hcloudToken: token,
     ...state,
   };
 }
 
 /** The provider refuses any other length, after the plan has begun. */
-function token(runner: Runner): string | undefined {
-  const value = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-  if (!value) return undefined;
-  runner.mask(value);
-  if (value.length === 64) return value;
+function checkedToken(runner: Runner): string | undefined {
+  const value = hcloudToken(runner);
+  if (value === undefined || value.length === 64) return value;
   throw new InputError(
     'hcloud-token',
     `has ${value.length} characters: an API token of Hetzner Cloud has 64.`,

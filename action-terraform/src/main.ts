@@ -8,6 +8,7 @@ import { drift } from './commands/drift.ts';
 import { fmt } from './commands/fmt.ts';
 import { output } from './commands/output.ts';
 import { plan } from './commands/plan.ts';
+import { refresh } from './commands/refresh.ts';
 import { unlock } from './commands/unlock.ts';
 import { validate } from './commands/validate.ts';
 import { StepFailed } from './failure.ts';
@@ -42,6 +43,8 @@ async function execute(session: Session): Promise<void> {
       return destroy(session);
     case 'output':
       return output(session);
+    case 'refresh':
+      return refresh(session);
     case 'drift':
       return drift(session);
     case 'doctor':

@@ -11,21 +11,21 @@ const change = z.object({
   importing: z.object({ id: z.string().optional() }).optional(),
 });
 
+const resource = z.object({
+  address: z.string(),
+  mode: z.string(),
+  module_address: z.string().optional(),
+  type: z.string(),
+  name: z.string(),
+  action_reason: z.string().optional(),
+  change,
+});
+
 const schema = z.object({
   terraform_version: z.string(),
-  resource_changes: z
-    .array(
-      z.object({
-        address: z.string(),
-        mode: z.string(),
-        module_address: z.string().optional(),
-        type: z.string(),
-        name: z.string(),
-        action_reason: z.string().optional(),
-        change,
-      }),
-    )
-    .default([]),
+  resource_changes: z.array(resource).default([]),
+  /** Where the world is no longer what the state says. */
+  resource_drift: z.array(resource).default([]),
   output_changes: z.record(z.string(), change).default({}),
 });
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type HetznerApi, hetznerApi } from '../../lib/hetzner/api.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { type Adoption, findAdoptions, importBlocks } from './adoption.ts';
-import { planArgv, showArgv } from './argv.ts';
+import { type PlanMode, planArgv, showArgv } from './argv.ts';
 import { costOf } from './cost.ts';
 import { planDigest } from './digest.ts';
 import { StepFailed } from './failure.ts';
@@ -36,15 +36,15 @@ export interface Planned {
 export async function makePlan(
   session: Session,
   kind: 'plan' | 'drift',
-  destroy = false,
+  mode: PlanMode = 'normal',
 ): Promise<Planned> {
   const { inputs, runner } = session;
   const api = apiOf(session);
-  const judged = kind === 'plan' && !destroy;
+  const judged = kind === 'plan' && mode === 'normal';
   // Asked for while Terraform plans.
   const prices = api && ifTold(runner, 'The monthly cost', fetchPrices(api));
   const offers = judged && api ? ifTold(runner, 'What is on sale', fetchOffers(api)) : undefined;
-  const { plan, text, ...drawn } = await adoptingPlan(session, destroy, judged ? api : undefined);
+  const { plan, text, ...drawn } = await adoptingPlan(session, mode, judged ? api : undefined);
   await runner.group('Terraform plan', async () => runner.info(text.trimEnd()));
 
   const [known, sold] = await Promise.all([prices, offers]);
@@ -114,19 +114,19 @@ const ROUNDS = 3;
 /** Plans until nothing is to be created that the API has already. */
 async function adoptingPlan(
   session: Session,
-  destroy: boolean,
+  mode: PlanMode,
   api: HetznerApi | undefined,
 ): Promise<Drawn> {
   const imports = join(session.inputs.directory, IMPORTS);
   const adoptions: Adoption[] = [];
   try {
-    let drawn = await drawPlan(session, destroy);
+    let drawn = await drawPlan(session, mode);
     for (let round = 0; api && round < ROUNDS; round += 1) {
       const found = await findAdoptions(drawn.plan, api);
       if (found.length === 0) break;
       adoptions.push(...found);
       await writeFile(imports, importBlocks(adoptions));
-      drawn = await drawPlan(session, destroy);
+      drawn = await drawPlan(session, mode);
     }
     for (const { address, id } of adoptions) {
       session.runner.notice(`${address} exists already (${id}): the plan adopts it.`);
@@ -140,13 +140,13 @@ async function adoptingPlan(
 /** One plan, as it is. */
 export async function drawPlan(
   session: Session,
-  destroy: boolean,
+  mode: PlanMode,
   name = 'plan.tfplan',
 ): Promise<Drawn> {
   const file = join(session.work, name);
   const { varFiles } = session.inputs;
   const { stdout } = await patiently(session, () =>
-    locked(session, (lockTimeout) => planArgv({ varFiles, lockTimeout, planFile: file, destroy }), {
+    locked(session, (lockTimeout) => planArgv({ varFiles, lockTimeout, planFile: file, mode }), {
       allowedExitCodes: [0, 2],
     }),
   ).catch(async (error: unknown) => {

@@ -32,7 +32,7 @@ export async function staleness(
   const parcel = unpacked(open(sealed, key, refused.sealed));
   await writeFile(file, parcel.file, { mode: 0o600 });
   const { plan: before } = await readPlan(session, file, parcel.json);
-  const { plan: now } = await drawPlan(session, false, 'fresh.tfplan');
+  const { plan: now } = await drawPlan(session, 'normal', 'fresh.tfplan');
   const differing = differingChanges(before, now);
   const verdict =
     differing.length === 0

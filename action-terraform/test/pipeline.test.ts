@@ -105,6 +105,21 @@ describe('from nothing to an environment', () => {
     expect(said).toMatch(/A new plan would differ at:\n- .*hcloud_/);
   }, 60_000);
 
+  it('takes a host key that was renewed into the outputs', async () => {
+    const { servers } = (await world.hetzner('/servers?name=staging-db-1')) as {
+      servers: { id: number; labels: Record<string, string> }[];
+    };
+    const key = `${'Az09-_'.repeat(7)}K`;
+    const labels = { ...servers[0]?.labels, 'host-key': `k${key}k`, 'host-key-next': `k${key}k` };
+    await world.hetzner(`/servers/${servers[0]?.id}`, { method: 'PUT', body: { labels } });
+    const { outputs, stdout, summary } = await world.step('refresh');
+    expect(stdout).not.toContain('::error');
+    expect(summary).toMatch(/the state follows .*module\.server\["staging-db-1"\]/);
+    expect(readFileSync(outputs['known-hosts-file'] ?? '', 'utf8')).toContain(
+      `[10.0.1.11]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'Az09+/'.repeat(7)}K\n`,
+    );
+  }, 60_000);
+
   it('then finds nothing to change, and no drift', async () => {
     const again = await world.step('plan', {}, { run: 3 });
     expect(again.outputs).toMatchObject({ changes: 'false', add: '0', change: '0' });

@@ -149,6 +149,21 @@ describe('a cancelled apply', () => {
   }, 120_000);
 });
 
+describe('a refresh', () => {
+  it('forgets no server that Hetzner does not have any more: the token may be of another project', async () => {
+    const servers = variables({ servers: ['one', 'two', 'three'] });
+    const { servers: found } = (await world.hetzner('/servers?name=two')) as {
+      servers: { id: number }[];
+    };
+    await world.hetzner(`/servers/${found[0]?.id}`, { method: 'DELETE' });
+    const refused = await world.step('refresh', { ...tiny, ...servers });
+    expect(refused.outputs['failure-reason']).toBe('refresh-refused');
+    expect(refused.stdout).toContain(
+      '::error::Hetzner does not have hcloud_server.this["two"] any more',
+    );
+  }, 60_000);
+});
+
 /** The S3 behind an ear that does not hear If-None-Match on the doctor's objects. */
 async function withoutConditions(target: string) {
   const server = createServer((request, response) => {

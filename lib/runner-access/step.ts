@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 import { type HetznerApi, hetznerApi } from '../hetzner/api.ts';
-import { boolean, InputError, optional, optionalSecret } from '../runner/inputs.ts';
+import { hcloudToken } from '../hetzner/token.ts';
+import { boolean, InputError, optional } from '../runner/inputs.ts';
 import type { Step } from '../runner/main.ts';
 import type { Runner } from '../runner/runner.ts';
 import { addressSeenBy, WHAT_IS_MY_ADDRESS } from './address.ts';
@@ -59,8 +60,7 @@ interface AccessInputs {
 }
 
 function accessInputs(runner: Runner): AccessInputs | undefined {
-  const token = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-  if (token) runner.mask(token);
+  const token = hcloudToken(runner);
   const address = optional(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
   if (!isIPv4(address) && !/^https:\/\/\S+$/.test(address)) {
     throw new InputError(

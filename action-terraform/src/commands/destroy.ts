@@ -7,7 +7,7 @@ import { applyFile } from './apply.ts';
 export async function destroy(session: Session): Promise<void> {
   await initialise(session);
   await examineBackend(session);
-  const { file, plan, report } = await makePlan(session, 'plan', true);
+  const { file, plan, report } = await makePlan(session, 'plan', 'destroy');
   refuseForbidden(report);
   await applyFile(session, file, plan);
 }
