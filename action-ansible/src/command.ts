@@ -53,6 +53,7 @@ export function ansibleEnvironment(
     ANSIBLE_CALLBACK_PLUGINS: files.callback,
     ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
     COMPTA_EVENTS_FILE: files.events,
+    COMPTA_KNOWN_HOSTS: files.hosts.renewedKnownHosts,
     ANSIBLE_TASK_TIMEOUT: String(Math.ceil(taskTimeoutMs / 1000)),
     ANSIBLE_NOCOWS: '1',
     ANSIBLE_FORCE_COLOR: '1',

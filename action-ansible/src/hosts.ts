@@ -21,18 +21,31 @@ export interface Hosts {
   sshConfig: string;
   /** The same for git, whose servers have a user and a port of their own. */
   gitSshConfig: string;
+  /** Known hosts beside those of the inputs, to which a play adds each key before it is offered. */
+  renewedKnownHosts: string;
 }
 
-/** Writes inventory, known hosts and SSH configuration into the workspace. */
-export function writeHosts(inputs: Inputs, agent: Agent, workspace: string): Hosts {
+/**
+ * Writes inventory, known hosts and SSH configuration into the workspace.
+ * @param renewed lines of known_hosts that the inputs do not have
+ */
+export function writeHosts(
+  inputs: Inputs,
+  agent: Agent,
+  workspace: string,
+  renewed: string,
+): Hosts {
   const file = (name: string) => join(workspace, name);
   const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
+  const common = { sshConfig: ssh, gitSshConfig: git, renewedKnownHosts: file('renewed_hosts') };
+  const knownFiles = [known, common.renewedKnownHosts];
   writeFileSync(known, `${inputs.knownHosts}\n`);
-  writeFileSync(git, directConfig(agent, known, undefined));
+  writeFileSync(common.renewedKnownHosts, renewed);
+  writeFileSync(git, directConfig(agent, [known], undefined));
   const servers = environmentOf(inputs);
   if (servers === undefined) {
-    writeFileSync(ssh, directConfig(agent, known, inputs.jumpHost));
-    return { inventory: inputs.inventory, sshConfig: ssh, gitSshConfig: git };
+    writeFileSync(ssh, directConfig(agent, knownFiles, inputs.jumpHost));
+    return { inventory: inputs.inventory, ...common };
   }
   appendFileSync(known, knownHosts(servers));
   writeFileSync(
@@ -40,14 +53,14 @@ export function writeHosts(inputs: Inputs, agent: Agent, workspace: string): Hos
     sshConfig(servers, {
       identityFile: agent.publicKeyFile,
       identityAgent: agent.socket,
-      knownHostsFile: known,
+      knownHostsFiles: knownFiles,
     }),
   );
   const folder = file('inventory');
   mkdirSync(folder);
   writeFileSync(join(folder, 'hosts.yml'), stringify(ansibleInventory(servers)));
   linkVariables(inputs.inventory, folder);
-  return { inventory: folder, sshConfig: ssh, gitSshConfig: git };
+  return { inventory: folder, ...common };
 }
 
 /** What Terraform made; undefined when the inventory alone names the hosts. */
@@ -64,7 +77,7 @@ function linkVariables(source: string, folder: string): void {
   }
 }
 
-function directConfig(agent: Agent, knownHostsFile: string, jump: string | undefined): string {
+function directConfig(agent: Agent, knownHosts: string[], jump: string | undefined): string {
   const jumpAddress = jump?.replace(/^.*@/, '').replace(/:\d+$/, '');
   return [
     // OpenSSH passes `-F` on to the jump, which is not to jump itself.
@@ -73,7 +86,7 @@ function directConfig(agent: Agent, knownHostsFile: string, jump: string | undef
     `  IdentityAgent "${agent.socket}"`,
     `  IdentityFile "${agent.publicKeyFile}"`,
     '  IdentitiesOnly yes',
-    `  UserKnownHostsFile "${knownHostsFile}"`,
+    `  UserKnownHostsFile ${knownHosts.map((file) => `"${file}"`).join(' ')}`,
     '  GlobalKnownHostsFile /dev/null',
     '  StrictHostKeyChecking yes',
     '  BatchMode yes',

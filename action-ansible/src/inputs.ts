@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { hcloudToken } from '../../lib/hetzner/token.ts';
 import {
   duration,
   InputError,
@@ -30,6 +31,7 @@ export interface Inputs {
   knownHosts: string;
   jumpHost: string | undefined;
   privateKey: string;
+  hcloudToken: string | undefined;
   vaultPasswords: VaultPassword[];
   limit: string | undefined;
   tags: string | undefined;
@@ -67,6 +69,7 @@ export function readInputs(runner: Runner): Inputs {
     knownHosts: optional(runner, 'known-hosts') ?? '',
     jumpHost: jumpHost(runner),
     privateKey: privateKeyInput(runner),
+    hcloudToken: hcloudToken(runner),
     vaultPasswords: vaultPasswords(runner),
     limit: optional(runner, 'limit'),
     tags: optional(runner, 'tags'),

@@ -1,5 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { hetznerApi } from '../../lib/hetzner/api.ts';
+import { labelledHostKeys } from '../../lib/inventory/host-key-labels.ts';
+import type { Inventory } from '../../lib/inventory/inventory.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
 import { startAgent } from './agent.ts';
@@ -30,7 +33,8 @@ export async function run(step: Step): Promise<void> {
   const agent = await startAgent(inputs.privateKey, workspace);
   runner.saveState('agent', String(agent.pid));
   try {
-    const hosts = writeHosts(inputs, agent, workspace);
+    const renewed = await labelledKeys(inputs, servers, step);
+    const hosts = writeHosts(inputs, agent, workspace, renewed);
     const env = await environment(inputs, hosts, ansible, workspace, step);
     await underReleaseLease(inputs, servers, step, (under, lease) =>
       playAndReport(inputs, hosts, { ansible, env: { ...env, ...lease }, workspace }, under),
@@ -38,6 +42,22 @@ export async function run(step: Step): Promise<void> {
   } finally {
     agent.stop();
     await removeWorkspace(runner, workspace);
+  }
+}
+
+/** What the servers' labels tell is a help: without it Terraform's outputs are all that is known. */
+async function labelledKeys(
+  { hcloudToken }: Inputs,
+  servers: Inventory | undefined,
+  { runner, cancelled }: Step,
+): Promise<string> {
+  if (servers === undefined || hcloudToken === undefined) return '';
+  try {
+    return await labelledHostKeys(servers, hetznerApi(hcloudToken, runner.env, cancelled));
+  } catch (error) {
+    const why = (error as Error).message;
+    runner.warning(`Host keys that were renewed since the outputs are not known: ${why}`);
+    return '';
   }
 }
 
@@ -50,6 +70,7 @@ async function playAndReport(
   const started = Date.now();
   const played = await play(inputs, hosts, tools, step);
   const failure = failureOf(inputs, played);
+  step.runner.output('host-keys-renewed', statSync(hosts.renewedKnownHosts).size > 0);
   report(inputs, played, failure === undefined, Date.now() - started, step.runner);
   if (failure) throw failure;
 }
@@ -69,8 +90,9 @@ async function environment(
     vaultIdentities: writeVaultPasswords(inputs.vaultPasswords, workspace),
     hosts,
   };
-  const { requirements, directory, taskTimeoutMs } = inputs;
-  const own = ansibleEnvironment(step.runner.env, ansible, files, taskTimeoutMs);
+  const { requirements, directory, hcloudToken, taskTimeoutMs } = inputs;
+  const given = { ...step.runner.env, ...(hcloudToken && { HCLOUD_TOKEN: hcloudToken }) };
+  const own = ansibleEnvironment(given, ansible, files, taskTimeoutMs);
   const env =
     requirements === undefined
       ? own

@@ -34,6 +34,7 @@ export const speed: Scenario = {
     try {
       print('configuring the servers …');
       assert.deepEqual((await play(servers, 'site.yml')).errors, []);
+      await servers.refresh();
       const growth: Figures = {};
       for (const [count, limit] of Object.entries(GROWTH)) {
         growth[count] = await compared(servers, limit, 0, print);
@@ -90,7 +91,7 @@ async function plainly(servers: Servers, limit: string): Promise<void> {
     file('inventory/hosts.yml', stringify(ansibleInventory(servers.inventory)));
     const config = sshConfig(servers.inventory, {
       identityFile: file('key', servers.privateKey),
-      knownHostsFile: file('known_hosts', knownHosts(servers.inventory)),
+      knownHostsFiles: [file('known_hosts', knownHosts(servers.inventory))],
     });
     const argv = [
       'ansible-playbook',

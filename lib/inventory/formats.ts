@@ -2,14 +2,14 @@ import type { Inventory, Server } from './inventory.ts';
 
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 export function knownHosts(inventory: Inventory): string {
-  const { port } = inventory.ssh;
-  const line = (address: string, key: string): string =>
-    `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
-  const { bastion } = inventory;
-  return [
-    line(bastion.publicIp, bastion.hostKey),
-    ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
-  ].join('');
+  return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+
+/** The lines of one server, for a key that need not be the one of the inventory. */
+export function knownHost({ bastion, ssh }: Inventory, server: Server, key: string): string {
+  const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+  const name = (address: string) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+  return addresses.map((address) => `${name(address)} ${key}\n`).join('');
 }
 
 /**
@@ -18,7 +18,7 @@ export function knownHosts(inventory: Inventory): string {
  */
 export function sshConfig(
   inventory: Inventory,
-  files: { identityFile: string; identityAgent?: string; knownHostsFile: string },
+  files: { identityFile: string; identityAgent?: string; knownHostsFiles: readonly string[] },
 ): string {
   const { bastion } = inventory;
   const hosts = inventory.servers.map((server) =>
@@ -33,7 +33,7 @@ export function sshConfig(
     `  IdentityFile "${files.identityFile}"`,
     ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
     '  IdentitiesOnly yes',
-    `  UserKnownHostsFile "${files.knownHostsFile}"`,
+    `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
     '  GlobalKnownHostsFile /dev/null',
     '  StrictHostKeyChecking yes',
     '  UpdateHostKeys no',

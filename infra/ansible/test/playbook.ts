@@ -43,6 +43,7 @@ export async function play(
         inventory: 'inventories/staging',
         'terraform-outputs': outputs,
         'private-key': servers.privateKey,
+        'hcloud-token': servers.hetzner.token,
         'vault-password': readFileSync(VAULT_KEY, 'utf8').trim(),
         'extra-vars': JSON.stringify({ ...servers.variables, ...SHOWN }),
         strategy: 'mitogen_free',
@@ -50,6 +51,7 @@ export async function play(
       },
       {
         RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
+        HCLOUD_ENDPOINT: servers.hetzner.url,
         ANSIBLE_STDOUT_CALLBACK: 'ansible.posix.json',
         ANSIBLE_DIFF_ALWAYS: 'True',
       },

@@ -21,12 +21,17 @@ export interface Servers {
   /** What `terraform output -json` says of them. */
   outputs: unknown;
   privateKey: string;
+  hetzner: { url: string; token: string };
   /** Mirrors and sizes, as extra variables for Ansible. */
   variables: Record<string, unknown>;
   /** Runs a command as root, as from the server's console. @returns what it printed */
   console(server: string, argv: readonly string[]): Promise<string>;
   /** Runs a program of this machine in a server's network. @returns what it printed */
   inNetworkOf(server: string, argv: readonly string[]): Promise<string>;
+  /** Takes what changed at Hetzner into the state; `outputs` and `inventory` are those of then. */
+  refresh(): Promise<void>;
+  /** Exit code of a plan: 0 when it would change nothing. */
+  plan(): Promise<number>;
   /** Takes the cloud's firewall off every public address: what is left is the servers' own. */
   openFirewall(): Promise<void>;
   remove(): Promise<void>;
@@ -63,11 +68,13 @@ export async function orderServers(number: number, names: readonly string[]): Pr
     if (!engine) throw new Error('no engine answers');
     return (await docker(engine, argv)).stdout;
   };
-  const outputs = await applied(api.url, instance, key.public, names);
-  return {
+  const terraform = await terraformed(api.url, instance, key.public, names);
+  const outputs = await terraform.apply();
+  const servers: Servers = {
     inventory: parseTerraformOutputs(outputs),
     outputs,
     privateKey: key.private,
+    hetzner: { url: api.url, token: TOKEN },
     variables: serverVariables(instance),
     console: (server, argv) => inEngine(['exec', container(server), ...argv]),
     inNetworkOf: async (server, argv) => {
@@ -76,8 +83,14 @@ export async function orderServers(number: number, names: readonly string[]): Pr
       ).trim();
       return (await run(['nsenter', '--net', `--target=${pid}`, ...argv])).stdout;
     },
+    async refresh() {
+      servers.outputs = await terraform.apply('-refresh-only');
+      servers.inventory = parseTerraformOutputs(servers.outputs);
+    },
+    plan: terraform.plan,
     openFirewall: () => machinery.setFirewalls([]),
     async remove() {
+      terraform.remove();
       await api.close();
       await mirror.close();
       watching.abort();
@@ -86,6 +99,7 @@ export async function orderServers(number: number, names: readonly string[]): Pr
       rmSync(stateDirectory, { recursive: true, force: true });
     },
   };
+  return servers;
 }
 
 /** Staging's own servers. */
@@ -97,29 +111,35 @@ const STAGING = {
 };
 export const STAGING_SERVERS = Object.keys(STAGING);
 
-async function applied(
+async function terraformed(
   url: string,
   instance: Instance,
   publicKey: string,
   names: readonly string[],
-): Promise<unknown> {
+) {
   const wanted = Object.fromEntries(
     Object.entries(STAGING).filter(([name]) => names.includes(name)),
   );
   const code = copyOfTheCode();
-  try {
-    const environment = { HCLOUD_ENDPOINT: url, HCLOUD_TOKEN: TOKEN };
-    const terraform = code.terraform('environments/staging', environment);
-    terraform.settleHere();
-    await terraform.init('-lockfile=readonly');
-    const { code: exitCode, output } = await terraform.apply(
-      `-var=authorized_keys=${JSON.stringify({ ci: publicKey })}`,
-      `-var=admin_cidrs=["${gatewayAddress(instance)}/32"]`,
-      `-var=servers=${JSON.stringify(wanted)}`,
-    );
-    if (exitCode !== 0) throw new Error(`terraform apply: ${output}`);
-    return await terraform.outputs();
-  } finally {
-    code.remove();
-  }
+  const terraform = code.terraform('environments/staging', {
+    HCLOUD_ENDPOINT: url,
+    HCLOUD_TOKEN: TOKEN,
+  });
+  terraform.settleHere();
+  const variables = [
+    `-var=authorized_keys=${JSON.stringify({ ci: publicKey })}`,
+    `-var=admin_cidrs=["${gatewayAddress(instance)}/32"]`,
+    `-var=servers=${JSON.stringify(wanted)}`,
+  ];
+  await terraform.init('-lockfile=readonly');
+  return {
+    /** @returns the outputs */
+    async apply(...options: string[]): Promise<unknown> {
+      const { code: exitCode, output } = await terraform.apply(...options, ...variables);
+      if (exitCode !== 0) throw new Error(`terraform apply: ${output}`);
+      return await terraform.outputs();
+    },
+    plan: async () => (await terraform.plan(...variables)).code,
+    remove: () => code.remove(),
+  };
 }

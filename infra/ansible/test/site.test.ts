@@ -13,13 +13,41 @@ const NAMES = ['staging-bastion-1', 'staging-db-1', 'staging-app-1'];
 
 let servers: Servers;
 let first: Played;
+/** Of staging-app-1: its host key of the first contact. */
+let firstLabel: string;
 
 beforeAll(async () => {
   servers = await orderServers(NUMBER, NAMES);
   // What the first boot is still writing is no doing of a run.
   for (const name of NAMES) await servers.console(name, ['cloud-init', 'status', '--wait']);
+  firstLabel = (await labels('staging-app-1'))['host-key'] ?? '';
 });
 afterAll(() => servers.remove());
+
+/** The host key that each server's sshd offers. */
+async function offered(): Promise<Record<string, string>> {
+  const scan = ['ssh-keyscan', '-t', 'ed25519', '-p', '2222', '127.0.0.1'];
+  const lines = NAMES.map(async (name) => (await servers.console(name, scan)).trim());
+  const keys = (await Promise.all(lines)).map((line) => line.split(' ').slice(1).join(' '));
+  return Object.fromEntries(NAMES.map((name, index) => [name, keys[index] ?? '']));
+}
+
+/** The host keys of Terraform's outputs. */
+const told = () =>
+  Object.fromEntries(servers.inventory.servers.map(({ name, hostKey }) => [name, hostKey]));
+
+/** What Hetzner has as a server's labels, perhaps after they were set. */
+async function labels(name: string, set?: object): Promise<Record<string, string>> {
+  const { url, token } = servers.hetzner;
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const found = await fetch(`${url}/servers?name=${name}`, { headers });
+  const [server] = ((await found.json()) as { servers: { id: number; labels: object }[] }).servers;
+  if (set !== undefined) {
+    const body = JSON.stringify({ labels: set });
+    await fetch(`${url}/servers/${server?.id}`, { method: 'PUT', headers, body });
+  }
+  return { ...server?.labels } as Record<string, string>;
+}
 
 const nothing = () => Object.fromEntries(NAMES.map((name) => [name, 0]));
 
@@ -29,6 +57,12 @@ test('check mode says what bare servers lack, and changes nothing on them', asyn
   expect(errors).toEqual([]);
   for (const name of NAMES) expect(changed[name]).toBeGreaterThan(10);
   expect(await lookAtAll(servers, 'settings')).toEqual(before);
+});
+
+test('a server with the key of the state is refused, where its next one could not be told', async () => {
+  const { errors } = await play(servers, 'site.yml', { tags: 'ssh', 'hcloud-token': '' });
+  expect(errors.join()).toMatch(/staging-app-1 still offers the host key that Terraform's state/);
+  expect(await offered()).toEqual(told());
 });
 
 test('one run configures all of them, and each role proves what it did', async () => {
@@ -52,6 +86,42 @@ test('every managed file that was altered by hand is reported in check mode and 
 
   expect(await play(servers, 'site.yml')).toMatchObject({ errors: [] });
   expect(await lookAtAll(servers, 'settings')).toEqual(before);
+});
+
+test('a renewal that was killed near its end is ended by the next run', async () => {
+  const name = 'staging-app-1';
+  const key = '/etc/ssh/ssh_host_ed25519_key';
+  const [before, keys] = [await labels(name), await offered()];
+  await labels(name, {
+    ...before,
+    'host-key': firstLabel,
+    'host-key-next': before['host-key'] ?? '',
+  });
+  for (const half of ['', '.pub']) {
+    await servers.console(name, ['cp', '--preserve', `${key}${half}`, `${key}.next${half}`]);
+  }
+  const { errors } = await play(servers, 'site.yml', { tags: 'ssh', limit: name });
+  expect(errors).toEqual([]);
+  expect(await labels(name)).toEqual(before);
+  expect(await offered()).toEqual(keys);
+  expect(await servers.console(name, ['sh', '-c', `ls ${key}.next* || true`])).toBe('');
+});
+
+test('each server has made a host key of its own, which from then on the outputs tell', async () => {
+  const keys = await offered();
+  for (const name of NAMES) {
+    const first = told()[name] ?? '';
+    expect(keys[name]).not.toBe(first);
+    const found = await servers.console(name, [
+      'sh',
+      '-c',
+      `grep -rlF '${first}' /etc/ssh || true`,
+    ]);
+    expect({ name, found }).toEqual({ name, found: '' });
+  }
+  await servers.refresh();
+  expect(told()).toEqual(keys);
+  expect(await servers.plan()).toBe(0);
 });
 
 test('the scripts and YAML files that were rendered pass shellcheck and yamllint', async () => {

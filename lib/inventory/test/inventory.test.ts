@@ -62,8 +62,8 @@ describe('what others read', () => {
 
   test('known_hosts: the bastion by both addresses, the others by their private one', () => {
     expect(knownHosts(inventory).split('\n')).toEqual([
-      `[203.0.113.2]:2222 ${key('B')}`,
       `[10.0.1.21]:2222 ${key('A')}`,
+      `[203.0.113.2]:2222 ${key('B')}`,
       `[10.0.1.2]:2222 ${key('B')}`,
       `[10.0.1.11]:2222 ${key('D')}`,
       '',
@@ -71,9 +71,10 @@ describe('what others read', () => {
   });
 
   test('ssh_config: through the bastion, never without checking the host key', () => {
-    const text = sshConfig(inventory, { identityFile: '/k/id', knownHostsFile: '/k/known' });
+    const text = sshConfig(inventory, { identityFile: '/k/id', knownHostsFiles: ['/k/a', '/k/b'] });
     expect(text).toContain('Host staging-app-1 10.0.1.21\n  HostName 10.0.1.21\n  ProxyJump');
     expect(text).toContain('HostName 203.0.113.2\n\n');
+    expect(text).toContain('UserKnownHostsFile "/k/a" "/k/b"\n');
     expect(text).toContain('StrictHostKeyChecking yes');
   });
 

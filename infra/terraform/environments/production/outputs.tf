@@ -6,7 +6,7 @@ output "environment" {
 }
 
 output "servers" {
-  description = "Servers by name: role, addresses, host key for the first contact, device of the volume."
+  description = "Servers by name: role, addresses, host key, device of the volume."
   value = {
     for name, server in module.server : name => {
       role          = server.role

@@ -68,8 +68,11 @@ resource "hcloud_server" "this" {
 
   lifecycle {
     # What a server was born from and where. A change of it, or of what Hetzner has in stock, must
-    # not replace a running server by the way: ask for that with -replace.
-    ignore_changes = [user_data, ssh_keys, image, location, labels["host-key"]]
+    # not replace a running server by the way: ask for that with -replace. The first play makes
+    # another host key and tells it by these labels.
+    ignore_changes = [
+      user_data, ssh_keys, image, location, labels["host-key"], labels["host-key-next"],
+    ]
 
     precondition {
       condition     = length(var.firewall_ids) > 0

@@ -24,7 +24,7 @@ output "private_ip" {
 }
 
 output "host_key" {
-  description = "Public host key for the first contact, as the server's own label tells it."
+  description = "Public host key, as the server's own label tells it: of the first contact, then the one that the first play made."
   value = format("%s%s", local.openssh_prefix, replace(replace(
     trimsuffix(trimprefix(hcloud_server.this.labels["host-key"], "k"), "k"),
   "-", "+"), "_", "/"))
