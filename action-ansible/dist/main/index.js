@@ -70363,7 +70363,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9315);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3423);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70373,7 +70373,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 9315:
+/***/ 3423:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70386,10 +70386,6 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 ;// CONCATENATED MODULE: external "node:path"
 const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./lib/hetzner/api.js
@@ -70469,6 +70465,112 @@ function pauseAfter(headers, attempt, now) {
     return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
 }
 
+;// CONCATENATED MODULE: ./lib/inventory/formats.js
+/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
+function knownHosts(inventory) {
+    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+/** The lines of one server, for a key that need not be the one of the inventory. */
+function knownHost({ bastion, ssh }, server, key) {
+    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
+}
+/**
+ * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
+ * `-F` on to the jump, so that the hop has the same key, user and known hosts.
+ */
+function sshConfig(inventory, files) {
+    const { bastion } = inventory;
+    const hosts = inventory.servers.map((server) => server.name === bastion.name
+        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
+        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
+    const common = [
+        'Host *',
+        `  User ${inventory.ssh.user}`,
+        `  Port ${inventory.ssh.port}`,
+        `  IdentityFile "${files.identityFile}"`,
+        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
+        '  IdentitiesOnly yes',
+        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
+        '  GlobalKnownHostsFile /dev/null',
+        '  StrictHostKeyChecking yes',
+        '  UpdateHostKeys no',
+        '  BatchMode yes',
+        '  ConnectTimeout 15',
+        '  ServerAliveInterval 15',
+        '  ServerAliveCountMax 4',
+        '',
+    ];
+    return [...hosts, common.join('\n')].join('\n');
+}
+/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
+function ansibleInventory(inventory) {
+    const group = (role) => ({
+        hosts: Object.fromEntries(inventory.servers
+            .filter((server) => server.role === role)
+            .map((server) => [server.name, ansibleHost(inventory, server)])),
+    });
+    return {
+        all: {
+            vars: {
+                environment_name: inventory.environment,
+                network_cidr: inventory.networkCidr,
+                load_balancer_private_ip: inventory.loadBalancer.privateIp,
+                load_balancer_public_ip: inventory.loadBalancer.publicIp,
+            },
+            children: {
+                application: group('application'),
+                bastion: group('bastion'),
+                database: group('database'),
+                monitoring: group('monitoring'),
+            },
+        },
+    };
+}
+function ansibleHost(inventory, server) {
+    const { bastion } = inventory;
+    return {
+        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
+        ansible_port: inventory.ssh.port,
+        ansible_user: inventory.ssh.user,
+        private_ip: server.privateIp,
+        public_ip: server.publicIp,
+        server_role: server.role,
+        volume_device: server.volumeDevice,
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/inventory/host-key-labels.js
+
+/** Every ed25519 key begins so; Terraform and the play leave it out of the label. */
+const PREFIX = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI';
+/** The one that sshd offers, and while it is being renewed the one that it will offer. */
+const LABELS = ['host-key', 'host-key-next'];
+/**
+ * The host keys that the servers' own labels tell and the Terraform outputs do not, as lines of
+ * known_hosts: of a renewal that nobody has taken into the state yet, or that was interrupted.
+ */
+async function labelledHostKeys(inventory, api) {
+    const lines = inventory.servers.map(async (server) => {
+        const labels = (await api.byName('servers', server.name))?.labels ?? {};
+        const keys = LABELS.flatMap((label) => hostKeyIn(labels[label] ?? '') ?? []);
+        return [...new Set(keys)]
+            .filter((key) => key !== server.hostKey)
+            .map((key) => knownHost(inventory, server, key));
+    });
+    return (await Promise.all(lines)).flat().join('');
+}
+/** The public key that a label's value tells; undefined for a value that is none. */
+function hostKeyIn(label) {
+    const [, key] = /^k([\w-]{43})k$/.exec(label) ?? [];
+    return key && `${PREFIX}${key.replaceAll('-', '+').replaceAll('_', '/')}`;
+}
+
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
 var dist = __nccwpck_require__(3483);
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
@@ -71855,6 +71957,16 @@ function parsed(name, text) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/hetzner/token.js
+
+/** Input `hcloud-token`, else HCLOUD_TOKEN; masked either way. */
+function hcloudToken(runner) {
+    const token = inputs_optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+    if (token)
+        runner.mask(token);
+    return token || undefined;
+}
+
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 ;// CONCATENATED MODULE: ./lib/runner-access/address.js
@@ -71993,6 +72105,7 @@ async function rulesOf(api, firewall) {
 
 
 
+
 const STATE = 'runner-access';
 /**
  * Opens the bastion's SSH to this runner when input `runner-access` asks for it, until the post
@@ -72029,9 +72142,7 @@ async function closeToRunner({ runner, cancelled }) {
     runner.info("Closed the bastion's port for this runner.");
 }
 function accessInputs(runner) {
-    const token = inputs_optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-    if (token)
-        runner.mask(token);
+    const token = hcloudToken(runner);
     const address = inputs_optional(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
     if (!(0,external_node_net_.isIPv4)(address) && !/^https:\/\/\S+$/.test(address)) {
         throw new inputs_InputError('runner-address', `is '${address}': give an IPv4 address, or an https URL that answers with the asker's.`);
@@ -72309,6 +72420,7 @@ function ansibleEnvironment(env, ansible, files, taskTimeoutMs) {
         ANSIBLE_CALLBACK_PLUGINS: files.callback,
         ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
         COMPTA_EVENTS_FILE: files.events,
+        COMPTA_KNOWN_HOSTS: files.hosts.renewedKnownHosts,
         ANSIBLE_TASK_TIMEOUT: String(Math.ceil(taskTimeoutMs / 1000)),
         ANSIBLE_NOCOWS: '1',
         ANSIBLE_FORCE_COLOR: '1',
@@ -80950,82 +81062,6 @@ async function searchPaths(galaxy, folder) {
     };
 }
 
-;// CONCATENATED MODULE: ./lib/inventory/formats.js
-/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
-function knownHosts(inventory) {
-    const { port } = inventory.ssh;
-    const line = (address, key) => `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
-    const { bastion } = inventory;
-    return [
-        line(bastion.publicIp, bastion.hostKey),
-        ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
-    ].join('');
-}
-/**
- * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
- * `-F` on to the jump, so that the hop has the same key, user and known hosts.
- */
-function sshConfig(inventory, files) {
-    const { bastion } = inventory;
-    const hosts = inventory.servers.map((server) => server.name === bastion.name
-        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
-        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
-    const common = [
-        'Host *',
-        `  User ${inventory.ssh.user}`,
-        `  Port ${inventory.ssh.port}`,
-        `  IdentityFile "${files.identityFile}"`,
-        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
-        '  IdentitiesOnly yes',
-        `  UserKnownHostsFile "${files.knownHostsFile}"`,
-        '  GlobalKnownHostsFile /dev/null',
-        '  StrictHostKeyChecking yes',
-        '  UpdateHostKeys no',
-        '  BatchMode yes',
-        '  ConnectTimeout 15',
-        '  ServerAliveInterval 15',
-        '  ServerAliveCountMax 4',
-        '',
-    ];
-    return [...hosts, common.join('\n')].join('\n');
-}
-/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
-function ansibleInventory(inventory) {
-    const group = (role) => ({
-        hosts: Object.fromEntries(inventory.servers
-            .filter((server) => server.role === role)
-            .map((server) => [server.name, ansibleHost(inventory, server)])),
-    });
-    return {
-        all: {
-            vars: {
-                environment_name: inventory.environment,
-                network_cidr: inventory.networkCidr,
-                load_balancer_private_ip: inventory.loadBalancer.privateIp,
-                load_balancer_public_ip: inventory.loadBalancer.publicIp,
-            },
-            children: {
-                application: group('application'),
-                bastion: group('bastion'),
-                database: group('database'),
-                monitoring: group('monitoring'),
-            },
-        },
-    };
-}
-function ansibleHost(inventory, server) {
-    const { bastion } = inventory;
-    return {
-        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
-        ansible_port: inventory.ssh.port,
-        ansible_user: inventory.ssh.user,
-        private_ip: server.privateIp,
-        public_ip: server.publicIp,
-        server_role: server.role,
-        volume_device: server.volumeDevice,
-    };
-}
-
 ;// CONCATENATED MODULE: ./lib/inventory/inventory.js
 
 const serverSchema = object({
@@ -81113,28 +81149,34 @@ function serversOf(inventory, role) {
 
 
 
-/** Writes inventory, known hosts and SSH configuration into the workspace. */
-function writeHosts(inputs, agent, workspace) {
+/**
+ * Writes inventory, known hosts and SSH configuration into the workspace.
+ * @param renewed lines of known_hosts that the inputs do not have
+ */
+function writeHosts(inputs, agent, workspace, renewed) {
     const file = (name) => (0,external_node_path_namespaceObject.join)(workspace, name);
     const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
+    const common = { sshConfig: ssh, gitSshConfig: git, renewedKnownHosts: file('renewed_hosts') };
+    const knownFiles = [known, common.renewedKnownHosts];
     (0,external_node_fs_.writeFileSync)(known, `${inputs.knownHosts}\n`);
-    (0,external_node_fs_.writeFileSync)(git, directConfig(agent, known, undefined));
+    (0,external_node_fs_.writeFileSync)(common.renewedKnownHosts, renewed);
+    (0,external_node_fs_.writeFileSync)(git, directConfig(agent, [known], undefined));
     const servers = environmentOf(inputs);
     if (servers === undefined) {
-        (0,external_node_fs_.writeFileSync)(ssh, directConfig(agent, known, inputs.jumpHost));
-        return { inventory: inputs.inventory, sshConfig: ssh, gitSshConfig: git };
+        (0,external_node_fs_.writeFileSync)(ssh, directConfig(agent, knownFiles, inputs.jumpHost));
+        return { inventory: inputs.inventory, ...common };
     }
     (0,external_node_fs_.appendFileSync)(known, knownHosts(servers));
     (0,external_node_fs_.writeFileSync)(ssh, sshConfig(servers, {
         identityFile: agent.publicKeyFile,
         identityAgent: agent.socket,
-        knownHostsFile: known,
+        knownHostsFiles: knownFiles,
     }));
     const folder = file('inventory');
     (0,external_node_fs_.mkdirSync)(folder);
     (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'hosts.yml'), (0,dist/* stringify */.As)(ansibleInventory(servers)));
     linkVariables(inputs.inventory, folder);
-    return { inventory: folder, sshConfig: ssh, gitSshConfig: git };
+    return { inventory: folder, ...common };
 }
 /** What Terraform made; undefined when the inventory alone names the hosts. */
 function environmentOf({ hosts }) {
@@ -81150,7 +81192,7 @@ function linkVariables(source, folder) {
             (0,external_node_fs_.symlinkSync)((0,external_node_path_namespaceObject.join)(from, name), (0,external_node_path_namespaceObject.join)(folder, name));
     }
 }
-function directConfig(agent, knownHostsFile, jump) {
+function directConfig(agent, knownHosts, jump) {
     const jumpAddress = jump?.replace(/^.*@/, '').replace(/:\d+$/, '');
     return [
         // OpenSSH passes `-F` on to the jump, which is not to jump itself.
@@ -81159,7 +81201,7 @@ function directConfig(agent, knownHostsFile, jump) {
         `  IdentityAgent "${agent.socket}"`,
         `  IdentityFile "${agent.publicKeyFile}"`,
         '  IdentitiesOnly yes',
-        `  UserKnownHostsFile "${knownHostsFile}"`,
+        `  UserKnownHostsFile ${knownHosts.map((file) => `"${file}"`).join(' ')}`,
         '  GlobalKnownHostsFile /dev/null',
         '  StrictHostKeyChecking yes',
         '  BatchMode yes',
@@ -81363,6 +81405,7 @@ function writeVaultPasswords(passwords, folder) {
 
 
 
+
 /** Ansible's own, and Mitogen's of the same meaning. */
 const STRATEGIES = ['linear', 'free', 'mitogen_linear', 'mitogen_free'];
 const variables = record(schemas_string(), unknown());
@@ -81383,6 +81426,7 @@ function readInputs(runner) {
         knownHosts: inputs_optional(runner, 'known-hosts') ?? '',
         jumpHost: jumpHost(runner),
         privateKey: inputs_privateKeyInput(runner),
+        hcloudToken: hcloudToken(runner),
         vaultPasswords: vaultPasswords(runner),
         limit: inputs_optional(runner, 'limit'),
         tags: inputs_optional(runner, 'tags'),
@@ -84180,6 +84224,8 @@ function writeEvents({ attempts }, runner) {
 
 
 
+
+
 async function main_run(step) {
     const { runner, cancelled } = step;
     const inputs = readInputs(runner);
@@ -84194,7 +84240,8 @@ async function main_run(step) {
     const agent = await startAgent(inputs.privateKey, workspace);
     runner.saveState('agent', String(agent.pid));
     try {
-        const hosts = writeHosts(inputs, agent, workspace);
+        const renewed = await labelledKeys(inputs, servers, step);
+        const hosts = writeHosts(inputs, agent, workspace, renewed);
         const env = await environment(inputs, hosts, ansible, workspace, step);
         await underReleaseLease(inputs, servers, step, (under, lease) => playAndReport(inputs, hosts, { ansible, env: { ...env, ...lease }, workspace }, under));
     }
@@ -84203,10 +84250,24 @@ async function main_run(step) {
         await removeWorkspace(runner, workspace);
     }
 }
+/** What the servers' labels tell is a help: without it Terraform's outputs are all that is known. */
+async function labelledKeys({ hcloudToken }, servers, { runner, cancelled }) {
+    if (servers === undefined || hcloudToken === undefined)
+        return '';
+    try {
+        return await labelledHostKeys(servers, api_hetznerApi(hcloudToken, runner.env, cancelled));
+    }
+    catch (error) {
+        const why = error.message;
+        runner.warning(`Host keys that were renewed since the outputs are not known: ${why}`);
+        return '';
+    }
+}
 async function playAndReport(inputs, hosts, tools, step) {
     const started = Date.now();
     const played = await play(inputs, hosts, tools, step);
     const failure = failureOf(inputs, played);
+    step.runner.output('host-keys-renewed', (0,external_node_fs_.statSync)(hosts.renewedKnownHosts).size > 0);
     report(inputs, played, failure === undefined, Date.now() - started, step.runner);
     if (failure)
         throw failure;
@@ -84220,8 +84281,9 @@ async function environment(inputs, hosts, ansible, workspace, step) {
         vaultIdentities: writeVaultPasswords(inputs.vaultPasswords, workspace),
         hosts,
     };
-    const { requirements, directory, taskTimeoutMs } = inputs;
-    const own = ansibleEnvironment(step.runner.env, ansible, files, taskTimeoutMs);
+    const { requirements, directory, hcloudToken, taskTimeoutMs } = inputs;
+    const given = { ...step.runner.env, ...(hcloudToken && { HCLOUD_TOKEN: hcloudToken }) };
+    const own = ansibleEnvironment(given, ansible, files, taskTimeoutMs);
     const env = requirements === undefined
         ? own
         : await installRequirements({ ansible, env: own, directory, requirements }, step);

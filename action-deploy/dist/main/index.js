@@ -67965,7 +67965,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1489);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6665);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3808);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67975,7 +67975,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6665:
+/***/ 3808:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -67987,13 +67987,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
-    const { port } = inventory.ssh;
-    const line = (address, key) => `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
-    const { bastion } = inventory;
-    return [
-        line(bastion.publicIp, bastion.hostKey),
-        ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
-    ].join('');
+    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+/** The lines of one server, for a key that need not be the one of the inventory. */
+function knownHost({ bastion, ssh }, server, key) {
+    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
 }
 /**
  * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
@@ -68011,7 +68011,7 @@ function sshConfig(inventory, files) {
         `  IdentityFile "${files.identityFile}"`,
         ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
         '  IdentitiesOnly yes',
-        `  UserKnownHostsFile "${files.knownHostsFile}"`,
+        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
         '  GlobalKnownHostsFile /dev/null',
         '  StrictHostKeyChecking yes',
         '  UpdateHostKeys no',
@@ -85840,6 +85840,16 @@ function pauseAfter(headers, attempt, now) {
     return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
 }
 
+;// CONCATENATED MODULE: ./lib/hetzner/token.js
+
+/** Input `hcloud-token`, else HCLOUD_TOKEN; masked either way. */
+function hcloudToken(runner) {
+    const token = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+    if (token)
+        runner.mask(token);
+    return token || undefined;
+}
+
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 ;// CONCATENATED MODULE: ./lib/runner-access/address.js
@@ -85978,6 +85988,7 @@ async function rulesOf(api, firewall) {
 
 
 
+
 const step_STATE = 'runner-access';
 /**
  * Opens the bastion's SSH to this runner when input `runner-access` asks for it, until the post
@@ -86014,9 +86025,7 @@ async function closeToRunner({ runner, cancelled }) {
     runner.info("Closed the bastion's port for this runner.");
 }
 function accessInputs(runner) {
-    const token = optionalSecret(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-    if (token)
-        runner.mask(token);
+    const token = hcloudToken(runner);
     const address = inputs_optional(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
     if (!(0,external_node_net_.isIPv4)(address) && !/^https:\/\/\S+$/.test(address)) {
         throw new inputs_InputError('runner-address', `is '${address}': give an IPv4 address, or an https URL that answers with the asker's.`);

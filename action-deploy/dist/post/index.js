@@ -67126,7 +67126,7 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7753);
 /* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6370);
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(2291);
-/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5657);
+/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(8895);
 
 
 
@@ -67250,13 +67250,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
-    const { port } = inventory.ssh;
-    const line = (address, key) => `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
-    const { bastion } = inventory;
-    return [
-        line(bastion.publicIp, bastion.hostKey),
-        ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
-    ].join('');
+    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+/** The lines of one server, for a key that need not be the one of the inventory. */
+function knownHost({ bastion, ssh }, server, key) {
+    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
 }
 /**
  * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
@@ -67274,7 +67274,7 @@ function sshConfig(inventory, files) {
         `  IdentityFile "${files.identityFile}"`,
         ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
         '  IdentitiesOnly yes',
-        `  UserKnownHostsFile "${files.knownHostsFile}"`,
+        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
         '  GlobalKnownHostsFile /dev/null',
         '  StrictHostKeyChecking yes',
         '  UpdateHostKeys no',
@@ -68882,7 +68882,7 @@ async function freeAfter(runner, destination) {
 
 /***/ }),
 
-/***/ 5657:
+/***/ 8895:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -68978,6 +68978,16 @@ function pauseAfter(headers, attempt, now) {
 
 // EXTERNAL MODULE: ./lib/runner/inputs.js
 var inputs = __nccwpck_require__(9850);
+;// CONCATENATED MODULE: ./lib/hetzner/token.js
+
+/** Input `hcloud-token`, else HCLOUD_TOKEN; masked either way. */
+function hcloudToken(runner) {
+    const token = (0,inputs/* optionalSecret */.Ny)(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+    if (token)
+        runner.mask(token);
+    return token || undefined;
+}
+
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 ;// CONCATENATED MODULE: ./lib/runner-access/address.js
@@ -69116,6 +69126,7 @@ async function rulesOf(api, firewall) {
 
 
 
+
 const STATE = 'runner-access';
 /**
  * Opens the bastion's SSH to this runner when input `runner-access` asks for it, until the post
@@ -69152,9 +69163,7 @@ async function closeToRunner({ runner, cancelled }) {
     runner.info("Closed the bastion's port for this runner.");
 }
 function accessInputs(runner) {
-    const token = (0,inputs/* optionalSecret */.Ny)(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-    if (token)
-        runner.mask(token);
+    const token = hcloudToken(runner);
     const address = (0,inputs/* optional */.lq)(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
     if (!(0,external_node_net_.isIPv4)(address) && !/^https:\/\/\S+$/.test(address)) {
         throw new inputs/* InputError */.dz('runner-address', `is '${address}': give an IPv4 address, or an https URL that answers with the asker's.`);

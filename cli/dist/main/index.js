@@ -78464,13 +78464,13 @@ __nccwpck_require__.d(__webpack_exports__, {
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
-    const { port } = inventory.ssh;
-    const line = (address, key) => `${port === 22 ? address : `[${address}]:${port}`} ${key}\n`;
-    const { bastion } = inventory;
-    return [
-        line(bastion.publicIp, bastion.hostKey),
-        ...inventory.servers.map((server) => line(server.privateIp, server.hostKey)),
-    ].join('');
+    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+/** The lines of one server, for a key that need not be the one of the inventory. */
+function knownHost({ bastion, ssh }, server, key) {
+    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
 }
 /**
  * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
@@ -78488,7 +78488,7 @@ function sshConfig(inventory, files) {
         `  IdentityFile "${files.identityFile}"`,
         ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
         '  IdentitiesOnly yes',
-        `  UserKnownHostsFile "${files.knownHostsFile}"`,
+        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
         '  GlobalKnownHostsFile /dev/null',
         '  StrictHostKeyChecking yes',
         '  UpdateHostKeys no',
