@@ -15,18 +15,19 @@ export interface Result {
 export type Results = Record<string, Result>;
 
 /** Puts a scenario's figures in the place of its earlier ones, and the table anew. */
-export async function record(
+export function record(
   files: { results: string; table: string },
   scenario: string,
   measurements: Figures,
-): Promise<void> {
+  commit: string,
+): void {
   const all: Results = existsSync(files.results)
     ? JSON.parse(readFileSync(files.results, 'utf8'))
     : {};
   all[scenario] = {
     date: new Date().toISOString(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
-    commit: await commit(),
+    commit,
     measurements,
   };
   writeFileSync(files.results, `${JSON.stringify(all, null, 2)}\n`);
@@ -54,7 +55,8 @@ export function withTable(document: string, results: Results): string {
   return `${before}${BEGIN}\n\n${[...head, ...rows].join('\n')}\n\n${END}${after}`;
 }
 
-async function commit(): Promise<string> {
+/** To be asked before the first result is written, which alters the checkout. */
+export async function currentCommit(): Promise<string> {
   const { stdout } = await run(['git', 'describe', '--always', '--dirty', '--exclude', '*'], {
     cwd: checkout,
   });

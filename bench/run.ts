@@ -20,7 +20,7 @@ import { provider } from './provider/scenario.ts';
 import { releaseKills } from './release/kills.ts';
 import { releaseLoad } from './release/load.ts';
 import { releaseScale } from './release/scale.ts';
-import { record } from './results.ts';
+import { currentCommit, record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
 import { kills } from './scenarios/kills.ts';
 import { leaks } from './scenarios/leaks.ts';
@@ -73,13 +73,14 @@ const files = {
   results: join(import.meta.dirname, 'results.json'),
   table: join(import.meta.dirname, 'README.md'),
 };
+const commit = await currentCommit();
 for (const [name, scenario] of Object.entries(SCENARIOS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   const begun = Date.now();
   console.log(`\n▶ ${name}: ${scenario.shows}\n`);
   try {
     const figures = await scenario.run(claimInstance(), console.log);
-    await record(files, name, figures);
+    record(files, name, figures, commit);
     const beyond = measurementsIn(figures).filter(([, { holds }]) => !holds);
     assert.deepEqual(beyond, [], 'every figure is within its bound');
     console.log(

@@ -16,6 +16,11 @@ export interface JobRecord {
 /** A job that says nothing for so long is asked what it is at. */
 const SILENCE_MS = 15_000;
 
+/** A job as its workflow calls it: act puts the workflow before the name, and pads it. */
+export function jobName({ job = '' }: LogEntry): string {
+  return job.replace(/^[^/]*\//, '').trim();
+}
+
 /** Follows a run: who is at what, since when; and keeps what the report needs. */
 export class Progress {
   readonly jobs = new Map<string, JobRecord>();
@@ -61,7 +66,7 @@ export class Progress {
   }
 
   #job(entry: LogEntry): JobRecord {
-    const name = (entry.job ?? '').replace(/^[^/]*\//, '').trim();
+    const name = jobName(entry);
     const known = this.jobs.get(name);
     if (known) return known;
     const start = Date.parse(entry.time);

@@ -84,6 +84,12 @@ async function check(): Promise<boolean> {
 }
 
 const wanted = process.argv.slice(2);
+const names = LANES.flat().map(({ name }) => name);
+const unknown = wanted.filter((name) => !names.includes(name));
+if (unknown.length > 0) {
+  console.error(`There is no suite ${unknown.join(', ')}: there are ${names.join(', ')}.`);
+  process.exit(2);
+}
 const lanes = LANES.map((lane) =>
   lane.filter(({ name }) => wanted.length === 0 || wanted.includes(name)),
 ).filter((lane) => lane.length > 0);

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { jobName } from '../../demo/progress.ts';
 import { release } from '../../demo/release.ts';
 import type { LogEntry } from '../../demo/workflow.ts';
 import { checkout } from '../../local-cloud/claim.ts';
@@ -86,8 +87,7 @@ async function reached(instance: Instance, moment: Moment, begun: number): Promi
     const log = join(runs, id ?? '', 'log.jsonl');
     if (Number(id) * 1000 >= begun - 1000 && existsSync(log)) {
       const entries = readFileSync(log, 'utf8').split('\n').map(parsed);
-      // act pads the names, so that they stand below each other.
-      const own = entries.filter((entry) => entry?.job?.trimEnd().endsWith(`/${moment.job}`));
+      const own = entries.filter((entry) => entry && jobName(entry) === moment.job);
       const mark =
         moment.after === 'begin' ? own[0] : own.find((entry) => entry?.jobResult !== undefined);
       if (mark && Date.now() >= Date.parse(mark.time) + moment.seconds * 1000) return;
