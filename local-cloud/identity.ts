@@ -1,8 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import ssh2 from 'ssh2';
 import { run } from '../lib/process/run.ts';
+import { keyPair } from '../lib/ssh/key-pair.ts';
 import type { Instance } from './instance.ts';
 import { gatewayAddress } from './instance.ts';
 
@@ -34,7 +34,7 @@ export function loadIdentity(instance: Instance): Identity {
 
 function makeIdentity(): Identity {
   const word = (bytes: number) => randomBytes(bytes).toString('hex');
-  const key = ssh2.utils.generateKeyPairSync('ed25519', { comment: 'compta-deploy' });
+  const key = keyPair('compta-deploy');
   return {
     hcloudToken: word(32),
     registryUser: 'compta-pipeline',

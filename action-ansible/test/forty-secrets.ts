@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { keyPair } from '../../lib/ssh/test/server.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
 
 /** Ten kinds of secret as vaults hold them, four of each. */
 export function fortySecrets(): Record<string, string> {

@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { runAction } from '../../lib/runner/test/start-action.ts';
-import { keyPair } from '../../lib/ssh/test/server.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
 import { makeProject, type Project, playbook } from './project.ts';
 import { type Sshd, startSshd } from './sshd.ts';
 

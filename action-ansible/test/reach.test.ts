@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
-import { keyPair } from '../../lib/ssh/test/server.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
 import { type Gate, startGate } from './gate.ts';
 import { makeProject, type Project, playbook } from './project.ts';
 import { SMALL_DISK, type Sshd, startSshd } from './sshd.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runAction } from '../../lib/runner/test/start-action.ts';
-import { keyPair } from '../../lib/ssh/test/server.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
 
 const key = keyPair();
 let folder: string;

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { keyPair, startServer, type TestServer } from '../../lib/ssh/test/server.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
+import { startServer, type TestServer } from '../../lib/ssh/test/server.ts';
 import type { Postgres } from './postgres.ts';
 
 /** A bastion, a database server around a PostgreSQL, and two application servers, over SSH. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { keyPair } from '../../lib/ssh/test/server.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
 import { start } from './bundle.ts';
 
 const digest = `registry/compta/auth-service@sha256:${'a'.repeat(64)}`;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Inventory, parseTerraformOutputs } from '../../../lib/inventory/inventory.ts';
 import { run } from '../../../lib/process/run.ts';
-import { keyPair } from '../../../lib/ssh/test/server.ts';
+import { keyPair } from '../../../lib/ssh/key-pair.ts';
 import { cacheDirectory } from '../../../local-cloud/claim.ts';
 import { docker, findEngine } from '../../../local-cloud/hardware/engine.ts';
 import { createMachinery } from '../../../local-cloud/hardware/machinery.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { READ_ONLY_TOKEN, startCloud, TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { type Ended, startAction } from '../../runner/test/start-action.ts';
-import { keyPair } from '../../ssh/test/server.ts';
+import { keyPair } from '../../ssh/key-pair.ts';
 
 /** The bundles of the actions that reach servers, against Hetzner's API; nobody answers SSH. */
 let cloud: Awaited<ReturnType<typeof startCloud>>;

@@ -10,8 +10,9 @@ import {
   RemoteCommandError,
   RemoteTimeoutError,
 } from '../errors.ts';
+import { keyPair } from '../key-pair.ts';
 import { SshPool, type SshSettings } from '../pool.ts';
-import { keyPair, startServer, type TestServer } from './server.ts';
+import { startServer, type TestServer } from './server.ts';
 
 const user = keyPair();
 const closing: (() => Promise<unknown>)[] = [];

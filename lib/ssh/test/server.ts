@@ -1,9 +1,7 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import ssh2 from 'ssh2';
+import { keyPair } from '../key-pair.ts';
 
 /** A real SSH server on loopback that runs commands with `sh -c`, like sshd does. */
 export interface TestServer {
@@ -18,21 +16,6 @@ export interface TestServer {
   off: () => Promise<void>;
   on: () => Promise<void>;
   close: () => Promise<void>;
-}
-
-/** ssh2's own generator drops leading zeros: one of its keys in some 300 cannot be read again. */
-export function keyPair(): { private: string; public: string } {
-  const folder = mkdtempSync(join(tmpdir(), 'compta-key-'));
-  try {
-    const file = join(folder, 'key');
-    execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', '', '-f', file]);
-    return {
-      private: readFileSync(file, 'utf8'),
-      public: readFileSync(`${file}.pub`, 'utf8').trim(),
-    };
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
 }
 
 interface ServerOptions {

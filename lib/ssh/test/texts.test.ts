@@ -1,9 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
+import { keyPair } from '../key-pair.ts';
 import { algorithmsOf, KnownHosts } from '../known-hosts.ts';
 import { normalisePrivateKey } from '../private-key.ts';
 import { quote } from '../quote.ts';
-import { keyPair } from './server.ts';
 
 test.each([
   [['ls', '-l', '/opt/compta'], 'ls -l /opt/compta'],
