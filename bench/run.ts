@@ -30,6 +30,7 @@ import { releases } from './scenarios/releases.ts';
 import { rollback } from './scenarios/rollback.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { schema } from './scenarios/schema.ts';
+import { upkeep } from './scenarios/upkeep.ts';
 import { vulnerable } from './scenarios/vulnerable.ts';
 import { terraformKills } from './terraform/kills.ts';
 import { terraformOverhead } from './terraform/overhead.ts';
@@ -41,6 +42,7 @@ const SCENARIOS: Record<string, Scenario> = {
   vulnerable,
   refusals,
   leaks,
+  upkeep,
   schema,
   kills,
   leavings,

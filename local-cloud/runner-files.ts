@@ -151,6 +151,12 @@ export function dotenv(values: Record<string, string>): string {
     .join('');
 }
 
+/** The values that `dotenv` wrote, by name. */
+export function parseDotenv(text: string): Record<string, string> {
+  const lines = [...text.matchAll(/^(\w+)=(".*")$/gm)];
+  return Object.fromEntries(lines.map(([, name = '', value = '']) => [name, JSON.parse(value)]));
+}
+
 function write(file: string, values: Record<string, string>): void {
   writeFileSync(file, dotenv(values), { mode: 0o600 });
 }

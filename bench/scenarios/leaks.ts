@@ -9,7 +9,7 @@ import { run } from '../../lib/process/run.ts';
 import { checkout } from '../../local-cloud/claim.ts';
 import { docker, findEngine } from '../../local-cloud/hardware/engine.ts';
 import { type Instance, nameOf } from '../../local-cloud/instance.ts';
-import { runnerFiles } from '../../local-cloud/runner-files.ts';
+import { parseDotenv, runnerFiles } from '../../local-cloud/runner-files.ts';
 import { cloud } from '../cloud.ts';
 import { readings } from '../readings.ts';
 import type { Scenario } from './scenario.ts';
@@ -43,11 +43,8 @@ export const leaks: Scenario = {
 
 /** Name → value of the repository's secrets, the vault's values included. */
 async function secretsOf(instance: Instance): Promise<Map<string, string>> {
-  const secrets = new Map<string, string>();
-  for (const line of readFileSync(runnerFiles(instance).secrets, 'utf8').split('\n')) {
-    const [, name, value] = /^(\w+)=(".*")$/.exec(line) ?? [];
-    if (name && value) secrets.set(name, JSON.parse(value) as string);
-  }
+  const file = readFileSync(runnerFiles(instance).secrets, 'utf8');
+  const secrets = new Map(Object.entries(parseDotenv(file)));
   const inventory = join(checkout, 'infra/ansible/inventories/staging/group_vars');
   const { stdout } = await run([
     'ansible-vault',
