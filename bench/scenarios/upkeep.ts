@@ -1,36 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inventoryOf } from '../../demo/cloud.ts';
 import { openOffice } from '../../demo/office.ts';
-import { copyOfTheCode } from '../../infra/terraform/test/terraform.ts';
-import { parseTerraformOutputs, serversOf } from '../../lib/inventory/inventory.ts';
+import { serversOf } from '../../lib/inventory/inventory.ts';
 import { run } from '../../lib/process/run.ts';
 import { parseManifest } from '../../lib/release/manifest.ts';
-import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
 import { keyPair } from '../../lib/ssh/key-pair.ts';
-import { checkout } from '../../local-cloud/claim.ts';
-import { type Identity, loadIdentity } from '../../local-cloud/identity.ts';
-import { gatewayAddress, type Instance } from '../../local-cloud/instance.ts';
-import { hetznerUrl, parseDotenv, runnerFiles } from '../../local-cloud/runner-files.ts';
-import { STATE_BUCKET, s3Address } from '../../local-cloud/services/s3.ts';
+import type { Instance } from '../../local-cloud/instance.ts';
 import { atConsole } from '../cloud.ts';
+import { attempt, type Desk, file, play, sitDown } from '../desk.ts';
 import { countsOf } from './releases.ts';
 import { type Scenario, seconds } from './scenario.ts';
-
-/** What an administrator of staging has at hand, in files that are gone afterwards. */
-interface Desk {
-  folder: string;
-  identity: Identity;
-  /** As action-ansible takes them. */
-  inputs: Record<string, string>;
-  /** Of every play: mirrors and sizes of this cloud. */
-  variables: Record<string, unknown>;
-  env: Record<string, string>;
-  application: string[];
-}
 
 export const upkeep: Scenario = {
   shows: 'new passwords, keys and accounts, and reboots, under load, lose nothing',
@@ -85,12 +68,12 @@ const CHORES: Record<string, (desk: Desk, instance: Instance) => Promise<unknown
     await changeKey(desk, next, own);
   },
   'reboots of the application servers': async (desk, instance) => {
-    for (const server of desk.application) {
+    for (const server of applicationServers(desk)) {
       await atConsole(instance, server, ['touch', '/run/reboot-required']);
     }
-    const before = await boots(instance, desk.application);
+    const before = await boots(instance, applicationServers(desk));
     await play(desk, 'maintenance.yml', {});
-    const after = await boots(instance, desk.application);
+    const after = await boots(instance, applicationServers(desk));
     for (const [i, boot] of after.entries()) assert.notEqual(boot, before[i], 'it was rebooted');
   },
 };
@@ -126,13 +109,12 @@ async function boots(instance: Instance, servers: readonly string[]): Promise<st
 
 /** Version, images and variables of the release that the servers have. */
 async function whatRuns(desk: Desk, instance: Instance): Promise<Record<string, string>> {
-  const [server = ''] = desk.application;
+  const [server = ''] = applicationServers(desk);
   const path = '/opt/compta/current/manifest.json';
   const { stdout } = await atConsole(instance, server, ['cat', path]);
   const { version, services, edge } = parseManifest(stdout, `${server}:${path}`);
   const images = Object.entries(services).map(([name, { image }]) => [name, image]);
-  const outputs = JSON.parse(readFileSync(String(desk.inputs['terraform-outputs']), 'utf8'));
-  const [database] = serversOf(parseTerraformOutputs(outputs), 'database');
+  const [database] = serversOf(desk.servers, 'database');
   const variables = {
     CADDY_IMAGE: edge.image,
     DATABASE_HOST: database?.privateIp,
@@ -145,95 +127,6 @@ async function whatRuns(desk: Desk, instance: Instance): Promise<Record<string, 
   };
 }
 
-function file({ folder }: Desk, name: string, content: string): string {
-  const path = join(folder, name);
-  writeFileSync(path, content, { mode: 0o600 });
-  return path;
-}
-
-async function sitDown(instance: Instance, folder: string): Promise<Desk> {
-  const identity = loadIdentity(instance);
-  const files = runnerFiles(instance);
-  const settings = (name: 'secrets' | 'variables') =>
-    parseDotenv(readFileSync(files[name], 'utf8'));
-  const outputs = await terraformOutputs(instance, identity);
-  const outputsFile = join(folder, 'outputs.json');
-  writeFileSync(outputsFile, JSON.stringify(outputs));
-  const keyFile = join(folder, 'key');
-  writeFileSync(keyFile, identity.sshPrivateKey, { mode: 0o600 });
-  return {
-    folder,
-    identity,
-    inputs: {
-      directory: join(checkout, 'infra/ansible'),
-      inventory: 'inventories/staging',
-      'terraform-outputs': outputsFile,
-      'private-key': identity.sshPrivateKey,
-      'vault-password': settings('secrets').ANSIBLE_VAULT_PASSWORD ?? '',
-      'runner-access': 'true',
-      'runner-address': gatewayAddress(instance),
-      'hcloud-token': identity.hcloudToken,
-      'release-lease': '5m',
-    },
-    variables: {
-      ...JSON.parse(settings('variables').STAGING_ANSIBLE_VARIABLES ?? '{}'),
-      compta_registry_username: identity.registryUser,
-      compta_registry_password: identity.registryPassword,
-      compta_test_user: identity.testUser,
-      compta_test_password: identity.testPassword,
-      release_terraform_outputs: outputsFile,
-      release_private_key: keyFile,
-    },
-    env: {
-      RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
-      HCLOUD_ENDPOINT: `${hetznerUrl(instance)}/v1`,
-    },
-    application: serversOf(parseTerraformOutputs(outputs), 'application').map(({ name }) => name),
-  };
-}
-
-/** Runs a play as the pipeline would, with the bastion's door open and the release lease held. */
-async function play(
-  desk: Desk,
-  playbook: string,
-  variables: Record<string, unknown>,
-  more: Record<string, string> = {},
-): Promise<void> {
-  const { errors, exitCode, stdout } = await attempt(desk, playbook, variables, more);
-  assert.deepEqual({ exitCode, errors }, { exitCode: 0, errors: [] }, stdout.slice(-4_000));
-}
-
-async function attempt(
-  { inputs, variables: own, env }: Desk,
-  playbook: string,
-  variables: Record<string, unknown>,
-  more: Record<string, string>,
-) {
-  const all = {
-    ...inputs,
-    ...more,
-    playbook: `playbooks/${playbook}`,
-    'extra-vars': JSON.stringify({ ...own, ...variables }),
-  };
-  const main = await runAction('action-ansible', all, env);
-  const state = Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]);
-  const after = { ...env, ...Object.fromEntries(state) };
-  await startAction('action-ansible', all, after, 'post').ended;
-  return main;
-}
-
-/** From the state in the bucket. */
-async function terraformOutputs(instance: Instance, identity: Identity): Promise<unknown> {
-  const code = copyOfTheCode();
-  try {
-    const terraform = code.terraform('environments/staging', {
-      AWS_ENDPOINT_URL_S3: `http://${s3Address(instance)}`,
-      AWS_ACCESS_KEY_ID: identity.stateAccessKey,
-      AWS_SECRET_ACCESS_KEY: identity.stateSecretKey,
-    });
-    await terraform.init('-lockfile=readonly', `-backend-config=bucket=${STATE_BUCKET}`);
-    return await terraform.outputs();
-  } finally {
-    code.remove();
-  }
+function applicationServers({ servers }: Desk): string[] {
+  return serversOf(servers, 'application').map(({ name }) => name);
 }
