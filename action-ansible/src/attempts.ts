@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { playbookArgv } from './command.ts';
-import { type Attempt, parseEvents, settled, unreachable } from './events.ts';
+import { type Attempt, parseEvents, settled, stoppedWith, unreachable } from './events.ts';
 import type { Hosts } from './hosts.ts';
 import type { Inputs } from './inputs.ts';
 import { staysUnreachable } from './problems.ts';
@@ -25,8 +25,9 @@ export interface Played {
 const UNREACHABLE = 4;
 
 /**
- * Runs the playbook, and again on those hosts alone that could not be reached. A task that
- * failed is never done again: its failure stays, whatever comes of the others.
+ * Runs the playbook, and again on those hosts alone that could not be reached, and on those that
+ * their loss stopped. A task that failed is never done again: its failure stays, whatever comes of
+ * the others.
  */
 export async function play(
   inputs: Inputs,
@@ -56,8 +57,9 @@ export async function play(
       const cured = failure === undefined && unreachable(settled(attempts)).length === 0;
       return { attempts, failure: lasting ?? (cured ? undefined : latest), timedOut };
     }
-    limit = lost.map(({ host }) => host).join(',');
-    step.runner.info(`Trying ${limit} again: could not be reached.`);
+    const names = lost.map(({ host }) => host);
+    limit = [...names, ...stoppedWith(lost, done.results)].join(',');
+    step.runner.info(`Trying ${limit} again: ${names.join(', ')} could not be reached.`);
   }
 }
 

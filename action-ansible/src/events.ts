@@ -95,6 +95,20 @@ const changedSomething = ({ changed, outcome }: TaskResult) => changed && outcom
 
 /** Whose last word was "unreachable", by events: exit code 4 also means a parse error. */
 export function unreachable(results: readonly TaskResult[]): TaskResult[] {
-  const last = new Map(results.map((entry) => [entry.host, entry]));
-  return [...last.values()].filter(({ outcome }) => outcome === 'unreachable');
+  return lastOfEach(results).filter(({ outcome }) => outcome === 'unreachable');
+}
+
+/**
+ * Hosts that are well and came no further than the task at which others were lost: the play has
+ * `any_errors_fatal`, and ended for them too.
+ */
+export function stoppedWith(lost: readonly TaskResult[], results: readonly TaskResult[]): string[] {
+  const others = lastOfEach(results).filter(({ outcome }) => outcome !== 'unreachable');
+  const isThere = ({ path, line, outcome }: TaskResult) =>
+    outcome !== 'failed' && lost.some((entry) => entry.path === path && entry.line === line);
+  return others.every(isThere) ? others.map(hostOf) : [];
+}
+
+function lastOfEach(results: readonly TaskResult[]): TaskResult[] {
+  return [...new Map(results.map((entry) => [entry.host, entry])).values()];
 }

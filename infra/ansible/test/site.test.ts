@@ -163,6 +163,16 @@ test('what listens beyond loopback is in the table of ports', async () => {
   }
 });
 
+test('a server that nobody answers at ends the run before anything is done on the others', async () => {
+  const app = (verb: string) =>
+    servers.console('staging-app-1', ['systemctl', verb, 'ssh.service']);
+  await app('stop');
+  const { errors, results } = await play(servers, 'site.yml', { 'retry-unreachable': '0' });
+  await app('start');
+  expect(errors).toEqual([expect.stringContaining('staging-app-1 could not be reached')]);
+  expect(new Set(results.map(({ task }) => task))).toEqual(new Set(['Log in']));
+});
+
 test('a reboot of each server brings every service back', async () => {
   const before = await lookAtAll(servers, 'running');
   await Promise.all(NAMES.map((name) => reboot(servers, name)));
