@@ -1,7 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Inventory } from '../../lib/inventory/inventory.ts';
 import { isAtRemote } from '../../lib/migration/backup.ts';
+import { historyIn, type RestoredHistory } from '../../lib/migration/drill.ts';
 import {
   COMMANDS,
   type Command,
@@ -52,6 +53,7 @@ export function readInputs(runner: Runner): Inputs {
     rehearse: boolean(runner, 'rehearse', false),
     backup: boolean(runner, 'backup', true),
     ...backupToUse(runner, command),
+    history: restoredHistory(runner, command, database),
     backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
     statements: {
       lockMs: time('lock-timeout', statements.lockMs),
@@ -108,6 +110,23 @@ function backupToUse(runner: Runner, command: Command): Pick<Request, 'backupPat
     `is missing: '${wanted}' lies encrypted at the remote, so give an identity that opens it, or ` +
       'the path of a dump on the database server.',
   );
+}
+
+function restoredHistory(
+  runner: Runner,
+  command: Command,
+  database: string,
+): RestoredHistory | undefined {
+  const path = optional(runner, 'drill-report');
+  if (path === undefined) return undefined;
+  if (command !== 'validate') {
+    throw new InputError('drill-report', `is given: only validate reads it, not ${command}.`);
+  }
+  if (!existsSync(path))
+    throw new InputError('drill-report', `is '${path}', which does not exist.`);
+  const found = historyIn(readFileSync(path, 'utf8'), database);
+  if (typeof found !== 'string') return found;
+  throw new InputError('drill-report', `is '${path}', which ${found}.`);
 }
 
 /** A path on the database server. */

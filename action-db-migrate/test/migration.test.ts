@@ -385,6 +385,26 @@ test('an edited script stops everything until it is put back, or allowed by its 
   expect(await rows(`SELECT checksum FROM flyway_schema_history;`)).toEqual([[checksum]]);
 });
 
+test('the history in a restored backup is held to the scripts beside the database', async () => {
+  const answer = await rows('SELECT json_agg(h) FROM flyway_schema_history AS h;');
+  const history = { backup: 'last night’s', entries: JSON.parse(answer.flat().join('')) };
+  // It is the backup's history that counts, not what the database's has become since.
+  await rows('UPDATE flyway_schema_history SET checksum = 7;');
+  write('V2__x.sql', 'ALTER TABLE entry ADD x int;');
+  const held = await migrate({ command: 'validate', history });
+  expect(held).toMatchObject({ problems: [], before: '1', after: '1', applied: [] });
+  expect(summary(held)).toContain(
+    `✅ ${database}: schema 1 in last night’s fits the scripts, 1 pending since`,
+  );
+  write('V1__books.sql', `${FIRST} -- edited`);
+  expect((await migrate({ command: 'validate', history })).problems).toEqual([
+    expect.stringMatching(/^last night’s: CHECKSUM_MISMATCH: /),
+  ]);
+  expect(await rows(`SELECT datname FROM pg_database WHERE datname LIKE '%rehearsal%';`)).toEqual(
+    [],
+  );
+});
+
 test('a script below the schema’s version would never run, and is refused', async () => {
   write('V0__late.sql', 'CREATE TABLE late (id int);');
   expect((await migrate()).problems).toEqual([

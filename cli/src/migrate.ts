@@ -3,11 +3,13 @@ import { tmpdir, userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isAtRemote } from '../../lib/migration/backup.ts';
+import { historyIn, type RestoredHistory } from '../../lib/migration/drill.ts';
 import { carryOut } from '../../lib/migration/migration.ts';
 import { reach } from '../../lib/migration/reach.ts';
 import { type Report, reportJson } from '../../lib/migration/report.ts';
 import {
   COMMANDS,
+  type Command,
   DEFAULTS,
   needsScripts,
   type Request,
@@ -22,6 +24,7 @@ export const migrateHelp = `compta migrate: a database's schema, as action-db-mi
 
   compta migrate          --database NAME --image REFERENCE | --locations FOLDER  [--dry-run] [--rehearse]
   compta migrate validate … | info …
+  compta migrate validate … --drill-report FILE
   compta migrate repair   … --confirm "VERSION …"
   compta migrate backup   --database NAME
   compta migrate restore  --database NAME --backup-path BACKUP --confirm NAME  [--age-identity FILE]
@@ -30,6 +33,8 @@ export const migrateHelp = `compta migrate: a database's schema, as action-db-mi
   --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
   --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one; for restore also
                       what is at the remote: latest, until=TIME, a name; --age-identity opens it
+  --drill-report FILE a restore drill's report: the history in the restored backup is held to the scripts, not
+                      the database's own
   --port N            PostgreSQL's on the database server (5432)
   --service NAME      whose releases the schema must suit, when the image does not tell
 `;
@@ -44,6 +49,7 @@ const options = {
   port: { type: 'string', default: '5432' },
   'backup-path': { type: 'string' },
   'age-identity': { type: 'string' },
+  'drill-report': { type: 'string' },
   confirm: { type: 'string' },
   'dry-run': { type: 'boolean', default: false },
   rehearse: { type: 'boolean', default: false },
@@ -135,6 +141,7 @@ function readRequest(argv: readonly string[]) {
       rehearse: values.rehearse,
       backup: true,
       backupPath: values['backup-path'],
+      history: restoredHistory(values['drill-report'], command, database),
       identity,
       confirmed: values.confirm ?? '',
     };
@@ -153,6 +160,18 @@ function parsed(argv: readonly string[]) {
 function given(value: string | undefined, name: string): string {
   if (value === undefined || value === '') throw new UsageError(`--${name} is missing.`);
   return value;
+}
+
+function restoredHistory(
+  report: string | undefined,
+  command: Command,
+  database: string,
+): RestoredHistory | undefined {
+  if (report === undefined) return undefined;
+  if (command !== 'validate') throw new UsageError('--drill-report: only validate reads it.');
+  const found = historyIn(readFileSync(report, 'utf8'), database);
+  if (typeof found !== 'string') return found;
+  throw new UsageError(`--drill-report: ${report} ${found}.`);
 }
 
 function scriptSource({

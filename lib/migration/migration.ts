@@ -10,6 +10,7 @@ import { invalidIndexes, remarksOn, touchedTables } from './aftermath.ts';
 import { backupAt, makeBackup, newestBackup, restoreBackup } from './backup.ts';
 import { createRestorePoint, judge, readFacts, refuseUnlessAllHold } from './checks.ts';
 import { Database } from './database.ts';
+import { type RestoredHistory, withHistory } from './drill.ts';
 import { releasedImage, servedReleases, standInTheWay, unwellSlots } from './fleet.ts';
 import {
   type Flyway,
@@ -19,6 +20,7 @@ import {
   migrate,
   readState,
   repairHistory,
+  type State,
 } from './flyway.ts';
 import { assertPostgres } from './front.ts';
 import { refuseUnspoken } from './intent.ts';
@@ -71,7 +73,8 @@ export async function carryOut(request: Request, world: World): Promise<Report> 
   try {
     if (command === 'backup') report.backup = await backUp(work);
     else if (command === 'restore') await inTurn(work, () => restore(work));
-    else if (changes || request.rehearse) await inTurn(work, () => withFlyway(work, true));
+    else if (changes || request.rehearse || request.history)
+      await inTurn(work, () => withFlyway(work, true));
     else await withFlyway(work, false);
   } catch (error) {
     report.problems.push(messageOf(error));
@@ -139,18 +142,13 @@ async function sourceFor({ request, hosts }: Work): Promise<Parameters<typeof sc
 
 async function onFlyway(work: Work, flyway: Flyway): Promise<void> {
   const { request, report } = work;
+  if (request.history) return holdRestored(work, flyway, request.history);
   const state = await readState(flyway);
   report.before = state.version;
   report.after = state.version;
   report.corrections = correctionsFor(state.wrong);
   if (request.command === 'repair') return repair(work, flyway);
-  report.problems.push(...state.wrong.map(inWords));
-  for (const { version, description } of state.passedOver) {
-    report.problems.push(
-      `Script ${version} "${description}" is below the schema's version ${state.version} and would ` +
-        'never run: give it a higher version.',
-    );
-  }
+  report.problems.push(...discrepancies(state));
   if (request.command === 'info') {
     report.pending = readPending(state.pending);
     report.remarks.push(...report.problems.splice(0));
@@ -171,6 +169,29 @@ async function onFlyway(work: Work, flyway: Flyway): Promise<void> {
     await prepare(work, flyway);
     await change(work, flyway);
   });
+}
+
+/** Where a history and the scripts do not fit together. */
+function discrepancies({ wrong, passedOver, version: current }: State): string[] {
+  return [
+    ...wrong.map(inWords),
+    ...passedOver.map(
+      ({ version, description }) =>
+        `Script ${version} "${description}" is below the schema's version ${current} and would ` +
+        'never run: give it a higher version.',
+    ),
+  ];
+}
+
+/** What a backup holds must be the scripts' work too; scripts that came after it are still to run. */
+async function holdRestored(work: Work, flyway: Flyway, restored: RestoredHistory): Promise<void> {
+  const { report, database } = work;
+  const state = await withHistory(database, flyway, restored, readState);
+  report.heldBackup = restored.backup;
+  report.before = state.version;
+  report.after = state.version;
+  report.pending = readPending(state.pending);
+  report.problems.push(...discrepancies(state).map((problem) => `${restored.backup}: ${problem}`));
 }
 
 /** Holds the scripts to what they say of themselves. */

@@ -27,6 +27,8 @@ export interface Report {
   restorePoint?: RestorePoint;
   rehearsal?: Rehearsal;
   restored?: Restored;
+  /** Backup whose restored history was held to the scripts, instead of the database's own. */
+  heldBackup?: string;
   /** Copy of the history that `repair` made first. */
   historyCopy?: string;
   /** Slots of the service that were asked for their health. */

@@ -1,4 +1,5 @@
 import type { Limits } from './checks.ts';
+import type { RestoredHistory } from './drill.ts';
 import type { StatementLimits } from './flyway.ts';
 import type { ScriptSource } from './scripts.ts';
 
@@ -26,6 +27,8 @@ export interface Request {
    * may be at the remote (`isAtRemote`).
    */
   backupPath: string | undefined;
+  /** `validate`: of a restored backup, held to the scripts instead of the database's own history. */
+  history?: RestoredHistory | undefined;
   /** age identity that opens a backup of the remote; a secret. */
   identity: string | undefined;
   backupDirectory: string;

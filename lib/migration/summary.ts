@@ -39,6 +39,13 @@ function sentence(report: Report): [Verdict, string] {
     const scripts = applied.length === 1 ? '1 script' : `${applied.length} scripts`;
     return ['passed', `${database}: ${scripts} applied, schema ${before} → ${after}`];
   }
+  if (report.heldBackup !== undefined) {
+    const newer = pending.length === 0 ? '' : `, ${pending.length} pending since`;
+    return [
+      'passed',
+      `${database}: schema ${before} in ${report.heldBackup} fits the scripts${newer}`,
+    ];
+  }
   if (pending.length === 0) return ['unchanged', `${database}: schema ${before} is current`];
   const scripts = pending.length === 1 ? '1 script' : `${pending.length} scripts`;
   const why = report.dryRun ? 'dry run, nothing was changed' : command;

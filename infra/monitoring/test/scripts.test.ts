@@ -87,6 +87,9 @@ test.each([
 
 test.each([
   'setup/generate-secrets.sh',
+  'backup/backup-db.sh',
+  'backup/restore-db.sh',
+  'backup/verify-backup.sh',
   'maintenance/rotate-logs.sh',
   'maintenance/cleanup.sh',
   'monitoring/health-check.sh',

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { remarksOn } from '../aftermath.ts';
 import { type Facts, judge } from '../checks.ts';
+import { historyIn } from '../drill.ts';
 import { standInTheWay } from '../fleet.ts';
 import { intentOf, refuseUnspoken } from '../intent.ts';
 import { locksOf } from '../locks.ts';
@@ -38,6 +39,23 @@ describe('what a script says of itself', () => {
       'app-1 runs auth-service develop, a version without numbers to compare',
     ]);
   });
+});
+
+test('a drill’s report has the history of a database, or it is said which ones it has', () => {
+  const first = { installed_rank: 1, version: '1', description: 'books', type: 'SQL' };
+  const history = [{ ...first, script: 'V1__books.sql', checksum: 17, success: true }];
+  const report = JSON.stringify({
+    databases: [
+      { database: 'compta_books', name: 'compta_books-1', history },
+      { database: 'other', name: 'other-1', history: null },
+    ],
+  });
+  expect(historyIn(report, 'compta_books')).toEqual({ backup: 'compta_books-1', entries: history });
+  for (const name of ['other', 'third']) {
+    expect(historyIn(report, name)).toBe(`has no history of ${name}, only of compta_books`);
+  }
+  expect(historyIn('{"check": true}', 'other')).toBe('is no report of a restore drill');
+  expect(historyIn('', 'other')).toBe('is no report of a restore drill');
 });
 
 describe('what can be read from SQL', () => {

@@ -77,6 +77,19 @@ describe('a backup', () => {
     expect(readdirSync(world.at('remote/incoming'))).toEqual([]);
   });
 
+  test('can be foreseen: whether there is room for it, and a way to the remote', () => {
+    const files = () => readdirSync(world.at('backups'), { recursive: true }).sort();
+    const before = files();
+    const check = () => world.script('compta-backup', ['--all', '--check']);
+    expect(check().json).toMatchObject({ check: true, database: 'compta_books' });
+    const back = world.configure({ remote: 'nowhere:bucket' });
+    const away = check();
+    back();
+    expect(away.code).toBe(1);
+    expect(away.stderr).toContain('the remote cannot be read');
+    expect(files()).toEqual(before);
+  });
+
   test.each([
     [
       'one recipient',

@@ -15,7 +15,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { makeWorld, type Result, type World } from './world.ts';
+import { makeWorld, mountDisk, type Result, type World } from './world.ts';
 
 // Seconds on an idle machine; a busy one may take its time.
 jest.setTimeout(240_000);
@@ -23,7 +23,7 @@ jest.setTimeout(240_000);
 let world: World;
 let good = '';
 beforeAll(() => {
-  world = makeWorld();
+  world = makeWorld({ disk: '1g', settings: 'max_wal_size = 96MB' });
   world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
   good = String(backUp().json.name);
 });
@@ -46,6 +46,23 @@ const words = ({ stderr }: Result) =>
         line.startsWith('compta-') && !/dumping|proving|uploading|fetching|restoring$/.test(line),
     );
 
+/** Copies of databases that a run works on. */
+const copies = () =>
+  world.sql('postgres', "SELECT count(*) FROM pg_database WHERE datname ~ '_(check|restored)_'");
+
+/** A program of PostgreSQL's that does something else first, until the returned function is called. */
+function inFront(program: string, text: string): () => void {
+  const real = world.at('postgresql/usr/lib/postgresql/16/bin');
+  const bin = world.at(`bin-${program}`);
+  rmSync(bin, { recursive: true, force: true });
+  execFileSync('cp', ['-rs', real, bin]);
+  rmSync(join(bin, program));
+  writeFileSync(join(bin, program), `#!/bin/bash\nreal=${join(real, program)}\n${text}\n`, {
+    mode: 0o755,
+  });
+  return world.configure({ bin });
+}
+
 async function until(condition: () => boolean): Promise<void> {
   for (const end = Date.now() + 20_000; !condition(); await pause(50)) {
     if (Date.now() > end) throw new Error('it did not come to that within 20 s');
@@ -54,15 +71,7 @@ async function until(condition: () => boolean): Promise<void> {
 
 describe('a dump', () => {
   test('that is killed leaves no backup, here or at the remote', async () => {
-    const wrapped = world.at('bin');
-    execFileSync('cp', ['-rs', world.at('postgresql/usr/lib/postgresql/16/bin'), wrapped]);
-    rmSync(join(wrapped, 'pg_dump'));
-    writeFileSync(
-      join(wrapped, 'pg_dump'),
-      `#!/bin/bash\necho $$ >>${world.at('home/pids')}\nexec ${world.at('postgresql/usr/lib/postgresql/16/bin/pg_dump')} "$@"\n`,
-      { mode: 0o755 },
-    );
-    const back = world.configure({ bin: wrapped });
+    const back = inFront('pg_dump', `echo $$ >>${world.at('home/pids')}\nexec "$real" "$@"`);
     const before = [local(), remote()];
     // A lock holds the dump in its middle.
     const psql = [
@@ -105,6 +114,20 @@ describe('a dump', () => {
     expect(local().filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
+  test('that is killed while it is proven leaves a copy that the next run takes away', async () => {
+    const back = inFront('pg_restore', 'exec sleep 60');
+    const running = world.start('compta-backup', ['compta_books']);
+    const ended = once(running, 'exit');
+    await until(() => copies() === '1');
+    process.kill(-Number(running.pid), 'SIGKILL');
+    await ended;
+    back();
+    const next = world.script('compta-backup', ['compta_books']);
+    expect(next.json).toMatchObject({ proof: 'restored-and-compared' });
+    expect(copies()).toBe('0');
+    expect(local().filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
   test('that may not read a table says which, and is no backup', () => {
     world.sql(
       'compta_books',
@@ -123,42 +146,42 @@ describe('a dump', () => {
 });
 
 describe('a full disk', () => {
-  let unmount = () => {};
+  const DISKS = { backups: '96m', restore: '400m', remote: '48m' };
   beforeAll(() => {
-    renameSync(world.at('backups'), world.at('backups.before'));
-    mkdirSync(world.at('backups'));
-    execFileSync('mount', [
-      '-t',
-      'tmpfs',
-      '-o',
-      'size=48m,uid=65534,gid=65534,mode=0700',
-      'tmpfs',
-      world.at('backups'),
-    ]);
-    unmount = () => {
-      execFileSync('umount', [world.at('backups')]);
-      rmSync(world.at('backups'), { recursive: true });
-      renameSync(world.at('backups.before'), world.at('backups'));
-    };
+    for (const [name, size] of Object.entries(DISKS)) {
+      renameSync(world.at(name), world.at(`${name}.before`));
+      mkdirSync(world.at(name));
+      mountDisk(world.at(name), size);
+    }
   });
-  afterAll(() => unmount());
+  afterAll(() => {
+    for (const name of Object.keys(DISKS)) {
+      execFileSync('umount', [world.at(name)]);
+      rmSync(world.at(name), { recursive: true });
+      renameSync(world.at(`${name}.before`), world.at(name));
+    }
+  });
   const partials = () =>
     readdirSync(world.at('backups')).filter((name) => name.startsWith('.partial'));
-  const fill = () => `head -c 100M /dev/zero >${world.at('backups/fill')} 2>/dev/null`;
+  /** Shell that fills a disk but for so many MiB, if there are that many. */
+  const fill = (disk = 'backups', left = 0) =>
+    left === 0
+      ? `head -c 2G /dev/zero 2>/dev/null >>${world.at(disk, 'fill')}`
+      : `fallocate -l $(($(df --output=avail -B1 ${world.at(disk)} | tail -n 1) - ${left} * 1048576)) ${world.at(disk, 'fill')} 2>/dev/null`;
+  const empty = (disk = 'backups') => rmSync(world.at(disk, 'fill'));
 
   test.each([
-    ['the SQL', 'gzip', 'the dump failed'],
-    ['the contents', 'jq', 'failed'],
-    ['the encryption', 'age', 'the encryption failed'],
+    ['the SQL', 'gzip', 'true', 'the dump failed'],
+    ['the contents', 'jq', 'true', 'failed'],
+    ['the encryption', 'age', '[[ "$1" != --version ]]', 'the encryption failed'],
+    ['the answer', 'jq', '[[ "$*" == *"{database, path"* ]]', 'writing the answer failed'],
   ])(
     'at %s is said as such; the backup before stays, and the next one works',
-    (_, program, said) => {
+    (_, program, when, said) => {
       expect(backUp()).toMatchObject({ code: 0 });
       const before = [local(), remote()];
-      const done = backUp(
-        world.wrap(program, `[[ "$1" == --version ]] || ${fill()}\nexec "$real" "$@"`),
-      );
-      rmSync(world.at('backups/fill'));
+      const done = backUp(world.wrap(program, `! ${when} || ${fill()}\nexec "$real" "$@"`));
+      empty();
       expect(done.code).toBe(28);
       expect(words(done)).toHaveLength(1);
       expect(words(done)[0]).toContain(said);
@@ -167,13 +190,109 @@ describe('a full disk', () => {
     },
   );
 
+  describe('where a backup is proven beside the database', () => {
+    // PostgreSQL would stop without room for its WAL, and with it whoever posts: so it is never that full.
+    const LEFT = 40;
+    test.each([
+      [
+        'before the copy is restored',
+        'home',
+        () => ({
+          ...world.wrap(
+            'jq',
+            `[[ "$*" != *schema_version* ]] || ${fill('home', LEFT)}\nexec "$real" "$@"`,
+          ),
+          back: () => {},
+        }),
+      ],
+      [
+        'while it is restored',
+        'home',
+        () => ({
+          env: {},
+          back: inFront('pg_restore', `${fill('home', LEFT)}\nexec sleep 60`),
+        }),
+      ],
+      [
+        'while it is compared',
+        'backups',
+        () => ({
+          ...world.wrap(
+            'jq',
+            `! compgen -G '${world.at('backups/compta_books')}/.partial.*/manifest.json' >/dev/null ||
+[[ "$*" != "--compact-output ." ]] || ${fill()}\nexec "$real" "$@"`,
+          ),
+          back: () => {},
+        }),
+      ],
+    ])('%s: no backup, the books are untouched, and the next run finishes', (_, disk, fault) => {
+      const before = [local(), remote()];
+      const { back, ...options } = fault();
+      const done = world.script('compta-backup', ['compta_books'], options);
+      back();
+      empty(disk);
+      expect(done.code).toBe(28);
+      expect(words(done)).toEqual([
+        expect.stringMatching(
+          /^compta-backup: compta_books\S*: .* failed: the disk of \S+ is full/,
+        ),
+      ]);
+      expect([local(), remote()]).toEqual(before);
+      expect(copies()).toBe('0');
+      const next = world.script('compta-backup', ['compta_books']);
+      expect(next.json).toMatchObject({ proof: 'restored-and-compared' });
+      expect(local()).toEqual(
+        expect.arrayContaining([...(before[0] ?? []), `${next.json.name}.dump.json`]),
+      );
+    });
+
+    test('while a restore is made ready: the database stays as it is', () => {
+      const back = inFront('pg_restore', `${fill('home', LEFT)}\nexec sleep 60`);
+      const done = world.script(
+        'compta-restore',
+        ['latest', 'compta_books', '--replace=compta_books'],
+        { input: world.identity },
+      );
+      back();
+      empty('home');
+      expect(done.code).toBe(28);
+      expect(words(done).at(-1)).toMatch(/restoring aside failed: the disk of \S+ is full/);
+      expect(copies()).toBe('0');
+      expect(world.sql('compta_books', 'SELECT count(*) FROM journal_line')).toBe('20000');
+    });
+  });
+
+  test('of the remote cuts an upload: nothing of it is there, and the next run makes up for it', () => {
+    const before = remote();
+    const done = backUp(world.wrap('rclone', `${fill('remote')}\nexec "$real" "$@"`));
+    empty('remote');
+    expect(done.code).toBe(69);
+    expect(words(done)).toEqual([
+      expect.stringMatching(/the upload of \S+ failed: it lies in \S+, whole, and the next run/),
+    ]);
+    expect(remote()).toEqual(before);
+    expect(readdirSync(world.at('remote/incoming')).join()).not.toContain('compta_books');
+    const cut = /upload of (\S+) failed/.exec(done.stderr)?.[1] ?? '';
+    const next = backUp();
+    expect(next).toMatchObject({ code: 0 });
+    expect(remote()).toEqual([...before, cut, next.json.name]);
+    expect(verify(cut)).toMatchObject({ code: 0 });
+  });
+
+  test('here while a backup is uploaded does it no harm: all that it needs is written', () => {
+    const done = backUp(world.wrap('rclone', `${fill()}\nexec "$real" "$@"`));
+    empty();
+    expect(done).toMatchObject({ code: 0 });
+    expect(remote()).toContain(done.json.name);
+  });
+
   test('at a copy of the whole cluster is said as such, and leaves nothing of it', () => {
     const done = world.script(
       'compta-base-backup',
       [],
       world.wrap('zstd', `${fill()}\nexec "$real" "$@"`),
     );
-    rmSync(world.at('backups/fill'));
+    empty();
     expect(done.code).toBe(28);
     expect(words(done).at(-1)).toMatch(/the base backup failed: .* is full/);
     expect(readdirSync(world.at('backups/base'))).toEqual([]);
@@ -191,7 +310,7 @@ describe('a full disk', () => {
       },
     );
     back();
-    rmSync(world.at('backups/fill'));
+    empty();
     expect(done.status).toBe(28);
     expect(done.stderr).toMatch(/0000000100000000000000FE: compressing failed: .* is full/);
     expect(partials()).toEqual([]);
@@ -209,7 +328,7 @@ describe('a full disk', () => {
         ...world.wrap(program, `${unless} || ${fill()}\nexec "$real" "$@"`),
       },
     );
-    rmSync(world.at('backups/fill'));
+    empty();
     expect(done.code).toBe(28);
     expect(done.stderr).toMatch(said);
     expect(partials()).toEqual([]);
@@ -219,32 +338,42 @@ describe('a full disk', () => {
     [
       'before anything is restored',
       'age',
-      (filled: string) => `"$real" "$@"; code=$?; [[ "$1" != --decrypt ]] || ${filled}; exit $code`,
+      () => `"$real" "$@"; code=$?; [[ "$1" != --decrypt ]] || ${fill('restore')}; exit $code`,
       /make room first/,
     ],
     [
       'while a cluster is made',
       'jq',
-      (filled: string) => `[[ "$*" != *.locale* ]] || ${filled}\nexec "$real" "$@"`,
+      () => `[[ "$*" != *.locale* ]] || ${fill('restore')}\nexec "$real" "$@"`,
       /making a cluster failed: .* is full/,
     ],
+    [
+      'before it is filled',
+      'jq',
+      () => `[[ "$*" != *.roles* ]] || ${fill('restore', 16)}\nexec "$real" "$@"`,
+      /restoring failed: .* is full/,
+    ],
+    [
+      'while it is compared',
+      'jq',
+      () => `[[ "$*" != "--compact-output ." ]] || ${fill('restore')}\nexec "$real" "$@"`,
+      /reading what was restored failed: .* is full/,
+    ],
   ])('where backups are verified is said as such, %s', (_, program, text, said) => {
-    const back = world.configure({ restore_directory: world.at('backups') });
-    const wrapped = world.wrap(program, text(fill()));
     const done = world.script('compta-verify-backup', ['compta_books'], {
       input: world.identity,
-      ...wrapped,
+      ...world.wrap(program, text()),
     });
-    back();
-    rmSync(world.at('backups/fill'));
+    empty('restore');
     expect(done.code).toBe(28);
-    expect(words(done).at(-1)).toMatch(said);
+    expect(words(done)).toEqual([expect.stringMatching(said)]);
+    expect(readdirSync(world.at('restore')).filter((name) => name !== '.verify.lock')).toEqual([]);
   });
 
   test('is seen before anything is dumped when there is surely no room', () => {
-    execFileSync('bash', ['-c', `head -c 30M /dev/zero >${world.at('backups/fill')}`]);
+    execFileSync('bash', ['-c', fill('backups', 10)]);
     const done = backUp();
-    rmSync(world.at('backups/fill'));
+    empty();
     expect(done.code).toBe(28);
     expect(words(done)).toEqual([expect.stringContaining('make room first')]);
   });

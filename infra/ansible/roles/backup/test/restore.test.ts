@@ -1,14 +1,16 @@
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { historyIn } from '../../../../../lib/migration/drill.ts';
 import { makeWorld, type World } from './world.ts';
 
 // Seconds on an idle machine; a busy one may take its time.
 jest.setTimeout(240_000);
 
+const infra = join(import.meta.dirname, '../../../..');
 let world: World;
 let path = '';
 beforeAll(() => {
@@ -79,7 +81,9 @@ describe('a restore', () => {
     const done = restore();
     writeFileSync(join(path, 'manifest.json'), manifest);
     expect(done.code).toBe(28);
-    expect(done.stderr).toMatch(/\d+ bytes free in \S+, compta_books needs 4503599627370496/);
+    expect(done.stderr).toMatch(
+      /compta_books: \d+ bytes free in \S+, and 4503599627370496 may be needed/,
+    );
     expect(lines()).toBe('20000');
   });
 
@@ -153,6 +157,14 @@ describe('by playbook', () => {
     );
     expect(summary).toMatch(/^### ✅ Restore drill of test\n/);
     expect(summary).toMatch(/^\| compta_books \| compta_books-\S+ \| \d+ \| \d+ s \|/m);
+    // And the history of the schema, for `compta migrate validate`.
+    expect(historyIn(readFileSync(world.at('report.json'), 'utf8'), 'compta_books')).toEqual({
+      backup: newest,
+      entries: [
+        expect.objectContaining({ version: '1', script: 'V1__journal.sql', checksum: 17 }),
+        expect.objectContaining({ version: '2.1', success: true }),
+      ],
+    });
   });
 
   test('the newest one at the remote is put back, after its name was said twice', () => {
@@ -167,5 +179,76 @@ describe('by playbook', () => {
     expect(lines()).toBe('20000');
     expect(databases('compta_books_before_%')).not.toBe('');
     expect(refused.stdout + done.stdout + done.stderr).not.toContain('AGE-SECRET-KEY');
+  });
+});
+
+describe('by script', () => {
+  let tree = '';
+  beforeAll(() => {
+    // What a person has checked out, with an environment of one host that is this one.
+    tree = world.at('tree');
+    for (const name of ['scripts/backup', 'ansible/playbooks', 'ansible/ansible.cfg']) {
+      cpSync(join(infra, name), join(tree, name), { recursive: true });
+    }
+    const host = { ansible_connection: 'local', ansible_become: false, compta_environment: 'test' };
+    mkdirSync(join(tree, 'ansible/inventories/staging'), { recursive: true });
+    writeFileSync(
+      join(tree, 'ansible/inventories/staging/hosts.json'),
+      JSON.stringify({
+        database: { hosts: { 'db-1': host } },
+        restore: { hosts: { 'db-1': host } },
+      }),
+    );
+    writeFileSync(world.at('identity.txt'), `# of the test\n${world.identity}`, { mode: 0o600 });
+  });
+
+  function type(script: string, ...argv: string[]) {
+    const own = `mount --bind ${world.at('sbin')} /usr/local/sbin && exec "$@"`;
+    const { status, stdout, stderr } = spawnSync(
+      'unshare',
+      ['-m', 'sh', '-c', own, 'own', join(tree, 'scripts/backup', script), ...argv],
+      { cwd: world.folder, encoding: 'utf8' },
+    );
+    return { status, said: stdout + stderr };
+  }
+  /** Everything that a backup or a verification would change. */
+  const state = () =>
+    ['backups', 'remote', 'restore'].map((place) =>
+      readdirSync(world.at(place), { recursive: true }).sort(),
+    );
+
+  test('a dry run says what would be backed up and proven, and changes nothing', () => {
+    const before = state();
+    const backup = type('backup-db.sh', 'staging', '--dry-run');
+    expect(backup).toMatchObject({ status: 0 });
+    expect(backup.said).toMatch(/check\W+true.*database\W+compta_books/s);
+    const verification = type('verify-backup.sh', 'staging', 'identity.txt', '--dry-run');
+    expect(verification).toMatchObject({ status: 0 });
+    expect(verification.said).toMatch(/check\W+true.*name\W+compta_books-\d{8}T/s);
+    expect(state()).toEqual(before);
+  });
+
+  test('one database is backed up, and then proven', () => {
+    const backup = type('backup-db.sh', 'staging', 'compta_books');
+    expect(backup).toMatchObject({ status: 0 });
+    expect(backup.said).toContain('restored-and-compared');
+    const newest = readdirSync(world.at('remote/dumps/compta_books')).sort().at(-1) ?? '';
+    const verification = type('verify-backup.sh', 'staging', 'identity.txt');
+    expect(verification).toMatchObject({ status: 0 });
+    expect(readdirSync(world.at('remote/dumps/compta_books', newest))).toContain('verified.json');
+    expect(verification.said).not.toContain('AGE-SECRET-KEY');
+  });
+
+  test.each([
+    ['backup-db.sh', ['moon'], /no environment moon/],
+    ['backup-db.sh', ['staging', 'a;b'], /'a;b' is not the name of a database/],
+    ['backup-db.sh', ['staging', 'compta_nothing'], /there is no database compta_nothing/],
+    ['verify-backup.sh', ['staging'], /give the file that has an age identity/],
+    ['verify-backup.sh', ['staging', 'hosts.json'], /hosts.json has no age identity/],
+    ['verify-backup.sh', ['moon', 'identity.txt'], /no environment moon/],
+  ])('%s %j is refused', (script, argv, message) => {
+    const { status, said } = type(script, ...argv);
+    expect(status).not.toBe(0);
+    expect(said).toMatch(message);
   });
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { makeWorld, type World } from './world.ts';
 
@@ -124,6 +124,22 @@ describe('a rotation', () => {
     expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
     expect(folders('backups/books')).toEqual(folders('remote/dumps/books'));
     expect(folders('backups/books')).not.toContain(nameOf(Date.now() - 39 * DAY));
+  });
+
+  test('takes away what an upload that was killed has left, after two days', () => {
+    for (const [name, days] of [
+      ['killed', 3],
+      ['going-on', 0],
+    ] as const) {
+      const file = world.at('remote/incoming', name, 'dump.age');
+      mkdirSync(world.at('remote/incoming', name), { recursive: true });
+      writeFileSync(file, 'half');
+      utimesSync(file, new Date(), new Date(Date.now() - days * DAY));
+    }
+    execFileSync('chown', ['-R', 'nobody', world.at('remote')]);
+    expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
+    expect(folders('remote/incoming/killed')).toEqual([]);
+    expect(folders('remote/incoming/going-on')).toEqual(['dump.age']);
   });
 
   test('deletes nothing here while the remote cannot be asked', () => {

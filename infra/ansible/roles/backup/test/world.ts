@@ -47,8 +47,11 @@ export interface Result {
 const NOBODY = 65534;
 const roles = join(import.meta.dirname, '..', '..');
 
-/** @throws Error when the tools are not installed: run it with tools/run. */
-export function makeWorld({ settings = '' } = {}): World {
+/**
+ * @param disk size of a disk of the server's own, as mount reads it; else it has this machine's.
+ * @throws Error when the tools are not installed: run it with tools/run.
+ */
+export function makeWorld({ settings = '', disk = '' } = {}): World {
   const folder = mkdtempSync(join(tmpdir(), 'compta-backup-'));
   const at = (...parts: string[]) => join(folder, ...parts);
   chmodSync(folder, 0o755);
@@ -56,6 +59,7 @@ export function makeWorld({ settings = '' } = {}): World {
     mkdirSync(at(name));
     chownSync(at(name), NOBODY, NOBODY);
   }
+  if (disk) mountDisk(at('home'), disk);
   unpackPostgres(at('postgresql'));
   const identities = [1, 2].map(() =>
     execFileSync('age-keygen', { stdio: 'pipe', encoding: 'utf8' }),
@@ -157,9 +161,16 @@ ${settings}
     },
     stop() {
       asNobody('pg_ctl', 'stop', '-m', 'immediate', '-D', at('home/data'));
+      if (disk) execFileSync('umount', [at('home')]);
       rmSync(folder, { recursive: true });
     },
   };
+}
+
+/** A disk of that size for the scripts' account. */
+export function mountDisk(folder: string, size: string): void {
+  const options = `size=${size},uid=${NOBODY},gid=${NOBODY},mode=0755`;
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', folder]);
 }
 
 function result(done: SpawnSyncReturns<string>): Result {
