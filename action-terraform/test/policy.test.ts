@@ -205,6 +205,7 @@ describe('a protected resource', () => {
       },
       byName: async () => undefined,
       byId: async () => undefined,
+      all: async () => [],
     };
     const runner = { notice: (line: string) => said.push(line) };
     await liftProtection({ runner } as never, plan, api);

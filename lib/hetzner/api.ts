@@ -8,6 +8,8 @@ export interface HetznerApi {
   post(path: string, body: unknown): Promise<unknown>;
   byName(collection: string, name: string): Promise<HetznerObject | undefined>;
   byId(collection: string, id: string): Promise<HetznerObject | undefined>;
+  /** Every one, whatever the number of pages. */
+  all(collection: string): Promise<HetznerObject[]>;
 }
 
 export interface HetznerObject {
@@ -16,13 +18,18 @@ export interface HetznerObject {
   [field: string]: unknown;
 }
 
+interface Page {
+  meta?: { pagination?: { next_page: number | null } };
+  [collection: string]: unknown;
+}
+
 const HETZNER = 'https://api.hetzner.cloud/v1';
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 
 /**
- * With the endpoint that the provider itself uses. An answer that will be another one in a
- * moment is asked for again.
+ * With the endpoint that the provider itself uses. What is not answered, or will be answered
+ * otherwise in a moment, is asked for again.
  */
 export function hetznerApi(
   token: string,
@@ -31,20 +38,27 @@ export function hetznerApi(
 ): HetznerApi {
   const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
 
+  const send = (path: string, init: RequestInit) =>
+    fetch(`${base}${path}`, {
+      ...init,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+    });
+
   async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
     for (let attempt = 1; ; attempt += 1) {
-      const answer = await fetch(`${base}${path}`, {
-        ...init,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+      const isLast = attempt === ATTEMPTS;
+      const answer = await send(path, init).catch((cause: unknown) => {
+        if (!isLast && !cancelled.aborted) return undefined;
+        throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
       });
-      if (answer.status === 404) return undefined;
-      if (answer.ok) return answer.json();
-      const said = await reasonOf(answer);
-      if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+      if (answer?.status === 404) return undefined;
+      if (answer?.ok) return answer.json();
+      const said = answer && (await reasonOf(answer));
+      if (answer && (isLast || !RETRIED.has(answer.status))) {
         throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
       }
-      const pause = pauseAfter(answer.headers, attempt, Date.now());
+      const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
       await sleep(pause, undefined, { signal: cancelled });
     }
   }
@@ -55,6 +69,15 @@ export function hetznerApi(
     async byName(collection, name) {
       const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
       return (body as Record<string, HetznerObject[]> | undefined)?.[collection]?.[0];
+    },
+    async all(collection) {
+      const found: HetznerObject[] = [];
+      for (let page: number | null = 1; page !== null; ) {
+        const body = (await ask(`/${collection}?per_page=50&page=${page}`)) as Page | undefined;
+        found.push(...((body?.[collection] ?? []) as HetznerObject[]));
+        page = body?.meta?.pagination?.next_page ?? null;
+      }
+      return found;
     },
     async byId(collection, id) {
       const body = await ask(`/${collection}/${encodeURIComponent(id)}`);

@@ -31,6 +31,41 @@ describe("Hetzner's API", () => {
     expect(requests).toBe(3);
   });
 
+  it('is asked again when it does not answer', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      if (requests < 2) request.socket.destroy();
+      else response.end('{"ok":true}');
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
+    expect(await api.get('/pricing')).toEqual({ ok: true });
+    expect(requests).toBe(2);
+  });
+
+  it('is not asked again by a job that was cancelled', async () => {
+    const cancel = new AbortController();
+    let requests = 0;
+    const url = await serve(() => {
+      requests += 1;
+      cancel.abort();
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, cancel.signal);
+    await expect(api.get('/pricing')).rejects.toThrow('/pricing did not answer (attempt 1)');
+    expect(requests).toBe(1);
+  });
+
+  it('is asked for a collection page by page', async () => {
+    const url = await serve((request, response) => {
+      const page = Number(new URL(request.url ?? '', 'http://api').searchParams.get('page'));
+      const next_page = page < 3 ? page + 1 : null;
+      const body = { servers: [{ id: page }], meta: { pagination: { next_page } } };
+      response.end(JSON.stringify(body));
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
+    expect((await api.all('servers')).map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+
   it('is believed after five refusals, and at once when it is no matter of time', async () => {
     let requests = 0;
     const url = await serve((request, response) => {
