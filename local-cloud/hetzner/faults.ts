@@ -8,9 +8,11 @@ const faultsSchema = z.strictObject({
   action_delay: z.number().min(0).max(600_000).default(0),
   /** The next `count` requests fail with this status. */
   next: z
-    .strictObject({ status: z.union([z.literal(429), z.literal(502)]), count: z.int().min(1) })
+    .strictObject({ status: z.literal([429, 502, 504]), count: z.int().min(1) })
     .nullable()
     .default(null),
+  /** The next so many requests that change something are carried out, and their answers lost. */
+  lose_answers: z.int().min(0).default(0),
   /** The next `count` actions of this command end in an error. */
   fail_action: z
     .strictObject({
@@ -51,12 +53,19 @@ export class Faults {
   }
 
   /** Counts one request down; the status it must fail with, if any. */
-  nextStatus(): 429 | 502 | null {
+  nextStatus(): 429 | 502 | 504 | null {
     const { next } = this.#plan;
     if (!next) return null;
     next.count -= 1;
     if (next.count === 0) this.#plan.next = null;
     return next.status;
+  }
+
+  /** Counts one answer down when it is to be lost. */
+  losesAnswer(method: string): boolean {
+    if (method === 'GET' || this.#plan.lose_answers === 0) return false;
+    this.#plan.lose_answers -= 1;
+    return true;
   }
 
   /** @throws Error when the plan lets an action of this command fail */

@@ -55,7 +55,7 @@ export async function startHetznerApi(options: HetznerApiOptions): Promise<Hetzn
     if (pathname === '/_faults') return answerFaults(cloud.faults, method, await readJson(request));
     await sleep(cloud.faults.latency());
     const injected = cloud.faults.nextStatus();
-    if (injected === 502) return { status: 502, body: undefined };
+    if (injected === 502 || injected === 504) return { status: injected, body: undefined };
     if (injected === 429 || !limit.take()) {
       throw new ApiError('rate_limit_exceeded', 'limit of requests per hour reached');
     }
@@ -63,7 +63,9 @@ export async function startHetznerApi(options: HetznerApiOptions): Promise<Hetzn
     const { route, params } = find(method, pathname.slice('/v1'.length));
     const body = await readJson(request);
     try {
-      return await route.handle({ params, query: searchParams, body });
+      const answered = await route.handle({ params, query: searchParams, body });
+      if (cloud.faults.losesAnswer(method)) request.socket.destroy();
+      return answered;
     } finally {
       // On disk before the client knows: a restart then forgets nothing it was told.
       if (method !== 'GET') cloud.save();

@@ -142,13 +142,24 @@ describe('the catalogue', () => {
 });
 
 describe('faults', () => {
-  test('answer the next requests 429 or 502, and then heal', async () => {
-    await cloud.post('/_faults', { next: { status: 502, count: 1 } });
-    expect((await cloud.get('/servers')).status).toBe(502);
+  test('answer the next requests 429, 502 or 504, and then heal', async () => {
+    for (const status of [502, 504]) {
+      await cloud.post('/_faults', { next: { status, count: 1 } });
+      expect((await cloud.get('/servers')).status).toBe(status);
+    }
     await cloud.post('/_faults', { next: { status: 429, count: 2 } });
     expect((await cloud.get('/servers')).status).toBe(429);
     expect((await cloud.get('/servers')).body.error.code).toBe('rate_limit_exceeded');
     expect((await cloud.get('/servers')).status).toBe(200);
+  });
+
+  test('lose the answer to a change that was made', async () => {
+    await cloud.post('/_faults', { lose_answers: 1 });
+    const group = { name: 'lost', type: 'spread' };
+    await expect(cloud.post('/placement_groups', group)).rejects.toThrow('fetch failed');
+    expect((await cloud.get('/placement_groups')).body.placement_groups).toMatchObject([group]);
+    const again = await cloud.post('/placement_groups', group);
+    expect(again.body.error.code).toBe('uniqueness_error');
   });
 
   test('let an action fail, and a location be full', async () => {
