@@ -25,7 +25,7 @@ export async function run(step: Step): Promise<void> {
   runner.output('results-file', resultsFile);
   runner.output('junit-file', junitFile);
   runner.summary(summary(checks, ok, inputs.baseUrl));
-  if (inputs.artifact) await githubArtifacts().upload(inputs.artifact, inputs.resultsPath);
+  if (inputs.artifact) await uploaded(inputs.artifact, inputs.resultsPath);
   if (ok) return;
   const failed = checks.filter((check) => check.status === 'failed' || check.status === 'flaky');
   throw new Error(
@@ -33,6 +33,12 @@ export async function run(step: Step): Promise<void> {
       ? failed.map((check) => `${check.probe}: ${check.name}: ${check.message}`).join('\n')
       : 'Nothing was tested: give http, k6, playwright or expected-version.',
   );
+}
+
+async function uploaded(artifact: string, folder: string): Promise<void> {
+  const artifacts = githubArtifacts();
+  await artifacts.remove(artifact);
+  await artifacts.upload(artifact, folder);
 }
 
 /** The old version answering makes every further result worthless, so that ends the probing. */

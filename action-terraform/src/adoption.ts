@@ -1,5 +1,5 @@
 import type { HetznerApi, HetznerObject } from '../../lib/hetzner/api.ts';
-import { kindOf, managed, type Plan, type ResourceChange } from './plan.ts';
+import { kindOf, managed, type Plan } from './plan.ts';
 
 /**
  * What an apply that was killed made and could not write into the state: the API has it, the
@@ -10,15 +10,33 @@ export interface Adoption {
   id: string;
 }
 
+const COLLECTIONS = [
+  'ssh_keys',
+  'networks',
+  'firewalls',
+  'placement_groups',
+  'servers',
+  'volumes',
+  'load_balancers',
+] as const;
+type Collection = (typeof COLLECTIONS)[number];
+
+/** What the API has. */
+export type Existing = Record<Collection, HetznerObject[]>;
+
+export async function fetchExisting(api: HetznerApi): Promise<Existing> {
+  const lists = COLLECTIONS.map(async (of) => [of, await api.all(of)]);
+  return Object.fromEntries(await Promise.all(lists)) as Existing;
+}
+
 type Values = Record<string, unknown>;
-type Rule = (after: Values, api: HetznerApi, environment: string) => Promise<string | undefined>;
+type Rule = (after: Values, existing: Existing, environment: string) => string | undefined;
 
 /** Things with a name of their own: found by it, and ours only by their labels. */
 const named =
-  (collection: string): Rule =>
-  async (after, api, environment) => {
-    if (typeof after.name !== 'string') return undefined;
-    const found = await api.byName(collection, after.name);
+  (collection: Collection): Rule =>
+  ({ name }, existing, environment) => {
+    const found = existing[collection].find((thing) => thing.name === name);
     return found && isOurs(found, environment) ? String(found.id) : undefined;
   };
 
@@ -32,28 +50,28 @@ const RULES: Record<string, Rule> = {
   hcloud_volume: named('volumes'),
   hcloud_load_balancer: named('load_balancers'),
 
-  async hcloud_network_subnet({ network_id, ip_range }, api) {
-    const network = await parent(api, 'networks', network_id);
+  hcloud_network_subnet({ network_id, ip_range }, existing) {
+    const network = byId(existing.networks, network_id);
     const has = list(network?.subnets).some((subnet) => subnet.ip_range === ip_range);
     return has ? `${network_id}-${ip_range}` : undefined;
   },
-  async hcloud_volume_attachment({ volume_id, server_id }, api) {
-    const volume = await parent(api, 'volumes', volume_id);
+  hcloud_volume_attachment({ volume_id, server_id }, existing) {
+    const volume = byId(existing.volumes, volume_id);
     return volume && isSame(volume.server, server_id) ? String(volume_id) : undefined;
   },
-  async hcloud_load_balancer_network({ load_balancer_id, network_id, subnet_id }, api) {
-    const balancer = await parent(api, 'load_balancers', load_balancer_id);
+  hcloud_load_balancer_network({ load_balancer_id, network_id, subnet_id }, existing) {
+    const balancer = byId(existing.load_balancers, load_balancer_id);
     const network = network_id ?? String(subnet_id ?? '').split('-')[0];
     const has = list(balancer?.private_net).some((net) => isSame(net.network, network));
     return has ? `${load_balancer_id}-${network}` : undefined;
   },
-  async hcloud_load_balancer_service({ load_balancer_id, listen_port }, api) {
-    const balancer = await parent(api, 'load_balancers', load_balancer_id);
+  hcloud_load_balancer_service({ load_balancer_id, listen_port }, existing) {
+    const balancer = byId(existing.load_balancers, load_balancer_id);
     const has = list(balancer?.services).some((service) => service.listen_port === listen_port);
     return has ? `${load_balancer_id}__${listen_port}` : undefined;
   },
-  async hcloud_load_balancer_target({ load_balancer_id, type, server_id }, api) {
-    const balancer = await parent(api, 'load_balancers', load_balancer_id);
+  hcloud_load_balancer_target({ load_balancer_id, type, server_id }, existing) {
+    const balancer = byId(existing.load_balancers, load_balancer_id);
     const has = list(balancer?.targets).some(
       (target) => type === 'server' && isSame((target.server as Values)?.id, server_id),
     );
@@ -61,25 +79,16 @@ const RULES: Record<string, Rule> = {
   },
 };
 
-/** Everything that the plan would create although the API has it already. */
-export async function findAdoptions(plan: Plan, api: HetznerApi): Promise<Adoption[]> {
+/** Everything that the plan would create although it exists already. */
+export function findAdoptions(plan: Plan, existing: Existing): Adoption[] {
   const environment = environmentOf(plan);
   if (environment === undefined) return [];
-  const found = await Promise.all(
-    managed(plan)
-      .filter(({ change }) => kindOf(change) === 'create')
-      .map((resource) => adoptionOf(resource, api, environment)),
-  );
-  return found.filter((adoption) => adoption !== undefined);
-}
-
-async function adoptionOf(
-  { address, type, change }: ResourceChange,
-  api: HetznerApi,
-  environment: string,
-): Promise<Adoption | undefined> {
-  const id = await RULES[type]?.((change.after ?? {}) as Values, api, environment);
-  return id === undefined ? undefined : { address, id };
+  return managed(plan)
+    .filter(({ change }) => kindOf(change) === 'create')
+    .flatMap(({ address, type, change }) => {
+      const id = RULES[type]?.((change.after ?? {}) as Values, existing, environment);
+      return id === undefined ? [] : [{ address, id }];
+    });
 }
 
 /**
@@ -105,8 +114,8 @@ export function importBlocks(adoptions: readonly Adoption[]): string {
     .join('\n');
 }
 
-async function parent(api: HetznerApi, collection: string, id: unknown) {
-  return id === undefined || id === null ? undefined : api.byId(collection, String(id));
+function byId(things: readonly HetznerObject[], id: unknown): HetznerObject | undefined {
+  return things.find((thing) => isSame(thing.id, id));
 }
 
 function list(value: unknown): Values[] {

@@ -30,7 +30,7 @@ export class StepFailed extends Error {
 
 /** What goes by without our doing: budgets spent, gateways and connections broken. */
 const UNAVAILABLE =
-  /rate_limit_exceeded|rate limit|status code:? 50[234]|50[234] (Bad Gateway|Service|Gateway)|unexpected response: 50[234]|server responded with status code 50[234]|connection (reset|refused)|i\/o timeout|TLS handshake timeout|unexpected EOF/i;
+  /rate_limit_exceeded|rate limit|status code:? 50[234]|50[234] (Bad Gateway|Service|Gateway)|unexpected response: 50[234]|server responded with status code 50[234]|connection (reset|refused)|i\/o timeout|TLS handshake timeout|deadline exceeded|: (unexpected )?EOF\b/i;
 
 /** Reads Terraform's own words for the failures that have a remedy of their own. */
 export function explained(error: unknown): unknown {

@@ -28,14 +28,15 @@ export interface Offers {
 }
 
 export async function fetchOffers(api: HetznerApi): Promise<Offers> {
-  const types = page.parse(await api.get('/server_types?per_page=50'));
-  const balancers = balancerPage.parse(await api.get('/load_balancer_types?per_page=50'));
-  const { images } = imagePage.parse(
-    await api.get('/images?type=system&include_deprecated=true&per_page=50'),
-  );
+  const [types, balancers, system] = await Promise.all([
+    api.get('/server_types?per_page=50'),
+    api.get('/load_balancer_types?per_page=50'),
+    api.get('/images?type=system&include_deprecated=true&per_page=50'),
+  ]);
+  const { images } = imagePage.parse(system);
   return {
-    serverTypes: types.server_types,
-    loadBalancerTypes: balancers.load_balancer_types,
+    serverTypes: page.parse(types).server_types,
+    loadBalancerTypes: balancerPage.parse(balancers).load_balancer_types,
     deprecatedImages: images.flatMap(({ name, deprecated }) => (name && deprecated ? [name] : [])),
   };
 }

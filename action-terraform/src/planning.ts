@@ -2,7 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HetznerApi, hetznerApi } from '../../lib/hetzner/api.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { type Adoption, findAdoptions, importBlocks } from './adoption.ts';
+import { type Adoption, fetchExisting, findAdoptions, importBlocks } from './adoption.ts';
 import { type PlanMode, planArgv, showArgv } from './argv.ts';
 import { costOf } from './cost.ts';
 import { planDigest } from './digest.ts';
@@ -18,6 +18,7 @@ import { fetchPrices } from './prices.ts';
 import { keepComment } from './pull-request.ts';
 import { maskValue, sensitiveValues } from './sensitive.ts';
 import type { Session } from './session.ts';
+import { sideBySide } from './side-by-side.ts';
 import { maskState, readState, type StateIdentity } from './state.ts';
 import { type PlanReport, planComment, planSummary } from './summary.ts';
 
@@ -120,32 +121,43 @@ async function adoptingPlan(
   const imports = join(session.inputs.directory, IMPORTS);
   const adoptions: Adoption[] = [];
   try {
-    let drawn = await drawPlan(session, mode);
-    for (let round = 0; api && round < ROUNDS; round += 1) {
-      const found = await findAdoptions(drawn.plan, api);
-      if (found.length === 0) break;
+    for (let round = 0; ; round += 1) {
+      const written = await writePlan(session, mode);
+      const [drawn, existing] = await sideBySide(
+        showPlan(session, written),
+        api && written.changes ? fetchExisting(api) : Promise.resolve(undefined),
+      );
+      const found = existing && round < ROUNDS ? findAdoptions(drawn.plan, existing) : [];
+      if (found.length === 0) {
+        for (const { address, id } of adoptions) {
+          session.runner.notice(`${address} exists already (${id}): the plan adopts it.`);
+        }
+        return drawn;
+      }
       adoptions.push(...found);
       await writeFile(imports, importBlocks(adoptions));
-      drawn = await drawPlan(session, mode);
     }
-    for (const { address, id } of adoptions) {
-      session.runner.notice(`${address} exists already (${id}): the plan adopts it.`);
-    }
-    return drawn;
   } finally {
     await rm(imports, { force: true });
   }
 }
 
 /** One plan, as it is. */
-export async function drawPlan(
-  session: Session,
-  mode: PlanMode,
-  name = 'plan.tfplan',
-): Promise<Drawn> {
+export async function drawPlan(session: Session, mode: PlanMode, name?: string): Promise<Drawn> {
+  return showPlan(session, await writePlan(session, mode, name));
+}
+
+/** A plan as Terraform leaves it. */
+interface Written {
+  file: string;
+  text: string;
+  changes: boolean;
+}
+
+async function writePlan(session: Session, mode: PlanMode, name = 'plan.tfplan'): Promise<Written> {
   const file = join(session.work, name);
   const { varFiles } = session.inputs;
-  const { stdout } = await patiently(session, () =>
+  const { stdout, exitCode } = await patiently(session, () =>
     locked(session, (lockTimeout) => planArgv({ varFiles, lockTimeout, planFile: file, mode }), {
       allowedExitCodes: [0, 2],
     }),
@@ -154,9 +166,13 @@ export async function drawPlan(
     await readState(session).catch(() => undefined);
     throw error;
   });
+  return { file, text: stdout, changes: exitCode === 2 };
+}
+
+async function showPlan(session: Session, { file, text }: Written): Promise<Drawn> {
   const { stdout: json } = await session.terraform(showArgv(file));
   const { plan, state } = await readPlan(session, file, json);
-  return { plan, file, json, text: stdout, state };
+  return { plan, file, json, text, state };
 }
 
 /** A plan as data; what is sensitive in it and in its state is masked from here on. */

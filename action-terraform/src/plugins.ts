@@ -15,11 +15,11 @@ export function pluginFolder(env: NodeJS.ProcessEnv, temp: string): string {
  * Runs `init` over the providers that an earlier run with the same lock file downloaded. What
  * comes out of the cache is held to the lock file's sums by Terraform itself, like any download.
  */
-export async function withProviders(
+export async function withProviders<T>(
   { inputs, runner, env }: Pick<Session, 'inputs' | 'runner' | 'env'>,
-  init: () => Promise<unknown>,
+  init: () => Promise<T>,
   cache: Cache = githubCache(),
-): Promise<void> {
+): Promise<T> {
   const folder = pluginFolder(env, runner.temp);
   await mkdir(folder, { recursive: true });
   const lockFile = await contentOf(join(inputs.directory, '.terraform.lock.hcl'));
@@ -28,6 +28,7 @@ export async function withProviders(
   const isEmpty = async () => (await readdir(folder)).length === 0;
   const key = `compta-terraform-plugins-${platform()}-${arch()}-${digestOf(lockFile)}`;
   const restored = !isOurs || !(await isEmpty()) || (await cache.restore(key, [folder]));
-  await init();
+  const result = await init();
   if (!restored && !(await isEmpty())) await cache.save(key, [folder]);
+  return result;
 }

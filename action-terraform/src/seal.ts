@@ -1,4 +1,11 @@
-import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  randomBytes,
+  type ScryptOptions,
+  scrypt,
+} from 'node:crypto';
+import { promisify } from 'node:util';
 import { type Binding, difference, differingFields } from './binding.ts';
 import { canonicalJson } from './canonical.ts';
 
@@ -39,42 +46,56 @@ export class PlanForOther extends PlanRefused {
 }
 
 /** Makes the key of the cipher from `plan-key` and the salt of a plan. */
-export type Stretch = (key: string, salt: Uint8Array) => Buffer;
+export type Stretch = (key: string, salt: Uint8Array) => Promise<Buffer>;
 
-export function seal(plan: Uint8Array, key: string, binding: Binding): Buffer {
+export type Seal = (plan: Uint8Array, binding: Binding) => Promise<Buffer>;
+
+/** Opens one sealed plan, for whatever it turns out to be bound to. */
+export type Open = (now: Binding) => Promise<Buffer>;
+
+/** Begins to make the key of one plan, which takes its time beside whatever is done meanwhile. */
+export function sealing(key: string): Seal {
   const salt = randomBytes(SALT);
-  const nonce = randomBytes(NONCE);
-  const bound = Buffer.from(canonicalJson(binding));
-  const length = Buffer.alloc(4);
-  length.writeUInt32BE(bound.length);
-  const head = Buffer.concat([MAGIC, salt, nonce, length, bound]);
+  const stretched = stretch(key, salt);
+  return async (plan, binding) => {
+    const nonce = randomBytes(NONCE);
+    const bound = Buffer.from(canonicalJson(binding));
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(bound.length);
+    const head = Buffer.concat([MAGIC, salt, nonce, length, bound]);
 
-  const cipher = createCipheriv('aes-256-gcm', scrypt(key, salt), nonce, { authTagLength: TAG });
-  cipher.setAAD(head);
-  return Buffer.concat([head, cipher.update(plan), cipher.final(), cipher.getAuthTag()]);
+    const cipher = createCipheriv('aes-256-gcm', await stretched, nonce, { authTagLength: TAG });
+    cipher.setAAD(head);
+    return Buffer.concat([head, cipher.update(plan), cipher.final(), cipher.getAuthTag()]);
+  };
 }
 
 /**
- * @throws PlanForOther when it was made for something else
- * @throws PlanRefused when it is no sealed plan or was altered
+ * Begins to make the key of a sealed plan, too. Opening it throws PlanForOther when it was made
+ * for something else, and PlanRefused when it was altered.
+ *
+ * @throws PlanRefused when it is no sealed plan
  */
-export function open(sealed: Buffer, key: string, now: Binding, stretch = scrypt): Buffer {
+export function opening(sealed: Buffer, key: string, by: Stretch = stretch): Open {
   const { head, salt, nonce, binding, text, tag } = split(sealed);
-  const fields = differingFields(binding, now);
-  if (fields.length > 0) throw new PlanForOther(fields, binding, now);
-  const decipher = createDecipheriv('aes-256-gcm', stretch(key, salt), nonce, {
-    authTagLength: TAG,
-  });
-  decipher.setAAD(head);
-  decipher.setAuthTag(tag);
-  try {
-    return Buffer.concat([decipher.update(text), decipher.final()]);
-  } catch (cause) {
-    throw new PlanRefused(
-      "The sealed plan was altered, or 'plan-key' is not the one that it was sealed with.",
-      { cause },
-    );
-  }
+  const stretched = by(key, salt);
+  return async (now) => {
+    const fields = differingFields(binding, now);
+    if (fields.length > 0) throw new PlanForOther(fields, binding, now);
+    const decipher = createDecipheriv('aes-256-gcm', await stretched, nonce, {
+      authTagLength: TAG,
+    });
+    decipher.setAAD(head);
+    decipher.setAuthTag(tag);
+    try {
+      return Buffer.concat([decipher.update(text), decipher.final()]);
+    } catch (cause) {
+      throw new PlanRefused(
+        "The sealed plan was altered, or 'plan-key' is not the one that it was sealed with.",
+        { cause },
+      );
+    }
+  };
 }
 
 function split(sealed: Buffer) {
@@ -105,5 +126,7 @@ function bindingFrom(bytes: Buffer): Binding {
 }
 
 /** Slow on purpose (about 100 ms, 64 MiB): a guessed key must cost something. */
-export const scrypt: Stretch = (key, salt) =>
-  scryptSync(key, salt, 32, { N: 2 ** 16, r: 8, p: 1, maxmem: 96 * 1024 * 1024 });
+export const stretch: Stretch = (key, salt) =>
+  scryptAsync(key, salt, 32, { N: 2 ** 16, r: 8, p: 1, maxmem: 96 * 1024 * 1024 });
+
+const scryptAsync = promisify<string, Uint8Array, number, ScryptOptions, Buffer>(scrypt);

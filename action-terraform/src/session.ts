@@ -11,6 +11,7 @@ import type { Inputs } from './inputs.ts';
 import { patiently } from './patience.ts';
 import { pluginFolder, withProviders } from './plugins.ts';
 import { refuseOldProvider } from './provider.ts';
+import { sideBySide } from './side-by-side.ts';
 import { WORK_STATE } from './work.ts';
 
 /** Terraform in one root module, for the length of one step. */
@@ -68,11 +69,22 @@ export async function openSession(
 }
 
 /** Providers, backend and workspace. @throws StepFailed 'provider-refused' */
-export async function initialise(session: Session): Promise<void> {
+export function initialise(session: Session): Promise<void> {
+  return initialiseBeside(session, async () => {});
+}
+
+/**
+ * The same with other work, which is begun when Terraform is at its own: the code that it loads
+ * would keep Terraform waiting.
+ *
+ * @returns what came of that work
+ */
+export async function initialiseBeside<T>(session: Session, work: () => Promise<T>): Promise<T> {
   const { backendConfig, workspace, directory } = session.inputs;
   refuseOldProvider(await contentOf(join(directory, '.terraform.lock.hcl')));
-  await withProviders(session, () =>
-    patiently(session, () => session.terraform(initArgv(backendConfig))),
+  const [, result] = await withProviders(session, () =>
+    patiently(session, () => sideBySide(session.terraform(initArgv(backendConfig)), work())),
   );
   if (workspace !== 'default') await session.terraform(workspaceArgv(workspace));
+  return result;
 }

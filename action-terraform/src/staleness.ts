@@ -4,11 +4,11 @@ import { differingChanges } from './digest.ts';
 import { StepFailed } from './failure.ts';
 import { unpacked } from './parcel.ts';
 import { drawPlan, readPlan } from './planning.ts';
-import { open, PlanForOther, type PlanRefused } from './seal.ts';
+import { type Open, PlanForOther } from './seal.ts';
 import type { Session } from './session.ts';
 
 /** Whether nothing but the state is other than it was: the plan is ours, but too old. */
-export function isStale(refused: PlanRefused): refused is PlanForOther {
+export function isStale(refused: unknown): refused is PlanForOther {
   if (!(refused instanceof PlanForOther)) return false;
   // A state gets its lineage when it is first written.
   const isFirst = refused.sealed.stateLineage === '';
@@ -23,13 +23,12 @@ export function isStale(refused: PlanRefused): refused is PlanForOther {
  */
 export async function staleness(
   session: Session,
-  sealed: Buffer,
-  key: string,
+  open: Open,
   refused: PlanForOther,
 ): Promise<StepFailed> {
   const file = join(session.work, 'stale.tfplan');
   // Under its own binding: a forged one does not open.
-  const parcel = unpacked(open(sealed, key, refused.sealed));
+  const parcel = unpacked(await open(refused.sealed));
   await writeFile(file, parcel.file, { mode: 0o600 });
   const { plan: before } = await readPlan(session, file, parcel.json);
   const { plan: now } = await drawPlan(session, 'normal', 'fresh.tfplan');

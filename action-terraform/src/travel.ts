@@ -15,6 +15,11 @@ export function artifactName({ directoryName, workspace }: Inputs): string {
   return `terraform-plan-${readable.replace(/[^A-Za-z0-9_-]/g, '-')}-${unique}`;
 }
 
+/** Takes away what an earlier attempt of this run left: its plan is not to be applied any more. */
+export async function clearPlan({ inputs }: Session, artifacts: Artifacts): Promise<void> {
+  if (inputs.planPath === undefined) await artifacts.remove(artifactName(inputs));
+}
+
 /** Leaves a sealed plan where `apply` will look for it. @returns its path on this machine */
 export async function sendPlan(
   session: Session,

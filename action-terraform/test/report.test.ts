@@ -190,6 +190,9 @@ Lock Info:
     ['Error: the token you provided is invalid (unauthorized)', 'api-refused'],
     ['Error: hcloud: limit reached (rate_limit_exceeded, 1a2b)', 'api-unavailable'],
     ['Error: hcloud: server responded with status code 502', 'api-unavailable'],
+    ['Error: Post "https://api.hetzner.cloud/v1/servers": EOF', 'api-unavailable'],
+    ['Error: Get "https://fsn1.example/b": net/http: TLS handshake timeout', 'api-unavailable'],
+    ['Error: Get "https://fsn1.example/b": context deadline exceeded', 'api-unavailable'],
   ])('%j has a reason', (stderr, reason) => {
     const error = explained(failed(stderr));
     expect(error).toBeInstanceOf(StepFailed);

@@ -3,7 +3,9 @@ import { dirname, join } from 'node:path';
 
 /** What travels from one job of a run to another; never found by another run. */
 export interface Artifacts {
-  /** Replaces an artifact of that name, so that a job can be run again. A folder goes up whole. */
+  /** Frees a name, which a run gives away once, so that a job can be run again. */
+  remove(name: string): Promise<void>;
+  /** A folder goes up whole. */
   upload(name: string, path: string): Promise<void>;
   /**
    * Unpacks the artifact of this run into `directory`.
@@ -21,10 +23,13 @@ const RETENTION_DAYS = 7;
  */
 export function githubArtifacts(): Artifacts {
   return {
-    async upload(name, path) {
+    async remove(name) {
       const { ArtifactNotFoundError, DefaultArtifactClient } = await import('@actions/artifact');
+      await new DefaultArtifactClient().deleteArtifact(name).catch(ignored(ArtifactNotFoundError));
+    },
+    async upload(name, path) {
+      const { DefaultArtifactClient } = await import('@actions/artifact');
       const client = new DefaultArtifactClient();
-      await client.deleteArtifact(name).catch(ignored(ArtifactNotFoundError));
       const folder = (await stat(path)).isDirectory() ? path : dirname(path);
       const files = folder === path ? await filesBelow(folder) : [path];
       await client.uploadArtifact(name, files, folder, { retentionDays: RETENTION_DAYS });

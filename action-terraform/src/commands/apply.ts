@@ -9,22 +9,21 @@ import { examineBackend } from '../doctor.ts';
 import { StepFailed } from '../failure.ts';
 import { locked } from '../locking.ts';
 import { writeOutputs } from '../outputs.ts';
-import { unpacked } from '../parcel.ts';
+import { type Parcel, unpacked } from '../parcel.ts';
 import { countsOf, type Plan } from '../plan.ts';
 import { apiOf, readPlan } from '../planning.ts';
 import { liftProtection } from '../protection.ts';
-import { open, PlanRefused } from '../seal.ts';
-import { initialise, type Session } from '../session.ts';
+import { opening, PlanRefused } from '../seal.ts';
+import { initialiseBeside, type Session } from '../session.ts';
+import { sideBySide } from '../side-by-side.ts';
 import { isStale, staleness } from '../staleness.ts';
-import { readState, type StateIdentity } from '../state.ts';
+import { readState } from '../state.ts';
 import { countSentence } from '../summary.ts';
 import { receivePlan } from '../travel.ts';
 
 /** Applies exactly the plan of this run, or nothing. */
 export async function apply(session: Session, artifacts: Artifacts, key: string): Promise<void> {
-  await initialise(session);
-  const [sealed, state] = await Promise.all([receivePlan(session, artifacts), readState(session)]);
-  const parcel = unpacked(await opened(session, sealed, key, state));
+  const parcel = await received(session, artifacts, key).catch(asFailure);
   const file = join(session.work, 'plan.tfplan');
   await writeFile(file, parcel.file, { mode: 0o600 });
   await examineBackend(session);
@@ -32,24 +31,26 @@ export async function apply(session: Session, artifacts: Artifacts, key: string)
   await applyFile(session, file, plan);
 }
 
-async function opened(
-  session: Session,
-  sealed: Buffer,
-  key: string,
-  state: StateIdentity,
-): Promise<Buffer> {
-  const now = {
-    ...(await currentBinding(session, key)),
-    stateLineage: state.lineage,
-    stateSerial: state.serial,
-  };
-  try {
-    return open(sealed, key, now);
-  } catch (error) {
-    if (!(error instanceof PlanRefused)) throw error;
-    if (isStale(error)) throw await staleness(session, sealed, key, error);
-    throw new StepFailed('plan-refused', error.message, error.cause);
-  }
+/** The plan of this run, opened with what this step is bound to. */
+async function received(session: Session, artifacts: Artifacts, key: string): Promise<Parcel> {
+  const open = await initialiseBeside(session, async () =>
+    opening(await receivePlan(session, artifacts), key),
+  );
+  const [{ lineage, serial }, binding] = await sideBySide(
+    readState(session),
+    currentBinding(session, key),
+  );
+  const now = { ...binding, stateLineage: lineage, stateSerial: serial };
+  return unpacked(
+    await open(now).catch(async (error) => {
+      throw isStale(error) ? await staleness(session, open, error) : error;
+    }),
+  );
+}
+
+function asFailure(error: unknown): never {
+  if (!(error instanceof PlanRefused)) throw error;
+  throw new StepFailed('plan-refused', error.message, error.cause);
 }
 
 /** Applies a plan file, live in the log, and leaves the outputs for the next step. */

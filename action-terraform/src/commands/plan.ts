@@ -3,17 +3,18 @@ import type { Artifacts } from '../../../lib/runner/artifacts.ts';
 import { currentBinding } from '../bind.ts';
 import { packed } from '../parcel.ts';
 import { makePlan, refuseForbidden } from '../planning.ts';
-import { seal } from '../seal.ts';
-import { initialise, type Session } from '../session.ts';
-import { sendPlan } from '../travel.ts';
+import { sealing } from '../seal.ts';
+import { initialiseBeside, type Session } from '../session.ts';
+import { clearPlan, sendPlan } from '../travel.ts';
 
 /** Plans, shows the plan to whoever must judge it, and leaves it sealed for `apply`. */
 export async function plan(session: Session, artifacts: Artifacts, key: string): Promise<void> {
-  await initialise(session);
+  await initialiseBeside(session, () => clearPlan(session, artifacts));
+  const seal = sealing(key);
   const binding = await currentBinding(session, key);
   const { file, json, report, state } = await makePlan(session, 'plan');
   refuseForbidden(report);
-  const sealed = seal(packed({ file: await readFile(file), json }), key, {
+  const sealed = await seal(packed({ file: await readFile(file), json }), {
     ...binding,
     stateLineage: state.lineage,
     stateSerial: state.serial,
