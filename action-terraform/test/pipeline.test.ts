@@ -129,14 +129,8 @@ describe('from nothing to an environment', () => {
 });
 
 describe('what could hurt', () => {
-  it('is refused until it is allowed by name', async () => {
+  it('is allowed by name, and refused otherwise, with any plan that the run had before', async () => {
     const smaller = { TF_VAR_servers: serversWithout('staging-app-2') };
-    const refused = await world.step('plan', {}, { run: 4, env: smaller });
-    expect(refused.exitCode).toBe(1);
-    expect(refused.outputs).toMatchObject({ 'failure-reason': 'destroy-refused', destroy: '3' });
-    expect(refused.summary).toMatch(/^### ❌ /);
-    expect(refused.outputs['plan-path']).toBeUndefined();
-
     const allowed = await world.step(
       'plan',
       { 'allow-destroy': 'module.server["staging-app-2"].*' },
@@ -144,6 +138,14 @@ describe('what could hurt', () => {
     );
     expect(allowed.stdout).not.toContain('::error');
     expect(allowed.summary).toMatch(/^### ⚠️ /);
+
+    const refused = await world.step('plan', {}, { run: 4, env: smaller });
+    expect(refused.exitCode).toBe(1);
+    expect(refused.outputs).toMatchObject({ 'failure-reason': 'destroy-refused', destroy: '3' });
+    expect(refused.summary).toMatch(/^### ❌ /);
+    expect(refused.outputs['plan-path']).toBeUndefined();
+    const applied = await world.step('apply', {}, { run: 4, env: smaller });
+    expect(applied.outputs['failure-reason']).toBe('plan-missing');
   }, 90_000);
 
   it('cannot be a volume, not even by destroy', async () => {

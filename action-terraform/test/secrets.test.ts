@@ -1,10 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { unzipSync } from 'fflate';
 import { formsOf } from '../../lib/runner/secrets.ts';
 import { goJson } from '../src/sensitive.ts';
 import { startComments } from './github-comments.ts';
+import { writeModule } from './tiny.ts';
 import { type Result, startWorld, type World } from './world.ts';
 
 /** Forty secrets where secrets are: variables, outputs, state, and what an error repeats. */
@@ -20,6 +21,12 @@ const CODE = `terraform {
     skip_region_validation      = true
     skip_requesting_account_id  = true
   }
+  required_providers {
+    hcloud = {
+      source  = "hetznercloud/hcloud"
+      version = ">= 1.68.0, < 2.0.0"
+    }
+  }
 }
 
 # Terraform takes these for ordinary values, and shows them.
@@ -33,6 +40,11 @@ variable "hidden" {
 }
 
 variable "refuse" {
+  type    = bool
+  default = false
+}
+
+variable "wrong" {
   type    = bool
   default = false
 }
@@ -61,6 +73,13 @@ resource "terraform_data" "refusal" {
       error_message = "Refused: \${jsonencode(var.plain)} \${join(" ", values(nonsensitive(terraform_data.born.input)))}"
     }
   }
+}
+
+# The provider repeats each range that is none.
+resource "hcloud_network" "wrong" {
+  for_each = var.wrong ? nonsensitive(toset(keys(var.hidden))) : []
+  name     = each.key
+  ip_range = var.hidden[each.key]
 }
 
 output "plain" {
@@ -103,8 +122,7 @@ const traces: string[] = [];
 beforeAll(async () => {
   world = await startWorld();
   github = await startComments();
-  mkdirSync(join(world.folder, 'terraform/secrets'));
-  writeFileSync(join(world.folder, 'terraform/secrets/main.tf'), CODE);
+  writeModule(world.folder, 'terraform/secrets', CODE);
   writeFileSync(join(world.folder, 'event.json'), JSON.stringify({ pull_request: { number: 7 } }));
 }, 60_000);
 afterAll(async () => {
@@ -141,7 +159,7 @@ async function step(command: string, run: number, variables: object, more = {}):
 }
 
 describe('forty secrets', () => {
-  it('go through a plan, an apply, a change and a refusal', async () => {
+  it('go through a plan, an apply, a change, a refusal and an error of the provider', async () => {
     expect(new Set(planted).size).toBe(40);
     const before = { plain: asMap(plain), hidden: asMap(first) };
     expect((await step('plan', 1, before)).stdout).not.toContain('::error');
@@ -152,6 +170,8 @@ describe('forty secrets', () => {
     expect((await step('drift', 2, after)).stdout).toContain('has drifted');
     const refused = await step('plan', 3, after, { variables: '{"refuse": true}' });
     expect(refused.stdout).toMatch(/::error::[^\n]*\*\*\* \*\*\* \*\*\*/);
+    const wrong = await step('plan', 3, after, { variables: '{"wrong": true}' });
+    expect(wrong.stdout).toMatch(/invalid CIDR address: \*\*\*/);
     expect((await step('output', 3, after)).outputs['outputs-file']).toBeDefined();
     expect(github.comments).toHaveLength(1);
   }, 240_000);

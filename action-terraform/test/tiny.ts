@@ -77,11 +77,16 @@ resource "hcloud_server" "this" {
 
 export const TINY = 'terraform/tiny';
 
-/** Writes it beside the environments, with their lock file less the providers that it has no use for. */
-export function writeTiny(folder: string, more = ''): void {
-  const directory = join(folder, TINY);
+/** Writes it beside the environments. */
+export function writeTiny(folder: string): void {
+  writeModule(folder, TINY, CODE);
+}
+
+/** A root module with the environments' lock file, less the providers that it has no use for. */
+export function writeModule(folder: string, name: string, code: string): void {
+  const directory = join(folder, name);
   mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'main.tf'), CODE + more);
+  writeFileSync(join(directory, 'main.tf'), code);
   const lock = join(folder, 'terraform/environments/staging/.terraform.lock.hcl');
   const hcloud = /provider "[^"]+\/hcloud" \{[\s\S]*?^\}\n/m.exec(readFileSync(lock, 'utf8'))?.[0];
   writeFileSync(join(directory, '.terraform.lock.hcl'), hcloud ?? '');

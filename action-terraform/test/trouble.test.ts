@@ -32,13 +32,19 @@ async function applied(inputs: Record<string, string> = {}) {
 }
 
 describe('an API that is busy or gone for a moment', () => {
-  it.each([429, 502])(
-    'that answers %i is waited for',
+  it.each([429, 502, 504])(
+    'that answers %i is waited for, by the plan and by the apply',
     async (status) => {
+      run += 1;
+      const inputs = { ...tiny, ...variables({ open_to: `203.0.113.${status % 100}/32` }) };
       await world.faults({ next: { status, count: 3 } });
-      const planned = await world.step('plan', tiny, { run });
+      const planned = await world.step('plan', inputs, { run });
       expect(planned.stdout).not.toContain('::error');
       expect(planned.outputs['monthly-cost']).toBe('0.00');
+      await world.faults({ next: { status, count: 1 } });
+      const result = await world.step('apply', inputs, { run });
+      expect(result.stdout).not.toContain('::error');
+      expect(result.outputs.changes).toBe('true');
     },
     90_000,
   );
@@ -55,6 +61,24 @@ describe('an API that is busy or gone for a moment', () => {
     await world.faults({});
     await applied(servers);
     expect(await world.hetzner('/servers')).toMatchObject({ servers: [{ name: 'one' }] });
+  }, 180_000);
+
+  it('whose answer is lost fails the apply clearly, and the next plan adopts what was made', async () => {
+    run += 1;
+    const inputs = { ...tiny, ...variables({ servers: ['one', 'two'] }) };
+    await world.step('plan', inputs, { run });
+    await world.faults({ lose_answers: 1 });
+    const failed = await world.step('apply', inputs, { run });
+    expect(failed.outputs['failure-reason']).toBe('api-unavailable');
+    expect(failed.stdout).toMatch(/::error::The other side did not answer .* plan again and go on/);
+    run += 1;
+    const planned = await world.step('plan', inputs, { run });
+    expect(planned.stdout).toMatch(/::notice::hcloud_server\.this\["two"\] exists already/);
+    expect(planned.outputs).toMatchObject({ add: '0', destroy: '0' });
+    expect((await world.step('apply', inputs, { run })).stdout).not.toContain('::error');
+    expect(await world.hetzner('/servers')).toMatchObject({
+      servers: [{ name: 'one' }, { name: 'two' }],
+    });
   }, 180_000);
 });
 
