@@ -1,4 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { costOf } from '../../../action-terraform/src/cost.ts';
+import { parsePlan } from '../../../action-terraform/src/plan.ts';
+import { fetchPrices } from '../../../action-terraform/src/prices.ts';
 import { hetznerApi } from '../../../lib/hetzner/api.ts';
 import { parseTerraformOutputs, serversOf } from '../../../lib/inventory/inventory.ts';
 import { close, open, runnersFirewall } from '../../../lib/runner-access/firewall.ts';
@@ -42,6 +47,9 @@ const ENVIRONMENTS = [
   { environment: 'dev', applications: 1, volumes: [], backups: 'none' },
 ];
 
+const root = resolve(import.meta.dirname, '../../..');
+const textOf = (file: string) => readFileSync(join(root, file), 'utf8');
+
 const code = copyOfTheCode();
 afterAll(() => code.remove());
 
@@ -61,6 +69,8 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
   });
   afterAll(() => cloud.stop());
 
+  const api = () =>
+    hetznerApi(TOKEN, { HCLOUD_ENDPOINT: cloud.api.url }, new AbortController().signal);
   const all = async <T extends Named>(collection: string): Promise<T[]> =>
     (await cloud.get(`/${collection}`)).body[collection];
   const everything = async () => (await Promise.all(COLLECTIONS.map((of) => all(of)))).flat();
@@ -75,8 +85,13 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
     expect(devices.map(({ name }) => name)).toEqual(volumes);
   });
 
-  it('has nothing to change then', async () => {
-    expect(await terraform.plan()).toMatchObject({ code: 0 });
+  it('has nothing to change then, and costs what is written of it', async () => {
+    expect(await terraform.plan('-out=plan')).toMatchObject({ code: 0 });
+    const { after } = costOf(parsePlan(await terraform.show('plan')), await fetchPrices(api()));
+    const said = `About ${Math.round(after)} EUR a month net`;
+    expect(textOf(`infra/terraform/environments/${environment}/README.md`)).toContain(said);
+    const row = new RegExp(`^\\| ${environment} \\|.*\\| ${Math.round(after)} \\|$`, 'm');
+    expect(textOf('docs/terraform.md')).toMatch(row);
   });
 
   it('labels everything that it made', async () => {
@@ -102,10 +117,9 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
   });
 
   it('opens the bastion to a runner without a drift, and closes it without a trace', async () => {
-    const api = hetznerApi(TOKEN, { HCLOUD_ENDPOINT: cloud.api.url }, new AbortController().signal);
-    const firewall = await runnersFirewall(api, environment);
+    const firewall = await runnersFirewall(api(), environment);
     const owner = 'compta/deploy run 1 (0)';
-    await open(api, firewall, { address: '198.51.100.9', port: 2222, owner });
+    await open(api(), firewall, { address: '198.51.100.9', port: 2222, owner });
     const inbound = () => cloud.machinery.state.firewalls.flatMap((policy) => policy.inbound);
     expect(inbound()).toContainEqual({
       protocol: 'tcp',
@@ -115,7 +129,7 @@ describe.each(ENVIRONMENTS)('$environment', (expected) => {
     expect(await terraform.plan()).toMatchObject({ code: 0 });
     expect(await terraform.apply()).toMatchObject({ code: 0 });
     expect(inbound()).toHaveLength(2);
-    await close(api, firewall, owner);
+    await close(api(), firewall, owner);
     expect(inbound()).toHaveLength(1);
     expect(await terraform.plan()).toMatchObject({ code: 0 });
   });

@@ -64,6 +64,8 @@ function terraformIn(directory: string, environment: NodeJS.ProcessEnv) {
     destroy: () => terraform('destroy', '-no-color', '-auto-approve'),
     /** Takes an address out of the state and leaves the thing alone. */
     forget: (address: string) => terraform('state', 'rm', '-no-color', address),
+    /** What a plan that was saved as `file` would do, as JSON. */
+    show: async (file: string) => (await terraform('show', '-json', file)).output,
     async outputs(): Promise<unknown> {
       return JSON.parse((await terraform('output', '-json')).output);
     },
