@@ -38,6 +38,15 @@ const CHECKS: Record<string, readonly string[]> = {
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
   'Dockerfiles (hadolint)': ['hadolint', 'infra/docker/applications/Dockerfile'],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
+  'terraform (tflint)': [
+    ...['tflint', '--recursive', '--chdir=infra/terraform'],
+    `--config=${join(root, 'infra/terraform/.tflint.hcl')}`,
+  ],
+  // Its own checks, as it brings them along.
+  'configuration (Trivy)': [
+    ...['trivy', 'config', '--quiet', '--skip-check-update', '--skip-version-check'],
+    ...['--exit-code=1', 'infra'],
+  ],
   'table of ports': ['node', 'infra/ansible/ports.ts'],
   // It runs yamllint too. Its collections are the toolchain's: nothing is fetched.
   'roles and playbooks (ansible-lint)': [

@@ -8,6 +8,7 @@ variable "environment" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations # It is here for the rules that hold for it.
 variable "authorized_keys" {
   description = "OpenSSH public keys that may log in as `deploy`, by owner."
   type        = map(string)
@@ -33,6 +34,7 @@ variable "authorized_keys" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations # It is here for the rules that hold for it.
 variable "admin_cidrs" {
   description = "Addresses that may reach SSH on the bastion."
   type        = list(string)
@@ -64,6 +66,7 @@ variable "location" {
   }
 }
 
+# tflint-ignore: terraform_unused_declarations # It is here for the rules that hold for it.
 variable "fallback_locations" {
   description = "Where a new server goes whose type is sold out in `location`, in this order."
   type        = list(string)
