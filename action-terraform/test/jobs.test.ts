@@ -53,12 +53,7 @@ describe('a sealed plan', () => {
     // What the runner copies into each job's workspace.
     file('.gitignore', '/*\n!/action-terraform\n!/terraform\n');
     const jobs = { plan: job('plan'), apply: job('apply', { needs: 'plan' }) };
-    const {
-      HCLOUD_TOKEN = '',
-      AWS_ACCESS_KEY_ID = '',
-      AWS_SECRET_ACCESS_KEY = '',
-    } = world.credentials;
-    const secrets = { HCLOUD_TOKEN, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, PLAN_KEY: KEY };
+    const secrets = { ...world.credentials, PLAN_KEY: KEY };
     const { HCLOUD_ENDPOINT, AWS_ENDPOINT_URL_S3, ACTIONS_RESULTS_URL, ACTIONS_RUNTIME_TOKEN } =
       world.environment(1);
     const runner = { HCLOUD_ENDPOINT, AWS_ENDPOINT_URL_S3, ACTIONS_RESULTS_URL };
@@ -67,7 +62,8 @@ describe('a sealed plan', () => {
     const git = (...argv: string[]) => run(['git', '-C', world.folder, ...argv]);
     await git('init', '--quiet', '--initial-branch=main');
     await git('remote', 'add', 'origin', 'https://github.com/compta/deploy.git');
-    const author = ['-c', 'user.name=ann', '-c', 'user.email=ann@compta.tn'];
+    const settings = ['user.name=ann', 'user.email=ann@compta.tn', 'commit.gpgsign=false'];
+    const author = settings.flatMap((setting) => ['-c', setting]);
     await git(...author, 'commit', '--quiet', '--allow-empty', '--message=feat: a network');
 
     const { stdout } = await run(
