@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { unformatted } from '../src/commands/fmt.ts';
 import { proveConditionalWrites } from '../src/doctor.ts';
 import { StepFailed } from '../src/failure.ts';
 import { patiently } from '../src/patience.ts';
+import { sideBySide } from '../src/side-by-side.ts';
 import { sensitiveInState } from '../src/state.ts';
 
 const closing: (() => void)[] = [];
@@ -48,6 +50,19 @@ describe('patience', () => {
     };
     await expect(patiently(session as never, refused, [1])).rejects.toThrow('No.');
     expect(attempts).toBe(1);
+  });
+});
+
+describe('two things at a time', () => {
+  it('are both waited for when one fails, and the first one is told', async () => {
+    const ended: string[] = [];
+    const failing = (name: string, ms: number) =>
+      sleep(ms).then(() => {
+        ended.push(name);
+        throw new Error(name);
+      });
+    await expect(sideBySide(failing('slow', 30), failing('quick', 1))).rejects.toThrow('slow');
+    expect(ended).toEqual(['quick', 'slow']);
   });
 });
 
