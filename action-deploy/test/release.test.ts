@@ -5,6 +5,7 @@ import {
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
+import { type StreamTarget, watchStream } from '../../lib/release/test/fixture/streams.ts';
 import { connectionTo, type Ended, start } from './bundle.ts';
 
 let environment: TestEnvironment;
@@ -79,12 +80,34 @@ describe('releases on two servers', () => {
       expect(Object.keys(versions).sort()).toEqual(['1.0.0', '1.1.0']);
   }, 300_000);
 
+  test('streams are closed as they should be, and go on at once with the new version', async () => {
+    const [{ address = '' } = {}] = environment.test.hosts;
+    const kinds: StreamTarget[] = [
+      { kind: 'events', url: new URL('/api/events', `http://${address}`) },
+      { kind: 'events', url: new URL('/api/auth/events', `http://${address}`) },
+      { kind: 'socket', url: new URL('/api/socket', `http://${address}`) },
+    ];
+    const streams = [...kinds, ...kinds].map(watchStream);
+    underLoad();
+    const only = ['auth-service', 'api-gateway'];
+    const end = await ran('action-deploy', await deploy('1.1.1', {}, only));
+    expect(end.outputs.status).toBe('deployed');
+    // It waited for none of them to end by itself.
+    expect(end.stdout).not.toContain('to be idle');
+    for (const { stop } of streams) {
+      const seen = await stop();
+      expect(seen).toMatchObject({ failed: [], versions: ['1.1.0', '1.1.1'] });
+      expect(seen.closed).toBeGreaterThan(0);
+      expect(seen.longestGap).toBeLessThan(2_000);
+    }
+  }, 120_000);
+
   test('one service alone leaves the others as they are', async () => {
     underLoad();
     const end = await ran('action-deploy', await deploy('1.2.0', {}, ['accounting-service']));
     expect(end.outputs.status).toBe('deployed');
     expect(await versionAt(0, '/api/accounting/version')).toBe('1.2.0');
-    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.0');
+    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 
   test('one that never becomes healthy goes back, everywhere, and says why', async () => {
@@ -96,7 +119,7 @@ describe('releases on two servers', () => {
     expect(end.summary).toContain('cannot open the ledger: disk quota exceeded');
     expect(end.stdout.match(/::error/g)).toHaveLength(1);
     for (const host of [0, 1]) {
-      expect(await versionAt(host, '/api/auth/version')).toBe('1.1.0');
+      expect(await versionAt(host, '/api/auth/version')).toBe('1.1.1');
       expect(await versionAt(host, '/api/accounting/version')).toBe('1.2.0');
     }
   }, 300_000);
@@ -107,7 +130,7 @@ describe('releases on two servers', () => {
     const end = await ran('action-deploy', await deploy('1.4.0', faults, ['auth-service']));
     expect(end.outputs.status).toBe('rolled-back');
     expect(end.stdout).toContain('does not keep the readiness contract');
-    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.0');
+    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 
   test('a run killed in the middle of a swap is finished by the next', async () => {
@@ -128,7 +151,7 @@ describe('releases on two servers', () => {
     const inputs = { ...connection(), reason: 'totals are wrong', confirm: 'staging' };
     const end = await ran('action-rollback', inputs);
     expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.2.0' });
-    expect(await versionAt(1, '/api/auth/version')).toBe('1.1.0');
+    expect(await versionAt(1, '/api/auth/version')).toBe('1.1.1');
     expect(await versionAt(1, '/api/accounting/version')).toBe('1.2.0');
   }, 300_000);
 });

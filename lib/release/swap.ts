@@ -39,6 +39,7 @@ export async function perform(
   }
   try {
     const running = await healthy(host, step, patience.healthTimeout);
+    say(`${name} is healthy`);
     if (step.kind === 'prove') await proveContract(host, running);
     await inRotation(host, running);
   } catch (error) {
@@ -103,7 +104,11 @@ async function inRotation(host: Host, slot: Slot): Promise<void> {
   await pause(2 * healthInterval);
 }
 
-/** Out of rotation, idle, ended, in this order: a request never meets a slot that is going. */
+/**
+ * Out of rotation, idle, ended, in this order: a request never meets a slot that is going. Streams
+ * are not waited for, as they may never end: SIGTERM tells the service to close them, and whoever
+ * opens one again is served by the other slot.
+ */
 async function retire(
   host: Host,
   slot: Slot,
@@ -120,8 +125,8 @@ async function retire(
     let idle = 0;
     await until(`${name} to be idle`, patience.drainTimeout, async () => {
       const [own, caddys] = await Promise.all([traffic(host, slot), requestsUnderWay(host, slot)]);
-      const underWay = (own?.inFlight ?? 0) + caddys;
-      idle = underWay === 0 ? idle + 1 : 0;
+      const { inFlight = 0, streams = 0 } = own ?? {};
+      idle = inFlight === 0 && caddys <= streams ? idle + 1 : 0;
       return idle >= 2;
     });
   } catch (error) {

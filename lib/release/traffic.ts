@@ -9,7 +9,12 @@ import { pause } from './waiting.ts';
  * The readiness contract: what a service must offer on its management port so that it can be taken
  * out of rotation while it still serves.
  */
-const trafficSchema = z.object({ accept: z.boolean(), inFlight: z.number() });
+const trafficSchema = z.object({
+  accept: z.boolean(),
+  inFlight: z.number(),
+  /** Open server-sent events and websockets, which are not in flight: see `retire`. */
+  streams: z.number().default(0),
+});
 export type Traffic = z.infer<typeof trafficSchema>;
 
 const management = (slot: Slot): string => `http://${slot.address}:${ports.management}/actuator`;
@@ -19,7 +24,7 @@ export async function readiness(host: Host, slot: Slot): Promise<number> {
   return (await host.http(`${management(slot)}/health/readiness`)).status;
 }
 
-/** Requests the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
+/** What the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
 export async function traffic(host: Host, slot: Slot): Promise<Traffic | undefined> {
   const { status, body } = await host.http(`${management(slot)}/traffic`);
   if (status !== 200) return undefined;
