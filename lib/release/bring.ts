@@ -112,7 +112,12 @@ export async function bring(
     if (!nothing) {
       // On every host before the first change on one: a rollback then knows what to undo.
       await step(how.tell, '', 'open the journals', () =>
-        Promise.all(targets.map(({ host }) => journal(host, target.release, 'begin'))),
+        Promise.all(
+          targets.map(async ({ host }) => {
+            await store.holdBallast(host);
+            await journal(host, target.release, 'begin');
+          }),
+        ),
       );
       await rollHosts(targets, rows, options);
     }
@@ -133,7 +138,7 @@ export async function bring(
     }
     const stuck = await goBack(targets, previous, rows, options, how);
     if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
-    const both = `${problem}\nThe rollback failed too: ${stuck.join('\n')}`;
+    const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
     return finish({ status: 'failed', ...reason, problem: both });
   }
 }
@@ -159,7 +164,7 @@ export async function askPublicly(
 /**
  * Everything that was swapped goes back, last host first: the plan finds out what that is.
  * A host that cannot go back does not keep the others from it.
- * @returns what went wrong.
+ * @returns the hosts that did not, and why.
  */
 async function goBack(
   targets: readonly HostTarget[],
@@ -169,11 +174,12 @@ async function goBack(
   how: Circumstances,
 ): Promise<string[]> {
   const started = Date.now();
-  const problems: string[] = [];
+  const stuck: string[] = [];
   note(how.tell, '', 'Rolling back everything that was swapped');
   for (const { host, current } of [...targets].reverse()) {
     const done: Row[] = [];
     try {
+      await store.dropBallast(host);
       if (current?.release === previous.release) {
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
@@ -184,11 +190,11 @@ async function goBack(
         note(how.tell, host.name, 'stays out of rotation until `compta converge`');
       }
     } catch (error) {
-      problems.push(messageOf(error));
+      stuck.push(`${host.name}: ${messageOf(error)}`);
     }
     rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
   }
-  return problems;
+  return stuck;
 }
 
 /** Makes the target the current release, adds to history and audit log, prunes. */

@@ -1,5 +1,6 @@
 import type { Connection, ExecOptions, ExecResult } from '../ssh/connection.ts';
 import { RemoteCommandError } from '../ssh/errors.ts';
+import { ReleaseFailure } from './evidence.ts';
 import * as layout from './layout.ts';
 import { type HostState, readContainers, type SlotName } from './slots.ts';
 
@@ -10,6 +11,9 @@ export class LeaseLostError extends Error {
 
 /** Exit code of what may change nothing any more. */
 export const lostLease = 97;
+
+/** How programs say that a disk is full. */
+export const noSpace = /no space left on device/i;
 
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${layout.lockFile}
@@ -34,10 +38,19 @@ export class Host {
     this.#connect = connect;
   }
 
-  /** Runs a command that changes nothing, as root. */
+  /**
+   * Runs a command that changes nothing, as root.
+   * @throws ReleaseFailure when it fails for want of space.
+   */
   async read(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const connection = await this.#connect();
-    return connection.exec(['sudo', '-n', ...command], options);
+    try {
+      return await connection.exec(['sudo', '-n', ...command], options);
+    } catch (cause) {
+      if (!(cause instanceof RemoteCommandError && noSpace.test(cause.stderr))) throw cause;
+      const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
+      throw new ReleaseFailure(why, undefined, { cause });
+    }
   }
 
   /**
@@ -65,6 +78,7 @@ export class Host {
   async write(path: string, content: string, mode: string, owner = 'root:root'): Promise<void> {
     const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
+trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
@@ -73,9 +87,11 @@ mv -f "$temporary" "$1"`;
     await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
   }
 
-  /** Adds a line to a file. */
+  /** Adds a line to a file, the whole of it or nothing. */
   async append(path: string, line: string): Promise<void> {
-    await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+    const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
+    await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
   }
 
   /** Content of a file, or `undefined` when there is none. */

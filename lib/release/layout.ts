@@ -3,6 +3,8 @@ export const root = '/opt/compta';
 export const lockFile = `${root}/.lock`;
 export const leaseFile = `${root}/lease.json`;
 export const journalFile = `${root}/journal.json`;
+/** Space that is held for the way back while a release is under way. */
+export const ballastFile = `${root}/ballast`;
 export const historyFile = `${root}/history.jsonl`;
 export const auditFile = `${root}/audit.log`;
 /** What the migrations left for rollbacks to know; see schema.ts. */

@@ -1,5 +1,5 @@
 import { ReleaseFailure } from './evidence.ts';
-import type { Host } from './host.ts';
+import { type Host, noSpace } from './host.ts';
 
 const gibibyte = 1024 ** 3;
 /** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
@@ -84,11 +84,26 @@ done`;
   });
   if (code === 0) return stdout.split('\n').filter((line) => line !== '').length;
   const reason = stderr.trim().split('\n').at(-1) ?? '';
-  throw new ReleaseFailure(
-    `${host.name} cannot pull an image: ${reason} Check that the registry answers from there and ` +
-      'that `username` and `password` are right, or that Ansible has logged root in to it.',
-  );
+  const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [
+    reason,
+    'Check that the registry answers from there.',
+  ];
+  throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${remedy}`);
 }
+
+/** By what Docker says, what there is to do. */
+const remedies: [sign: RegExp, remedy: string][] = [
+  [
+    /verification failed|unexpected (commit )?digest|does not match/i,
+    'What the registry holds is not what was built: find out who changed it, then build and push anew.',
+  ],
+  [noSpace, 'Its disk is full: remove what else lies there, or lower `keep`.'],
+  [
+    /unauthorized|denied|authentication required|no basic auth/i,
+    'Check `username` and `password`, or that Ansible has logged root in to the registry.',
+  ],
+  [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
+];
 
 /** What `docker login` would write. */
 function dockerConfig({ registry, username, password }: Login): string {

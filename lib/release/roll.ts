@@ -140,7 +140,8 @@ function now(): { start: number; end: number } {
 /** Says on the host what is going on there, for whoever finds it after a crash. */
 export async function journal(host: Host, release: string, what: string): Promise<void> {
   const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
-  await host.change(['sh', '-c', 'cat >"$1"', 'journal', journalFile], {
+  // Never half a line: the next run reads it.
+  await host.change(['sh', '-c', 'cat >"$1.new" && mv -f "$1.new" "$1"', 'journal', journalFile], {
     input: `${JSON.stringify(entry)}\n`,
   });
 }

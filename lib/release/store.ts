@@ -158,7 +158,16 @@ export async function record(host: Host, release: string, entry: HistoryEntry): 
 
 /** Says that nothing is under way on the host any more. */
 export async function closeJournal(host: Host): Promise<void> {
-  await host.change(['rm', '-f', layout.journalFile]);
+  await host.change(['rm', '-f', layout.journalFile, layout.ballastFile]);
+}
+
+/** Holds space for the way back, should the disk fill up before the release is through. */
+export async function holdBallast(host: Host): Promise<void> {
+  await host.change(['fallocate', '-l', '16M', layout.ballastFile]);
+}
+
+export async function dropBallast(host: Host): Promise<void> {
+  await host.change(['rm', '-f', layout.ballastFile]);
 }
 
 /** One line in the audit log: when, who, what, from where, why. */

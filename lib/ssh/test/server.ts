@@ -15,6 +15,8 @@ export interface TestServer {
   /** Drops every connection and answers none, as a host that loses its power, until `on`. */
   off: () => Promise<void>;
   on: () => Promise<void>;
+  /** Drops every connection and shows another host key, until what it returns is called. */
+  showOtherKey: () => Promise<() => Promise<void>>;
   close: () => Promise<void>;
 }
 
@@ -37,7 +39,7 @@ export async function startServer(
   if (allowed instanceof Error) throw allowed;
   const connections = new Set<ssh2.Connection>();
   const commands: string[] = [];
-  const server = new ssh2.Server({ hostKeys: [hostKey.private] }, (connection) => {
+  const serve = (connection: ssh2.Connection): void => {
     connections.add(connection);
     connection.on('error', () => {});
     connection.on('close', () => connections.delete(connection));
@@ -75,7 +77,8 @@ export async function startServer(
         socket.pipe(channel).pipe(socket);
       });
     });
-  });
+  };
+  let server = new ssh2.Server({ hostKeys: [hostKey.private] }, serve);
   const listen = (at: number): Promise<void> =>
     new Promise((resolve) => server.listen(at, address, resolve));
   await listen(port);
@@ -85,6 +88,11 @@ export async function startServer(
       for (const connection of connections) connection.end();
       server.close(() => resolve());
     });
+  const show = async (key: string): Promise<void> => {
+    await close();
+    server = new ssh2.Server({ hostKeys: [key] }, serve);
+    await listen(bound);
+  };
   return {
     port: bound,
     commands,
@@ -94,6 +102,10 @@ export async function startServer(
     },
     off: close,
     on: () => listen(bound),
+    async showOtherKey() {
+      await show(keyPair().private);
+      return () => show(hostKey.private);
+    },
     close,
   };
 }
