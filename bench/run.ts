@@ -19,7 +19,9 @@ import { measurementsIn } from './measurement.ts';
 import { provider } from './provider/scenario.ts';
 import { releaseKills } from './release/kills.ts';
 import { releaseLoad } from './release/load.ts';
+import { releasePower } from './release/power.ts';
 import { releaseScale } from './release/scale.ts';
+import { releaseSpeed } from './release/speed.ts';
 import { currentCommit, record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
 import { kills } from './scenarios/kills.ts';
@@ -56,7 +58,9 @@ const SCENARIOS: Record<string, Scenario> = {
   moments,
   'release-load': releaseLoad,
   'release-kills': releaseKills,
+  'release-power': releasePower,
   'release-scale': releaseScale,
+  'release-speed': releaseSpeed,
 };
 
 const wanted = process.argv.slice(2);

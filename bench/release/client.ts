@@ -2,50 +2,88 @@
  * A client that never retries, as a process of its own: its settings come as JSON on standard input,
  * it ends on SIGTERM or after `limit` requests, and prints what it saw as JSON.
  */
-import { Agent, request } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { openSync, writeSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Sent } from '../../demo/traffic.ts';
+import {
+  type StreamKind,
+  type StreamsSeen,
+  watchStream,
+} from '../../lib/release/test/fixture/streams.ts';
+import { connecting, type Door, overHttp1, overHttp2, type Site } from './doors.ts';
 
-export interface ClientSettings {
-  base: string;
-  paths: readonly string[];
-  /** So many at a time: quick ones on kept-alive connections, half of them POST with a body. */
+/** How many there are of each at a time. */
+export interface Load {
+  /** Quick requests on kept-alive connections, half of them POST with a body. */
   keptAlive: number;
-  /** Quick ones, each on a connection of its own. */
+  /** The same, each on a connection of its own. */
   fresh: number;
+  /** The same over HTTP/2, on `http2Connections`. */
+  http2: number;
+  http2Connections: number;
   /** GET that take 1.5 s. */
   slow: number;
   /** POST of 1 MB. */
   uploads: number;
+  /** Journal entries: POST with an id that is written down before. */
+  entries: number;
+  /** Of each stream that is named. */
+  streams: number;
   limit: number;
+}
+
+/** What is asked. */
+export interface Places {
+  paths: readonly string[];
+  /** Where entries are posted to. */
+  entries: string;
+  streams: { kind: StreamKind; path: string }[];
+}
+
+export interface ClientSettings {
+  site: Site;
+  places: Places;
+  load: Load;
+  /** File for the entries, a line before and one after each is sent. */
+  record: string;
 }
 
 export interface Seen {
   sent: number;
-  /** `kind time of sending: why` of each. */
+  /** `kind time of sending: why` of each, of streams too. */
   failed: string[];
   sentByKind: Record<string, number>;
-  /** Milliseconds since the epoch and how many requests were under way then. */
+  /** Milliseconds since the epoch and how many requests were under way then; streams do not count. */
   inFlight: [at: number, count: number][];
+  streams: Record<StreamKind, Pick<StreamsSeen, 'opened' | 'closed' | 'longestGap'>>;
 }
 
+/** One request of a kind, the `turn`th. @returns the status. */
+type Shot = (turn: number) => Promise<number>;
+
 async function play(settings: ClientSettings, ended: AbortSignal): Promise<Seen> {
-  const seen: Seen = { sent: 0, failed: [], sentByKind: {}, inFlight: [] };
+  const { site, places, load, record } = settings;
+  const none = { opened: 0, closed: 0, longestGap: 0 };
+  const seen: Seen = {
+    sent: 0,
+    failed: [],
+    sentByKind: {},
+    inFlight: [],
+    streams: { events: { ...none }, socket: { ...none } },
+  };
   let underWay = 0;
   const sampling = setInterval(() => seen.inFlight.push([Date.now(), underWay]), 50);
-  const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY });
-  const worker = async (kind: string, index: number, one: Shot, pause: number): Promise<void> => {
-    for (let turn = index; !ended.aborted && seen.sent < settings.limit; turn++) {
+  const worker = async (kind: string, index: number, shot: Shot, pause: number): Promise<void> => {
+    for (let turn = index; !ended.aborted && seen.sent < load.limit; turn++) {
       const at = new Date().toISOString();
       seen.sent += 1;
       seen.sentByKind[kind] = (seen.sentByKind[kind] ?? 0) + 1;
       underWay += 1;
-      const path = settings.paths[turn % settings.paths.length] ?? '/';
       try {
-        await shoot(new URL(path, settings.base), {
-          ...one,
-          post: kind === 'upload' || turn % 2 === 0 ? one.post : undefined,
-        });
+        const status = await shot(turn);
+        if (status !== 200 && status !== 201) throw new Error(`status ${status}`);
       } catch (error) {
         seen.failed.push(`${kind} ${at}: ${error instanceof Error ? error.message : error}`);
       }
@@ -53,43 +91,71 @@ async function play(settings: ClientSettings, ended: AbortSignal): Promise<Seen>
       await sleep(pause);
     }
   };
-  const crew = (kind: string, count: number, one: Shot, pause: number): Promise<void>[] =>
-    Array.from({ length: count }, (_, index) => worker(kind, index, one, pause));
+  const crew = (
+    kind: string,
+    count: number,
+    shot: (index: number) => Shot,
+    pause: number,
+  ): Promise<void>[] =>
+    Array.from({ length: count }, (_, index) => worker(kind, index, shot(index), pause));
+
+  const keptAlive = overHttp1(site, true);
+  const fresh = overHttp1(site, false);
+  const http2 = Array.from({ length: load.http2Connections }, () => overHttp2(site));
+  const path = (turn: number): string => places.paths[turn % places.paths.length] ?? '/';
   const body = Buffer.from(JSON.stringify({ lines: 'x'.repeat(2_000) }));
   const upload = Buffer.alloc(1_000_000, 'x');
+  const quick =
+    (door: Door): Shot =>
+    (turn) =>
+      door.send(path(turn), turn % 2 === 0 ? body : undefined);
+  const entry = entries(keptAlive, places.entries, record, body);
+  const streams = places.streams.flatMap(({ kind, path }) =>
+    Array.from({ length: load.streams }, () => {
+      const target = { kind, url: new URL(path, site.base), options: connecting(site) };
+      return { kind, ...watchStream(target) };
+    }),
+  );
   await Promise.all([
-    ...crew('kept alive', settings.keptAlive, { agent, post: body, delay: 0 }, 5),
-    ...crew('fresh', settings.fresh, { agent: false, post: body, delay: 0 }, 20),
-    ...crew('slow', settings.slow, { agent, delay: 1_500 }, 0),
-    ...crew('upload', settings.uploads, { agent, post: upload, delay: 0 }, 100),
+    ...crew('kept alive', load.keptAlive, () => quick(keptAlive), 5),
+    ...crew('fresh', load.fresh, () => quick(fresh), 20),
+    ...crew('HTTP/2', load.http2, (index) => quick(http2[index % http2.length] as Door), 5),
+    ...crew('slow', load.slow, () => (turn) => keptAlive.send(`${path(turn)}?delay=1500`), 0),
+    ...crew('upload', load.uploads, () => (turn) => keptAlive.send(path(turn), upload), 100),
+    ...crew('entry', load.entries, () => entry, 20),
   ]);
   clearInterval(sampling);
-  agent.destroy();
+  for (const { kind, stop } of streams) {
+    const { opened, closed, failed, longestGap } = await stop();
+    const all = seen.streams[kind];
+    all.opened += opened;
+    all.closed += closed;
+    all.longestGap = Math.max(all.longestGap, longestGap);
+    seen.failed.push(...failed);
+  }
+  for (const door of [keptAlive, fresh, ...http2]) door.close();
   return seen;
 }
 
-interface Shot {
-  agent: Agent | false;
-  post?: Buffer | false | undefined;
-  delay: number;
-}
-
-function shoot(url: URL, { agent, post, delay }: Shot): Promise<void> {
-  if (delay > 0) url.searchParams.set('delay', String(delay));
-  return new Promise((resolve, reject) => {
-    const headers = post ? { 'content-length': post.length } : {};
-    const method = post ? 'POST' : 'GET';
-    const sent = request(url, { agent, method, headers, timeout: 60_000 });
-    sent.on('error', reject).on('timeout', () => sent.destroy(new Error('no answer in 60 s')));
-    sent.on('response', (response) => {
-      response.on('error', reject).on('end', () => {
-        if (response.statusCode === 200) resolve();
-        else reject(new Error(`status ${response.statusCode}`));
-      });
-      response.resume();
-    });
-    sent.end(post || undefined);
-  });
+/** Posts entries, and writes the id of each down before it is sent. */
+function entries({ send }: Door, path: string, record: string, body: Buffer): Shot {
+  const file = openSync(record, 'a');
+  const write = (sent: Sent): void => void writeSync(file, `${JSON.stringify(sent)}\n`);
+  return async () => {
+    const id = randomUUID();
+    const sent: Sent = { kind: 'post', id, start: Date.now(), end: 0, status: 0, problem: '' };
+    write(sent);
+    try {
+      sent.status = await send(`${path}?entry=${id}`, body);
+      return sent.status;
+    } catch (error) {
+      sent.problem = error instanceof Error ? error.message : String(error);
+      throw error;
+    } finally {
+      sent.end = Date.now();
+      write(sent);
+    }
+  };
 }
 
 if (import.meta.main) {

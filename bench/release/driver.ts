@@ -14,8 +14,8 @@ export interface Order {
   destination: Destination;
   /** Without it: a rollback. */
   wanted?: Omit<Wanted, 'compose'>;
-  composeFile: string;
-  baseUrl: string;
+  /** Where the new version is asked for at the end. */
+  baseUrl?: string;
   batch: number;
   /** Ends itself with SIGKILL at the first moment of this name. */
   killAt?: string;
@@ -43,7 +43,7 @@ if (import.meta.main) {
     lockTimeout: 120_000,
     rollbackOnFailure: true,
     keep: 3,
-    baseUrl: order.baseUrl,
+    ...(order.baseUrl !== undefined && { baseUrl: order.baseUrl }),
     cancelled: new AbortController().signal,
     tell: (moment: Moment) => {
       process.stdout.write(`${JSON.stringify({ ...moment, name: nameOf(moment) })}\n`);
@@ -52,10 +52,11 @@ if (import.meta.main) {
   };
   try {
     const { wanted } = order;
+    const composeFile = `infra/docker/compose/${wanted?.environment}/docker-compose.yml.j2`;
     const outcome =
       wanted === undefined
         ? await rollback(hosts, { services: [] }, how)
-        : await deploy(hosts, { ...wanted, compose: renderCompose(order.composeFile, {}) }, how);
+        : await deploy(hosts, { ...wanted, compose: renderCompose(composeFile, {}) }, how);
     process.stdout.write(
       `${JSON.stringify({ status: outcome.status, problem: outcome.problem })}\n`,
     );

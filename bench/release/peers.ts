@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
 import type { Figures } from '../measurement.ts';
+import type { Places } from './client.ts';
 import type { Servers } from './servers.ts';
-import { startClient } from './traffic.ts';
+import { entriesIn, startClient } from './traffic.ts';
 
 /** How others replace a container, on one server under the same load. Each has its own Caddyfile. */
 interface Peer {
@@ -50,9 +52,32 @@ const PEERS: Record<string, Peer> = {
   },
 };
 
+/** One service alone, which has all of it itself. */
+const PLACES: Places = {
+  paths: ['/api/version'],
+  entries: '/api/entries',
+  streams: [
+    { kind: 'events', path: '/api/events' },
+    { kind: 'socket', path: '/api/socket' },
+  ],
+};
+
+/** HTTP/2 without TLS, so that the same kinds of clients get in. */
+const caddyfile = (upstream: string): string => `{
+  admin off
+  servers {
+    protocols h1 h2c
+  }
+}
+:80 {
+  ${upstream}
+}
+`;
+
 /** Requests and failures of each peer over so many swaps. */
 export async function comparePeers(
   servers: Servers,
+  ledger: Ledger,
   swaps: number,
   print: (line: string) => void,
 ): Promise<Figures> {
@@ -71,23 +96,28 @@ export async function comparePeers(
       );
     const compose = async (version: string, ...words: string[]): Promise<string> => {
       const { images, variables } = await servers.wanted(version, {}, ['api-gateway']);
-      await write('compose.yml', composeFile(String(images['api-gateway']), variables, version));
+      await write(
+        'compose.yml',
+        composeFile(String(images['api-gateway']), variables, version, servers.test.gateway),
+      );
       const files = ['-p', 'peer', '-f', `${folder}/compose.yml`];
       return host.docker('compose', '--progress', 'quiet', ...files, ...words);
     };
-    await write('caddy/Caddyfile', `{\n  admin off\n}\n:80 {\n  ${peer.upstream}\n}\n`);
+    await write('caddy/Caddyfile', caddyfile(peer.upstream));
     await compose('1.0.0', 'up', '-d', '--wait', 'app', 'caddy');
     await sleep(3_000);
-    const client = startClient(`http://${host.address}`, ['/api/version']);
+    const client = startClient({ base: `http://${host.address}` }, PLACES);
     await sleep(3_000);
     for (let swap = 1; swap <= swaps; swap++) {
       await peer.swap((...words) => compose(`1.0.${swap}`, ...words), host.docker);
       await sleep(3_000);
     }
-    const { sent, failed } = await client.stop();
+    const traffic = await client.stop();
+    const { sent, failed } = traffic;
     await compose('1.0.0', '--profile', 'slots', 'down', '--timeout', '1');
     print(`  ${name}: ${failed.length} of ${sent} requests failed in ${swaps} swaps`);
-    figures[name] = { swaps, requests: sent, failed: failed.length };
+    const { lost, doubled } = entriesIn(traffic, ledger);
+    figures[name] = { swaps, requests: sent, failed: failed.length, lost, doubled };
   }
   return figures;
 }
@@ -101,9 +131,14 @@ async function healthy(docker: Docker, container: string): Promise<void> {
   throw new Error('a container of a peer did not become healthy');
 }
 
-function composeFile(image: string, variables: Record<string, string>, version: string): string {
+function composeFile(
+  image: string,
+  variables: Record<string, string>,
+  version: string,
+  database: string,
+): string {
   const app = `    image: ${image}
-    environment: { COMPTA_VERSION: "${version}" }
+    environment: { COMPTA_VERSION: "${version}", COMPTA_DATABASE_HOST: "${database}" }
     stop_grace_period: 30s`;
   return `services:
   caddy:

@@ -1,21 +1,45 @@
+import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import {
+  eventually,
+  releaseFirst,
+  serialsOf,
+  startSite,
+} from '../../infra/docker/test/fixture/site.ts';
 import type { Moment } from '../../lib/release/progress.ts';
 import { startBalancer } from '../../lib/release/test/fixture/balancer.ts';
 import {
   startEnvironment,
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
+import { type Ledger, startLedger } from '../../lib/release/test/fixture/ledger.ts';
 import { checkout } from '../../local-cloud/claim.ts';
+import type { Site } from './doors.ts';
 import type { Order } from './driver.ts';
 
 /** Servers in namespaces behind a load balancer, with services that start in milliseconds. */
 export interface Servers extends TestEnvironment {
+  count: number;
+  /** Where a release asks for the new version at its end. */
+  gate?: string;
+}
+
+/** Staging's files on such servers. */
+export interface Staging extends Servers {
   /** Address of the load balancer. */
   public: string;
-  count: number;
 }
+
+/** Production's files on such servers, where clients need its name and its certificates. */
+export interface Production extends Servers {
+  site: Site;
+  ledger: Ledger;
+}
+
+/** Longer than any bench: certificates are renewed in a test of their own. */
+const day = 86_400;
 
 export interface Ran {
   /** What it ended with; undefined when it was killed. */
@@ -27,7 +51,7 @@ export interface Ran {
   took: number;
 }
 
-export async function startServers(count: number): Promise<Servers> {
+export async function startServers(count: number): Promise<Staging> {
   const environment = await startEnvironment(count);
   const address = environment.test.bastion.replace(/\d+$/, '3');
   const balancer = await startBalancer(address, environment.test.hosts);
@@ -35,6 +59,7 @@ export async function startServers(count: number): Promise<Servers> {
     ...environment,
     count,
     public: balancer.base,
+    gate: balancer.base,
     async close() {
       await balancer.close();
       await environment.close();
@@ -42,11 +67,43 @@ export async function startServers(count: number): Promise<Servers> {
   };
 }
 
+/** With the release 1.0.0. A release cannot ask for the name, as no name server knows it. */
+export async function startProduction(count: number): Promise<Production> {
+  const site = await startSite(count, day, (gateway) => ({ DATABASE_HOST: gateway }));
+  const { environment, visitor, name, at } = site;
+  let ledger: Ledger | undefined;
+  const close = async (): Promise<void> => {
+    await ledger?.close();
+    await site.close();
+  };
+  try {
+    ledger = await startLedger(environment.test.gateway);
+    const ca = visitor.trusted;
+    const reached = { base: `https://${name}`, address: at.balancer, ca };
+    const production = { ...environment, count, site: reached, ledger, close };
+    await releaseFirst(site, async () => {
+      const { status, problem } = await carryOut(production, { version: '1.0.0' });
+      assert.equal(status, 'deployed', problem);
+    });
+    await eventually('every server has a certificate and takes part', 100, async () => {
+      await serialsOf(site);
+      const trusted = await Promise.all(at.servers.map((each) => site.balancer.trusts(443, each)));
+      return trusted.every(Boolean) || undefined;
+    });
+    return production;
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
 interface Wish {
   /** A rollback when left out. */
   version?: string;
   /** Services that change; all when left out. */
   only?: string[];
+  /** What goes wrong in which service. */
+  faults?: Record<string, string>;
   killAt?: string;
   batch?: number;
   /** Told each moment as it happens. */
@@ -55,7 +112,7 @@ interface Wish {
 
 /** Runs a deploy or a rollback in a process of its own. */
 export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
-  const { test } = servers;
+  const { test, gate } = servers;
   const order: Order = {
     destination: {
       hosts: test.hosts.map(({ name, ssh }) => ({ name, address: ssh })),
@@ -68,13 +125,16 @@ export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
         jumpHost: test.bastion,
       },
     },
-    composeFile: join(checkout, 'infra/docker/compose/staging/docker-compose.yml.j2'),
-    baseUrl: servers.public,
+    ...(gate !== undefined && { baseUrl: gate }),
     batch: wish.batch ?? servers.count,
     ...(wish.killAt !== undefined && { killAt: wish.killAt }),
   };
   if (wish.version !== undefined) {
-    const { compose: _compose, ...wanted } = await servers.wanted(wish.version, {}, wish.only);
+    const { compose: _compose, ...wanted } = await servers.wanted(
+      wish.version,
+      wish.faults,
+      wish.only,
+    );
     order.wanted = wanted;
   }
   const begun = Date.now();

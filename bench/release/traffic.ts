@@ -1,23 +1,50 @@
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { ClientSettings, Seen } from './client.ts';
+import { judge, readTraffic } from '../../demo/ledger.ts';
+import type { Sent } from '../../demo/traffic.ts';
+import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
+import type { ClientSettings, Load, Places, Seen } from './client.ts';
+import type { Site } from './doors.ts';
 
 /** The same load for everything that is compared. */
-const LOAD = { keptAlive: 24, fresh: 8, slow: 200, uploads: 2, limit: 2_000_000 };
+const LOAD: Load = {
+  keptAlive: 24,
+  fresh: 8,
+  http2: 16,
+  http2Connections: 4,
+  slow: 200,
+  uploads: 2,
+  entries: 4,
+  streams: 8,
+  limit: 2_000_000,
+};
+
+/** What the client saw, and the entries as it wrote them down. */
+export interface Traffic extends Seen {
+  posted: Sent[];
+}
 
 /** Starts the client; `stop` lets what is under way end. */
-export function startClient(base: string, paths: readonly string[]): { stop: () => Promise<Seen> } {
+export function startClient(site: Site, places: Places): { stop: () => Promise<Traffic> } {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-client-'));
   const child = spawn(process.execPath, [join(import.meta.dirname, 'client.ts')], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  const settings: ClientSettings = { base, paths, ...LOAD };
+  const record = join(folder, 'entries.jsonl');
+  const settings: ClientSettings = { site, places, load: LOAD, record };
   child.stdin.end(JSON.stringify(settings));
   const seen = text(child.stdout);
   return {
     async stop() {
       child.kill('SIGTERM');
-      return JSON.parse(await seen) as Seen;
+      try {
+        return { ...(JSON.parse(await seen) as Seen), posted: readTraffic(record) };
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     },
   };
 }
@@ -26,4 +53,13 @@ export function startClient(base: string, paths: readonly string[]): { stop: () 
 export function fewestInFlight({ inFlight }: Seen, from: number, to: number): number {
   const within = inFlight.filter(([at]) => at >= from && at <= to).map(([, count]) => count);
   return within.length === 0 ? 0 : Math.min(...within);
+}
+
+/** What became of the posted entries. */
+export function entriesIn(
+  { posted }: Traffic,
+  { entries }: Ledger,
+): { posts: number; lost: number; doubled: number } {
+  const { posts, lost, doubled } = judge(posted, entries, { start: 0, end: 0 });
+  return { posts, lost: lost.length, doubled: doubled.length };
 }

@@ -1,32 +1,24 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deploy } from '../../../lib/release/deploy.ts';
 import type { Host } from '../../../lib/release/host.ts';
 import type { Tell } from '../../../lib/release/progress.ts';
 import type { Slot } from '../../../lib/release/slots.ts';
-import {
-  startEnvironment,
-  type TestEnvironment,
-} from '../../../lib/release/test/fixture/environment.ts';
+import type { TestEnvironment } from '../../../lib/release/test/fixture/environment.ts';
 import { accept } from '../../../lib/release/traffic.ts';
-import { type Authority, startAuthority } from './fixture/authority.ts';
-import { type Balancer, startBalancer } from './fixture/balancer.ts';
-import { Visitor } from './fixture/visitor.ts';
+import type { Balancer } from './fixture/balancer.ts';
+import { eventually, releaseFirst, type Site, serialsOf, startSite } from './fixture/site.ts';
+import type { Visitor } from './fixture/visitor.ts';
 
-/**
- * Production's files on two servers behind the local cloud's load balancer, released by the code that
- * releases production. Only the services are stand-ins, and the authority is Pebble.
- */
-const name = 'compta.test';
+/** Production on two servers, released by the code that releases production. */
+let site: Site;
+let name: string;
+let environment: TestEnvironment;
+let balancer: Balancer;
+let visitor: Visitor;
+let at: Site['at'];
 const app = 'https://app.compta.test';
 /** Seconds that a certificate holds; it is renewed somewhere in between. */
 const lifetime = 60;
-let environment: TestEnvironment;
-let authority: Authority;
-let balancer: Balancer;
-let visitor: Visitor;
-/** Addresses: the load balancer's public one, the visitor's, and the servers'. */
-let at: { balancer: string; visitor: string; servers: string[] };
 
 async function release(version: string, only?: string[], tell?: Tell) {
   const wanted = await environment.wanted(version, {}, only);
@@ -38,68 +30,20 @@ async function release(version: string, only?: string[], tell?: Tell) {
   expect(outcome).toMatchObject({ status: 'deployed' });
 }
 
-/** Asks until it is so. */
-async function eventually<T>(what: string, seconds: number, look: () => Promise<T | undefined>) {
-  let last: unknown;
-  for (const end = Date.now() + seconds * 1000; Date.now() < end; await sleep(200)) {
-    try {
-      const seen = await look();
-      if (seen !== undefined) return seen;
-    } catch (error) {
-      last = error;
-    }
-  }
-  throw new Error(`${what}: not within ${seconds} s`, { cause: last });
-}
-
-const serials = () => Promise.all(at.servers.map((server) => visitor.handshake(server)));
+const serials = () => serialsOf(site);
 const server = (index: number): string => at.servers[index] as string;
 const caddyLog = async (index: number): Promise<string> =>
   (await environment.test.hosts[index]?.docker('logs', 'compta-caddy-1')) ?? '';
 
 beforeAll(async () => {
-  environment = await startEnvironment(2, async ({ gateway, bastion, hosts }) => {
-    const share = bastion.replace(/\.\d+$/, '');
-    at = {
-      balancer: `${share}.80`,
-      visitor: `${share}.77`,
-      servers: hosts.map((host) => host.address),
-    };
-    authority = await startAuthority(gateway, `${share}.53`, at.balancer, lifetime);
-    balancer = await startBalancer(at.balancer, gateway, at.servers);
-    return {
-      environment: 'production',
-      variables: {
-        SITE_ADDRESS: name,
-        SITE_ACME_EMAIL: `hostmaster@${name}`,
-        SITE_ACME_DIRECTORY: authority.directory,
-        SITE_ACME_ROOTS: '/etc/ssl/authority.pem',
-        SITE_ACME_PEERS: at.servers.map((address) => `${address}:80`).join(' '),
-        SITE_PROXY_PROTOCOL_FROM: `${gateway}/32`,
-        SITE_CORS_ORIGIN: app,
-        SITE_RENEW_INTERVAL: '1s',
-      },
-      caddyFiles: { '/etc/ssl/authority.pem': authority.apiRoot },
-    };
-  });
-  visitor = new Visitor(name, at.visitor);
-  visitor.trusted = await authority.issuingRoot();
+  site = await startSite(2, lifetime, () => ({ SITE_CORS_ORIGIN: app, SITE_RENEW_INTERVAL: '1s' }));
+  ({ name, environment, balancer, visitor, at } = site);
   // Every challenge reaches the first server, also those that the second one asks for.
   await balancer.hand(80, server(0));
-  authority.pause();
-  const released = release('1.0.0');
-  const rotated = eventually('port 80 in rotation', 120, async () => {
-    const { status } = await visitor.ask(at.balancer, `http://${name}/healthz`);
-    return status === 200 || undefined;
-  });
-  await Promise.race([rotated, released]);
-  authority.resume();
-  await released;
+  await releaseFirst(site, () => release('1.0.0'));
 }, 300_000);
 afterAll(async () => {
-  await balancer?.close();
-  await authority?.close();
-  await environment?.close();
+  await site?.close();
 }, 60_000);
 
 /** Serial numbers, to tell new certificates by. */
