@@ -63,8 +63,6 @@ async function backAndForth(servers: Production, print: (line: string) => void):
   } finally {
     traffic = await client.stop();
   }
-  for (const { status, problem, what } of runs)
-    assert.equal(status, 'deployed', `${what}: ${problem}`);
   const swaps = runs.flatMap(({ moments }) =>
     moments.flatMap(({ kind, what, at, took = 0 }) =>
       kind === 'end' && /^(take out of rotation|wait until healthy)/.test(what)
@@ -75,6 +73,8 @@ async function backAndForth(servers: Production, print: (line: string) => void):
   const fewest = Math.min(...swaps);
   const { sent, failed, sentByKind, streams } = traffic;
   print(`  ${failed.length} of ${sent} requests failed, never fewer than ${fewest} under way`);
+  for (const { status, problem, what } of runs)
+    assert.equal(status, 'deployed', `${what}: ${problem}`);
   const mean = (what: string): number => {
     const took = runs.filter((run) => run.what === what).map((run) => run.took / 1000);
     return took.reduce((sum, each) => sum + each, 0) / took.length;

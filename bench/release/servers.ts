@@ -69,7 +69,12 @@ export async function startServers(count: number): Promise<Staging> {
 
 /** With the release 1.0.0. A release cannot ask for the name, as no name server knows it. */
 export async function startProduction(count: number): Promise<Production> {
-  const site = await startSite(count, day, (gateway) => ({ DATABASE_HOST: gateway }));
+  const site = await startSite(count, {
+    lifetime: day,
+    // As Hetzner's load balancer.
+    checks: 3_000,
+    variables: (gateway) => ({ DATABASE_HOST: gateway }),
+  });
   const { environment, visitor, name, at } = site;
   let ledger: Ledger | undefined;
   const close = async (): Promise<void> => {

@@ -89,9 +89,12 @@ async function inRotation(host: Host, slot: Slot): Promise<void> {
   const name = slotName(slot.service, slot.slot);
   const { edge } = await host.state();
   if (edge === undefined) throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
-  await accept(host, slot, true);
   try {
-    await until(`${name} to be ready`, 15_000, async () => (await readiness(host, slot)) === 200);
+    // Told again each time: on a busy server a word may be lost.
+    await until(`${name} to be ready`, 15_000, async () => {
+      await accept(host, slot, true);
+      return (await readiness(host, slot)) === 200;
+    });
     await until(`Caddy to choose ${name}`, 15_000, async () => {
       const chosen = await chosenSlots(host, edge.address, slot.service, 3);
       return chosen.includes(name);
@@ -146,7 +149,12 @@ async function retire(
 async function closed(host: Host, slot: Slot, say: (line: string) => void): Promise<void> {
   const name = slotName(slot.service, slot.slot);
   try {
-    await until(`${name} to say 503`, 5_000, async () => (await readiness(host, slot)) !== 200);
+    await until(`${name} to say 503`, 5_000, async () => {
+      const told = await accept(host, slot, false);
+      const status = await readiness(host, slot);
+      // No answer proves nothing, unless nobody answers at all.
+      return told === 0 ? status !== 200 : status === 503;
+    });
   } catch (error) {
     if (!(error instanceof WaitedTooLong)) throw error;
     say(`${name} ignores {"accept":false}; its management port is shut instead`);

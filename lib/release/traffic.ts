@@ -63,9 +63,9 @@ export async function proveContract(host: Host, slot: Slot): Promise<void> {
   if (closed !== 503) throw refuse(`readiness is ${closed} after {"accept":false}`);
   if (counts === undefined) throw refuse('GET /actuator/traffic gives no accept and inFlight');
   if (counts.accept) throw refuse('it still says accept:true after {"accept":false}');
-  await accept(host, slot, true);
   let open = 0;
   for (let attempt = 0; attempt < 10; attempt++) {
+    await accept(host, slot, true);
     open = await readiness(host, slot);
     if (open === 200) return;
     await pause(200);

@@ -36,7 +36,8 @@ const caddyLog = async (index: number): Promise<string> =>
   (await environment.test.hosts[index]?.docker('logs', 'compta-caddy-1')) ?? '';
 
 beforeAll(async () => {
-  site = await startSite(2, lifetime, () => ({ SITE_CORS_ORIGIN: app, SITE_RENEW_INTERVAL: '1s' }));
+  const variables = () => ({ SITE_CORS_ORIGIN: app, SITE_RENEW_INTERVAL: '1s' });
+  site = await startSite(2, { lifetime, checks: 100, variables });
   ({ name, environment, balancer, visitor, at } = site);
   // Every challenge reaches the first server, also those that the second one asks for.
   await balancer.hand(80, server(0));
