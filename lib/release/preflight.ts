@@ -84,11 +84,9 @@ done`;
   });
   if (code === 0) return stdout.split('\n').filter((line) => line !== '').length;
   const reason = stderr.trim().split('\n').at(-1) ?? '';
-  const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [
-    reason,
-    'Check that the registry answers from there.',
-  ];
-  throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${remedy}`);
+  const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
+  const advice = remedy ?? 'Check that the registry answers from there.';
+  throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
 }
 
 /** By what Docker says, what there is to do. */
