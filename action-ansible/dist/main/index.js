@@ -70363,7 +70363,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3423);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(625);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70373,7 +70373,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3423:
+/***/ 625:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70394,27 +70394,33 @@ const HETZNER = 'https://api.hetzner.cloud/v1';
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 /**
- * With the endpoint that the provider itself uses. An answer that will be another one in a
- * moment is asked for again.
+ * With the endpoint that the provider itself uses. What is not answered, or will be answered
+ * otherwise in a moment, is asked for again.
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    const send = (path, init) => fetch(`${base}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+    });
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
-            const answer = await fetch(`${base}${path}`, {
-                ...init,
-                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-                signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+            const isLast = attempt === ATTEMPTS;
+            const answer = await send(path, init).catch((cause) => {
+                if (!isLast && !cancelled.aborted)
+                    return undefined;
+                throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
             });
-            if (answer.status === 404)
+            if (answer?.status === 404)
                 return undefined;
-            if (answer.ok)
+            if (answer?.ok)
                 return answer.json();
-            const said = await reasonOf(answer);
-            if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+            const said = answer && (await reasonOf(answer));
+            if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
-            const pause = pauseAfter(answer.headers, attempt, Date.now());
+            const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
             await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
         }
     }
@@ -70424,6 +70430,15 @@ function api_hetznerApi(token, env, cancelled) {
         async byName(collection, name) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
+        },
+        async all(collection) {
+            const found = [];
+            for (let page = 1; page !== null;) {
+                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                found.push(...(body?.[collection] ?? []));
+                page = body?.meta?.pagination?.next_page ?? null;
+            }
+            return found;
         },
         async byId(collection, id) {
             const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
@@ -80754,8 +80769,19 @@ const hostOf = ({ host }) => host;
 const changedSomething = ({ changed, outcome }) => changed && outcome === 'ok';
 /** Whose last word was "unreachable", by events: exit code 4 also means a parse error. */
 function unreachable(results) {
-    const last = new Map(results.map((entry) => [entry.host, entry]));
-    return [...last.values()].filter(({ outcome }) => outcome === 'unreachable');
+    return lastOfEach(results).filter(({ outcome }) => outcome === 'unreachable');
+}
+/**
+ * Hosts that are well and came no further than the task at which others were lost: the play has
+ * `any_errors_fatal`, and ended for them too.
+ */
+function stoppedWith(lost, results) {
+    const others = lastOfEach(results).filter(({ outcome }) => outcome !== 'unreachable');
+    const isThere = ({ path, line, outcome }) => outcome !== 'failed' && lost.some((entry) => entry.path === path && entry.line === line);
+    return others.every(isThere) ? others.map(hostOf) : [];
+}
+function lastOfEach(results) {
+    return [...new Map(results.map((entry) => [entry.host, entry])).values()];
 }
 
 ;// CONCATENATED MODULE: ./lib/report/markdown.js
@@ -80934,8 +80960,9 @@ function count(number, what) {
 /** Of ansible-playbook: some host was unreachable, whatever failed on others; or a parse error. */
 const UNREACHABLE = 4;
 /**
- * Runs the playbook, and again on those hosts alone that could not be reached. A task that
- * failed is never done again: its failure stays, whatever comes of the others.
+ * Runs the playbook, and again on those hosts alone that could not be reached, and on those that
+ * their loss stopped. A task that failed is never done again: its failure stays, whatever comes of
+ * the others.
  */
 async function play(inputs, hosts, tools, step) {
     const extraVars = (0,external_node_path_namespaceObject.join)(tools.workspace, 'extra-vars.json');
@@ -80961,8 +80988,9 @@ async function play(inputs, hosts, tools, step) {
             const cured = failure === undefined && unreachable(events_settled(attempts)).length === 0;
             return { attempts, failure: lasting ?? (cured ? undefined : latest), timedOut };
         }
-        limit = lost.map(({ host }) => host).join(',');
-        step.runner.info(`Trying ${limit} again: could not be reached.`);
+        const names = lost.map(({ host }) => host);
+        limit = [...names, ...stoppedWith(lost, done.results)].join(',');
+        step.runner.info(`Trying ${limit} again: ${names.join(', ')} could not be reached.`);
     }
 }
 async function attempt(argv, cwd, { env }, deadline, { runner, cancelled }) {
@@ -82748,12 +82776,77 @@ class SshPool {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
+}
+const inspectSchema = object({
+    RestartCount: schemas_number(),
+    State: object({
+        Status: schemas_string(),
+        ExitCode: schemas_number(),
+        OOMKilled: schemas_boolean(),
+        Error: schemas_string(),
+        Health: object({
+            Status: schemas_string(),
+            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
+        })
+            .optional(),
+    }),
+});
+/** State of one container; `undefined` when it is gone. */
+async function inspect(host, container) {
+    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
+    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+        allowFailure: true,
+    });
+    if (code !== 0)
+        return undefined;
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const last = State.Health?.Log?.at(-1);
+    return {
+        status: State.Status,
+        health: State.Health?.Status,
+        exitCode: State.ExitCode,
+        outOfMemory: State.OOMKilled,
+        restarts: RestartCount,
+        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    };
+}
+/** Gathers what explains a failure. */
+async function gather(host, container, service, slot) {
+    const seen = await inspect(host, container);
+    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
+        allowFailure: true,
+    });
+    return {
+        host: host.name,
+        service,
+        slot,
+        status: seen?.status ?? 'gone',
+        exitCode: seen?.exitCode ?? 0,
+        outOfMemory: seen?.outOfMemory ?? false,
+        restarts: seen?.restarts ?? 0,
+        lastHealth: seen?.lastHealth ?? '',
+        log: logs.stdout.trimEnd(),
+    };
+}
+
 ;// CONCATENATED MODULE: ./lib/release/layout.js
 /** Where things lie on an application server. */
 const root = '/opt/compta';
 const lockFile = `${root}/.lock`;
 const leaseFile = `${root}/lease.json`;
 const journalFile = (/* unused pure expression or super */ null && (`${root}/journal.json`));
+/** Space that is held for the way back while a release is under way. */
+const ballastFile = (/* unused pure expression or super */ null && (`${root}/ballast`));
 const historyFile = (/* unused pure expression or super */ null && (`${root}/history.jsonl`));
 const auditFile = (/* unused pure expression or super */ null && (`${root}/audit.log`));
 /** What the migrations left for rollbacks to know; see schema.ts. */
@@ -82832,12 +82925,15 @@ function healthOf(status) {
 
 
 
+
 /** The lease was taken over: whatever this run planned is no longer its business. */
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** How programs say that a disk is full. */
+const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${lockFile}
 flock -s 9
@@ -82858,10 +82954,21 @@ class Host {
         this.address = address;
         this.#connect = connect;
     }
-    /** Runs a command that changes nothing, as root. */
+    /**
+     * Runs a command that changes nothing, as root.
+     * @throws ReleaseFailure when it fails for want of space.
+     */
     async read(command, options = {}) {
         const connection = await this.#connect();
-        return connection.exec(['sudo', '-n', ...command], options);
+        try {
+            return await connection.exec(['sudo', '-n', ...command], options);
+        }
+        catch (cause) {
+            if (!(cause instanceof RemoteCommandError && noSpace.test(cause.stderr)))
+                throw cause;
+            const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
+            throw new ReleaseFailure(why, undefined, { cause });
+        }
     }
     /**
      * Runs a command that changes something, as root, if the lease is still ours.
@@ -82886,6 +82993,7 @@ class Host {
     async write(path, content, mode, owner = 'root:root') {
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
+trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
@@ -82893,9 +83001,11 @@ sync "$temporary"
 mv -f "$temporary" "$1"`;
         await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
     }
-    /** Adds a line to a file. */
+    /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
+        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
     /** Content of a file, or `undefined` when there is none. */
     async content(path) {
@@ -83943,7 +84053,14 @@ async function store_record(host, release, entry) {
 }
 /** Says that nothing is under way on the host any more. */
 async function closeJournal(host) {
-    await host.change(['rm', '-f', layout.journalFile]);
+    await host.change(['rm', '-f', layout.journalFile, layout.ballastFile]);
+}
+/** Holds space for the way back, should the disk fill up before the release is through. */
+async function holdBallast(host) {
+    await host.change(['fallocate', '-l', '16M', layout.ballastFile]);
+}
+async function dropBallast(host) {
+    await host.change(['rm', '-f', layout.ballastFile]);
 }
 /** One line in the audit log: when, who, what, from where, why. */
 async function audit(host, by, what, run, reason = '') {

@@ -70363,7 +70363,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6657);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2196);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70373,7 +70373,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6657:
+/***/ 2196:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -79982,12 +79982,77 @@ class RemoteTimeoutError extends Error {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class evidence_ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
+}
+const inspectSchema = object({
+    RestartCount: schemas_number(),
+    State: object({
+        Status: schemas_string(),
+        ExitCode: schemas_number(),
+        OOMKilled: schemas_boolean(),
+        Error: schemas_string(),
+        Health: object({
+            Status: schemas_string(),
+            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
+        })
+            .optional(),
+    }),
+});
+/** State of one container; `undefined` when it is gone. */
+async function inspect(host, container) {
+    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
+    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+        allowFailure: true,
+    });
+    if (code !== 0)
+        return undefined;
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const last = State.Health?.Log?.at(-1);
+    return {
+        status: State.Status,
+        health: State.Health?.Status,
+        exitCode: State.ExitCode,
+        outOfMemory: State.OOMKilled,
+        restarts: RestartCount,
+        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    };
+}
+/** Gathers what explains a failure. */
+async function gather(host, container, service, slot) {
+    const seen = await inspect(host, container);
+    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
+        allowFailure: true,
+    });
+    return {
+        host: host.name,
+        service,
+        slot,
+        status: seen?.status ?? 'gone',
+        exitCode: seen?.exitCode ?? 0,
+        outOfMemory: seen?.outOfMemory ?? false,
+        restarts: seen?.restarts ?? 0,
+        lastHealth: seen?.lastHealth ?? '',
+        log: logs.stdout.trimEnd(),
+    };
+}
+
 ;// CONCATENATED MODULE: ./lib/release/layout.js
 /** Where things lie on an application server. */
 const root = '/opt/compta';
 const lockFile = `${root}/.lock`;
 const leaseFile = `${root}/lease.json`;
 const journalFile = (/* unused pure expression or super */ null && (`${root}/journal.json`));
+/** Space that is held for the way back while a release is under way. */
+const ballastFile = (/* unused pure expression or super */ null && (`${root}/ballast`));
 const historyFile = `${root}/history.jsonl`;
 const auditFile = (/* unused pure expression or super */ null && (`${root}/audit.log`));
 /** What the migrations left for rollbacks to know; see schema.ts. */
@@ -80066,12 +80131,15 @@ function healthOf(status) {
 
 
 
+
 /** The lease was taken over: whatever this run planned is no longer its business. */
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** How programs say that a disk is full. */
+const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${lockFile}
 flock -s 9
@@ -80092,10 +80160,21 @@ class host_Host {
         this.address = address;
         this.#connect = connect;
     }
-    /** Runs a command that changes nothing, as root. */
+    /**
+     * Runs a command that changes nothing, as root.
+     * @throws ReleaseFailure when it fails for want of space.
+     */
     async read(command, options = {}) {
         const connection = await this.#connect();
-        return connection.exec(['sudo', '-n', ...command], options);
+        try {
+            return await connection.exec(['sudo', '-n', ...command], options);
+        }
+        catch (cause) {
+            if (!(cause instanceof RemoteCommandError && noSpace.test(cause.stderr)))
+                throw cause;
+            const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
+            throw new evidence_ReleaseFailure(why, undefined, { cause });
+        }
     }
     /**
      * Runs a command that changes something, as root, if the lease is still ours.
@@ -80120,6 +80199,7 @@ class host_Host {
     async write(path, content, mode, owner = 'root:root') {
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
+trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
@@ -80127,9 +80207,11 @@ sync "$temporary"
 mv -f "$temporary" "$1"`;
         await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
     }
-    /** Adds a line to a file. */
+    /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
+        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
     /** Content of a file, or `undefined` when there is none. */
     async content(path) {
@@ -80385,69 +80467,6 @@ async function look(host) {
 /** Who holds it, since when and what for. */
 function lease_describe({ owner, run, taken, reason }) {
     return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
-}
-
-;// CONCATENATED MODULE: ./lib/release/evidence.js
-
-/** A service that cannot be released, with the reason in a sentence. */
-class evidence_ReleaseFailure extends Error {
-    name = 'ReleaseFailure';
-    evidence;
-    constructor(message, evidence, options) {
-        super(message, options);
-        this.evidence = evidence;
-    }
-}
-const inspectSchema = object({
-    RestartCount: schemas_number(),
-    State: object({
-        Status: schemas_string(),
-        ExitCode: schemas_number(),
-        OOMKilled: schemas_boolean(),
-        Error: schemas_string(),
-        Health: object({
-            Status: schemas_string(),
-            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
-        })
-            .optional(),
-    }),
-});
-/** State of one container; `undefined` when it is gone. */
-async function inspect(host, container) {
-    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
-        allowFailure: true,
-    });
-    if (code !== 0)
-        return undefined;
-    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
-    const last = State.Health?.Log?.at(-1);
-    return {
-        status: State.Status,
-        health: State.Health?.Status,
-        exitCode: State.ExitCode,
-        outOfMemory: State.OOMKilled,
-        restarts: RestartCount,
-        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
-    };
-}
-/** Gathers what explains a failure. */
-async function gather(host, container, service, slot) {
-    const seen = await inspect(host, container);
-    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
-        allowFailure: true,
-    });
-    return {
-        host: host.name,
-        service,
-        slot,
-        status: seen?.status ?? 'gone',
-        exitCode: seen?.exitCode ?? 0,
-        outOfMemory: seen?.outOfMemory ?? false,
-        restarts: seen?.restarts ?? 0,
-        lastHealth: seen?.lastHealth ?? '',
-        log: logs.stdout.trimEnd(),
-    };
 }
 
 ;// CONCATENATED MODULE: ./lib/release/schema.js
@@ -82043,6 +82062,478 @@ class Database {
     }
 }
 
+;// CONCATENATED MODULE: external "node:timers/promises"
+const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+;// CONCATENATED MODULE: ./lib/migration/flyway.js
+
+
+
+
+const script = object({
+    category: schemas_string(),
+    version: schemas_string().nullish(),
+    description: schemas_string(),
+    state: schemas_string(),
+    filepath: schemas_string().nullish(),
+    executionTime: schemas_number().nullish(),
+});
+const info = object({ schemaVersion: schemas_string().nullish(), migrations: array(script) });
+const validation = object({
+    validationSuccessful: schemas_boolean(),
+    invalidMigrations: array(object({
+        version: schemas_string().nullish(),
+        description: schemas_string(),
+        errorDetails: object({ errorCode: schemas_string(), errorMessage: schemas_string() }),
+    })),
+});
+const flyway_look = object({ individualResults: tuple([info, validation]) });
+const migration = object({
+    success: literal(true),
+    targetSchemaVersion: schemas_string().nullish(),
+    migrations: array(object({ version: schemas_string(), description: schemas_string(), executionTime: schemas_number() })),
+});
+const repair = object({ repairActions: array(schemas_string()) });
+const flyway_failure = object({
+    error: object({
+        errorCode: schemas_string(),
+        message: schemas_string(),
+        path: schemas_string().nullish(),
+        lineNumber: schemas_number().nullish(),
+    }),
+});
+/** Flyway said no; `sqlState` is dug out of the message, as it stands nowhere else. */
+class FlywayRefused extends Error {
+    name = 'FlywayRefused';
+    sqlState;
+    constructor(error) {
+        const at = error.path
+            ? ` (${error.path}${error.lineNumber ? `:${error.lineNumber}` : ''})`
+            : '';
+        super(`Flyway: ${error.errorCode}${at}: ${error.message.trim()}`);
+        this.sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
+    }
+}
+/** What Flyway calls invalid and a migration mends: pending scripts, and repeatable ones that changed. */
+const STILL_TO_RUN = /_NOT_APPLIED$|^OUTDATED_REPEATABLE_MIGRATION$/;
+/** `info` and `validate`, asked of one virtual machine. */
+async function readState(flyway) {
+    const { individualResults } = await ask(flyway, ['info', 'validate'], flyway_look);
+    const [{ schemaVersion, migrations }, { invalidMigrations }] = individualResults;
+    const inState = (...states) => migrations.filter(({ state }) => states.includes(state));
+    const applied = inState('Success', 'Out of Order');
+    // Flyway counts a script that failed outside a transaction as the schema's version.
+    const version = inState('Failed').length > 0
+        ? applied.findLast((script) => script.version)?.version
+        : schemaVersion;
+    return {
+        version: version ?? 'none',
+        pending: inState('Pending'),
+        passedOver: inState('Ignored'),
+        applied,
+        wrong: invalidMigrations
+            .filter(({ errorDetails }) => !STILL_TO_RUN.test(errorDetails.errorCode))
+            .map(({ version, description, errorDetails }) => ({
+            version: version ?? '',
+            description,
+            code: errorDetails.errorCode,
+            message: errorDetails.errorMessage.trim(),
+        })),
+    };
+}
+/** SQL state of a lock that did not come within lock_timeout. */
+const LOCK_NOT_AVAILABLE = '55P03';
+/**
+ * Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. Outside a
+ * transaction there is only one try, as the first may have left something.
+ */
+async function migrate(flyway, { outside, onRetry }) {
+    const settings = outside
+        ? { FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false', FLYWAY_MIXED: 'true' }
+        : {};
+    for (let seconds = 2;; seconds *= 2) {
+        try {
+            return await ask(flyway, ['migrate'], migration, settings);
+        }
+        catch (error) {
+            const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
+            if (!locked || outside || seconds > 8 || flyway.cancelled.aborted)
+                throw error;
+            await onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
+            await (0,external_node_timers_promises_namespaceObject.setTimeout)(seconds * 1000, undefined, { signal: flyway.cancelled });
+        }
+    }
+}
+async function repairHistory(flyway) {
+    return (await ask(flyway, ['repair'], repair)).repairActions;
+}
+/** What a launcher ends with that finds no Java. */
+const NOT_FOUND = 127;
+async function ask(flyway, commands, shape, more = {}) {
+    const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
+    const result = await run(argv, {
+        env: { ...flyway.env, ...settings(flyway), ...more },
+        signal: flyway.cancelled,
+        allowedExitCodes: [0, 1, NOT_FOUND],
+    });
+    if (result.exitCode === NOT_FOUND) {
+        throw new MigrationRefused('Flyway needs Java 17 or later, and this machine has none: install it, or set JAVA_HOME to ' +
+            `where it is. Nothing was changed. (${result.stderr.trim()})`);
+    }
+    const answer = parsed(result, flyway.program);
+    const refused = flyway_failure.safeParse(answer);
+    if (refused.success)
+        throw new FlywayRefused(refused.data.error);
+    return shape.parse(answer);
+}
+/**
+ * By environment, so that no password is in argv; the limits ride on the connection itself. Details
+ * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
+ */
+function settings({ scripts, database, owner, login, port, limits }) {
+    const options = [
+        `-c role=${owner}`,
+        `-c lock_timeout=${limits.lockMs}`,
+        `-c statement_timeout=${limits.statementMs}`,
+        // A statement whose runner is gone stops, instead of holding its locks to the end.
+        '-c client_connection_check_interval=2s',
+    ].join(' ');
+    return {
+        FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}&logServerErrorDetail=false`,
+        FLYWAY_USER: login.user,
+        FLYWAY_PASSWORD: login.password,
+        FLYWAY_LOCATIONS: `filesystem:${scripts}`,
+        FLYWAY_CONNECT_RETRIES: '3',
+        REDGATE_DISABLE_TELEMETRY: 'true',
+        // It lives for seconds: the thorough compiler and collector would not pay.
+        JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
+    };
+}
+function parsed(result, program) {
+    try {
+        return JSON.parse(result.stdout);
+    }
+    catch (cause) {
+        throw new CommandFailed(program, 'printed no JSON', result, cause);
+    }
+}
+
+;// CONCATENATED MODULE: ./lib/migration/locks.js
+/** Who waits for a lock of this mode; '' for those that ordinary statements take as well. */
+function blockedBy(mode) {
+    switch (mode) {
+        case 'AccessExclusiveLock':
+            return 'reads and writes';
+        case 'ExclusiveLock':
+        case 'ShareRowExclusiveLock':
+        case 'ShareLock':
+            return 'writes';
+        case 'ShareUpdateExclusiveLock':
+            return 'other schema changes, VACUUM';
+        default:
+            return '';
+    }
+}
+/**
+ * @param looks in their order, while the script ran.
+ * @param final what it held at its very end, which no look can miss; empty outside a transaction.
+ */
+function locksOf(looks, final) {
+    const seen = new Map();
+    for (const { at, held } of [...looks, ...(final ? [final] : [])]) {
+        for (const { table, mode } of held) {
+            const before = seen.get(`${table} ${mode}`);
+            seen.set(`${table} ${mode}`, { table, mode, first: before?.first ?? at, last: at });
+        }
+    }
+    return [...seen.values()]
+        .map(({ table, mode, first, last }) => ({
+        table,
+        mode,
+        heldMs: Math.max(0, last - first),
+        blocks: blockedBy(mode),
+    }))
+        .filter(({ blocks }) => blocks !== '')
+        .sort((a, b) => b.heldMs - a.heldMs);
+}
+
+;// CONCATENATED MODULE: ./lib/migration/intent.js
+
+const HEADER = /^--\s*compta:\s*(.*?)\s*$/;
+const CONTRACT = /^contract\s+since=(\d+(?:\.\d+)*)$/;
+/** Reads the header among the comments at the top of a script; `undefined` when it has none. */
+function intentOf(sql) {
+    const said = header(sql);
+    if (said === 'expand')
+        return { kind: 'expand' };
+    const since = CONTRACT.exec(said ?? '')?.[1];
+    return since === undefined ? undefined : { kind: 'contract', since };
+}
+/** @throws MigrationRefused with the line to write, for each script that does not say what it is. */
+function refuseUnspoken(scripts) {
+    const silent = scripts.filter(({ sql }) => intentOf(sql) === undefined);
+    if (silent.length === 0)
+        return;
+    const problems = silent.map(({ file, sql }) => {
+        const said = header(sql);
+        return said === undefined
+            ? `${file} does not say whether it expands or contracts the schema`
+            : `${file} says "compta: ${said}", which cannot be read`;
+    });
+    throw new MigrationRefused(`Nothing was changed. ${problems.join('; ')}: begin it with "-- compta: expand" if every ` +
+        'release that runs can live with what it leaves, else with ' +
+        '"-- compta: contract since=1.4.0", naming the first release that no longer needs what it ' +
+        'takes away.');
+}
+function header(sql) {
+    for (const line of sql.split('\n')) {
+        if (line.trim() === '')
+            continue;
+        if (!line.startsWith('--'))
+            return undefined;
+        const found = HEADER.exec(line.trim());
+        if (found)
+            return found[1];
+    }
+    return undefined;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/pending.js
+
+
+
+
+function readPending(scripts) {
+    return scripts.flatMap(({ version, description, filepath }) => {
+        if (!filepath)
+            return [];
+        const sql = (0,external_node_fs_.readFileSync)(filepath, 'utf8');
+        const file = (0,external_node_path_namespaceObject.basename)(filepath);
+        return {
+            version: version ?? '',
+            description,
+            file,
+            path: filepath,
+            sql,
+            intent: intentOf(sql),
+            outside: runsOutsideTransaction(sql),
+        };
+    });
+}
+/** Scripts that Flyway is given in one go: those outside a transaction each in a run of its own. */
+function runsOf(pending) {
+    const runs = [];
+    for (const script of pending) {
+        const last = runs.at(-1);
+        if (last && !script.outside && last[0]?.outside === false)
+            last.push(script);
+        else
+            runs.push([script]);
+    }
+    return runs;
+}
+/**
+ * A folder below `temp` with the scripts of another but those that wait for a later run. Flyway's
+ * own `target` would let repeatable scripts through.
+ */
+function folderWithout(folder, later, temp) {
+    if (later.length === 0)
+        return folder;
+    const waiting = new Set(later.flatMap(({ file }) => [file, `${file}.conf`]));
+    const target = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'run-'));
+    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
+        const path = (0,external_node_path_namespaceObject.join)(folder, name);
+        if (!waiting.has(name) && (0,external_node_fs_.existsSync)(path))
+            (0,external_node_fs_.copyFileSync)(path, (0,external_node_path_namespaceObject.join)(target, name));
+    }
+    return target;
+}
+
+;// CONCATENATED MODULE: ./lib/migration/rehearsal.js
+
+
+
+
+
+
+
+
+
+/** The name that pg_hba.conf lets a migration's login into, besides the database itself. */
+const cloneOf = (database) => `${database}_rehearsal`;
+/**
+ * Restores a backup beside the database, on its own server, and runs the scripts on it, one by one.
+ * The clone is gone afterwards, whatever happened.
+ *
+ * @throws MigrationRefused when a script fails there: the database itself was not touched.
+ */
+async function rehearse(stage, backup) {
+    const { flyway, database, server, say } = stage;
+    const clone = cloneOf(flyway.database);
+    const drop = () => database.query('postgres', `DROP DATABASE IF EXISTS "${clone}" WITH (FORCE);`);
+    await drop();
+    try {
+        say(`Rehearsing on ${clone}, from ${backup.path}`);
+        const { seconds } = await restoreBackup(server, backup.path, clone, {}, say);
+        await database.query('postgres', `ALTER DATABASE "${clone}" OWNER TO "${flyway.owner}"; REVOKE ALL ON DATABASE "${clone}" FROM PUBLIC;`);
+        const scripts = await perform({ ...stage, flyway: { ...flyway, database: clone } });
+        const broken = await invalidIndexes(database, clone);
+        if (broken.length > 0)
+            throw new MigrationRefused(`It left ${broken.join(', ')} invalid.`);
+        return { backup: backup.path, restoreSeconds: seconds, scripts };
+    }
+    catch (cause) {
+        if (flyway.cancelled.aborted)
+            throw cause;
+        throw new MigrationRefused(`The rehearsal on a copy of ${flyway.database} failed, and ${flyway.database} itself was ` +
+            'not touched.', { cause });
+    }
+    finally {
+        await drop();
+    }
+}
+/** In the script's own transaction, at its end: every lock that it took is still held. */
+const NOTE = 'afterEachMigrate.sql';
+/** Ours in the clone: what the scripts held, and which tables there were before the first. */
+const NOTES = 'compta_rehearsal.note';
+const KNOWN = 'compta_rehearsal.known';
+const HELD = (pid) => `SELECT coalesce(json_agg(json_build_object(
+    'table', c.oid::regclass::text, 'mode', l.mode)), '[]')
+  FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
+  WHERE l.pid ${pid} AND l.granted AND c.relkind IN ('r', 'p', 'm')
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND c.oid IN (SELECT oid FROM ${KNOWN}) AND c.relname <> 'flyway_schema_history'`;
+const noteSchema = object({
+    started: schemas_number(),
+    at: schemas_number(),
+    held: array(object({ table: schemas_string(), mode: schemas_string() })),
+});
+async function perform(stage) {
+    const { flyway, database, temp } = stage;
+    const { pending: found } = await readState(flyway);
+    const pending = readPending(found);
+    await database.query(flyway.database, `CREATE SCHEMA compta_rehearsal;
+     CREATE TABLE ${KNOWN} AS SELECT oid FROM pg_class
+       WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)';
+     CREATE TABLE ${NOTES} (note json);
+     GRANT USAGE ON SCHEMA compta_rehearsal TO "${flyway.owner}";
+     GRANT SELECT ON ${KNOWN} TO "${flyway.owner}";
+     GRANT INSERT ON ${NOTES} TO "${flyway.owner}";`);
+    const done = [];
+    for (const [index, script] of pending.entries()) {
+        const rest = folderWithout(flyway.scripts, pending.slice(index + 1), temp);
+        done.push(await performOne(stage, script, withNote(rest, script, temp)));
+    }
+    return done;
+}
+function withNote(folder, { outside }, temp) {
+    if (outside)
+        return folder;
+    const target = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'rehearsal-'));
+    for (const name of (0,external_node_fs_.readdirSync)(folder))
+        (0,external_node_fs_.copyFileSync)((0,external_node_path_namespaceObject.join)(folder, name), (0,external_node_path_namespaceObject.join)(target, name));
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(target, NOTE), `INSERT INTO ${NOTES} SELECT json_build_object(
+       'started', extract(epoch FROM now()) * 1000,
+       'at', extract(epoch FROM clock_timestamp()) * 1000, 'held', (${HELD('= pg_backend_pid()')}));`);
+    return target;
+}
+async function performOne({ flyway, database, say }, script, folder) {
+    const watcher = await watch(database, flyway);
+    let time;
+    try {
+        const { migrations } = await migrate({ ...flyway, scripts: folder }, { outside: script.outside, onRetry: say });
+        time = migrations.reduce((sum, { executionTime }) => sum + executionTime, 0);
+    }
+    finally {
+        await watcher.stop();
+    }
+    const notes = await database.query(flyway.database, `WITH taken AS (DELETE FROM ${NOTES} RETURNING note) SELECT note FROM taken;`);
+    const note = notes[0]?.[0];
+    const final = note === undefined ? undefined : noteSchema.parse(JSON.parse(note));
+    const milliseconds = final === undefined ? time : final.at - final.started;
+    return { file: script.file, milliseconds, locks: locksOf(watcher.looks, final) };
+}
+/** Looks at the locks of the run's login ten times a second. */
+async function watch(database, { database: name, login }) {
+    const looks = [];
+    const session = await database.session(name, ([at = '', held = '[]']) => looks.push({ at: Number(at), held: JSON.parse(held) }));
+    const pids = `IN (SELECT pid FROM pg_stat_activity WHERE usename = '${login.user}')`;
+    const look = () => session.say(`SELECT extract(epoch FROM clock_timestamp()) * 1000, (${HELD(pids)});\n`.replaceAll(/\s*\n\s*(?=\S)/g, ' '));
+    const timer = setInterval(look, 100);
+    return {
+        looks,
+        async stop() {
+            clearInterval(timer);
+            await session.end();
+        },
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/migration/drill.js
+
+
+const entry = object({
+    installed_rank: schemas_number(),
+    version: schemas_string().nullable(),
+    description: schemas_string(),
+    type: schemas_string(),
+    script: schemas_string(),
+    checksum: schemas_number().nullable(),
+    success: schemas_boolean(),
+});
+const drill = object({
+    databases: array(object({ database: schemas_string(), name: schemas_string(), history: array(entry).nullable() })),
+});
+/**
+ * @param report text of the report that `playbooks/restore-drill.yml` writes.
+ * @returns what is wrong with it, when it has no history of this database.
+ */
+function historyIn(report, database) {
+    const found = drill.safeParse(drill_parsed(report));
+    if (!found.success)
+        return 'is no report of a restore drill';
+    const { databases } = found.data;
+    const restored = databases.find((each) => each.database === database);
+    if (restored?.history)
+        return { backup: restored.name, entries: restored.history };
+    const others = databases.filter(({ history }) => history).map((each) => each.database);
+    return `has no history of ${database}, only of ${others.join(', ') || 'no database'}`;
+}
+function drill_parsed(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return undefined;
+    }
+}
+/** As Flyway makes it. */
+const HISTORY = `CREATE TABLE flyway_schema_history (
+  installed_rank int PRIMARY KEY, version varchar(50), description varchar(200) NOT NULL,
+  type varchar(20) NOT NULL, script varchar(1000) NOT NULL, checksum int,
+  installed_by varchar(100) NOT NULL, installed_on timestamp NOT NULL DEFAULT now(),
+  execution_time int NOT NULL, success boolean NOT NULL);`;
+/**
+ * Lays a restored history into a database of its own on the same server, for as long as the work
+ * takes. No row of the books is in it, and the real database is not touched.
+ */
+async function withHistory(database, flyway, { entries }, work) {
+    const copy = cloneOf(flyway.database);
+    const drop = () => database.query('postgres', `DROP DATABASE IF EXISTS "${copy}" WITH (FORCE);`);
+    await drop();
+    try {
+        await database.query('postgres', `CREATE DATABASE "${copy}" OWNER "${flyway.owner}"; REVOKE ALL ON DATABASE "${copy}" FROM PUBLIC;`);
+        await database.query(copy, `SET ROLE "${flyway.owner}"; ${HISTORY}
+       INSERT INTO flyway_schema_history
+       SELECT installed_rank, version, description, type, script, checksum, '', now(), 0, success
+       FROM json_populate_recordset(NULL::flyway_schema_history, '${quoted(entries)}');`);
+        return await work({ ...flyway, database: copy });
+    }
+    finally {
+        await drop();
+    }
+}
+const quoted = (value) => JSON.stringify(value).replaceAll("'", "''");
+
 ;// CONCATENATED MODULE: ./lib/release/earlier.js
 /**
  * The release that a rollback without a version goes to: what was there before the current one was
@@ -82286,7 +82777,14 @@ async function store_record(host, release, entry) {
 }
 /** Says that nothing is under way on the host any more. */
 async function closeJournal(host) {
-    await host.change(['rm', '-f', layout.journalFile]);
+    await host.change(['rm', '-f', layout.journalFile, layout.ballastFile]);
+}
+/** Holds space for the way back, should the disk fill up before the release is through. */
+async function holdBallast(host) {
+    await host.change(['fallocate', '-l', '16M', layout.ballastFile]);
+}
+async function dropBallast(host) {
+    await host.change(['rm', '-f', layout.ballastFile]);
 }
 /** One line in the audit log: when, who, what, from where, why. */
 async function audit(host, by, what, run, reason = '') {
@@ -82344,13 +82842,18 @@ function leaderOf(standings) {
  * The readiness contract: what a service must offer on its management port so that it can be taken
  * out of rotation while it still serves.
  */
-const trafficSchema = object({ accept: schemas_boolean(), inFlight: schemas_number() });
+const trafficSchema = object({
+    accept: schemas_boolean(),
+    inFlight: schemas_number(),
+    /** Open server-sent events and websockets, which are not in flight: see `retire`. */
+    streams: schemas_number().default(0),
+});
 const management = (slot) => `http://${slot.address}:${layout_ports.management}/actuator`;
 /** Status of the slot's readiness; 0 when nothing answers. */
 async function readiness(host, slot) {
     return (await host.http(`${management(slot)}/health/readiness`)).status;
 }
-/** Requests the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
+/** What the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
 async function traffic(host, slot) {
     const { status, body } = await host.http(`${management(slot)}/traffic`);
     if (status !== 200)
@@ -82390,9 +82893,9 @@ async function proveContract(host, slot) {
         throw refuse('GET /actuator/traffic gives no accept and inFlight');
     if (counts.accept)
         throw refuse('it still says accept:true after {"accept":false}');
-    await accept(host, slot, true);
     let open = 0;
     for (let attempt = 0; attempt < 10; attempt++) {
+        await accept(host, slot, true);
         open = await readiness(host, slot);
         if (open === 200)
             return;
@@ -82473,161 +82976,6 @@ async function lookAt(host, service) {
     }));
 }
 
-;// CONCATENATED MODULE: external "node:timers/promises"
-const external_node_timers_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./lib/migration/flyway.js
-
-
-
-
-const script = object({
-    category: schemas_string(),
-    version: schemas_string().nullish(),
-    description: schemas_string(),
-    state: schemas_string(),
-    filepath: schemas_string().nullish(),
-    executionTime: schemas_number().nullish(),
-});
-const info = object({ schemaVersion: schemas_string().nullish(), migrations: array(script) });
-const validation = object({
-    validationSuccessful: schemas_boolean(),
-    invalidMigrations: array(object({
-        version: schemas_string().nullish(),
-        description: schemas_string(),
-        errorDetails: object({ errorCode: schemas_string(), errorMessage: schemas_string() }),
-    })),
-});
-const flyway_look = object({ individualResults: tuple([info, validation]) });
-const migration = object({
-    success: literal(true),
-    targetSchemaVersion: schemas_string().nullish(),
-    migrations: array(object({ version: schemas_string(), description: schemas_string(), executionTime: schemas_number() })),
-});
-const repair = object({ repairActions: array(schemas_string()) });
-const flyway_failure = object({
-    error: object({
-        errorCode: schemas_string(),
-        message: schemas_string(),
-        path: schemas_string().nullish(),
-        lineNumber: schemas_number().nullish(),
-    }),
-});
-/** Flyway said no; `sqlState` is dug out of the message, as it stands nowhere else. */
-class FlywayRefused extends Error {
-    name = 'FlywayRefused';
-    sqlState;
-    constructor(error) {
-        const at = error.path
-            ? ` (${error.path}${error.lineNumber ? `:${error.lineNumber}` : ''})`
-            : '';
-        super(`Flyway: ${error.errorCode}${at}: ${error.message.trim()}`);
-        this.sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
-    }
-}
-/** What Flyway calls invalid and a migration mends: pending scripts, and repeatable ones that changed. */
-const STILL_TO_RUN = /_NOT_APPLIED$|^OUTDATED_REPEATABLE_MIGRATION$/;
-/** `info` and `validate`, asked of one virtual machine. */
-async function readState(flyway) {
-    const { individualResults } = await ask(flyway, ['info', 'validate'], flyway_look);
-    const [{ schemaVersion, migrations }, { invalidMigrations }] = individualResults;
-    const inState = (...states) => migrations.filter(({ state }) => states.includes(state));
-    const applied = inState('Success', 'Out of Order');
-    // Flyway counts a script that failed outside a transaction as the schema's version.
-    const version = inState('Failed').length > 0
-        ? applied.findLast((script) => script.version)?.version
-        : schemaVersion;
-    return {
-        version: version ?? 'none',
-        pending: inState('Pending'),
-        passedOver: inState('Ignored'),
-        applied,
-        wrong: invalidMigrations
-            .filter(({ errorDetails }) => !STILL_TO_RUN.test(errorDetails.errorCode))
-            .map(({ version, description, errorDetails }) => ({
-            version: version ?? '',
-            description,
-            code: errorDetails.errorCode,
-            message: errorDetails.errorMessage.trim(),
-        })),
-    };
-}
-/** SQL state of a lock that did not come within lock_timeout. */
-const LOCK_NOT_AVAILABLE = '55P03';
-/**
- * Migrates; a lock that was not to be had is tried again after 2, 4 and 8 seconds. Outside a
- * transaction there is only one try, as the first may have left something.
- */
-async function migrate(flyway, { outside, onRetry }) {
-    const settings = outside
-        ? { FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false', FLYWAY_MIXED: 'true' }
-        : {};
-    for (let seconds = 2;; seconds *= 2) {
-        try {
-            return await ask(flyway, ['migrate'], migration, settings);
-        }
-        catch (error) {
-            const locked = error instanceof FlywayRefused && error.sqlState === LOCK_NOT_AVAILABLE;
-            if (!locked || outside || seconds > 8 || flyway.cancelled.aborted)
-                throw error;
-            await onRetry(`A lock was not to be had: trying again in ${seconds} s.`);
-            await (0,external_node_timers_promises_namespaceObject.setTimeout)(seconds * 1000, undefined, { signal: flyway.cancelled });
-        }
-    }
-}
-async function repairHistory(flyway) {
-    return (await ask(flyway, ['repair'], repair)).repairActions;
-}
-/** What a launcher ends with that finds no Java. */
-const NOT_FOUND = 127;
-async function ask(flyway, commands, shape, more = {}) {
-    const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
-    const result = await run(argv, {
-        env: { ...flyway.env, ...settings(flyway), ...more },
-        signal: flyway.cancelled,
-        allowedExitCodes: [0, 1, NOT_FOUND],
-    });
-    if (result.exitCode === NOT_FOUND) {
-        throw new MigrationRefused('Flyway needs Java 17 or later, and this machine has none: install it, or set JAVA_HOME to ' +
-            `where it is. Nothing was changed. (${result.stderr.trim()})`);
-    }
-    const answer = parsed(result, flyway.program);
-    const refused = flyway_failure.safeParse(answer);
-    if (refused.success)
-        throw new FlywayRefused(refused.data.error);
-    return shape.parse(answer);
-}
-/**
- * By environment, so that no password is in argv; the limits ride on the connection itself. Details
- * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
- */
-function settings({ scripts, database, owner, login, port, limits }) {
-    const options = [
-        `-c role=${owner}`,
-        `-c lock_timeout=${limits.lockMs}`,
-        `-c statement_timeout=${limits.statementMs}`,
-        // A statement whose runner is gone stops, instead of holding its locks to the end.
-        '-c client_connection_check_interval=2s',
-    ].join(' ');
-    return {
-        FLYWAY_URL: `jdbc:postgresql://127.0.0.1:${port}/${database}?options=${encodeURIComponent(options)}&logServerErrorDetail=false`,
-        FLYWAY_USER: login.user,
-        FLYWAY_PASSWORD: login.password,
-        FLYWAY_LOCATIONS: `filesystem:${scripts}`,
-        FLYWAY_CONNECT_RETRIES: '3',
-        REDGATE_DISABLE_TELEMETRY: 'true',
-        // It lives for seconds: the thorough compiler and collector would not pay.
-        JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
-    };
-}
-function parsed(result, program) {
-    try {
-        return JSON.parse(result.stdout);
-    }
-    catch (cause) {
-        throw new CommandFailed(program, 'printed no JSON', result, cause);
-    }
-}
-
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: ./lib/migration/front.js
@@ -82670,47 +83018,6 @@ function greet(port) {
         socket.on('close', () => resolve(Buffer.concat(chunks)));
         socket.on('connect', () => socket.write(GREETING));
     });
-}
-
-;// CONCATENATED MODULE: ./lib/migration/intent.js
-
-const HEADER = /^--\s*compta:\s*(.*?)\s*$/;
-const CONTRACT = /^contract\s+since=(\d+(?:\.\d+)*)$/;
-/** Reads the header among the comments at the top of a script; `undefined` when it has none. */
-function intentOf(sql) {
-    const said = header(sql);
-    if (said === 'expand')
-        return { kind: 'expand' };
-    const since = CONTRACT.exec(said ?? '')?.[1];
-    return since === undefined ? undefined : { kind: 'contract', since };
-}
-/** @throws MigrationRefused with the line to write, for each script that does not say what it is. */
-function refuseUnspoken(scripts) {
-    const silent = scripts.filter(({ sql }) => intentOf(sql) === undefined);
-    if (silent.length === 0)
-        return;
-    const problems = silent.map(({ file, sql }) => {
-        const said = header(sql);
-        return said === undefined
-            ? `${file} does not say whether it expands or contracts the schema`
-            : `${file} says "compta: ${said}", which cannot be read`;
-    });
-    throw new MigrationRefused(`Nothing was changed. ${problems.join('; ')}: begin it with "-- compta: expand" if every ` +
-        'release that runs can live with what it leaves, else with ' +
-        '"-- compta: contract since=1.4.0", naming the first release that no longer needs what it ' +
-        'takes away.');
-}
-function header(sql) {
-    for (const line of sql.split('\n')) {
-        if (line.trim() === '')
-            continue;
-        if (!line.startsWith('--'))
-            return undefined;
-        const found = HEADER.exec(line.trim());
-        if (found)
-            return found[1];
-    }
-    return undefined;
 }
 
 ;// CONCATENATED MODULE: ./lib/migration/lint.js
@@ -82830,216 +83137,6 @@ function scramVerifier(password, salt = (0,external_node_crypto_.randomBytes)(16
     return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${stored}:${server}`;
 }
 
-;// CONCATENATED MODULE: ./lib/migration/pending.js
-
-
-
-
-function readPending(scripts) {
-    return scripts.flatMap(({ version, description, filepath }) => {
-        if (!filepath)
-            return [];
-        const sql = (0,external_node_fs_.readFileSync)(filepath, 'utf8');
-        const file = (0,external_node_path_namespaceObject.basename)(filepath);
-        return {
-            version: version ?? '',
-            description,
-            file,
-            path: filepath,
-            sql,
-            intent: intentOf(sql),
-            outside: runsOutsideTransaction(sql),
-        };
-    });
-}
-/** Scripts that Flyway is given in one go: those outside a transaction each in a run of its own. */
-function runsOf(pending) {
-    const runs = [];
-    for (const script of pending) {
-        const last = runs.at(-1);
-        if (last && !script.outside && last[0]?.outside === false)
-            last.push(script);
-        else
-            runs.push([script]);
-    }
-    return runs;
-}
-/**
- * A folder below `temp` with the scripts of another but those that wait for a later run. Flyway's
- * own `target` would let repeatable scripts through.
- */
-function folderWithout(folder, later, temp) {
-    if (later.length === 0)
-        return folder;
-    const waiting = new Set(later.flatMap(({ file }) => [file, `${file}.conf`]));
-    const target = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'run-'));
-    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
-        const path = (0,external_node_path_namespaceObject.join)(folder, name);
-        if (!waiting.has(name) && (0,external_node_fs_.existsSync)(path))
-            (0,external_node_fs_.copyFileSync)(path, (0,external_node_path_namespaceObject.join)(target, name));
-    }
-    return target;
-}
-
-;// CONCATENATED MODULE: ./lib/migration/locks.js
-/** Who waits for a lock of this mode; '' for those that ordinary statements take as well. */
-function blockedBy(mode) {
-    switch (mode) {
-        case 'AccessExclusiveLock':
-            return 'reads and writes';
-        case 'ExclusiveLock':
-        case 'ShareRowExclusiveLock':
-        case 'ShareLock':
-            return 'writes';
-        case 'ShareUpdateExclusiveLock':
-            return 'other schema changes, VACUUM';
-        default:
-            return '';
-    }
-}
-/**
- * @param looks in their order, while the script ran.
- * @param final what it held at its very end, which no look can miss; empty outside a transaction.
- */
-function locksOf(looks, final) {
-    const seen = new Map();
-    for (const { at, held } of [...looks, ...(final ? [final] : [])]) {
-        for (const { table, mode } of held) {
-            const before = seen.get(`${table} ${mode}`);
-            seen.set(`${table} ${mode}`, { table, mode, first: before?.first ?? at, last: at });
-        }
-    }
-    return [...seen.values()]
-        .map(({ table, mode, first, last }) => ({
-        table,
-        mode,
-        heldMs: Math.max(0, last - first),
-        blocks: blockedBy(mode),
-    }))
-        .filter(({ blocks }) => blocks !== '')
-        .sort((a, b) => b.heldMs - a.heldMs);
-}
-
-;// CONCATENATED MODULE: ./lib/migration/rehearsal.js
-
-
-
-
-
-
-
-
-
-/** The name that pg_hba.conf lets a migration's login into, besides the database itself. */
-const cloneOf = (database) => `${database}_rehearsal`;
-/**
- * Restores a backup beside the database, on its own server, and runs the scripts on it, one by one.
- * The clone is gone afterwards, whatever happened.
- *
- * @throws MigrationRefused when a script fails there: the database itself was not touched.
- */
-async function rehearse(stage, backup) {
-    const { flyway, database, server, say } = stage;
-    const clone = cloneOf(flyway.database);
-    const drop = () => database.query('postgres', `DROP DATABASE IF EXISTS "${clone}" WITH (FORCE);`);
-    await drop();
-    try {
-        say(`Rehearsing on ${clone}, from ${backup.path}`);
-        const { seconds } = await restoreBackup(server, backup.path, clone, {}, say);
-        await database.query('postgres', `ALTER DATABASE "${clone}" OWNER TO "${flyway.owner}"; REVOKE ALL ON DATABASE "${clone}" FROM PUBLIC;`);
-        const scripts = await perform({ ...stage, flyway: { ...flyway, database: clone } });
-        const broken = await invalidIndexes(database, clone);
-        if (broken.length > 0)
-            throw new MigrationRefused(`It left ${broken.join(', ')} invalid.`);
-        return { backup: backup.path, restoreSeconds: seconds, scripts };
-    }
-    catch (cause) {
-        if (flyway.cancelled.aborted)
-            throw cause;
-        throw new MigrationRefused(`The rehearsal on a copy of ${flyway.database} failed, and ${flyway.database} itself was ` +
-            'not touched.', { cause });
-    }
-    finally {
-        await drop();
-    }
-}
-/** In the script's own transaction, at its end: every lock that it took is still held. */
-const NOTE = 'afterEachMigrate.sql';
-/** Ours in the clone: what the scripts held, and which tables there were before the first. */
-const NOTES = 'compta_rehearsal.note';
-const KNOWN = 'compta_rehearsal.known';
-const HELD = (pid) => `SELECT coalesce(json_agg(json_build_object(
-    'table', c.oid::regclass::text, 'mode', l.mode)), '[]')
-  FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation
-  WHERE l.pid ${pid} AND l.granted AND c.relkind IN ('r', 'p', 'm')
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND c.oid IN (SELECT oid FROM ${KNOWN}) AND c.relname <> 'flyway_schema_history'`;
-const noteSchema = object({
-    started: schemas_number(),
-    at: schemas_number(),
-    held: array(object({ table: schemas_string(), mode: schemas_string() })),
-});
-async function perform(stage) {
-    const { flyway, database, temp } = stage;
-    const { pending: found } = await readState(flyway);
-    const pending = readPending(found);
-    await database.query(flyway.database, `CREATE SCHEMA compta_rehearsal;
-     CREATE TABLE ${KNOWN} AS SELECT oid FROM pg_class
-       WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema)';
-     CREATE TABLE ${NOTES} (note json);
-     GRANT USAGE ON SCHEMA compta_rehearsal TO "${flyway.owner}";
-     GRANT SELECT ON ${KNOWN} TO "${flyway.owner}";
-     GRANT INSERT ON ${NOTES} TO "${flyway.owner}";`);
-    const done = [];
-    for (const [index, script] of pending.entries()) {
-        const rest = folderWithout(flyway.scripts, pending.slice(index + 1), temp);
-        done.push(await performOne(stage, script, withNote(rest, script, temp)));
-    }
-    return done;
-}
-function withNote(folder, { outside }, temp) {
-    if (outside)
-        return folder;
-    const target = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(temp, 'rehearsal-'));
-    for (const name of (0,external_node_fs_.readdirSync)(folder))
-        (0,external_node_fs_.copyFileSync)((0,external_node_path_namespaceObject.join)(folder, name), (0,external_node_path_namespaceObject.join)(target, name));
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(target, NOTE), `INSERT INTO ${NOTES} SELECT json_build_object(
-       'started', extract(epoch FROM now()) * 1000,
-       'at', extract(epoch FROM clock_timestamp()) * 1000, 'held', (${HELD('= pg_backend_pid()')}));`);
-    return target;
-}
-async function performOne({ flyway, database, say }, script, folder) {
-    const watcher = await watch(database, flyway);
-    let time;
-    try {
-        const { migrations } = await migrate({ ...flyway, scripts: folder }, { outside: script.outside, onRetry: say });
-        time = migrations.reduce((sum, { executionTime }) => sum + executionTime, 0);
-    }
-    finally {
-        await watcher.stop();
-    }
-    const notes = await database.query(flyway.database, `WITH taken AS (DELETE FROM ${NOTES} RETURNING note) SELECT note FROM taken;`);
-    const note = notes[0]?.[0];
-    const final = note === undefined ? undefined : noteSchema.parse(JSON.parse(note));
-    const milliseconds = final === undefined ? time : final.at - final.started;
-    return { file: script.file, milliseconds, locks: locksOf(watcher.looks, final) };
-}
-/** Looks at the locks of the run's login ten times a second. */
-async function watch(database, { database: name, login }) {
-    const looks = [];
-    const session = await database.session(name, ([at = '', held = '[]']) => looks.push({ at: Number(at), held: JSON.parse(held) }));
-    const pids = `IN (SELECT pid FROM pg_stat_activity WHERE usename = '${login.user}')`;
-    const look = () => session.say(`SELECT extract(epoch FROM clock_timestamp()) * 1000, (${HELD(pids)});\n`.replaceAll(/\s*\n\s*(?=\S)/g, ' '));
-    const timer = setInterval(look, 100);
-    return {
-        looks,
-        async stop() {
-            clearInterval(timer);
-            await session.end();
-        },
-    };
-}
-
 ;// CONCATENATED MODULE: ./lib/migration/repair.js
 
 function correctionsFor(wrong) {
@@ -83081,12 +83178,12 @@ function explain({ version, description, does, was, becomes }) {
     const sums = was !== undefined && becomes !== undefined ? ` (checksum ${was} → ${becomes})` : '';
     return `${version || 'repeatable'} "${description}": ${does}${sums}`;
 }
-const HISTORY = 'flyway_schema_history';
+const repair_HISTORY = 'flyway_schema_history';
 /** Copies the history as it stands. @returns the name of the copy. */
 async function copyHistory(database, name) {
     const stamp = new Date().toISOString().replaceAll(/[-:TZ]|\.\d+/g, '');
-    const copy = `${HISTORY}_before_${stamp}`;
-    await database.query(name, `CREATE TABLE "${copy}" AS TABLE ${HISTORY};`);
+    const copy = `${repair_HISTORY}_before_${stamp}`;
+    await database.query(name, `CREATE TABLE "${copy}" AS TABLE ${repair_HISTORY};`);
     return copy;
 }
 
@@ -86021,6 +86118,7 @@ function applicationName(who) {
 
 
 
+
 /** Does what is asked for. What goes wrong is in the report's `problems`. */
 async function carryOut(request, world) {
     const { command, dryRun } = request;
@@ -86033,7 +86131,7 @@ async function carryOut(request, world) {
             report.backup = await backUp(work);
         else if (command === 'restore')
             await inTurn(work, () => restore(work));
-        else if (changes || request.rehearse)
+        else if (changes || request.rehearse || request.history)
             await inTurn(work, () => withFlyway(work, true));
         else
             await withFlyway(work, false);
@@ -86103,17 +86201,15 @@ async function sourceFor({ request, hosts }) {
 }
 async function onFlyway(work, flyway) {
     const { request, report } = work;
+    if (request.history)
+        return holdRestored(work, flyway, request.history);
     const state = await readState(flyway);
     report.before = state.version;
     report.after = state.version;
     report.corrections = correctionsFor(state.wrong);
     if (request.command === 'repair')
         return migration_repair(work, flyway);
-    report.problems.push(...state.wrong.map(inWords));
-    for (const { version, description } of state.passedOver) {
-        report.problems.push(`Script ${version} "${description}" is below the schema's version ${state.version} and would ` +
-            'never run: give it a higher version.');
-    }
+    report.problems.push(...discrepancies(state));
     if (request.command === 'info') {
         report.pending = readPending(state.pending);
         report.remarks.push(...report.problems.splice(0));
@@ -86138,6 +86234,24 @@ async function onFlyway(work, flyway) {
         await prepare(work, flyway);
         await change(work, flyway);
     });
+}
+/** Where a history and the scripts do not fit together. */
+function discrepancies({ wrong, passedOver, version: current }) {
+    return [
+        ...wrong.map(inWords),
+        ...passedOver.map(({ version, description }) => `Script ${version} "${description}" is below the schema's version ${current} and would ` +
+            'never run: give it a higher version.'),
+    ];
+}
+/** What a backup holds must be the scripts' work too; scripts that came after it are still to run. */
+async function holdRestored(work, flyway, restored) {
+    const { report, database } = work;
+    const state = await withHistory(database, flyway, restored, readState);
+    report.heldBackup = restored.backup;
+    report.before = state.version;
+    report.after = state.version;
+    report.pending = readPending(state.pending);
+    report.problems.push(...discrepancies(state).map((problem) => `${restored.backup}: ${problem}`));
 }
 /** Holds the scripts to what they say of themselves. */
 async function lintPending(work) {
@@ -87076,6 +87190,13 @@ function sentence(report) {
         const scripts = applied.length === 1 ? '1 script' : `${applied.length} scripts`;
         return ['passed', `${database}: ${scripts} applied, schema ${before} → ${after}`];
     }
+    if (report.heldBackup !== undefined) {
+        const newer = pending.length === 0 ? '' : `, ${pending.length} pending since`;
+        return [
+            'passed',
+            `${database}: schema ${before} in ${report.heldBackup} fits the scripts${newer}`,
+        ];
+    }
     if (pending.length === 0)
         return ['unchanged', `${database}: schema ${before} is current`];
     const scripts = pending.length === 1 ? '1 script' : `${pending.length} scripts`;
@@ -87642,27 +87763,33 @@ const HETZNER = 'https://api.hetzner.cloud/v1';
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 /**
- * With the endpoint that the provider itself uses. An answer that will be another one in a
- * moment is asked for again.
+ * With the endpoint that the provider itself uses. What is not answered, or will be answered
+ * otherwise in a moment, is asked for again.
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    const send = (path, init) => fetch(`${base}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+    });
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
-            const answer = await fetch(`${base}${path}`, {
-                ...init,
-                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-                signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+            const isLast = attempt === ATTEMPTS;
+            const answer = await send(path, init).catch((cause) => {
+                if (!isLast && !cancelled.aborted)
+                    return undefined;
+                throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
             });
-            if (answer.status === 404)
+            if (answer?.status === 404)
                 return undefined;
-            if (answer.ok)
+            if (answer?.ok)
                 return answer.json();
-            const said = await reasonOf(answer);
-            if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+            const said = answer && (await reasonOf(answer));
+            if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
-            const pause = pauseAfter(answer.headers, attempt, Date.now());
+            const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
             await (0,external_node_timers_promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
         }
     }
@@ -87672,6 +87799,15 @@ function api_hetznerApi(token, env, cancelled) {
         async byName(collection, name) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
+        },
+        async all(collection) {
+            const found = [];
+            for (let page = 1; page !== null;) {
+                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                found.push(...(body?.[collection] ?? []));
+                page = body?.meta?.pagination?.next_page ?? null;
+            }
+            return found;
         },
         async byId(collection, id) {
             const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
@@ -87945,6 +88081,7 @@ function serviceOf(scripts, database) {
 
 
 
+
 const inputs_MEBIBYTE = 1024 ** 2;
 function readInputs(runner) {
     const command = inputs_oneOf(runner, 'command', COMMANDS, 'migrate');
@@ -87964,6 +88101,7 @@ function readInputs(runner) {
         rehearse: inputs_boolean(runner, 'rehearse', false),
         backup: inputs_boolean(runner, 'backup', true),
         ...backupToUse(runner, command),
+        history: restoredHistory(runner, command, database),
         backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
         statements: {
             lockMs: time('lock-timeout', statements.lockMs),
@@ -88014,6 +88152,20 @@ function backupToUse(runner, command) {
         return { backupPath: wanted, identity };
     throw new inputs_InputError('age-identity', `is missing: '${wanted}' lies encrypted at the remote, so give an identity that opens it, or ` +
         'the path of a dump on the database server.');
+}
+function restoredHistory(runner, command, database) {
+    const path = inputs_optional(runner, 'drill-report');
+    if (path === undefined)
+        return undefined;
+    if (command !== 'validate') {
+        throw new inputs_InputError('drill-report', `is given: only validate reads it, not ${command}.`);
+    }
+    if (!(0,external_node_fs_.existsSync)(path))
+        throw new inputs_InputError('drill-report', `is '${path}', which does not exist.`);
+    const found = historyIn((0,external_node_fs_.readFileSync)(path, 'utf8'), database);
+    if (typeof found !== 'string')
+        return found;
+    throw new inputs_InputError('drill-report', `is '${path}', which ${found}.`);
 }
 /** A path on the database server. */
 function absolute(runner, name) {

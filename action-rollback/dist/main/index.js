@@ -78119,12 +78119,77 @@ class SshPool {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class evidence_ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
+}
+const inspectSchema = object({
+    RestartCount: schemas_number(),
+    State: object({
+        Status: schemas_string(),
+        ExitCode: schemas_number(),
+        OOMKilled: schemas_boolean(),
+        Error: schemas_string(),
+        Health: object({
+            Status: schemas_string(),
+            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
+        })
+            .optional(),
+    }),
+});
+/** State of one container; `undefined` when it is gone. */
+async function inspect(host, container) {
+    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
+    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+        allowFailure: true,
+    });
+    if (code !== 0)
+        return undefined;
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const last = State.Health?.Log?.at(-1);
+    return {
+        status: State.Status,
+        health: State.Health?.Status,
+        exitCode: State.ExitCode,
+        outOfMemory: State.OOMKilled,
+        restarts: RestartCount,
+        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    };
+}
+/** Gathers what explains a failure. */
+async function gather(host, container, service, slot) {
+    const seen = await inspect(host, container);
+    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
+        allowFailure: true,
+    });
+    return {
+        host: host.name,
+        service,
+        slot,
+        status: seen?.status ?? 'gone',
+        exitCode: seen?.exitCode ?? 0,
+        outOfMemory: seen?.outOfMemory ?? false,
+        restarts: seen?.restarts ?? 0,
+        lastHealth: seen?.lastHealth ?? '',
+        log: logs.stdout.trimEnd(),
+    };
+}
+
 ;// CONCATENATED MODULE: ./lib/release/layout.js
 /** Where things lie on an application server. */
 const root = '/opt/compta';
 const lockFile = `${root}/.lock`;
 const leaseFile = `${root}/lease.json`;
 const journalFile = `${root}/journal.json`;
+/** Space that is held for the way back while a release is under way. */
+const ballastFile = `${root}/ballast`;
 const historyFile = `${root}/history.jsonl`;
 const auditFile = `${root}/audit.log`;
 /** What the migrations left for rollbacks to know; see schema.ts. */
@@ -78203,12 +78268,15 @@ function healthOf(status) {
 
 
 
+
 /** The lease was taken over: whatever this run planned is no longer its business. */
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** How programs say that a disk is full. */
+const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${lockFile}
 flock -s 9
@@ -78229,10 +78297,21 @@ class Host {
         this.address = address;
         this.#connect = connect;
     }
-    /** Runs a command that changes nothing, as root. */
+    /**
+     * Runs a command that changes nothing, as root.
+     * @throws ReleaseFailure when it fails for want of space.
+     */
     async read(command, options = {}) {
         const connection = await this.#connect();
-        return connection.exec(['sudo', '-n', ...command], options);
+        try {
+            return await connection.exec(['sudo', '-n', ...command], options);
+        }
+        catch (cause) {
+            if (!(cause instanceof RemoteCommandError && noSpace.test(cause.stderr)))
+                throw cause;
+            const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
+            throw new evidence_ReleaseFailure(why, undefined, { cause });
+        }
     }
     /**
      * Runs a command that changes something, as root, if the lease is still ours.
@@ -78257,6 +78336,7 @@ class Host {
     async write(path, content, mode, owner = 'root:root') {
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
+trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
@@ -78264,9 +78344,11 @@ sync "$temporary"
 mv -f "$temporary" "$1"`;
         await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
     }
-    /** Adds a line to a file. */
+    /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
+        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
     /** Content of a file, or `undefined` when there is none. */
     async content(path) {
@@ -82988,14 +83070,14 @@ function paginate(octokit, route, parameters, mapFn) {
     mapFn = parameters;
     parameters = void 0;
   }
-  return gather(
+  return dist_bundle_gather(
     octokit,
     [],
     iterator(octokit, route, parameters)[Symbol.asyncIterator](),
     mapFn
   );
 }
-function gather(octokit, results, iterator2, mapFn) {
+function dist_bundle_gather(octokit, results, iterator2, mapFn) {
   return iterator2.next().then((result) => {
     if (result.done) {
       return results;
@@ -83010,7 +83092,7 @@ function gather(octokit, results, iterator2, mapFn) {
     if (earlyExit) {
       return results;
     }
-    return gather(octokit, results, iterator2, mapFn);
+    return dist_bundle_gather(octokit, results, iterator2, mapFn);
   });
 }
 
@@ -84000,69 +84082,6 @@ function arrival(history, is) {
     return found?.previous ? found : undefined;
 }
 
-;// CONCATENATED MODULE: ./lib/release/evidence.js
-
-/** A service that cannot be released, with the reason in a sentence. */
-class evidence_ReleaseFailure extends Error {
-    name = 'ReleaseFailure';
-    evidence;
-    constructor(message, evidence, options) {
-        super(message, options);
-        this.evidence = evidence;
-    }
-}
-const inspectSchema = object({
-    RestartCount: schemas_number(),
-    State: object({
-        Status: schemas_string(),
-        ExitCode: schemas_number(),
-        OOMKilled: schemas_boolean(),
-        Error: schemas_string(),
-        Health: object({
-            Status: schemas_string(),
-            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
-        })
-            .optional(),
-    }),
-});
-/** State of one container; `undefined` when it is gone. */
-async function inspect(host, container) {
-    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
-        allowFailure: true,
-    });
-    if (code !== 0)
-        return undefined;
-    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
-    const last = State.Health?.Log?.at(-1);
-    return {
-        status: State.Status,
-        health: State.Health?.Status,
-        exitCode: State.ExitCode,
-        outOfMemory: State.OOMKilled,
-        restarts: RestartCount,
-        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
-    };
-}
-/** Gathers what explains a failure. */
-async function evidence_gather(host, container, service, slot) {
-    const seen = await inspect(host, container);
-    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
-        allowFailure: true,
-    });
-    return {
-        host: host.name,
-        service,
-        slot,
-        status: seen?.status ?? 'gone',
-        exitCode: seen?.exitCode ?? 0,
-        outOfMemory: seen?.outOfMemory ?? false,
-        restarts: seen?.restarts ?? 0,
-        lastHealth: seen?.lastHealth ?? '',
-        log: logs.stdout.trimEnd(),
-    };
-}
-
 ;// CONCATENATED MODULE: ./lib/release/waiting.js
 /** Time ran out before something became true. */
 class WaitedTooLong extends Error {
@@ -84658,13 +84677,18 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
  * The readiness contract: what a service must offer on its management port so that it can be taken
  * out of rotation while it still serves.
  */
-const trafficSchema = object({ accept: schemas_boolean(), inFlight: schemas_number() });
+const trafficSchema = object({
+    accept: schemas_boolean(),
+    inFlight: schemas_number(),
+    /** Open server-sent events and websockets, which are not in flight: see `retire`. */
+    streams: schemas_number().default(0),
+});
 const management = (slot) => `http://${slot.address}:${ports.management}/actuator`;
 /** Status of the slot's readiness; 0 when nothing answers. */
 async function readiness(host, slot) {
     return (await host.http(`${management(slot)}/health/readiness`)).status;
 }
-/** Requests the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
+/** What the slot is serving now, and whether it takes more; `undefined` when it cannot say. */
 async function traffic(host, slot) {
     const { status, body } = await host.http(`${management(slot)}/traffic`);
     if (status !== 200)
@@ -84704,9 +84728,9 @@ async function proveContract(host, slot) {
         throw refuse('GET /actuator/traffic gives no accept and inFlight');
     if (counts.accept)
         throw refuse('it still says accept:true after {"accept":false}');
-    await accept(host, slot, true);
     let open = 0;
     for (let attempt = 0; attempt < 10; attempt++) {
+        await accept(host, slot, true);
         open = await readiness(host, slot);
         if (open === 200)
             return;
@@ -84741,6 +84765,7 @@ async function perform(host, step, release, patience, say) {
     }
     try {
         const running = await healthy(host, step, patience.healthTimeout);
+        say(`${name} is healthy`);
         if (step.kind === 'prove')
             await proveContract(host, running);
         await inRotation(host, running);
@@ -84748,7 +84773,7 @@ async function perform(host, step, release, patience, say) {
     catch (error) {
         if (!(error instanceof evidence_ReleaseFailure) || error.evidence !== undefined)
             throw error;
-        const evidence = await evidence_gather(host, `compta-${name}-1`, step.service, step.slot);
+        const evidence = await gather(host, `compta-${name}-1`, step.service, step.slot);
         throw new evidence_ReleaseFailure(error.message, evidence, { cause: error.cause });
     }
 }
@@ -84797,9 +84822,12 @@ async function inRotation(host, slot) {
     const { edge } = await host.state();
     if (edge === undefined)
         throw new evidence_ReleaseFailure(`Caddy does not run on ${host.name}.`);
-    await accept(host, slot, true);
     try {
-        await until(`${name} to be ready`, 15_000, async () => (await readiness(host, slot)) === 200);
+        // Told again each time: on a busy server a word may be lost.
+        await until(`${name} to be ready`, 15_000, async () => {
+            await accept(host, slot, true);
+            return (await readiness(host, slot)) === 200;
+        });
         await until(`Caddy to choose ${name}`, 15_000, async () => {
             const chosen = await chosenSlots(host, edge.address, slot.service, 3);
             return chosen.includes(name);
@@ -84813,7 +84841,11 @@ async function inRotation(host, slot) {
     // The public site checks its upstreams by a clock of its own.
     await pause(2 * healthInterval);
 }
-/** Out of rotation, idle, ended, in this order: a request never meets a slot that is going. */
+/**
+ * Out of rotation, idle, ended, in this order: a request never meets a slot that is going. Streams
+ * are not waited for, as they may never end: SIGTERM tells the service to close them, and whoever
+ * opens one again is served by the other slot.
+ */
 async function retire(host, slot, patience, say) {
     const name = slotName(slot.service, slot.slot);
     const ready = await readiness(host, slot);
@@ -84826,8 +84858,8 @@ async function retire(host, slot, patience, say) {
         let idle = 0;
         await until(`${name} to be idle`, patience.drainTimeout, async () => {
             const [own, caddys] = await Promise.all([traffic(host, slot), requestsUnderWay(host, slot)]);
-            const underWay = (own?.inFlight ?? 0) + caddys;
-            idle = underWay === 0 ? idle + 1 : 0;
+            const { inFlight = 0, streams = 0 } = own ?? {};
+            idle = inFlight === 0 && caddys <= streams ? idle + 1 : 0;
             return idle >= 2;
         });
     }
@@ -84848,7 +84880,12 @@ async function retire(host, slot, patience, say) {
 async function swap_closed(host, slot, say) {
     const name = slotName(slot.service, slot.slot);
     try {
-        await until(`${name} to say 503`, 5_000, async () => (await readiness(host, slot)) !== 200);
+        await until(`${name} to say 503`, 5_000, async () => {
+            const told = await accept(host, slot, false);
+            const status = await readiness(host, slot);
+            // No answer proves nothing, unless nobody answers at all.
+            return told === 0 ? status !== 200 : status === 503;
+        });
     }
     catch (error) {
         if (!(error instanceof WaitedTooLong))
@@ -84939,7 +84976,8 @@ function now() {
 /** Says on the host what is going on there, for whoever finds it after a crash. */
 async function journal(host, release, what) {
     const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
-    await host.change(['sh', '-c', 'cat >"$1"', 'journal', journalFile], {
+    // Never half a line: the next run reads it.
+    await host.change(['sh', '-c', 'cat >"$1.new" && mv -f "$1.new" "$1"', 'journal', journalFile], {
         input: `${JSON.stringify(entry)}\n`,
     });
 }
@@ -85090,7 +85128,14 @@ async function store_record(host, release, entry) {
 }
 /** Says that nothing is under way on the host any more. */
 async function closeJournal(host) {
-    await host.change(['rm', '-f', journalFile]);
+    await host.change(['rm', '-f', journalFile, ballastFile]);
+}
+/** Holds space for the way back, should the disk fill up before the release is through. */
+async function holdBallast(host) {
+    await host.change(['fallocate', '-l', '16M', ballastFile]);
+}
+async function dropBallast(host) {
+    await host.change(['rm', '-f', ballastFile]);
 }
 /** One line in the audit log: when, who, what, from where, why. */
 async function audit(host, by, what, run, reason = '') {
@@ -85197,7 +85242,10 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
         const nothing = await isAlreadyThere(targets);
         if (!nothing) {
             // On every host before the first change on one: a rollback then knows what to undo.
-            await progress_step(how.tell, '', 'open the journals', () => Promise.all(targets.map(({ host }) => journal(host, target.release, 'begin'))));
+            await progress_step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
+                await holdBallast(host);
+                await journal(host, target.release, 'begin');
+            })));
             await rollHosts(targets, rows, options);
         }
         if (last === 'record') {
@@ -85220,7 +85268,7 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
         const stuck = await goBack(targets, previous, rows, options, how);
         if (stuck.length === 0)
             return finish({ status: 'rolled-back', ...reason });
-        const both = `${problem}\nThe rollback failed too: ${stuck.join('\n')}`;
+        const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
         return finish({ status: 'failed', ...reason, problem: both });
     }
 }
@@ -85239,15 +85287,16 @@ async function askPublicly(targets, target, how) {
 /**
  * Everything that was swapped goes back, last host first: the plan finds out what that is.
  * A host that cannot go back does not keep the others from it.
- * @returns what went wrong.
+ * @returns the hosts that did not, and why.
  */
 async function goBack(targets, previous, rows, options, how) {
     const started = Date.now();
-    const problems = [];
+    const stuck = [];
     note(how.tell, '', 'Rolling back everything that was swapped');
     for (const { host, current } of [...targets].reverse()) {
         const done = [];
         try {
+            await dropBallast(host);
             if (current?.release === previous.release) {
                 const back = { host, target: current, current };
                 await rollHosts([back], done, options, 'rolled-back');
@@ -85260,11 +85309,11 @@ async function goBack(targets, previous, rows, options, how) {
             }
         }
         catch (error) {
-            problems.push(messageOf(error));
+            stuck.push(`${host.name}: ${messageOf(error)}`);
         }
         rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
     }
-    return problems;
+    return stuck;
 }
 /** Makes the target the current release, adds to history and audit log, prunes. */
 async function recordAll(targets, action, how, started, nothing) {
@@ -85311,6 +85360,7 @@ function messageOf(error) {
 }
 
 ;// CONCATENATED MODULE: ./lib/release/preflight.js
+
 
 const gibibyte = 1024 ** 3;
 /** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
@@ -85380,9 +85430,23 @@ done`;
     if (code === 0)
         return stdout.split('\n').filter((line) => line !== '').length;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
-    throw new evidence_ReleaseFailure(`${host.name} cannot pull an image: ${reason} Check that the registry answers from there and ` +
-        'that `username` and `password` are right, or that Ansible has logged root in to it.');
+    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
+    const advice = remedy ?? 'Check that the registry answers from there.';
+    throw new evidence_ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
 }
+/** By what Docker says, what there is to do. */
+const remedies = [
+    [
+        /verification failed|unexpected (commit )?digest|does not match/i,
+        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
+    ],
+    [noSpace, 'Its disk is full: remove what else lies there, or lower `keep`.'],
+    [
+        /unauthorized|denied|authentication required|no basic auth/i,
+        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
+    ],
+    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
+];
 /** What `docker login` would write. */
 function dockerConfig({ registry, username, password }) {
     const auth = Buffer.from(`${username}:${password}`).toString('base64');
@@ -85931,27 +85995,33 @@ const HETZNER = 'https://api.hetzner.cloud/v1';
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 /**
- * With the endpoint that the provider itself uses. An answer that will be another one in a
- * moment is asked for again.
+ * With the endpoint that the provider itself uses. What is not answered, or will be answered
+ * otherwise in a moment, is asked for again.
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    const send = (path, init) => fetch(`${base}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+    });
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
-            const answer = await fetch(`${base}${path}`, {
-                ...init,
-                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-                signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+            const isLast = attempt === ATTEMPTS;
+            const answer = await send(path, init).catch((cause) => {
+                if (!isLast && !cancelled.aborted)
+                    return undefined;
+                throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
             });
-            if (answer.status === 404)
+            if (answer?.status === 404)
                 return undefined;
-            if (answer.ok)
+            if (answer?.ok)
                 return answer.json();
-            const said = await reasonOf(answer);
-            if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+            const said = answer && (await reasonOf(answer));
+            if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
-            const pause = pauseAfter(answer.headers, attempt, Date.now());
+            const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
             await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
         }
     }
@@ -85961,6 +86031,15 @@ function api_hetznerApi(token, env, cancelled) {
         async byName(collection, name) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
+        },
+        async all(collection) {
+            const found = [];
+            for (let page = 1; page !== null;) {
+                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                found.push(...(body?.[collection] ?? []));
+                page = body?.meta?.pagination?.next_page ?? null;
+            }
+            return found;
         },
         async byId(collection, id) {
             const body = await ask(`/${collection}/${encodeURIComponent(id)}`);

@@ -67632,8 +67632,8 @@ class SshPool {
     }
 }
 
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js + 2 modules
+var host = __nccwpck_require__(2696);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
 
 
@@ -67694,7 +67694,7 @@ async function connectAll(destination) {
 
 /***/ }),
 
-/***/ 8700:
+/***/ 2696:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -67704,14 +67704,77 @@ __nccwpck_require__.d(__webpack_exports__, {
   FL: () => (/* binding */ lostLease)
 });
 
-// UNUSED EXPORTS: LeaseLostError, slotName
+// UNUSED EXPORTS: LeaseLostError, noSpace, slotName
 
 // EXTERNAL MODULE: ./lib/ssh/errors.js
 var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
+}
+const inspectSchema = schemas/* object */.Ikc({
+    RestartCount: schemas/* number */.aig(),
+    State: schemas/* object */.Ikc({
+        Status: schemas/* string */.YjP(),
+        ExitCode: schemas/* number */.aig(),
+        OOMKilled: schemas/* boolean */.zMY(),
+        Error: schemas/* string */.YjP(),
+        Health: schemas/* object */.Ikc({
+            Status: schemas/* string */.YjP(),
+            Log: schemas/* array */.YOg(schemas/* object */.Ikc({ Output: schemas/* string */.YjP(), ExitCode: schemas/* number */.aig() })).nullable(),
+        })
+            .optional(),
+    }),
+});
+/** State of one container; `undefined` when it is gone. */
+async function inspect(host, container) {
+    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
+    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+        allowFailure: true,
+    });
+    if (code !== 0)
+        return undefined;
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const last = State.Health?.Log?.at(-1);
+    return {
+        status: State.Status,
+        health: State.Health?.Status,
+        exitCode: State.ExitCode,
+        outOfMemory: State.OOMKilled,
+        restarts: RestartCount,
+        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    };
+}
+/** Gathers what explains a failure. */
+async function gather(host, container, service, slot) {
+    const seen = await inspect(host, container);
+    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
+        allowFailure: true,
+    });
+    return {
+        host: host.name,
+        service,
+        slot,
+        status: seen?.status ?? 'gone',
+        exitCode: seen?.exitCode ?? 0,
+        outOfMemory: seen?.outOfMemory ?? false,
+        restarts: seen?.restarts ?? 0,
+        lastHealth: seen?.lastHealth ?? '',
+        log: logs.stdout.trimEnd(),
+    };
+}
+
+// EXTERNAL MODULE: ./lib/release/layout.js
+var layout = __nccwpck_require__(5402);
 ;// CONCATENATED MODULE: ./lib/release/slots.js
 
 const containerSchema = schemas/* object */.Ikc({
@@ -67767,12 +67830,15 @@ function healthOf(status) {
 
 
 
+
 /** The lease was taken over: whatever this run planned is no longer its business. */
 class LeaseLostError extends Error {
     name = 'LeaseLostError';
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** How programs say that a disk is full. */
+const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
 const fenced = `exec 9>>${layout/* lockFile */.Ke}
 flock -s 9
@@ -67793,10 +67859,21 @@ class Host {
         this.address = address;
         this.#connect = connect;
     }
-    /** Runs a command that changes nothing, as root. */
+    /**
+     * Runs a command that changes nothing, as root.
+     * @throws ReleaseFailure when it fails for want of space.
+     */
     async read(command, options = {}) {
         const connection = await this.#connect();
-        return connection.exec(['sudo', '-n', ...command], options);
+        try {
+            return await connection.exec(['sudo', '-n', ...command], options);
+        }
+        catch (cause) {
+            if (!(cause instanceof errors/* RemoteCommandError */.at && noSpace.test(cause.stderr)))
+                throw cause;
+            const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
+            throw new ReleaseFailure(why, undefined, { cause });
+        }
     }
     /**
      * Runs a command that changes something, as root, if the lease is still ours.
@@ -67821,6 +67898,7 @@ class Host {
     async write(path, content, mode, owner = 'root:root') {
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
+trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
@@ -67828,9 +67906,11 @@ sync "$temporary"
 mv -f "$temporary" "$1"`;
         await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
     }
-    /** Adds a line to a file. */
+    /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        await this.change(['sh', '-c', 'cat >>"$1"', 'append', path], { input: `${line}\n` });
+        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
+        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
     /** Content of a file, or `undefined` when there is none. */
     async content(path) {
@@ -68325,12 +68405,14 @@ function valid(input, problem, read) {
 /* harmony export */   Uc: () => (/* binding */ releaseFolder),
 /* harmony export */   ll: () => (/* binding */ leaseFile)
 /* harmony export */ });
-/* unused harmony exports root, journalFile, historyFile, auditFile, schemaFile, currentLink, secretsFolder, serviceUser, ports, healthInterval */
+/* unused harmony exports root, journalFile, ballastFile, historyFile, auditFile, schemaFile, currentLink, secretsFolder, serviceUser, ports, healthInterval */
 /** Where things lie on an application server. */
 const root = '/opt/compta';
 const lockFile = `${root}/.lock`;
 const leaseFile = `${root}/lease.json`;
 const journalFile = (/* unused pure expression or super */ null && (`${root}/journal.json`));
+/** Space that is held for the way back while a release is under way. */
+const ballastFile = (/* unused pure expression or super */ null && (`${root}/ballast`));
 const historyFile = (/* unused pure expression or super */ null && (`${root}/history.jsonl`));
 const auditFile = (/* unused pure expression or super */ null && (`${root}/audit.log`));
 /** What the migrations left for rollbacks to know; see schema.ts. */
@@ -68378,8 +68460,8 @@ var connect = __nccwpck_require__(410);
 var schemas = __nccwpck_require__(8476);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
 var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js + 2 modules
+var host = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ./lib/release/layout.js
 var layout = __nccwpck_require__(5402);
 ;// CONCATENATED MODULE: ./lib/release/lease.js
@@ -68905,27 +68987,33 @@ const HETZNER = 'https://api.hetzner.cloud/v1';
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 /**
- * With the endpoint that the provider itself uses. An answer that will be another one in a
- * moment is asked for again.
+ * With the endpoint that the provider itself uses. What is not answered, or will be answered
+ * otherwise in a moment, is asked for again.
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    const send = (path, init) => fetch(`${base}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+    });
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
-            const answer = await fetch(`${base}${path}`, {
-                ...init,
-                headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-                signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+            const isLast = attempt === ATTEMPTS;
+            const answer = await send(path, init).catch((cause) => {
+                if (!isLast && !cancelled.aborted)
+                    return undefined;
+                throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
             });
-            if (answer.status === 404)
+            if (answer?.status === 404)
                 return undefined;
-            if (answer.ok)
+            if (answer?.ok)
                 return answer.json();
-            const said = await reasonOf(answer);
-            if (!RETRIED.has(answer.status) || attempt === ATTEMPTS) {
+            const said = answer && (await reasonOf(answer));
+            if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
-            const pause = pauseAfter(answer.headers, attempt, Date.now());
+            const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
             await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
         }
     }
@@ -68935,6 +69023,15 @@ function api_hetznerApi(token, env, cancelled) {
         async byName(collection, name) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
+        },
+        async all(collection) {
+            const found = [];
+            for (let page = 1; page !== null;) {
+                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                found.push(...(body?.[collection] ?? []));
+                page = body?.meta?.pagination?.next_page ?? null;
+            }
+            return found;
         },
         async byId(collection, id) {
             const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
