@@ -43,6 +43,15 @@ export const upkeep: Scenario = {
 
 /** Each leaves the cloud as the pipeline knows it: what is changed is changed back the same way. */
 const CHORES: Record<string, (desk: Desk, instance: Instance) => Promise<unknown>> = {
+  'reboots of the application servers': async (desk, instance) => {
+    for (const server of applicationServers(desk)) {
+      await atConsole(instance, server, ['touch', '/run/reboot-required']);
+    }
+    const before = await boots(instance, applicationServers(desk));
+    await play(desk, 'maintenance.yml', {});
+    const after = await boots(instance, applicationServers(desk));
+    for (const [i, boot] of after.entries()) assert.notEqual(boot, before[i], 'it was rebooted');
+  },
   'new passwords of the database': async (desk, instance) => {
     const release = await whatRuns(desk, instance);
     const tags = { tags: 'database' };
@@ -67,15 +76,6 @@ const CHORES: Record<string, (desk: Desk, instance: Instance) => Promise<unknown
     await changeKey(desk, own, next);
     await changeKey(desk, next, own);
   },
-  'reboots of the application servers': async (desk, instance) => {
-    for (const server of applicationServers(desk)) {
-      await atConsole(instance, server, ['touch', '/run/reboot-required']);
-    }
-    const before = await boots(instance, applicationServers(desk));
-    await play(desk, 'maintenance.yml', {});
-    const after = await boots(instance, applicationServers(desk));
-    for (const [i, boot] of after.entries()) assert.notEqual(boot, before[i], 'it was rebooted');
-  },
 };
 
 type Key = ReturnType<typeof keyPair>;
@@ -85,7 +85,7 @@ async function changeKey(desk: Desk, from: Key, to: Key): Promise<void> {
     rotation_ssh_old: from.public,
     rotation_ssh_new: to.public,
     rotation_ssh_private_key: file(desk, 'next-key', to.private),
-    release_private_key: file(desk, 'key', from.private),
+    release_private_key: file(desk, 'former-key', from.private),
   };
   const inputs = { tags: 'ssh', 'private-key': from.private };
   await play(desk, 'rotate-secrets.yml', rotation, inputs);
