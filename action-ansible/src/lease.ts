@@ -25,10 +25,10 @@ export async function underReleaseLease(
 ): Promise<void> {
   if (releaseLeaseMs === undefined || environment === undefined) return work(step, {});
   const { runner, cancelled } = step;
-  const { hosts, close } = await serving(environment, privateKey);
+  const { hosts, close, why } = await serving(environment, privateKey);
   try {
     if (hosts.length === 0) {
-      runner.info('No application server has a release yet, so there is no lease to take.');
+      runner.info(`${why}, so there is no lease to take.`);
       return await work(step, {});
     }
     const { by, run, within } = identity(runner.env);
@@ -48,20 +48,21 @@ export async function underReleaseLease(
   }
 }
 
-/** The application servers that have a release. */
+/** The application servers that have a release, and why there is none if so. */
 async function serving(
   environment: Inventory,
   privateKey: string,
-): Promise<{ hosts: Host[]; close: () => Promise<void> }> {
+): Promise<{ hosts: Host[]; close: () => Promise<void>; why: string }> {
   const destination = destinationOf(environment, privateKey, 'skip');
-  const none = { hosts: [], close: async () => {} };
-  if (destination.hosts.length === 0) return none;
+  const none = (why: string) => ({ hosts: [], close: async () => {}, why });
+  if (destination.hosts.length === 0) return none('There is no application server');
   try {
     const { hosts, close } = await connectAll(destination);
     const releases = await Promise.all(hosts.map(currentRelease));
-    return { hosts: hosts.filter((_, index) => releases[index] !== undefined), close };
+    const released = hosts.filter((_, index) => releases[index] !== undefined);
+    return { hosts: released, close, why: 'No application server has a release yet' };
   } catch (error) {
-    if (error instanceof HostUnreachableError) return none;
-    throw error;
+    if (!(error instanceof HostUnreachableError)) throw error;
+    return none(`No application server answers (${error.message})`);
   }
 }

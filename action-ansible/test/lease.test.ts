@@ -87,3 +87,11 @@ test('a playbook holds the lease of what is released, and gives it back', async 
     expires: 0,
   });
 }, 60_000);
+
+test('where no application server answers, it says so and takes none', async () => {
+  await servers.hosts[0]?.powerOff();
+  const { exitCode, stdout } = await play();
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(/No application server answers \(.*app-1.*\), so there is no lease/);
+  expect(told()).toBe('');
+}, 60_000);

@@ -84108,10 +84108,10 @@ async function underReleaseLease({ releaseLeaseMs, privateKey, playbook }, envir
     if (releaseLeaseMs === undefined || environment === undefined)
         return work(step, {});
     const { runner, cancelled } = step;
-    const { hosts, close } = await serving(environment, privateKey);
+    const { hosts, close, why } = await serving(environment, privateKey);
     try {
         if (hosts.length === 0) {
-            runner.info('No application server has a release yet, so there is no lease to take.');
+            runner.info(`${why}, so there is no lease to take.`);
             return await work(step, {});
         }
         const { by, run, within } = identity(runner.env);
@@ -84132,21 +84132,22 @@ async function underReleaseLease({ releaseLeaseMs, privateKey, playbook }, envir
         await close();
     }
 }
-/** The application servers that have a release. */
+/** The application servers that have a release, and why there is none if so. */
 async function serving(environment, privateKey) {
     const destination = connect_destinationOf(environment, privateKey, 'skip');
-    const none = { hosts: [], close: async () => { } };
+    const none = (why) => ({ hosts: [], close: async () => { }, why });
     if (destination.hosts.length === 0)
-        return none;
+        return none('There is no application server');
     try {
         const { hosts, close } = await connect_connectAll(destination);
         const releases = await Promise.all(hosts.map(currentRelease));
-        return { hosts: hosts.filter((_, index) => releases[index] !== undefined), close };
+        const released = hosts.filter((_, index) => releases[index] !== undefined);
+        return { hosts: released, close, why: 'No application server has a release yet' };
     }
     catch (error) {
-        if (error instanceof HostUnreachableError)
-            return none;
-        throw error;
+        if (!(error instanceof HostUnreachableError))
+            throw error;
+        return none(`No application server answers (${error.message})`);
     }
 }
 
