@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type ReleaseOptions, release } from '../../demo/release.ts';
+import { checkout } from '../../local-cloud/claim.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
 import { atConsole } from '../cloud.ts';
 import { lossOf, timesOf } from './releases.ts';
@@ -81,7 +82,7 @@ async function refused(instance: Instance, print: (line: string) => void, refusa
     assert.equal(errors[0]?.job, refusal.job);
     assert.match(errors[0]?.error ?? '', refusal.annotation);
     return {
-      annotation: errors[0]?.error ?? '',
+      annotation: (errors[0]?.error ?? '').replaceAll(`${checkout}/`, ''),
       ...timesOf(jobs),
       ...(traffic ? lossOf(traffic) : {}),
     };
