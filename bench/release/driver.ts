@@ -29,6 +29,9 @@ export function nameOf({ kind, host, what }: Moment): string {
     .replaceAll(/-[ab]$/g, '')}`;
 }
 
+const composeOf = (environment: string) =>
+  renderCompose(`infra/docker/compose/${environment}/docker-compose.yml.j2`, {});
+
 if (import.meta.main) {
   const order = JSON.parse(await text(process.stdin)) as Order;
   const { hosts, close } = await connectAll(order.destination);
@@ -52,11 +55,10 @@ if (import.meta.main) {
   };
   try {
     const { wanted } = order;
-    const composeFile = `infra/docker/compose/${wanted?.environment}/docker-compose.yml.j2`;
     const outcome =
       wanted === undefined
         ? await rollback(hosts, { services: [] }, how)
-        : await deploy(hosts, { ...wanted, compose: renderCompose(composeFile, {}) }, how);
+        : await deploy(hosts, { ...wanted, compose: composeOf(wanted.environment) }, how);
     process.stdout.write(
       `${JSON.stringify({ status: outcome.status, problem: outcome.problem })}\n`,
     );

@@ -9,7 +9,7 @@ let folder: string;
 let github: Awaited<ReturnType<typeof startGitHub>>;
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'compta-artifacts-'));
-  github = await startGitHub({ address: '127.0.0.1:18095', folder });
+  github = await startGitHub({ address: '127.0.0.1:18097', folder });
   const claims = Buffer.from(JSON.stringify({ scp: 'Actions.Results:run-1:job-1' }));
   process.env.ACTIONS_RESULTS_URL = github.url;
   process.env.ACTIONS_RUNTIME_TOKEN = `header.${claims.toString('base64url')}.signature`;
