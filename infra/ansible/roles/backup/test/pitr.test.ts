@@ -15,7 +15,14 @@ beforeAll(async () => {
   world = makeWorld();
   world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
   expect(world.script('compta-heartbeat')).toMatchObject({ code: 0 });
-  expect(world.script('compta-base-backup')).toMatchObject({ code: 0 });
+  // Copied within one second, with a beat in it.
+  const beat = world.wrap(
+    'zstd',
+    `until (( 10#$(date +%N) < 100000000 )); do sleep 0.01; done
+${world.at('postgresql/usr/lib/postgresql/16/bin/psql')} -qX -h ${world.at('home')} -U postgres <<<'INSERT INTO compta_heartbeat DEFAULT VALUES'
+exec "$real" "$@"`,
+  );
+  expect(world.script('compta-base-backup', [], beat)).toMatchObject({ code: 0 });
   moments = await beats(world, 4, 40);
 });
 afterAll(() => world.stop());
@@ -86,11 +93,25 @@ test('the cluster comes back as it was at random moments: the heartbeat is right
   }
 });
 
-test('a drill takes a random second since the base backup', () => {
+/** When the base backup says that it ended. */
+function baseEnded(): string {
   const [cluster = ''] = readdirSync(world.at('remote/base'));
   const [base = ''] = readdirSync(world.at('remote/base', cluster));
   const manifest = readFileSync(world.at('remote/base', cluster, base, 'manifest.json'), 'utf8');
-  const ended = Date.parse((JSON.parse(manifest) as { ended: string }).ended);
+  return (JSON.parse(manifest) as { ended: string }).ended;
+}
+
+test('the end that a base backup tells is the first moment that can be asked for', () => {
+  expect(recover(baseEnded())).toMatchObject({ code: 0 });
+  const before = new Date(Date.parse(baseEnded()) - 1).toISOString();
+  expect(recover(before)).toMatchObject({
+    code: 66,
+    stderr: expect.stringContaining('was still being made'),
+  });
+});
+
+test('a drill takes a random second since the base backup', () => {
+  const ended = Date.parse(baseEnded());
   // What is younger than this is not asked for, as it may not be archived yet.
   const young = Math.floor((Date.now() - ended) / 1000) - 1;
   const back = world.configure({ rpo_seconds: String(young) });
