@@ -206,12 +206,25 @@ export class Connection {
     return { port: address.port, close };
   }
 
-  /** A raw stream to `host:port` as this server sees it: the hop of a jump host. */
-  hop(host: string, port: number): Promise<Duplex> {
+  /**
+   * A raw stream to `host:port` as this server sees it: the hop of a jump host.
+   * @throws Error when there is no answer, neither yes nor no, within `timeoutMs`.
+   */
+  hop(host: string, port: number, timeoutMs: number): Promise<Duplex> {
     return new Promise((resolve, reject) => {
-      this.#client.forwardOut('127.0.0.1', 0, host, port, (error, stream) =>
-        error ? reject(error) : resolve(stream),
-      );
+      let late = false;
+      const timer = setTimeout(() => {
+        late = true;
+        reject(new Error(`${host}:${port} gives no answer within ${timeoutMs / 1000} s`));
+      }, timeoutMs);
+      this.#client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => {
+        clearTimeout(timer);
+        if (error) return reject(error);
+        if (late) return stream.destroy();
+        // Half of it stays open when the other side hangs up, and ssh2 then waits for ever.
+        stream.once('end', () => stream.destroy());
+        resolve(stream);
+      });
     });
   }
 

@@ -14,19 +14,21 @@ export interface SshSettings {
   knownHosts: string;
   /** Address of the one server with SSH from outside; without it hosts are dialled directly. */
   jumpHost?: string;
-  /** Milliseconds for dialling, handshake and login together; 20 seconds by default. */
+  /** Milliseconds for the way through the bastion, and as many for handshake and login; 20 s by default. */
   connectTimeoutMs?: number;
 }
 
 /** One connection a host, opened when first asked for, all through one connection to the bastion. */
 export class SshPool {
-  readonly #settings: SshSettings;
+  readonly #settings: SshSettings & { connectTimeoutMs: number };
   readonly #knownHosts: KnownHosts;
   readonly #open = new Map<string, Promise<Connection>>();
 
   /** @throws Error when the private key or known_hosts cannot be read; nothing is dialled yet. */
   constructor(settings: SshSettings) {
-    this.#settings = { ...settings, privateKey: normalisePrivateKey(settings.privateKey) };
+    const { connectTimeoutMs = 20_000 } = settings;
+    const privateKey = normalisePrivateKey(settings.privateKey);
+    this.#settings = { ...settings, privateKey, connectTimeoutMs };
     this.#knownHosts = new KnownHosts(settings.knownHosts);
   }
 
@@ -55,17 +57,17 @@ export class SshPool {
   }
 
   async #dial(address: string, name: string): Promise<Connection> {
-    const { jumpHost, port } = this.#settings;
+    const { jumpHost, port, connectTimeoutMs } = this.#settings;
     if (jumpHost === undefined || jumpHost === address) return this.#login(address, name);
     const bastion = await this.connect(jumpHost, `bastion ${jumpHost}`);
-    const socket = await bastion.hop(address, port).catch((cause: Error) => {
+    const socket = await bastion.hop(address, port, connectTimeoutMs).catch((cause: Error) => {
       throw new HostUnreachableError(name, `${bastion.name} says: ${cause.message}`, { cause });
     });
     return this.#login(address, name, socket);
   }
 
   #login(address: string, name: string, socket?: Duplex): Promise<Connection> {
-    const { user, port, privateKey, connectTimeoutMs = 20_000 } = this.#settings;
+    const { user, port, privateKey, connectTimeoutMs } = this.#settings;
     const label = name === address ? `${address}:${port}` : `${name} (${address}:${port})`;
     const known = this.#knownHosts.keysOf(address, port);
     const expected = known.map((key) => `${key.type} ${fingerprint(key.blob)}`);

@@ -1,5 +1,6 @@
 import { mkdtempSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { connect, createServer as listen, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -12,7 +13,7 @@ import {
 } from '../errors.ts';
 import { keyPair } from '../key-pair.ts';
 import { SshPool, type SshSettings } from '../pool.ts';
-import { startServer, type TestServer } from './server.ts';
+import { type ServerOptions, startServer, type TestServer } from './server.ts';
 
 const user = keyPair();
 const closing: (() => Promise<unknown>)[] = [];
@@ -20,7 +21,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function server(options?: { address?: string; port?: number }): Promise<TestServer> {
+async function server(options?: ServerOptions): Promise<TestServer> {
   const started = await startServer(user.public, options);
   closing.push(started.close);
   return started;
@@ -129,6 +130,35 @@ describe('through the bastion', () => {
       /Cannot reach app-9 over SSH: bastion 127\.0\.0\.1 says/,
     );
   });
+
+  test('does not wait for ever for a host that is silent', async () => {
+    const bastion = await server({ silentTowards: '127.0.0.9' });
+    const hosts = pool({
+      port: bastion.port,
+      knownHosts: `${bastion.knownHosts('127.0.0.1')}${bastion.knownHosts('127.0.0.9')}`,
+      jumpHost: '127.0.0.1',
+      connectTimeoutMs: 1000,
+    });
+    await expect(hosts.connect('127.0.0.9', 'app-9')).rejects.toThrow(
+      /Cannot reach app-9 over SSH: bastion 127\.0\.0\.1 says: .* no answer within 1 s/,
+    );
+  });
+
+  test('a host that hangs up and says no more is dialled again', async () => {
+    const bastion = await server();
+    const inner = await server({ address: '127.0.0.2', port: bastion.port });
+    const line = await lineTo(inner.port, '127.0.0.2', '127.0.0.3');
+    const hosts = pool({
+      port: bastion.port,
+      knownHosts: bastion.knownHosts('127.0.0.1') + inner.knownHosts('127.0.0.3'),
+      jumpHost: '127.0.0.1',
+    });
+    const running = (await hosts.connect('127.0.0.3', 'app-3')).exec(['sleep', '5']);
+    line.hangUp();
+    await expect(running).rejects.toThrow(HostUnreachableError);
+    const again = await hosts.connect('127.0.0.3', 'app-3');
+    expect((await again.exec(['echo', 'back'])).stdout).toBe('back\n');
+  });
 });
 
 describe('a host that is not trusted or does not trust us', () => {
@@ -172,4 +202,28 @@ async function webServer(body: string): Promise<{ port: number }> {
   const address = web.address();
   if (address === null || typeof address === 'string') throw new Error('no port');
   return { port: address.port };
+}
+
+/** A way to `port` at `to`, under the address `from`, that can say its last word on all connections. */
+async function lineTo(port: number, to: string, from: string): Promise<{ hangUp: () => void }> {
+  const open: [Socket, Socket][] = [];
+  const relay = listen({ allowHalfOpen: true }, (near) => {
+    const far = connect(port, to);
+    open.push([near, far]);
+    near.pipe(far);
+    far.pipe(near, { end: false });
+  });
+  await new Promise<void>((resolve) => relay.listen(port, from, resolve));
+  closing.push(async () => {
+    for (const socket of open.flat()) socket.destroy();
+    relay.close();
+  });
+  return {
+    hangUp() {
+      for (const [near, far] of open) {
+        far.unpipe(near);
+        near.end();
+      }
+    },
+  };
 }

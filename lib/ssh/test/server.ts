@@ -20,19 +20,27 @@ export interface TestServer {
   close: () => Promise<void>;
 }
 
-interface ServerOptions {
+export interface ServerOptions {
   /** Any 127.x.y.z. */
   address?: string;
   port?: number;
   /** What runs a command line, which is added to it. */
   shell?: string[];
   env?: NodeJS.ProcessEnv;
+  /** Where a way on from here gets no answer, neither yes nor no. */
+  silentTowards?: string;
 }
 
 /** Starts a server that lets in whoever holds `authorized`. */
 export async function startServer(
   authorized: string,
-  { address = '127.0.0.1', port = 0, shell = ['sh', '-c'], env = process.env }: ServerOptions = {},
+  {
+    address = '127.0.0.1',
+    port = 0,
+    shell = ['sh', '-c'],
+    env = process.env,
+    silentTowards,
+  }: ServerOptions = {},
 ): Promise<TestServer> {
   const hostKey = keyPair();
   const allowed = ssh2.utils.parseKey(authorized);
@@ -68,13 +76,16 @@ export async function startServer(
       });
     });
     connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
-      const socket = connect(destPort, destIP);
+      if (destIP === silentTowards) return;
+      const socket = connect({ port: destPort, host: destIP, allowHalfOpen: true });
       socket.once('error', () => reject());
       socket.once('connect', () => {
         const channel = accept();
-        channel.on('error', () => socket.destroy());
-        socket.on('error', () => channel.destroy());
-        socket.pipe(channel).pipe(socket);
+        channel.on('error', () => socket.destroy()).on('close', () => socket.destroy());
+        socket.on('error', () => channel.destroy()).on('close', () => channel.destroy());
+        channel.pipe(socket).pipe(channel, { end: false });
+        // Like sshd: who hangs up on this side has ended one direction alone.
+        socket.on('end', () => channel.eof());
       });
     });
   };
