@@ -39,7 +39,8 @@ export async function findTool(request: ToolRequest): Promise<string> {
   const cache = process.env.RUNNER_TOOL_CACHE;
   if (!cache) {
     throw new ToolUnavailable(
-      `RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: run inside a runner.`,
+      `RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: ` +
+        'set it to a folder, outside a runner too.',
     );
   }
   return cached(cache, request) ?? install(request, architecture());

@@ -101,7 +101,7 @@ test.each([
   expect(run(script).status).not.toBe(0);
 });
 
-test.each([
+test.each<[Record<string, string>, RegExp]>([
   [{}, /COMPTA_TERRAFORM_OUTPUTS: set it to the file/],
   [{ COMPTA_TERRAFORM_OUTPUTS: 'staging.json' }, /COMPTA_SSH_KEY: set it to/],
   [{ COMPTA_TERRAFORM_OUTPUTS: 'staging.json', COMPTA_SSH_KEY: 'key' }, /is not of production/],

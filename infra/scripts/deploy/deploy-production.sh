@@ -6,5 +6,5 @@ outputs=${1:?"give the file of terraform output -json of production first"}
 shift
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 grep -q '"production"' "$outputs" || { echo "$outputs is not of production" >&2; exit 1; }
-cd "$root"
-exec node cli/dist/main/index.js deploy --terraform-outputs "$outputs" "$@"
+exec node "$root/cli/dist/main/index.js" deploy --terraform-outputs "$outputs" \
+    --compose-file "$root/infra/docker/compose/production/docker-compose.yml.j2" --caddyfile "$root/infra/docker/Caddyfile" "$@"
