@@ -41550,7 +41550,8 @@ async function findTool(request) {
     }
     const cache = process.env.RUNNER_TOOL_CACHE;
     if (!cache) {
-        throw new ToolUnavailable(`RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: run inside a runner.`);
+        throw new ToolUnavailable(`RUNNER_TOOL_CACHE is not set, so ${name} ${version} has no place to live: ` +
+            'set it to a folder, outside a runner too.');
     }
     return cached(cache, request) ?? install(request, architecture());
 }

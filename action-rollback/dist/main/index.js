@@ -77921,10 +77921,27 @@ class Connection {
         });
         return { port: address.port, close };
     }
-    /** A raw stream to `host:port` as this server sees it: the hop of a jump host. */
-    hop(host, port) {
+    /**
+     * A raw stream to `host:port` as this server sees it: the hop of a jump host.
+     * @throws Error when there is no answer, neither yes nor no, within `timeoutMs`.
+     */
+    hop(host, port, timeoutMs) {
         return new Promise((resolve, reject) => {
-            this.#client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => error ? reject(error) : resolve(stream));
+            let late = false;
+            const timer = setTimeout(() => {
+                late = true;
+                reject(new Error(`${host}:${port} gives no answer within ${timeoutMs / 1000} s`));
+            }, timeoutMs);
+            this.#client.forwardOut('127.0.0.1', 0, host, port, (error, stream) => {
+                clearTimeout(timer);
+                if (error)
+                    return reject(error);
+                if (late)
+                    return stream.destroy();
+                // Half of it stays open when the other side hangs up, and ssh2 then waits for ever.
+                stream.once('end', () => stream.destroy());
+                resolve(stream);
+            });
         });
     }
     close() {
@@ -78031,7 +78048,9 @@ class SshPool {
     #open = new Map();
     /** @throws Error when the private key or known_hosts cannot be read; nothing is dialled yet. */
     constructor(settings) {
-        this.#settings = { ...settings, privateKey: normalisePrivateKey(settings.privateKey) };
+        const { connectTimeoutMs = 20_000 } = settings;
+        const privateKey = normalisePrivateKey(settings.privateKey);
+        this.#settings = { ...settings, privateKey, connectTimeoutMs };
         this.#knownHosts = new KnownHosts(settings.knownHosts);
     }
     /**
@@ -78060,17 +78079,17 @@ class SshPool {
             (await attempt.catch(() => undefined))?.close();
     }
     async #dial(address, name) {
-        const { jumpHost, port } = this.#settings;
+        const { jumpHost, port, connectTimeoutMs } = this.#settings;
         if (jumpHost === undefined || jumpHost === address)
             return this.#login(address, name);
         const bastion = await this.connect(jumpHost, `bastion ${jumpHost}`);
-        const socket = await bastion.hop(address, port).catch((cause) => {
+        const socket = await bastion.hop(address, port, connectTimeoutMs).catch((cause) => {
             throw new HostUnreachableError(name, `${bastion.name} says: ${cause.message}`, { cause });
         });
         return this.#login(address, name, socket);
     }
     #login(address, name, socket) {
-        const { user, port, privateKey, connectTimeoutMs = 20_000 } = this.#settings;
+        const { user, port, privateKey, connectTimeoutMs } = this.#settings;
         const label = name === address ? `${address}:${port}` : `${name} (${address}:${port})`;
         const known = this.#knownHosts.keysOf(address, port);
         const expected = known.map((key) => `${key.type} ${known_hosts_fingerprint(key.blob)}`);
