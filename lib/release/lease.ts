@@ -50,8 +50,13 @@ if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
 
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
+/**
+ * $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced, beside
+ * others with the same token: one at a time, or a renewal would revive what is freed in its midst.
+ */
 const renewScript = `set -eu
+exec 8<${root}
+flock -x 8
 ${field}
 put() { ${put}; }
 if [ "$2" = 0 ]; then put "$1" 0; exit; fi

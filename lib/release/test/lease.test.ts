@@ -1,3 +1,5 @@
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SshPool } from '../../ssh/pool.ts';
 import { Host, LeaseLostError } from '../host.ts';
@@ -50,7 +52,8 @@ describe('one lease for an environment', () => {
     const said: string[] = [];
     const first = await Lease.take(run(), by('first'));
     const waiting = Lease.take(run(), by('second', 60_000, 30, said));
-    setTimeout(() => void first.free(), 2_000);
+    while (said.length === 0) await pause(50);
+    await first.free();
     const second = await waiting;
     expect(said[0]).toMatch(/Waiting for the lease: first \(https:\/\/ci\.example\/first\)/);
     await second.free();
@@ -128,6 +131,28 @@ describe('one lease for an environment', () => {
     expect(String(lease.lost.reason)).toContain('It was freed.');
     expect((await readLease(run()[0] as Host))?.expires).toBe(0);
     await lease.free();
+  }, 60_000);
+
+  test('that is freed by force in the midst of a renewal stays freed', async () => {
+    const [host] = run() as [Host];
+    const lease = await Lease.take([host], by('renewing', 0, 2));
+    const { stdout } = await host.read(['sh', '-c', 'command -v sudo']);
+    const sed = join(dirname(stdout.trim()), 'sed');
+    // A renewal that has read when the lease ends goes on a second later.
+    const slow = `#!/bin/sh
+/usr/bin/sed "$@"
+case "$*" in *expires*) touch "$0.read"; sleep 1 ;; esac
+`;
+    writeFileSync(sed, slow, { mode: 0o755 });
+    try {
+      while (!existsSync(`${sed}.read`)) await pause(20);
+      expect(await freeLeases(run().slice(0, 1), undefined)).toHaveLength(1);
+      await pause(1_000);
+      expect((await readLease(host))?.expires).toBe(0);
+    } finally {
+      rmSync(sed);
+      await lease.free();
+    }
   }, 60_000);
 
   test('that ran out on a server which was away is not taken from who holds the others', async () => {
