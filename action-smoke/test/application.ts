@@ -18,7 +18,10 @@ export async function startApplication(version: string): Promise<Application> {
     const path = request.url ?? '/';
     asked.push(path);
     if (path === '/slow') return; // never answered: the connection goes with the server
-    const body = path === '/api/version' ? JSON.stringify({ version: current }) : 'Bienvenue';
+    if (path === '/once' && asked.filter((other) => other === path).length > 1) return;
+    const body = ['/api/version', '/once'].includes(path)
+      ? JSON.stringify({ version: current })
+      : 'Bienvenue';
     const moved = path === '/old' ? { location: '/' } : {};
     const status = path === '/old' ? 301 : path === '/missing' ? 404 : 200;
     response.writeHead(request.method === 'POST' ? 201 : status, moved).end(body);

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
+import { awaitVersion } from '../src/http.ts';
 import { type Application, startApplication } from './application.ts';
 
 let application: Application;
@@ -106,6 +107,13 @@ describe('the expected version', () => {
     const [{ milliseconds }] = results().checks as [{ milliseconds: number }];
     expect(milliseconds).toBeGreaterThanOrEqual(2_000);
     expect(milliseconds).toBeLessThan(4_000);
+  });
+
+  test('is said as it was answered last, though the end cuts the next question short', async () => {
+    const never = new AbortController().signal;
+    const check = await awaitVersion(application.url, '/once', '1.5.0', 1_500, never);
+    expect(application.asked).toEqual(['/once', '/once']);
+    expect(check).toMatchObject({ status: 'failed', message: 'answered 1.4.0' });
   });
 
   test('is not waited for any longer at an address that never answers', async () => {
