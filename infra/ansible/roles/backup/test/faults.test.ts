@@ -15,7 +15,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { makeWorld, mountDisk, type Result, type World } from './world.ts';
+import { DAY, makeWorld, mountDisk, type Result, twoDaysOfOneMonth, type World } from './world.ts';
 
 // Seconds on an idle machine; a busy one may take its time.
 jest.setTimeout(240_000);
@@ -64,8 +64,8 @@ function inFront(program: string, text: string): () => void {
 }
 
 async function until(condition: () => boolean): Promise<void> {
-  for (const end = Date.now() + 20_000; !condition(); await pause(50)) {
-    if (Date.now() > end) throw new Error('it did not come to that within 20 s');
+  for (const end = Date.now() + 60_000; !condition(); await pause(50)) {
+    if (Date.now() > end) throw new Error('it did not come to that within a minute');
   }
 }
 
@@ -88,7 +88,7 @@ describe('a dump', () => {
     const running = world.start('compta-backup', ['compta_books', '--listing']);
     let said = '';
     running.stderr?.on('data', (text: Buffer) => (said += text));
-    const ended = once(running, 'exit');
+    const ended = once(running, 'close');
     await until(
       () =>
         existsSync(world.at('home/pids')) &&
@@ -300,16 +300,20 @@ describe('a full disk', () => {
 
   test('at WAL archives nothing, so that PostgreSQL keeps the file', () => {
     writeFileSync(world.at('home/segment'), 'wal');
-    const back = world.configure({ archive_directory: world.at('backups') });
+    // Seen by this run alone: PostgreSQL archives at any time, with the configuration that there is.
+    const conf = world.at('etc/backup.conf');
+    const own = `${readFileSync(conf, 'utf8')}archive_directory='${world.at('backups')}'\n`;
+    writeFileSync(`${conf}.own`, own, { mode: 0o644 });
+    const script = `mount --bind ${conf}.own ${conf} && exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"`;
+    const archive = [world.at('sbin/compta-archive-wal'), world.at('home/segment')];
     const done = spawnSync(
-      world.at('sbin/compta-archive-wal'),
-      [world.at('home/segment'), '0000000100000000000000FE'],
+      'unshare',
+      ['-m', 'sh', '-c', script, 'own', ...archive, '0000000100000000000000FE'],
       {
-        ...{ cwd: world.at('home/data'), uid: 65534, gid: 65534, encoding: 'utf8' },
+        ...{ cwd: world.at('home/data'), encoding: 'utf8' },
         ...world.wrap('zstd', `${fill()}\nexec "$real" "$@"`),
       },
     );
-    back();
     empty();
     expect(done.status).toBe(28);
     expect(done.stderr).toMatch(/0000000100000000000000FE: compressing failed: .* is full/);
@@ -385,9 +389,10 @@ describe('at a remote over the network', () => {
   let limit = Number.POSITIVE_INFINITY;
   let restore = () => {};
   beforeAll(async () => {
-    const port = 20_000 + (process.pid % 20_000);
+    // An address of its own, where no other connection of this machine takes the port.
+    const [address, port] = [`127.85.${process.pid % 250}.1`, 7070];
     mkdirSync(world.at('s3/backups'), { recursive: true });
-    gateway = spawn('versitygw', ['--port', `127.0.0.1:${port}`, 'posix', world.at('s3')], {
+    gateway = spawn('versitygw', ['--port', `${address}:${port}`, 'posix', world.at('s3')], {
       env: {
         PATH: process.env.PATH,
         ROOT_ACCESS_KEY: 'access',
@@ -397,7 +402,7 @@ describe('at a remote over the network', () => {
     });
     // Ends every connection after so many bytes of requests.
     proxy = createServer((client: Socket) => {
-      const server = connect(port, '127.0.0.1');
+      const server = connect(port, address);
       let sent = 0;
       client.on('data', (bytes: Buffer) => {
         sent += bytes.length;
@@ -425,7 +430,7 @@ describe('at a remote over the network', () => {
     restore = world.configure({ remote: 'store:backups/production' });
     await until(() => {
       try {
-        execFileSync('bash', ['-c', `exec 3<>/dev/tcp/127.0.0.1/${port}`], { stdio: 'ignore' });
+        execFileSync('bash', ['-c', `exec 3<>/dev/tcp/${address}/${port}`], { stdio: 'ignore' });
         return true;
       } catch {
         return false;
@@ -555,11 +560,15 @@ test('two backups at once are made one after the other, each whole', async () =>
   const slow = world.start(
     'compta-backup',
     ['compta_books', '--listing'],
-    world.wrap('gzip', 'sleep 4; exec "$real" "$@"'),
+    world.wrap(
+      'gzip',
+      `for _ in {1..600}; do [[ ! -e ${world.at('home/go')} ]] || break; sleep 0.1; done; exec "$real" "$@"`,
+    ),
   );
   await until(() => local().some((name) => name.startsWith('.partial.')));
   const third = backUp();
   back();
+  writeFileSync(world.at('home/go'), '');
   expect(third.code).toBe(75);
   expect(words(third)).toEqual([expect.stringContaining('another run holds')]);
   expect((await once(slow, 'exit'))[0]).toBe(0);
@@ -567,7 +576,7 @@ test('two backups at once are made one after the other, each whole', async () =>
 
 test('a week without verification deletes nothing, and verification deletes what it may', () => {
   const aged = (days: number) => {
-    const name = `compta_books-${new Date(Date.now() - days * 86_400_000).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
+    const name = `compta_books-${new Date(Date.now() - days * DAY).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
     execFileSync('cp', [
       '-a',
       world.at('remote/dumps/compta_books', good),
@@ -576,7 +585,7 @@ test('a week without verification deletes nothing, and verification deletes what
     return name;
   };
   for (const name of remote()) rmSync(remoteFile(name, 'verified.json'), { force: true });
-  const old = [200, 45, 44].map(aged);
+  const old = [200, ...twoDaysOfOneMonth()].map(aged);
   for (const name of [...old, ...[9, 8].map(aged)])
     writeFileSync(remoteFile(name, 'verified.json'), '{}');
   const before = remote();

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
-import { beats, type Moment } from './heart.ts';
+import { archived, beats, type Moment } from './heart.ts';
 import { makeWorld, type World } from './world.ts';
 
 // Seconds on an idle machine; a busy one may take its time.
@@ -172,7 +172,7 @@ test('a database is taken out of a moment and put back on the server', async () 
   world.sql('compta_books', 'DELETE FROM journal_line WHERE id % 2 = 0'); // the mistake
   world.script('compta-heartbeat');
   world.sql('postgres', 'SELECT pg_switch_wal()');
-  await pause(2000);
+  await archived(world);
   const done = recover(moment, '--export=compta_books');
   expect(done).toMatchObject({ code: 0 });
   const { name } = done.json.backup as { name: string };

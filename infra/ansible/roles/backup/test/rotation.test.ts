@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { makeWorld, type World } from './world.ts';
+import { DAY, makeWorld, twoDaysOfOneMonth, type World } from './world.ts';
 
 // Seconds on an idle machine; a busy one may take its time.
 jest.setTimeout(240_000);
@@ -12,7 +12,6 @@ beforeAll(() => {
 });
 afterAll(() => world.stop());
 
-const DAY = 86_400_000;
 const now = Date.UTC(2026, 10, 25, 3);
 const nameOf = (time: number) =>
   `books-${new Date(time).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
@@ -94,10 +93,10 @@ describe('the rule', () => {
 
 describe('a rotation', () => {
   const folders = (place: string) => readdirSync(world.at(place)).sort();
-  /** Backups of so many days before today, here and at the remote. */
-  function lay(ages: number[], verified: boolean): void {
-    for (const age of ages) {
-      const name = nameOf(Date.now() - age * DAY);
+  /** Backups of so many days before today, here and at the remote; their names. */
+  function lay(ages: number[], verified: boolean): string[] {
+    const names = ages.map((age) => nameOf(Date.now() - age * DAY));
+    for (const name of names) {
       for (const place of ['backups', 'remote/dumps']) {
         mkdirSync(world.at(place, 'books', name), { recursive: true });
         writeFileSync(
@@ -110,20 +109,22 @@ describe('a rotation', () => {
       }
     }
     execFileSync('chown', ['-R', 'nobody', world.at('backups'), world.at('remote')]);
+    return names;
   }
 
   test('deletes here and at the remote what the rule lets go, and nothing else', () => {
-    lay([400, 40, 39], true);
-    lay([1, 2], false);
+    const old = lay([400, ...twoDaysOfOneMonth()], true);
+    const young = lay([1, 2], false);
     for (const place of ['local', 'remote']) {
       expect(world.script('compta-rotate-backups', [place])).toMatchObject({ code: 0 });
     }
     expect(folders('backups/books')).toHaveLength(5); // nothing was verified since
-    lay([0, 1, 3], true);
+    young.push(...lay([0, 3, 5], true));
     expect(world.script('compta-rotate-backups', ['local'])).toMatchObject({ code: 0 });
     expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
-    expect(folders('backups/books')).toEqual(folders('remote/dumps/books'));
-    expect(folders('backups/books')).not.toContain(nameOf(Date.now() - 39 * DAY));
+    const kept = [...old.slice(0, 2), ...young].sort();
+    expect(folders('backups/books')).toEqual(kept);
+    expect(folders('remote/dumps/books')).toEqual(kept);
   });
 
   test('takes away what an upload that was killed has left, after two days', () => {
@@ -144,7 +145,7 @@ describe('a rotation', () => {
 
   test('deletes nothing here while the remote cannot be asked', () => {
     const before = folders('backups/books');
-    lay([50, 51, 52], true);
+    lay([150, 151, 152], true);
     const back = world.configure({ remote: 'nowhere:bucket' });
     const done = world.script('compta-rotate-backups', ['local']);
     back();

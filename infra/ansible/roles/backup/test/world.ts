@@ -167,6 +167,20 @@ ${settings}
   };
 }
 
+/** Milliseconds. */
+export const DAY = 86_400_000;
+
+/**
+ * How many days ago the ninth and the tenth of the month before last were: of one month whatever day it
+ * is, past the daily backups and well within the monthly ones.
+ */
+export function twoDaysOfOneMonth(): [number, number] {
+  const now = new Date();
+  const tenth = Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - 2, 10);
+  const ago = Math.floor((now.getTime() - tenth) / DAY);
+  return [ago + 1, ago];
+}
+
 /** A disk of that size for the scripts' account. */
 export function mountDisk(folder: string, size: string): void {
   const options = `size=${size},uid=${NOBODY},gid=${NOBODY},mode=0755`;
