@@ -14,6 +14,8 @@ import { KEY } from './fixtures.ts';
 const root = resolve(import.meta.dirname, '../..');
 export const TOKEN = 'T0ken'.repeat(13).slice(0, 64);
 const BUCKET = 'compta-terraform';
+/** An address of its own, where no other connection of this machine takes a port that was found free. */
+const HOST = '127.86.0.1';
 const STATE_SECRET = 'state-secret-access-key';
 const PUBLIC_KEY = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'K'.repeat(43)} ci`;
 const VARIABLES = { admin_cidrs: ['203.0.113.1/32'], authorized_keys: { ci: PUBLIC_KEY } };
@@ -43,9 +45,9 @@ export async function startWorld({ bootTime = 200 } = {}) {
     token: TOKEN,
     listen: { host: '127.0.0.1', port: 0 },
   });
-  const s3Address = `127.0.0.1:${await freePort()}`;
+  const s3Address = `${HOST}:${await freePort()}`;
   const s3 = await startS3(s3Address, join(folder, 's3'));
-  const github = await startGitHub({ address: `127.0.0.1:${await freePort()}`, folder });
+  const github = await startGitHub({ address: `${HOST}:${await freePort()}`, folder });
 
   const environment = (run: number): NodeJS.ProcessEnv => ({
     PATH: process.env.PATH,
@@ -193,8 +195,8 @@ function execute(
   });
   let stdout = '';
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
-      stdout += chunk.toString('utf8');
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
     });
   }
   const result = new Promise<Result>((done) => {
@@ -237,7 +239,7 @@ async function startS3(address: string, data: string): Promise<ChildProcess> {
 
 async function freePort(): Promise<number> {
   const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  await new Promise<void>((done) => server.listen(0, HOST, done));
   const { port } = server.address() as AddressInfo;
   await new Promise((done) => server.close(done));
   return port;

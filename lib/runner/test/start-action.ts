@@ -56,8 +56,9 @@ export function startAction(
     },
   });
   let stdout = '';
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stdout += chunk));
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  }
   const ended = new Promise<Ended>((done, failed) => {
     child.once('error', failed);
     child.once('close', (exitCode) => {

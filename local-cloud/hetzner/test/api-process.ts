@@ -12,6 +12,7 @@ const api = await startHetznerApi({
   }),
   worldFile: join(directory, 'world.json'),
   token: 't'.repeat(64),
-  listen: { host: '127.0.0.1', port: Number(port) },
+  // An address of its own: between two starts no connection of this machine takes the port.
+  listen: { host: '127.84.0.1', port: Number(port) },
 });
 process.stdout.write(`${api.url}\n`);

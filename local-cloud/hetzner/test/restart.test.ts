@@ -45,18 +45,17 @@ describe('an API that is killed', () => {
   test('ends after its restart what it had begun', async () => {
     const url = await start({ bootTime: 5_000 });
     const wanted = { name: 'app', server_type: 'cpx22', image: 'debian-12' };
-    const { body } = await clientOf(url).post('/servers', wanted);
+    const begun = await clientOf(url).post('/servers', wanted);
     await kill();
     expect(names()).toEqual([]);
 
     const client = clientOf(await start({ port: Number(new URL(url).port) }));
-    const actions = [body.action, ...body.next_actions];
-    for (let attempt = 0; names().length === 0 && attempt < 500; attempt += 1) await sleep(10);
-    await sleep(50);
-    const query = actions.map(({ id }) => `id=${id}`).join('&');
+    const { action, next_actions, server } = await client.done(Promise.resolve(begun));
+    const query = [action, ...next_actions].map(({ id }) => `id=${id}`).join('&');
     const found = (await client.get(`/actions?${query}&sort=status&sort=id`)).body.actions;
     expect(found.map(({ status }: { status: string }) => status)).toEqual(['success', 'success']);
-    expect((await client.get(`/servers/${body.server.id}`)).body.server.status).toBe('running');
+    expect(names()).toEqual(['app']);
+    expect((await client.get(`/servers/${server.id}`)).body.server.status).toBe('running');
   });
 
   test('remembers every name and address it has given away', async () => {
