@@ -43,6 +43,15 @@ export async function accept(host: Host, slot: Slot, on: boolean): Promise<numbe
   return (await host.http(url, ...options, '--data-raw', body)).status;
 }
 
+/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
+async function answered<T>(ask: () => Promise<T>, silence: T): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await ask();
+    if (answer !== silence || attempt === 5) return answer;
+    await pause(200);
+  }
+}
+
 /**
  * Proves on an idle slot that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
@@ -57,9 +66,12 @@ export async function proveContract(host: Host, slot: Slot): Promise<void> {
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
         'GET /actuator/traffic answers {"accept":…,"inFlight":…}.',
     );
-  const off = await accept(host, slot, false);
+  const off = await answered(() => accept(host, slot, false), 0);
   if (off < 200 || off > 299) throw refuse(`POST /actuator/traffic answered ${off || 'nothing'}`);
-  const [closed, counts] = await Promise.all([readiness(host, slot), traffic(host, slot)]);
+  const [closed, counts] = await Promise.all([
+    answered(() => readiness(host, slot), 0),
+    answered(() => traffic(host, slot), undefined),
+  ]);
   if (closed !== 503) throw refuse(`readiness is ${closed} after {"accept":false}`);
   if (counts === undefined) throw refuse('GET /actuator/traffic gives no accept and inFlight');
   if (counts.accept) throw refuse('it still says accept:true after {"accept":false}');

@@ -1,0 +1,31 @@
+import { expect, test } from '@jest/globals';
+import type { Host } from '../host.ts';
+import type { Slot } from '../slots.ts';
+import { proveContract } from '../traffic.ts';
+
+const slot = { service: 'auth-service', slot: 'b', address: '172.30.0.9' } as Slot;
+
+/** A server with a service that keeps the contract; so many answers to each question get lost. */
+function busy(lost: number): Host {
+  let accept = true;
+  const asked = new Map<string, number>();
+  const http = async (url: string, ...options: string[]) => {
+    const question = [url, ...options].join(' ');
+    asked.set(question, (asked.get(question) ?? 0) + 1);
+    if ((asked.get(question) ?? 0) <= lost) return { status: 0, body: '' };
+    if (options.includes('POST')) accept = JSON.parse(options.at(-1) ?? '').accept;
+    if (url.endsWith('/readiness')) return { status: accept ? 200 : 503, body: '' };
+    return { status: 200, body: JSON.stringify({ accept, inFlight: 0 }) };
+  };
+  return { name: 'app-1', http } as unknown as Host;
+}
+
+test('a service keeps the contract, though a busy server loses an answer to each question', async () => {
+  await proveContract(busy(1), slot);
+});
+
+test('one that never answers does not', async () => {
+  await expect(proveContract(busy(Number.POSITIVE_INFINITY), slot)).rejects.toThrow(
+    'auth-service-b on app-1 does not keep the readiness contract: POST /actuator/traffic answered nothing.',
+  );
+});
