@@ -161,8 +161,9 @@ ${settings}
     },
     stop() {
       asNobody('pg_ctl', 'stop', '-m', 'immediate', '-D', at('home/data'));
-      if (disk) execFileSync('umount', [at('home')]);
-      rmSync(folder, { recursive: true });
+      // An archiver that was at work ends a moment after its server.
+      if (disk) execFileSync('umount', ['--lazy', at('home')]);
+      rmSync(folder, { recursive: true, maxRetries: 10 });
     },
   };
 }
