@@ -19,11 +19,16 @@ export interface Owner {
 
 const DIRECTORY = '.compta-terraform-owners';
 
+/** Names of this process's own records: one that was killed may have had its process id. */
+const ours = new Set<string>();
+
 /** @returns how to take the record away again */
 export async function recordOwner(env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
   const directory = ownersDirectory(env);
   const started = Date.now();
-  const file = join(directory, `${process.pid}-${started}.json`);
+  const name = `${process.pid}-${started}.json`;
+  const file = join(directory, name);
+  ours.add(name);
   await mkdir(directory, { recursive: true });
   const owner: Owner = {
     who: `${userInfo().username}@${hostname()}`,
@@ -35,14 +40,20 @@ export async function recordOwner(env: NodeJS.ProcessEnv): Promise<() => Promise
   return () => rm(file, { force: true });
 }
 
-/** All records of this machine but our own. */
+/** All records of this machine but our own. One that is being written or removed is of a step that lives. */
 export async function otherOwners(env: NodeJS.ProcessEnv): Promise<Owner[]> {
   const directory = ownersDirectory(env);
   const names = await readdir(directory).catch(() => []);
-  const others = names.filter((name) => !name.startsWith(`${process.pid}-`));
-  return Promise.all(
-    others.map(async (name) => JSON.parse(await readFile(join(directory, name), 'utf8')) as Owner),
-  );
+  const found = names
+    .filter((name) => !ours.has(name))
+    .map(async (name) => {
+      try {
+        return [JSON.parse(await readFile(join(directory, name), 'utf8')) as Owner];
+      } catch {
+        return [];
+      }
+    });
+  return (await Promise.all(found)).flat();
 }
 
 /** Takes away the records of a dead owner and of those before it. */

@@ -1,9 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Lock } from '../src/failure.ts';
 import { milliseconds } from '../src/locking.ts';
-import { deadOwner, type Machine, type Owner } from '../src/owners.ts';
+import { deadOwner, type Machine, type Owner, otherOwners, recordOwner } from '../src/owners.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
 describe("the death of a lock's owner", () => {
@@ -41,6 +50,23 @@ describe("the death of a lock's owner", () => {
   ])('%s', (_what, proven, lockMore, owners, machineMore) => {
     const dead = deadOwner({ ...lock, ...lockMore }, owners, { ...machine, ...machineMore });
     expect(dead !== undefined).toBe(proven);
+  });
+});
+
+describe('the records of a machine', () => {
+  it('are those of other steps: also of one that had our process id, and not one half there', async () => {
+    const env = { RUNNER_TOOL_CACHE: mkdtempSync(join(tmpdir(), 'compta-owners-')) };
+    const forget = await recordOwner(env);
+    const [folder = ''] = readdirSync(env.RUNNER_TOOL_CACHE);
+    const record = (name: string) => join(env.RUNNER_TOOL_CACHE, folder, name);
+    const killed = { who: 'runner@host', bootId: 'b1', run: 'r', started: 1_000 };
+    writeFileSync(record(`${process.pid}-1000.json`), JSON.stringify(killed));
+    writeFileSync(record('77-2000.json'), '');
+    symlinkSync('gone', record('78-3000.json'));
+    expect(await otherOwners(env)).toEqual([killed]);
+    await forget();
+    expect(readdirSync(record(''))).toHaveLength(3);
+    rmSync(env.RUNNER_TOOL_CACHE, { recursive: true });
   });
 });
 
