@@ -4,14 +4,17 @@ import { type Host, slotName } from './host.ts';
 import * as layout from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import type { Slot } from './slots.ts';
-import { until } from './waiting.ts';
+import { answered, until } from './waiting.ts';
 
 const upstreamsSchema = z.array(z.object({ address: z.string(), num_requests: z.number() }));
 
 /** Requests that Caddy has under way to a slot; 0 when it has no record of it. */
 export async function requestsUnderWay(host: Host, slot: Slot): Promise<number> {
   const url = 'http://localhost/reverse_proxy/upstreams';
-  const { status, body } = await host.http(url, '--unix-socket', layout.caddy.adminSocket);
+  const { status, body } = await answered(
+    () => host.http(url, '--unix-socket', layout.caddy.adminSocket),
+    (answer) => answer.status === 0,
+  );
   if (status !== 200) throw new Error(`Caddy's admin socket on ${host.name} does not answer.`);
   const address = `${slotName(slot.service, slot.slot)}:${layout.ports.service}`;
   return upstreamsSchema

@@ -121,7 +121,8 @@ async function retire(
   const name = slotName(slot.service, slot.slot);
   const ready = await readiness(host, slot);
   await accept(host, slot, false);
-  if (ready === 200) await closed(host, slot, say);
+  // Silence may be a busy server's, and the slot still chosen.
+  if (ready === 200 || ready === 0) await closed(host, slot, say);
   // Two checks of Caddy, each of which may take as long as the interval between them.
   await pause(3 * healthInterval);
   try {

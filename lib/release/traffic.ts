@@ -3,7 +3,7 @@ import { ReleaseFailure } from './evidence.ts';
 import { type Host, slotName } from './host.ts';
 import { ports } from './layout.ts';
 import type { Slot } from './slots.ts';
-import { pause } from './waiting.ts';
+import { answered, pause } from './waiting.ts';
 
 /**
  * The readiness contract: what a service must offer on its management port so that it can be taken
@@ -43,15 +43,6 @@ export async function accept(host: Host, slot: Slot, on: boolean): Promise<numbe
   return (await host.http(url, ...options, '--data-raw', body)).status;
 }
 
-/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
-async function answered<T>(ask: () => Promise<T>, silence: T): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    const answer = await ask();
-    if (answer !== silence || attempt === 5) return answer;
-    await pause(200);
-  }
-}
-
 /**
  * Proves on an idle slot that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
@@ -66,11 +57,15 @@ export async function proveContract(host: Host, slot: Slot): Promise<void> {
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
         'GET /actuator/traffic answers {"accept":…,"inFlight":…}.',
     );
-  const off = await answered(() => accept(host, slot, false), 0);
+  const isNone = (status: number): boolean => status === 0;
+  const off = await answered(() => accept(host, slot, false), isNone);
   if (off < 200 || off > 299) throw refuse(`POST /actuator/traffic answered ${off || 'nothing'}`);
   const [closed, counts] = await Promise.all([
-    answered(() => readiness(host, slot), 0),
-    answered(() => traffic(host, slot), undefined),
+    answered(() => readiness(host, slot), isNone),
+    answered(
+      () => traffic(host, slot),
+      (counts) => counts === undefined,
+    ),
   ]);
   if (closed !== 503) throw refuse(`readiness is ${closed} after {"accept":false}`);
   if (counts === undefined) throw refuse('GET /actuator/traffic gives no accept and inFlight');

@@ -23,3 +23,15 @@ export async function until(
     await pause(200);
   }
 }
+
+/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
+export async function answered<T>(
+  ask: () => Promise<T>,
+  isSilence: (answer: T) => boolean,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await ask();
+    if (!isSilence(answer) || attempt === 5) return answer;
+    await pause(200);
+  }
+}
