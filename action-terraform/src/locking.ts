@@ -15,7 +15,8 @@ export async function locked(
   options: Options = {},
 ): Promise<RunResult> {
   const { inputs, runner } = session;
-  const forget = await recordOwner(runner.env);
+  const patience = milliseconds(inputs.lockTimeout);
+  const forget = await recordOwner(runner.env, patience);
   try {
     const result = await withLock();
     await forget();
@@ -28,7 +29,7 @@ export async function locked(
   }
 
   async function withLock(): Promise<RunResult> {
-    const deadline = Date.now() + milliseconds(inputs.lockTimeout);
+    const deadline = Date.now() + patience;
     for (let wait = 0; ; wait = secondsUntil(deadline)) {
       try {
         return await session.terraform(argv(`${wait}s`), options);

@@ -1,9 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Lock } from '../src/failure.ts';
 import { milliseconds } from '../src/locking.ts';
-import { deadOwner, type Machine, type Owner } from '../src/owners.ts';
+import { deadOwner, type Machine, type Owner, otherOwners, recordOwner } from '../src/owners.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
 describe("the death of a lock's owner", () => {
@@ -14,8 +16,21 @@ describe("the death of a lock's owner", () => {
     operation: 'OperationTypeApply',
     created: '2026-11-22 12:00:00.123456 +0000 UTC',
   };
-  const owner: Owner = { who: 'runner@host', bootId: 'b1', run: 'r', started: taken - 60_000 };
-  const machine: Machine = { who: 'runner@host', bootId: 'b1', running: [] };
+  const owner: Owner = {
+    who: 'runner@host',
+    bootId: 'b1',
+    pidNamespace: 'pid:[1]',
+    run: 'r',
+    started: taken - 60_000,
+    until: taken + 300_000,
+  };
+  const machine: Machine = {
+    who: 'runner@host',
+    bootId: 'b1',
+    pidNamespace: 'pid:[1]',
+    running: [],
+  };
+  const container = { ...owner, pidNamespace: 'pid:[2]' };
 
   it.each<[string, boolean, Partial<Lock>, Owner[], Partial<Machine>]>([
     ['is proven when nothing of its time runs here', true, {}, [owner], {}],
@@ -37,10 +52,50 @@ describe("the death of a lock's owner", () => {
       [{ ...owner, started: taken + 60_000 }],
       {},
     ],
+    [
+      'is not proven by a step that was over before',
+      false,
+      {},
+      [{ ...owner, until: taken - 1 }],
+      {},
+    ],
+    [
+      'is not proven by an old step and a reboot',
+      false,
+      {},
+      [{ ...owner, bootId: 'b0', until: taken - 1 }],
+      {},
+    ],
+    ['is not proven where it runs out of our sight', false, {}, [container], {}],
+    [
+      'is not proven while another that could be it runs out of our sight',
+      false,
+      {},
+      [container, { ...owner, started: taken - 1_000 }],
+      {},
+    ],
     ['is not proven by a date that cannot be read', false, { created: 'unknown' }, [owner], {}],
   ])('%s', (_what, proven, lockMore, owners, machineMore) => {
     const dead = deadOwner({ ...lock, ...lockMore }, owners, { ...machine, ...machineMore });
     expect(dead !== undefined).toBe(proven);
+  });
+});
+
+describe('the records of owners', () => {
+  it('outlive one of them that was cut short by a kill', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    const env = { RUNNER_TOOL_CACHE: folder };
+    const forget = await recordOwner(env, 300_000);
+    const [directory = ''] = readdirSync(folder);
+    const [own = ''] = readdirSync(join(folder, directory));
+    const record = readFileSync(join(folder, directory, own), 'utf8');
+    expect(await otherOwners(env)).toEqual([]);
+    await forget();
+    writeFileSync(join(folder, directory, '1-1.json'), record);
+    writeFileSync(join(folder, directory, '1-2.json'), '');
+    mkdirSync(join(folder, directory, '1-3.json')); // As good as gone while we looked.
+    expect(await otherOwners(env)).toEqual([JSON.parse(record)]);
+    rmSync(folder, { recursive: true });
   });
 });
 
