@@ -34,11 +34,12 @@ export async function locked(
       try {
         return await session.terraform(argv(`${wait}s`), options);
       } catch (error) {
-        const lock = lockOf(error);
-        if (lock === undefined) throw error;
-        if (await freeIfDead(session, lock)) continue;
+        const said = lockErrorIn(error);
+        const lock = lockIn(said);
+        if (lock === undefined && !WRITTEN_BEFORE.test(said)) throw error;
+        if (lock && (await freeIfDead(session, lock))) continue;
         if (Date.now() >= deadline) throw error;
-        if (wait === 0) {
+        if (lock && wait === 0) {
           runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
         }
       }
@@ -75,7 +76,14 @@ async function freeIfDead(session: Session, lock: Lock): Promise<boolean> {
   return true;
 }
 
-function lockOf(error: unknown): Lock | undefined {
-  if (!(error instanceof StepFailed) || error.reason !== 'state-locked') return undefined;
-  return error.cause instanceof CommandFailed ? lockIn(error.cause.stderr) : undefined;
+/**
+ * The lock's object was there and, when Terraform looked whose it is, no more: its holder has just
+ * let go. Terraform itself does not ask again then.
+ */
+const WRITTEN_BEFORE = /PreconditionFailed|ConditionalRequestConflict|StatusCode:\s*412/;
+
+/** What Terraform said of a lock that it did not get; '' for any other failure. */
+function lockErrorIn(error: unknown): string {
+  if (!(error instanceof StepFailed) || error.reason !== 'state-locked') return '';
+  return error.cause instanceof CommandFailed ? error.cause.stderr : '';
 }

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Lock } from '../src/failure.ts';
-import { milliseconds } from '../src/locking.ts';
+import { CommandFailed } from '../../lib/process/run.ts';
+import { explained, type Lock } from '../src/failure.ts';
+import { locked, milliseconds } from '../src/locking.ts';
 import { deadOwner, type Machine, type Owner, otherOwners, recordOwner } from '../src/owners.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
@@ -106,6 +107,46 @@ describe('a lock timeout', () => {
     ['1h30m', 5_400_000],
   ])('of %s is %i ms', (text, expected) => {
     expect(milliseconds(text)).toBe(expected);
+  });
+});
+
+describe('a lock that is let go while Terraform looks who holds it', () => {
+  const released = `Error: Error acquiring the state lock
+
+Error message: operation error S3: PutObject, https response error StatusCode:
+412, RequestID: 1, HostID: 2, api error PreconditionFailed: At least one of
+the pre-conditions you specified did not hold
+unable to retrieve file from S3 bucket 'b' with key 'tiny/terraform.tfstate.tflock':
+operation error S3: GetObject, https response error StatusCode: 404,
+RequestID: 3, HostID: 4, NoSuchKey:
+`;
+  const refused = released.replace('\n412', '\n403').replace('PreconditionFailed', 'AccessDenied');
+
+  /** What Terraform is told about its patience until it does not fail any more. */
+  async function attempts(stderr: string): Promise<string[]> {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    const asked: string[] = [];
+    const session = {
+      inputs: { lockTimeout: '1m' },
+      runner: { env: { RUNNER_TOOL_CACHE: folder }, info: () => {} },
+      terraform: async ([lockTimeout = '']: string[]) => {
+        asked.push(lockTimeout);
+        if (asked.length > 1) return { exitCode: 0, stdout: '', stderr: '' };
+        throw explained(new CommandFailed('terraform', 'failed', { exitCode: 1, stderr }));
+      },
+    };
+    await locked(session as never, (lockTimeout) => [lockTimeout]).finally(() =>
+      rmSync(folder, { recursive: true }),
+    );
+    return asked;
+  }
+
+  it('is asked for again', async () => {
+    expect(await attempts(released)).toEqual(['0s', '15s']);
+  });
+
+  it('is another thing than a bucket that refuses to be written to', async () => {
+    await expect(attempts(refused)).rejects.toMatchObject({ reason: 'state-locked' });
   });
 });
 
