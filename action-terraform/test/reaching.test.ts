@@ -1,4 +1,9 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
@@ -97,6 +102,16 @@ describe('the backend doctor', () => {
     const attempt = proveConditionalWrites(bucketAt(url), 'x');
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.toMatchObject({ reason: 'backend-refused' });
+  });
+
+  it.each([
+    ['is busy', (response: ServerResponse) => response.writeHead(503).end(), /answered 503\./],
+    ['does not answer', (response: ServerResponse) => response.destroy(), /did not answer\./],
+  ])('does not judge a store that %s', async (_what, answer, message) => {
+    const url = await serve((_request, response) => answer(response));
+    const attempt = proveConditionalWrites(bucketAt(url), 'x');
+    await expect(attempt).rejects.toThrow(message);
+    await expect(attempt).rejects.toMatchObject({ reason: 'api-unavailable' });
   });
 });
 
