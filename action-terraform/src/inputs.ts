@@ -13,7 +13,7 @@ import {
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { expression, maskValue, strings } from './sensitive.ts';
+import { expression, maskValue, scalars } from './sensitive.ts';
 
 export const COMMANDS = [
   'fmt',
@@ -69,7 +69,7 @@ export function readInputs(runner: Runner): Inputs {
   const token = checkedToken(runner);
   const state = stateKeys(runner);
   const secretVariables = yaml(runner, 'secret-variables', variableMap) ?? {};
-  for (const value of strings(secretVariables)) maskValue(runner, value);
+  for (const value of scalars(secretVariables)) maskValue(runner, value);
 
   const command = oneOf(runner, 'command', COMMANDS);
   const tool = oneOf(runner, 'tool', ['terraform', 'tofu'], 'terraform');
@@ -122,7 +122,10 @@ function checkedToken(runner: Runner): string | undefined {
 function stateKeys(runner: Runner): Pick<Inputs, 'stateAccessKeyId' | 'stateSecretAccessKey'> {
   const stateAccessKeyId = optionalSecret(runner, 'state-access-key-id');
   const stateSecretAccessKey = optionalSecret(runner, 'state-secret-access-key');
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = runner.env;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = runner.env;
+  for (const value of [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN]) {
+    if (value) runner.mask(value);
+  }
   const needed = (input: string, other: string) => {
     throw new InputError(input, `is missing: '${other}' is of no use without it.`);
   };

@@ -106,6 +106,17 @@ describe('a wrong input', () => {
     expect(existsSync(join(folder, 'tools'))).toBe(false);
   });
 
+  type Given = Record<string, string>;
+  it.each<[string, Given, Given, string]>([
+    ['a number', { 'secret-variables': 'pin: 1234567890' }, {}, '1234567890'],
+    ['of the environment', {}, { AWS_SECRET_ACCESS_KEY: 'secret-of-s3' }, 'secret-of-s3'],
+    ['of a session', {}, { AWS_SESSION_TOKEN: 'session-of-s3' }, 'session-of-s3'],
+  ])('comes after the masks, also of a secret that is %s', async (_what, inputs, env, secret) => {
+    const ended = await runAction('action-terraform', { command: 'aply', ...inputs }, env);
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stdout.split('\n')).toContain(`::add-mask::${secret}`);
+  });
+
   it('has been tried for every input that there is', () => {
     const file = new URL('../action.yml', import.meta.url);
     const { inputs } = parse(readFileSync(file, 'utf8')) as { inputs: object };
