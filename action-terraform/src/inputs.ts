@@ -61,7 +61,11 @@ export interface Inputs {
 }
 
 const DEFAULT_VERSION = { terraform: '1.11.4', tofu: '1.10.6' };
-const variableMap = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.unknown());
+const variableMap = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/),
+  // An expression that came out empty: Terraform would take it for the text "null".
+  z.unknown().refine((value) => value !== null, 'has no value: give one, or leave it out'),
+);
 
 /** Secrets are masked before anything else is looked at. @throws InputError */
 export function readInputs(runner: Runner): Inputs {

@@ -53,6 +53,7 @@ const CASES: Wrong[] = [
   wrong('variables', '[1]', /is not valid/),
   wrong('variables', 'a: b: c', /is not YAML/),
   wrong('variables', '{"not a name": 1}', /is not valid/),
+  wrong('variables', 'domain:', /has no value: give one, or leave it out\n.*at domain/),
   wrong('secret-variables', '[1]', /is not valid/),
   wrong('backend-config', 'secret_key=x', /has 'secret_key', which would be readable/),
   wrong('backend-config', 'bucket', /has 'bucket', which is neither 'key=value' nor a file/),
