@@ -1,3 +1,4 @@
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -5,11 +6,14 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { unformatted } from '../src/commands/fmt.ts';
 import { proveConditionalWrites } from '../src/doctor.ts';
 import { StepFailed } from '../src/failure.ts';
+import { writeOutputs } from '../src/outputs.ts';
 import { patiently } from '../src/patience.ts';
 import { sideBySide } from '../src/side-by-side.ts';
 import { sensitiveInState } from '../src/state.ts';
@@ -112,6 +116,24 @@ describe('the backend doctor', () => {
     const attempt = proveConditionalWrites(bucketAt(url), 'x');
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.toMatchObject({ reason: 'api-unavailable' });
+  });
+});
+
+describe('the outputs', () => {
+  it('are for us alone, also in a file that was there for everybody', async () => {
+    const work = mkdtempSync(join(tmpdir(), 'compta-outputs-'));
+    const outputsFile = join(work, 'outputs.json');
+    writeFileSync(outputsFile, 'of an earlier job, and longer', { mode: 0o644 });
+    const session = {
+      inputs: { outputsFile },
+      runner: { output: () => {} },
+      work,
+      terraform: async () => ({ exitCode: 0, stdout: '{}', stderr: '' }),
+    };
+    expect(await writeOutputs(session as never)).toEqual([]);
+    expect(readFileSync(outputsFile, 'utf8')).toBe('{}');
+    expect(statSync(outputsFile).mode & 0o777).toBe(0o600);
+    rmSync(work, { recursive: true });
   });
 });
 
