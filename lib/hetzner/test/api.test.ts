@@ -43,6 +43,19 @@ describe("Hetzner's API", () => {
     expect(requests).toBe(2);
   });
 
+  it('is asked again when its answer breaks off', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      response.writeHead(200, { 'content-length': '11' });
+      if (requests < 2) response.write('{"ok"', () => request.socket.destroy());
+      else response.end('{"ok":true}');
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
+    expect(await api.get('/pricing')).toEqual({ ok: true });
+    expect(requests).toBe(2);
+  });
+
   it('is not asked again by a job that was cancelled', async () => {
     const cancel = new AbortController();
     let requests = 0;
