@@ -8,8 +8,8 @@ export interface HetznerApi {
   post(path: string, body: unknown): Promise<unknown>;
   byName(collection: string, name: string): Promise<HetznerObject | undefined>;
   byId(collection: string, id: string): Promise<HetznerObject | undefined>;
-  /** Every one, whatever the number of pages. */
-  all(collection: string): Promise<HetznerObject[]>;
+  /** Every one that the filters let through, whatever the number of pages. */
+  all(collection: string, filters?: Record<string, string>): Promise<HetznerObject[]>;
 }
 
 export interface HetznerObject {
@@ -74,10 +74,11 @@ export function hetznerApi(
       const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
       return (body as Record<string, HetznerObject[]> | undefined)?.[collection]?.[0];
     },
-    async all(collection) {
+    async all(collection, filters = {}) {
       const found: HetznerObject[] = [];
       for (let page: number | null = 1; page !== null; ) {
-        const body = (await ask(`/${collection}?per_page=50&page=${page}`)) as Page | undefined;
+        const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
+        const body = (await ask(`/${collection}?${query}`)) as Page | undefined;
         found.push(...((body?.[collection] ?? []) as HetznerObject[]));
         page = body?.meta?.pagination?.next_page ?? null;
       }

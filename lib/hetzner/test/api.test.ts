@@ -70,13 +70,16 @@ describe("Hetzner's API", () => {
 
   it('is asked for a collection page by page', async () => {
     const url = await serve((request, response) => {
-      const page = Number(new URL(request.url ?? '', 'http://api').searchParams.get('page'));
+      const { searchParams } = new URL(request.url ?? '', 'http://api');
+      if (searchParams.get('name') !== 'ours') return void response.writeHead(400).end();
+      const page = Number(searchParams.get('page'));
       const next_page = page < 3 ? page + 1 : null;
       const body = { servers: [{ id: page }], meta: { pagination: { next_page } } };
       response.end(JSON.stringify(body));
     });
     const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
-    expect((await api.all('servers')).map(({ id }) => id)).toEqual([1, 2, 3]);
+    const all = await api.all('servers', { name: 'ours' });
+    expect(all.map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 
   it('is believed after five refusals, and at once when it is no matter of time', async () => {
