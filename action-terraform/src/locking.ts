@@ -22,9 +22,8 @@ export async function locked(
     await forget();
     return result;
   } catch (error) {
-    // A cancelled Terraform may have been killed with the lock in its hands: the record stays, so
-    // that the next run can prove that nobody holds it.
-    if (!(error instanceof StepFailed) || error.reason !== 'cancelled') await forget();
+    // With the lock left behind, the record stays, so that the next run can prove that nobody holds it.
+    if (!mayHaveLeftLock(error)) await forget();
     throw error;
   }
 
@@ -45,6 +44,14 @@ export async function locked(
       }
     }
   }
+}
+
+/** Whether Terraform was cancelled or killed, or could not give the lock back. */
+function mayHaveLeftLock(error: unknown): boolean {
+  const failed = error instanceof StepFailed ? error.cause : error;
+  if (!(failed instanceof CommandFailed)) return false;
+  const said = `${failed.message}\n${failed.stderr}`;
+  return /was cancelled|was killed by SIG|Error releasing the state lock/.test(said);
 }
 
 /** How long to wait before asking again whether the owner has died, in seconds. */

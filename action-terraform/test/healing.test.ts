@@ -150,6 +150,28 @@ RequestID: 3, HostID: 4, NoSuchKey:
   });
 });
 
+describe('the record of a step that failed', () => {
+  it.each<[string, string, string, number]>([
+    ['stays when Terraform was killed', 'was killed by SIGKILL', '', 1],
+    ['stays when Terraform was cancelled', 'was cancelled', 'Interrupt received.', 1],
+    ['stays with the lock', 'failed', 'Error: Error releasing the state lock', 1],
+    ['is gone when Terraform let go of the lock', 'failed', 'Error: no such image', 0],
+  ])('%s', async (_what, reason, stderr, kept) => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    const session = {
+      inputs: { lockTimeout: '1m' },
+      runner: { env: { RUNNER_TOOL_CACHE: folder }, info: () => {} },
+      terraform: async () => {
+        throw explained(new CommandFailed('terraform', reason, { exitCode: 1, stderr }));
+      },
+    };
+    await expect(locked(session as never, () => ['apply'])).rejects.toThrow();
+    const [directory = ''] = readdirSync(folder);
+    expect(readdirSync(join(folder, directory))).toHaveLength(kept);
+    rmSync(folder, { recursive: true });
+  });
+});
+
 describe('an apply that was killed', () => {
   let world: World;
   beforeAll(async () => {
