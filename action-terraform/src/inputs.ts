@@ -144,6 +144,13 @@ function stateKeys(runner: Runner): Pick<Inputs, 'stateAccessKeyId' | 'stateSecr
 
 function workspace(runner: Runner): string {
   const value = runner.input('workspace') || 'default';
+  const { TF_WORKSPACE } = runner.env;
+  if (TF_WORKSPACE) {
+    throw new InputError(
+      'workspace',
+      `is '${value}', but Terraform would follow TF_WORKSPACE, which is '${TF_WORKSPACE}': take that out of the environment.`,
+    );
+  }
   // Terraform takes what needs no escaping in a URL; a dash in front would be an option.
   if (/^[A-Za-z0-9_~.][A-Za-z0-9_~.-]*$/.test(value)) return value;
   throw new InputError('workspace', `is '${value}': give letters, digits, '-', '_', '.' and '~'.`);

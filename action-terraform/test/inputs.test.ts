@@ -118,6 +118,17 @@ describe('a wrong input', () => {
     expect(ended.stdout.split('\n')).toContain(`::add-mask::${secret}`);
   });
 
+  it('is a workspace that the environment overrules', async () => {
+    const good = { command: 'plan', 'working-directory': 'module', 'plan-key': KEY };
+    const env = { GITHUB_WORKSPACE: folder, TF_WORKSPACE: 'blue' };
+    const { errors } = await runAction('action-terraform', good, env);
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^Input 'workspace' is 'default', but .* TF_WORKSPACE, which is 'blue'/,
+      ),
+    ]);
+  });
+
   it('has been tried for every input that there is', () => {
     const file = new URL('../action.yml', import.meta.url);
     const { inputs } = parse(readFileSync(file, 'utf8')) as { inputs: object };
