@@ -219,6 +219,10 @@ function asEnvironment(variables: Record<string, unknown>): Record<string, strin
   );
 }
 
+/** What the backends that Terraform brings along take as secrets. */
+const CREDENTIAL =
+  /^((\w+_)?(token|password|client_secret)|access_key|secret_(id|key)|(sse_customer|encryption|client)_key|client_private_key_pem|conn_str|http_auth)\s*=/;
+
 function backendConfig(runner: Runner, directory: string): string[] {
   const entries = lines(runner, 'backend-config');
   const strange = entries.find(
@@ -230,7 +234,7 @@ function backendConfig(runner: Runner, directory: string): string[] {
       `has '${strange}', which is neither 'key=value' nor a file in ${directory}.`,
     );
   }
-  const secret = entries.find((entry) => /^(access_key|secret_key|token|password)\s*=/.test(entry));
+  const secret = entries.find((entry) => CREDENTIAL.test(entry));
   if (secret !== undefined) {
     throw new InputError(
       'backend-config',

@@ -56,6 +56,8 @@ const CASES: Wrong[] = [
   wrong('variables', 'domain:', /has no value: give one, or leave it out\n.*at domain/),
   wrong('secret-variables', '[1]', /is not valid/),
   wrong('backend-config', 'secret_key=x', /has 'secret_key', which would be readable/),
+  wrong('backend-config', 'sse_customer_key = x', /has 'sse_customer_key', which would be/),
+  wrong('backend-config', 'conn_str=postgres://a:b@c/d', /has 'conn_str', which would be/),
   wrong('backend-config', 'bucket', /has 'bucket', which is neither 'key=value' nor a file/),
   wrong('state-access-key-id', '', /is missing: 'state-secret-access-key' is of no use/, {
     'state-secret-access-key': 'a-secret-of-s3',
