@@ -149,10 +149,19 @@ function ownersDirectory(env: NodeJS.ProcessEnv): string {
   return join(env.RUNNER_TOOL_CACHE ?? '', DIRECTORY);
 }
 
+/** Who we are as Terraform's lock tells it: also in a container whose user id has no name. */
+export function whoWeAre(account: () => { username: string }, env: NodeJS.ProcessEnv): string {
+  try {
+    return `${account().username}@${hostname()}`;
+  } catch {
+    return `${env.USER ?? ''}@${hostname()}`;
+  }
+}
+
 /** Where a Terraform that we start runs, as its lock and the system tell it. */
 function place(): Pick<Owner, 'who' | 'bootId' | 'pidNamespace'> {
   return {
-    who: `${userInfo().username}@${hostname()}`,
+    who: whoWeAre(userInfo, process.env),
     bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
     pidNamespace: readlinkSync('/proc/self/ns/pid'),
   };

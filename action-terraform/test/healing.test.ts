@@ -1,12 +1,19 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { CommandFailed } from '../../lib/process/run.ts';
 import { explained, type Lock } from '../src/failure.ts';
 import { locked, milliseconds } from '../src/locking.ts';
-import { deadOwner, type Machine, type Owner, otherOwners, recordOwner } from '../src/owners.ts';
+import {
+  deadOwner,
+  type Machine,
+  type Owner,
+  otherOwners,
+  recordOwner,
+  whoWeAre,
+} from '../src/owners.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
 describe("the death of a lock's owner", () => {
@@ -83,6 +90,14 @@ describe("the death of a lock's owner", () => {
 });
 
 describe('the records of owners', () => {
+  it('tell who they are where a container gave them a user id without a name', () => {
+    const nameless = () => {
+      throw new Error('uv_os_get_passwd returned ENOENT');
+    };
+    expect(whoWeAre(nameless, { USER: 'ci' })).toBe(`ci@${hostname()}`);
+    expect(whoWeAre(nameless, {})).toBe(`@${hostname()}`);
+  });
+
   it('outlive one of them that was cut short by a kill', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
     const env = { RUNNER_TOOL_CACHE: folder };
