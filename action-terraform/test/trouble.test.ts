@@ -229,7 +229,8 @@ async function s3Behind(door: (request: IncomingMessage, headers: IncomingHttpHe
     const headers = { ...request.headers };
     if (!door(request, headers)) {
       request.resume();
-      response.writeHead(403).end();
+      const error = '<Error><Code>AccessDenied</Code><Message>Not now.</Message></Error>';
+      response.writeHead(403, { 'content-type': 'application/xml' }).end(error);
       return;
     }
     const target = new URL(url ?? '/', world.bucket.endpoint);
