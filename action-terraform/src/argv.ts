@@ -50,6 +50,11 @@ export function applyArgv(planFile: string, lockTimeout: string): string[] {
 export const showArgv = (planFile: string): string[] => ['show', '-json', '-no-color', planFile];
 export const outputArgv = ['output', '-json', '-no-color'];
 export const statePullArgv = ['state', 'pull'];
+
+export function statePushArgv(file: string, lockTimeout: string): string[] {
+  return ['state', 'push', '-no-color', `-lock-timeout=${lockTimeout}`, file];
+}
+
 export const validateArgv = ['validate', '-json', '-no-color'];
 export const fmtArgv = ['fmt', '-check', '-list=true', '-diff', '-recursive', '-no-color'];
 export const workspaceArgv = (name: string): string[] => [

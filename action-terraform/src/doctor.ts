@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Backend, backendOf } from './backend.ts';
 import { StepFailed } from './failure.ts';
-import { type Bucket, send } from './s3.ts';
+import { patiently } from './patience.ts';
+import { type Bucket, type S3Request, send } from './s3.ts';
 import type { Session } from './session.ts';
 
 /**
@@ -29,13 +30,20 @@ export async function examineBackend(session: Session): Promise<void> {
     );
     return;
   }
-  await proveConditionalWrites(bucket, `${String(backend.config.key)}.doctor-${randomUUID()}`);
+  // Another object each time: the write of an attempt whose answer was lost may have been done.
+  await patiently(session, () =>
+    proveConditionalWrites(bucket, `${String(backend.config.key)}.doctor-${randomUUID()}`),
+  );
 }
 
-/** Writes an object that must not be there twice: the second time must be refused with 412. */
+/**
+ * Writes an object that must not be there twice: the second time must be refused with 412.
+ *
+ * @throws StepFailed 'backend-refused', and 'api-unavailable' when the store proved neither
+ */
 export async function proveConditionalWrites(bucket: Bucket, key: string): Promise<void> {
   const write = () =>
-    send(bucket, { method: 'PUT', key, body: 'doctor', headers: { 'if-none-match': '*' } });
+    ask(bucket, { method: 'PUT', key, body: 'doctor', headers: { 'if-none-match': '*' } });
   try {
     const first = await write();
     if (!first.ok) throw refused(bucket, `refused a first write with ${first.status}`);
@@ -44,8 +52,20 @@ export async function proveConditionalWrites(bucket: Bucket, key: string): Promi
       throw refused(bucket, `answered ${second.status}, not 412, to a second conditional write`);
     }
   } finally {
-    await send(bucket, { method: 'DELETE', key });
+    // Six bytes that stay are no reason to do anything else than what was found out.
+    await send(bucket, { method: 'DELETE', key }).catch(() => undefined);
   }
+}
+
+const BUSY = new Set([429, 500, 502, 503, 504]);
+
+async function ask(bucket: Bucket, request: S3Request): Promise<Response> {
+  const where = `Bucket '${bucket.bucket}' at ${bucket.endpoint}`;
+  const answer = await send(bucket, request).catch((cause: unknown) => {
+    throw new StepFailed('api-unavailable', `${where} did not answer.`, cause);
+  });
+  if (!BUSY.has(answer.status)) return answer;
+  throw new StepFailed('api-unavailable', `${where} answered ${answer.status}.`);
 }
 
 function refused({ endpoint, bucket }: Bucket, what: string): StepFailed {

@@ -30,12 +30,14 @@ export class StepFailed extends Error {
 
 /** What goes by without our doing: budgets spent, gateways and connections broken. */
 const UNAVAILABLE =
-  /rate_limit_exceeded|rate limit|status code:? 50[234]|50[234] (Bad Gateway|Service|Gateway)|unexpected response: 50[234]|server responded with status code 50[234]|connection (reset|refused)|i\/o timeout|TLS handshake timeout|deadline exceeded|: (unexpected )?EOF\b/i;
+  /rate_limit_exceeded|rate limit|429 Too Many|status ?code:? (429|50[0234])|50[234] (Bad Gateway|Service|Gateway)|unexpected response: 50[234]|server responded with status code 50[234]|connection (reset|refused)|i\/o timeout|TLS handshake timeout|deadline exceeded|: (unexpected )?EOF\b/i;
 
 /** Reads Terraform's own words for the failures that have a remedy of their own. */
 export function explained(error: unknown): unknown {
   if (!(error instanceof CommandFailed)) return error;
-  const said = `${error.stdout}\n${error.stderr}`;
+  const printed = `${error.stdout}\n${error.stderr}`;
+  // Where there is no terminal, Terraform breaks its lines at 78 columns, wherever a phrase is then.
+  const said = printed.replaceAll('\n', ' ');
   if (/Saved plan is stale/.test(said)) {
     return new StepFailed(
       'plan-stale',
@@ -43,8 +45,10 @@ export function explained(error: unknown): unknown {
       error,
     );
   }
-  if (/Error acquiring the state lock/.test(said)) {
-    return new StepFailed('state-locked', lockSentence(lockIn(said)), error);
+  // Whatever fails the writing of the lock is called so, a bucket that does not answer too.
+  const lock = lockIn(printed);
+  if (/Error acquiring the state lock/.test(said) && (lock || !UNAVAILABLE.test(said))) {
+    return new StepFailed('state-locked', lockSentence(lock), error);
   }
   if (/unauthorized|token you provided is invalid|Invalid token/i.test(said)) {
     return new StepFailed(
@@ -83,7 +87,7 @@ export function lockIn(text: string): Lock | undefined {
 }
 
 function lockSentence(lock: Lock | undefined): string {
-  if (lock === undefined) return 'The state is locked by somebody else.';
+  if (lock === undefined) return "The state's lock could not be taken; nobody is said to have it.";
   return (
     `The state is locked by ${lock.who} since ${lock.created} (${lock.operation}, lock ${lock.id}). ` +
     "Wait for it, raise 'lock-timeout', or, when its owner is surely gone, free it with command " +

@@ -13,7 +13,7 @@ import {
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { expression, maskValue, strings } from './sensitive.ts';
+import { expression, maskValue, scalars } from './sensitive.ts';
 
 export const COMMANDS = [
   'fmt',
@@ -61,7 +61,11 @@ export interface Inputs {
 }
 
 const DEFAULT_VERSION = { terraform: '1.11.4', tofu: '1.10.6' };
-const variableMap = z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/), z.unknown());
+const variableMap = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_-]*$/),
+  // An expression that came out empty: Terraform would take it for the text "null".
+  z.unknown().refine((value) => value !== null, 'has no value: give one, or leave it out'),
+);
 
 /** Secrets are masked before anything else is looked at. @throws InputError */
 export function readInputs(runner: Runner): Inputs {
@@ -69,7 +73,7 @@ export function readInputs(runner: Runner): Inputs {
   const token = checkedToken(runner);
   const state = stateKeys(runner);
   const secretVariables = yaml(runner, 'secret-variables', variableMap) ?? {};
-  for (const value of strings(secretVariables)) maskValue(runner, value);
+  for (const value of scalars(secretVariables)) maskValue(runner, value);
 
   const command = oneOf(runner, 'command', COMMANDS);
   const tool = oneOf(runner, 'tool', ['terraform', 'tofu'], 'terraform');
@@ -122,7 +126,10 @@ function checkedToken(runner: Runner): string | undefined {
 function stateKeys(runner: Runner): Pick<Inputs, 'stateAccessKeyId' | 'stateSecretAccessKey'> {
   const stateAccessKeyId = optionalSecret(runner, 'state-access-key-id');
   const stateSecretAccessKey = optionalSecret(runner, 'state-secret-access-key');
-  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = runner.env;
+  const { AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN } = runner.env;
+  for (const value of [AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN]) {
+    if (value) runner.mask(value);
+  }
   const needed = (input: string, other: string) => {
     throw new InputError(input, `is missing: '${other}' is of no use without it.`);
   };
@@ -137,6 +144,13 @@ function stateKeys(runner: Runner): Pick<Inputs, 'stateAccessKeyId' | 'stateSecr
 
 function workspace(runner: Runner): string {
   const value = runner.input('workspace') || 'default';
+  const { TF_WORKSPACE } = runner.env;
+  if (TF_WORKSPACE) {
+    throw new InputError(
+      'workspace',
+      `is '${value}', but Terraform would follow TF_WORKSPACE, which is '${TF_WORKSPACE}': take that out of the environment.`,
+    );
+  }
   // Terraform takes what needs no escaping in a URL; a dash in front would be an option.
   if (/^[A-Za-z0-9_~.][A-Za-z0-9_~.-]*$/.test(value)) return value;
   throw new InputError('workspace', `is '${value}': give letters, digits, '-', '_', '.' and '~'.`);
@@ -205,6 +219,10 @@ function asEnvironment(variables: Record<string, unknown>): Record<string, strin
   );
 }
 
+/** What the backends that Terraform brings along take as secrets. */
+const CREDENTIAL =
+  /^((\w+_)?(token|password|client_secret)|access_key|secret_(id|key)|(sse_customer|encryption|client)_key|client_private_key_pem|conn_str|http_auth)\s*=/;
+
 function backendConfig(runner: Runner, directory: string): string[] {
   const entries = lines(runner, 'backend-config');
   const strange = entries.find(
@@ -216,7 +234,7 @@ function backendConfig(runner: Runner, directory: string): string[] {
       `has '${strange}', which is neither 'key=value' nor a file in ${directory}.`,
     );
   }
-  const secret = entries.find((entry) => /^(access_key|secret_key|token|password)\s*=/.test(entry));
+  const secret = entries.find((entry) => CREDENTIAL.test(entry));
   if (secret !== undefined) {
     throw new InputError(
       'backend-config',

@@ -15,34 +15,43 @@ export async function locked(
   options: Options = {},
 ): Promise<RunResult> {
   const { inputs, runner } = session;
-  const forget = await recordOwner(runner.env);
+  const patience = milliseconds(inputs.lockTimeout);
+  const forget = await recordOwner(runner.env, patience);
   try {
     const result = await withLock();
     await forget();
     return result;
   } catch (error) {
-    // A cancelled Terraform may have been killed with the lock in its hands: the record stays, so
-    // that the next run can prove that nobody holds it.
-    if (!(error instanceof StepFailed) || error.reason !== 'cancelled') await forget();
+    // With the lock left behind, the record stays, so that the next run can prove that nobody holds it.
+    if (!mayHaveLeftLock(error)) await forget();
     throw error;
   }
 
   async function withLock(): Promise<RunResult> {
-    const deadline = Date.now() + milliseconds(inputs.lockTimeout);
+    const deadline = Date.now() + patience;
     for (let wait = 0; ; wait = secondsUntil(deadline)) {
       try {
         return await session.terraform(argv(`${wait}s`), options);
       } catch (error) {
-        const lock = lockOf(error);
-        if (lock === undefined) throw error;
-        if (await freeIfDead(session, lock)) continue;
+        const said = lockErrorIn(error);
+        const lock = lockIn(said);
+        if (lock === undefined && !WRITTEN_BEFORE.test(said)) throw error;
+        if (lock && (await freeIfDead(session, lock))) continue;
         if (Date.now() >= deadline) throw error;
-        if (wait === 0) {
+        if (lock && wait === 0) {
           runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
         }
       }
     }
   }
+}
+
+/** Whether Terraform was cancelled or killed, or could not give the lock back. */
+function mayHaveLeftLock(error: unknown): boolean {
+  const failed = error instanceof StepFailed ? error.cause : error;
+  if (!(failed instanceof CommandFailed)) return false;
+  const said = `${failed.message}\n${failed.stderr}`;
+  return /was cancelled|was killed by SIG|Error releasing the state lock/.test(said);
 }
 
 /** How long to wait before asking again whether the owner has died, in seconds. */
@@ -74,7 +83,14 @@ async function freeIfDead(session: Session, lock: Lock): Promise<boolean> {
   return true;
 }
 
-function lockOf(error: unknown): Lock | undefined {
-  if (!(error instanceof StepFailed) || error.reason !== 'state-locked') return undefined;
-  return error.cause instanceof CommandFailed ? lockIn(error.cause.stderr) : undefined;
+/**
+ * The lock's object was there and, when Terraform looked whose it is, no more: its holder has just
+ * let go. Terraform itself does not ask again then.
+ */
+const WRITTEN_BEFORE = /PreconditionFailed|ConditionalRequestConflict|StatusCode:\s*412/;
+
+/** What Terraform said of a lock that it did not get; '' for any other failure. */
+function lockErrorIn(error: unknown): string {
+  if (!(error instanceof StepFailed) || error.reason !== 'state-locked') return '';
+  return error.cause instanceof CommandFailed ? error.cause.stderr : '';
 }

@@ -11,33 +11,31 @@ const serverType = z.object({
     .array(z.object({ name: z.string(), available: z.boolean().optional(), deprecation }))
     .default([]),
 });
-const page = z.object({ server_types: z.array(serverType) });
-const balancerPage = z.object({
-  load_balancer_types: z.array(z.object({ name: z.string(), deprecation })),
-});
-const imagePage = z.object({
-  images: z.array(z.object({ name: z.string().nullish(), deprecated: z.string().nullish() })),
-});
+const balancerType = z.object({ name: z.string(), deprecation });
+const image = z.object({ name: z.string().nullish(), deprecated: z.string().nullish() });
 
 /** What Hetzner sells today, as its API tells it. */
 export interface Offers {
   serverTypes: z.infer<typeof serverType>[];
-  loadBalancerTypes: z.infer<typeof balancerPage>['load_balancer_types'];
+  loadBalancerTypes: z.infer<typeof balancerType>[];
   /** Names of system images that are going away. */
   deprecatedImages: string[];
 }
 
 export async function fetchOffers(api: HetznerApi): Promise<Offers> {
-  const [types, balancers, system] = await Promise.all([
-    api.get('/server_types?per_page=50'),
-    api.get('/load_balancer_types?per_page=50'),
-    api.get('/images?type=system&include_deprecated=true&per_page=50'),
+  // With what is on its way out, Hetzner's catalogue may be longer than a page.
+  const [types, balancers, images] = await Promise.all([
+    api.all('server_types'),
+    api.all('load_balancer_types'),
+    api.all('images', { type: 'system', include_deprecated: 'true' }),
   ]);
-  const { images } = imagePage.parse(system);
   return {
-    serverTypes: page.parse(types).server_types,
-    loadBalancerTypes: balancerPage.parse(balancers).load_balancer_types,
-    deprecatedImages: images.flatMap(({ name, deprecated }) => (name && deprecated ? [name] : [])),
+    serverTypes: z.array(serverType).parse(types),
+    loadBalancerTypes: z.array(balancerType).parse(balancers),
+    deprecatedImages: z
+      .array(image)
+      .parse(images)
+      .flatMap(({ name, deprecated }) => (name && deprecated ? [name] : [])),
   };
 }
 

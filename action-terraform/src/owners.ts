@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,48 +12,67 @@ import type { Lock } from './failure.ts';
 export interface Owner {
   who: string;
   bootId: string;
+  /** Another one's processes, as those of a container beside us, are not in our /proc. */
+  pidNamespace: string;
   run: string;
   /** Milliseconds since the epoch. */
   started: number;
+  /** Until when its Terraform may have taken the lock: one taken later is somebody else's. */
+  until: number;
 }
+
+/** What a loaded machine needs at most to start Terraform, after the last wait for the lock. */
+const START_MS = 120_000;
 
 const DIRECTORY = '.compta-terraform-owners';
 
-/** Names of this process's own records: one that was killed may have had its process id. */
-const ours = new Set<string>();
-
-/** @returns how to take the record away again */
-export async function recordOwner(env: NodeJS.ProcessEnv): Promise<() => Promise<void>> {
+/**
+ * @param patience for how long the step waits for the lock, in milliseconds
+ * @returns how to take the record away again
+ */
+export async function recordOwner(
+  env: NodeJS.ProcessEnv,
+  patience: number,
+): Promise<() => Promise<void>> {
   const directory = ownersDirectory(env);
   const started = Date.now();
-  const name = `${process.pid}-${started}.json`;
-  const file = join(directory, name);
-  ours.add(name);
+  const file = join(directory, `${process.pid}-${started}.json`);
   await mkdir(directory, { recursive: true });
   const owner: Owner = {
-    who: `${userInfo().username}@${hostname()}`,
-    bootId: bootId(),
+    ...place(),
     run: `${env.GITHUB_REPOSITORY ?? ''} run ${env.GITHUB_RUN_ID ?? ''}`,
     started,
+    until: started + patience + START_MS,
   };
   await writeFile(file, JSON.stringify(owner));
   return () => rm(file, { force: true });
 }
 
-/** All records of this machine but our own. One that is being written or removed is of a step that lives. */
+/** All records of this machine but our own; what ended while we looked, or was cut short, is none. */
 export async function otherOwners(env: NodeJS.ProcessEnv): Promise<Owner[]> {
   const directory = ownersDirectory(env);
+  const here = place();
   const names = await readdir(directory).catch(() => []);
-  const found = names
-    .filter((name) => !ours.has(name))
-    .map(async (name) => {
-      try {
-        return [JSON.parse(await readFile(join(directory, name), 'utf8')) as Owner];
-      } catch {
-        return [];
-      }
-    });
-  return (await Promise.all(found)).flat();
+  const records = await Promise.all(
+    names.map(async (name) => {
+      const owner = ownerIn(await readFile(join(directory, name), 'utf8').catch(() => ''));
+      // Process ids are of one boot and one namespace: elsewhere, another has ours.
+      const isOwn =
+        name.startsWith(`${process.pid}-`) &&
+        owner?.bootId === here.bootId &&
+        owner.pidNamespace === here.pidNamespace;
+      return owner === undefined || isOwn ? [] : [owner];
+    }),
+  );
+  return records.flat();
+}
+
+function ownerIn(text: string): Owner | undefined {
+  try {
+    return JSON.parse(text) as Owner;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Takes away the records of a dead owner and of those before it. */
@@ -87,16 +106,13 @@ function startOf(pid: string, boot: number): number[] {
 export interface Machine {
   who: string;
   bootId: string;
+  pidNamespace: string;
   /** Start times of the Terraforms that run now. */
   running: readonly number[];
 }
 
 export function thisMachine(): Machine {
-  return {
-    who: `${userInfo().username}@${hostname()}`,
-    bootId: bootId(),
-    running: runningTerraforms(),
-  };
+  return { ...place(), running: runningTerraforms() };
 }
 
 /** Clocks of /proc and of Terraform agree to a tick or two. */
@@ -104,7 +120,8 @@ const TOLERANCE_MS = 2_000;
 
 /**
  * The owner of a lock when its death is proven: the lock was taken on this machine, by a step of
- * ours that never ended by itself, and no Terraform that could be it is running any more.
+ * ours that never ended by itself, and no Terraform that could be it is running any more. A step
+ * that ran where we do not see it, in a container beside us, may be running still.
  */
 export function deadOwner(
   lock: Lock,
@@ -114,10 +131,15 @@ export function deadOwner(
   const taken = Date.parse(lock.created.replace(/ \+0000 UTC$/, 'Z').replace(' ', 'T'));
   if (Number.isNaN(taken) || lock.who !== machine.who) return undefined;
   const candidates = owners
-    .filter((owner) => owner.who === lock.who && owner.started <= taken + TOLERANCE_MS)
+    .filter((owner) => owner.who === lock.who)
+    .filter((owner) => owner.started <= taken + TOLERANCE_MS && taken <= owner.until)
     .sort((a, b) => b.started - a.started);
   const [latest] = candidates;
   if (latest === undefined) return undefined;
+  const unseen = candidates.some(
+    (owner) => owner.bootId === machine.bootId && owner.pidNamespace !== machine.pidNamespace,
+  );
+  if (unseen) return undefined;
   const rebooted = latest.bootId !== machine.bootId;
   const alive = machine.running.some((started) => started <= taken + TOLERANCE_MS);
   return rebooted || !alive ? latest : undefined;
@@ -127,6 +149,20 @@ function ownersDirectory(env: NodeJS.ProcessEnv): string {
   return join(env.RUNNER_TOOL_CACHE ?? '', DIRECTORY);
 }
 
-function bootId(): string {
-  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+/** Who we are as Terraform's lock tells it: also in a container whose user id has no name. */
+export function whoWeAre(account: () => { username: string }, env: NodeJS.ProcessEnv): string {
+  try {
+    return `${account().username}@${hostname()}`;
+  } catch {
+    return `${env.USER ?? ''}@${hostname()}`;
+  }
+}
+
+/** Where a Terraform that we start runs, as its lock and the system tell it. */
+function place(): Pick<Owner, 'who' | 'bootId' | 'pidNamespace'> {
+  return {
+    who: whoWeAre(userInfo, process.env),
+    bootId: readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim(),
+    pidNamespace: readlinkSync('/proc/self/ns/pid'),
+  };
 }

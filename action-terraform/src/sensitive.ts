@@ -41,6 +41,12 @@ export function strings(value: unknown): string[] {
   return isTree(value) ? Object.values(value).flatMap(strings) : [];
 }
 
+/** The same with numbers, for what somebody gave as a secret: a PIN is one. */
+export function scalars(value: unknown): string[] {
+  if (typeof value === 'number') return [String(value)];
+  return isTree(value) ? Object.values(value).flatMap(scalars) : strings(value);
+}
+
 /** A value as an expression of Terraform's language, where "${" and "%{" begin a template. */
 export function expression(value: unknown): string {
   return JSON.stringify(value).replaceAll(/[$%](?=\{)/g, '$&$&');

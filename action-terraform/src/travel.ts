@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Artifacts } from '../../lib/runner/artifacts.ts';
 import { digestOf } from './binding.ts';
@@ -16,8 +16,12 @@ export function artifactName({ directoryName, workspace }: Inputs): string {
 }
 
 /** Takes away what an earlier attempt of this run left: its plan is not to be applied any more. */
-export async function clearPlan({ inputs }: Session, artifacts: Artifacts): Promise<void> {
+export async function clearPlan(
+  { inputs }: Pick<Session, 'inputs'>,
+  artifacts: Pick<Artifacts, 'remove'>,
+): Promise<void> {
   if (inputs.planPath === undefined) await artifacts.remove(artifactName(inputs));
+  else await rm(inputs.planPath, { force: true });
 }
 
 /** Leaves a sealed plan where `apply` will look for it. @returns its path on this machine */

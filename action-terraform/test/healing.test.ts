@@ -1,18 +1,19 @@
-import {
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { Lock } from '../src/failure.ts';
-import { milliseconds } from '../src/locking.ts';
-import { deadOwner, type Machine, type Owner, otherOwners, recordOwner } from '../src/owners.ts';
+import { CommandFailed } from '../../lib/process/run.ts';
+import { explained, type Lock } from '../src/failure.ts';
+import { locked, milliseconds } from '../src/locking.ts';
+import {
+  deadOwner,
+  type Machine,
+  type Owner,
+  otherOwners,
+  recordOwner,
+  whoWeAre,
+} from '../src/owners.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
 describe("the death of a lock's owner", () => {
@@ -23,8 +24,21 @@ describe("the death of a lock's owner", () => {
     operation: 'OperationTypeApply',
     created: '2026-11-22 12:00:00.123456 +0000 UTC',
   };
-  const owner: Owner = { who: 'runner@host', bootId: 'b1', run: 'r', started: taken - 60_000 };
-  const machine: Machine = { who: 'runner@host', bootId: 'b1', running: [] };
+  const owner: Owner = {
+    who: 'runner@host',
+    bootId: 'b1',
+    pidNamespace: 'pid:[1]',
+    run: 'r',
+    started: taken - 60_000,
+    until: taken + 300_000,
+  };
+  const machine: Machine = {
+    who: 'runner@host',
+    bootId: 'b1',
+    pidNamespace: 'pid:[1]',
+    running: [],
+  };
+  const container = { ...owner, pidNamespace: 'pid:[2]' };
 
   it.each<[string, boolean, Partial<Lock>, Owner[], Partial<Machine>]>([
     ['is proven when nothing of its time runs here', true, {}, [owner], {}],
@@ -46,6 +60,28 @@ describe("the death of a lock's owner", () => {
       [{ ...owner, started: taken + 60_000 }],
       {},
     ],
+    [
+      'is not proven by a step that was over before',
+      false,
+      {},
+      [{ ...owner, until: taken - 1 }],
+      {},
+    ],
+    [
+      'is not proven by an old step and a reboot',
+      false,
+      {},
+      [{ ...owner, bootId: 'b0', until: taken - 1 }],
+      {},
+    ],
+    ['is not proven where it runs out of our sight', false, {}, [container], {}],
+    [
+      'is not proven while another that could be it runs out of our sight',
+      false,
+      {},
+      [container, { ...owner, started: taken - 1_000 }],
+      {},
+    ],
     ['is not proven by a date that cannot be read', false, { created: 'unknown' }, [owner], {}],
   ])('%s', (_what, proven, lockMore, owners, machineMore) => {
     const dead = deadOwner({ ...lock, ...lockMore }, owners, { ...machine, ...machineMore });
@@ -53,20 +89,29 @@ describe("the death of a lock's owner", () => {
   });
 });
 
-describe('the records of a machine', () => {
-  it('are those of other steps: also of one that had our process id, and not one half there', async () => {
-    const env = { RUNNER_TOOL_CACHE: mkdtempSync(join(tmpdir(), 'compta-owners-')) };
-    const forget = await recordOwner(env);
-    const [folder = ''] = readdirSync(env.RUNNER_TOOL_CACHE);
-    const record = (name: string) => join(env.RUNNER_TOOL_CACHE, folder, name);
-    const killed = { who: 'runner@host', bootId: 'b1', run: 'r', started: 1_000 };
-    writeFileSync(record(`${process.pid}-1000.json`), JSON.stringify(killed));
-    writeFileSync(record('77-2000.json'), '');
-    symlinkSync('gone', record('78-3000.json'));
-    expect(await otherOwners(env)).toEqual([killed]);
+describe('the records of owners', () => {
+  it('tell who they are where a container gave them a user id without a name', () => {
+    const nameless = () => {
+      throw new Error('uv_os_get_passwd returned ENOENT');
+    };
+    expect(whoWeAre(nameless, { USER: 'ci' })).toBe(`ci@${hostname()}`);
+    expect(whoWeAre(nameless, {})).toBe(`@${hostname()}`);
+  });
+
+  it('outlive one of them that was cut short by a kill', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    const env = { RUNNER_TOOL_CACHE: folder };
+    const forget = await recordOwner(env, 300_000);
+    const [directory = ''] = readdirSync(folder);
+    const [own = ''] = readdirSync(join(folder, directory));
+    const record = readFileSync(join(folder, directory, own), 'utf8');
+    expect(await otherOwners(env)).toEqual([]);
     await forget();
-    expect(readdirSync(record(''))).toHaveLength(3);
-    rmSync(env.RUNNER_TOOL_CACHE, { recursive: true });
+    writeFileSync(join(folder, directory, '1-1.json'), record);
+    writeFileSync(join(folder, directory, '1-2.json'), '');
+    mkdirSync(join(folder, directory, '1-3.json')); // As good as gone while we looked.
+    expect(await otherOwners(env)).toEqual([JSON.parse(record)]);
+    rmSync(folder, { recursive: true });
   });
 });
 
@@ -77,6 +122,68 @@ describe('a lock timeout', () => {
     ['1h30m', 5_400_000],
   ])('of %s is %i ms', (text, expected) => {
     expect(milliseconds(text)).toBe(expected);
+  });
+});
+
+describe('a lock that is let go while Terraform looks who holds it', () => {
+  const released = `Error: Error acquiring the state lock
+
+Error message: operation error S3: PutObject, https response error StatusCode:
+412, RequestID: 1, HostID: 2, api error PreconditionFailed: At least one of
+the pre-conditions you specified did not hold
+unable to retrieve file from S3 bucket 'b' with key 'tiny/terraform.tfstate.tflock':
+operation error S3: GetObject, https response error StatusCode: 404,
+RequestID: 3, HostID: 4, NoSuchKey:
+`;
+  const refused = released.replace('\n412', '\n403').replace('PreconditionFailed', 'AccessDenied');
+
+  /** What Terraform is told about its patience until it does not fail any more. */
+  async function attempts(stderr: string): Promise<string[]> {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    const asked: string[] = [];
+    const session = {
+      inputs: { lockTimeout: '1m' },
+      runner: { env: { RUNNER_TOOL_CACHE: folder }, info: () => {} },
+      terraform: async ([lockTimeout = '']: string[]) => {
+        asked.push(lockTimeout);
+        if (asked.length > 1) return { exitCode: 0, stdout: '', stderr: '' };
+        throw explained(new CommandFailed('terraform', 'failed', { exitCode: 1, stderr }));
+      },
+    };
+    await locked(session as never, (lockTimeout) => [lockTimeout]).finally(() =>
+      rmSync(folder, { recursive: true }),
+    );
+    return asked;
+  }
+
+  it('is asked for again', async () => {
+    expect(await attempts(released)).toEqual(['0s', '15s']);
+  });
+
+  it('is another thing than a bucket that refuses to be written to', async () => {
+    await expect(attempts(refused)).rejects.toMatchObject({ reason: 'state-locked' });
+  });
+});
+
+describe('the record of a step that failed', () => {
+  it.each<[string, string, string, number]>([
+    ['stays when Terraform was killed', 'was killed by SIGKILL', '', 1],
+    ['stays when Terraform was cancelled', 'was cancelled', 'Interrupt received.', 1],
+    ['stays with the lock', 'failed', 'Error: Error releasing the state lock', 1],
+    ['is gone when Terraform let go of the lock', 'failed', 'Error: no such image', 0],
+  ])('%s', async (_what, reason, stderr, kept) => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    const session = {
+      inputs: { lockTimeout: '1m' },
+      runner: { env: { RUNNER_TOOL_CACHE: folder }, info: () => {} },
+      terraform: async () => {
+        throw explained(new CommandFailed('terraform', reason, { exitCode: 1, stderr }));
+      },
+    };
+    await expect(locked(session as never, () => ['apply'])).rejects.toThrow();
+    const [directory = ''] = readdirSync(folder);
+    expect(readdirSync(join(folder, directory))).toHaveLength(kept);
+    rmSync(folder, { recursive: true });
   });
 });
 

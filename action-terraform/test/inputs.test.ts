@@ -53,8 +53,11 @@ const CASES: Wrong[] = [
   wrong('variables', '[1]', /is not valid/),
   wrong('variables', 'a: b: c', /is not YAML/),
   wrong('variables', '{"not a name": 1}', /is not valid/),
+  wrong('variables', 'domain:', /has no value: give one, or leave it out\n.*at domain/),
   wrong('secret-variables', '[1]', /is not valid/),
   wrong('backend-config', 'secret_key=x', /has 'secret_key', which would be readable/),
+  wrong('backend-config', 'sse_customer_key = x', /has 'sse_customer_key', which would be/),
+  wrong('backend-config', 'conn_str=postgres://a:b@c/d', /has 'conn_str', which would be/),
   wrong('backend-config', 'bucket', /has 'bucket', which is neither 'key=value' nor a file/),
   wrong('state-access-key-id', '', /is missing: 'state-secret-access-key' is of no use/, {
     'state-secret-access-key': 'a-secret-of-s3',
@@ -104,6 +107,28 @@ describe('a wrong input', () => {
     expect(readdirSync(join(folder, 'temp'))).toEqual([]);
     expect(readdirSync(join(folder, 'module'))).toEqual([]);
     expect(existsSync(join(folder, 'tools'))).toBe(false);
+  });
+
+  type Given = Record<string, string>;
+  it.each<[string, Given, Given, string]>([
+    ['a number', { 'secret-variables': 'pin: 1234567890' }, {}, '1234567890'],
+    ['of the environment', {}, { AWS_SECRET_ACCESS_KEY: 'secret-of-s3' }, 'secret-of-s3'],
+    ['of a session', {}, { AWS_SESSION_TOKEN: 'session-of-s3' }, 'session-of-s3'],
+  ])('comes after the masks, also of a secret that is %s', async (_what, inputs, env, secret) => {
+    const ended = await runAction('action-terraform', { command: 'aply', ...inputs }, env);
+    expect(ended.exitCode).toBe(1);
+    expect(ended.stdout.split('\n')).toContain(`::add-mask::${secret}`);
+  });
+
+  it('is a workspace that the environment overrules', async () => {
+    const good = { command: 'plan', 'working-directory': 'module', 'plan-key': KEY };
+    const env = { GITHUB_WORKSPACE: folder, TF_WORKSPACE: 'blue' };
+    const { errors } = await runAction('action-terraform', good, env);
+    expect(errors).toEqual([
+      expect.stringMatching(
+        /^Input 'workspace' is 'default', but .* TF_WORKSPACE, which is 'blue'/,
+      ),
+    ]);
   });
 
   it('has been tried for every input that there is', () => {

@@ -1,10 +1,19 @@
-import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { unformatted } from '../src/commands/fmt.ts';
 import { proveConditionalWrites } from '../src/doctor.ts';
 import { StepFailed } from '../src/failure.ts';
+import { writeOutputs } from '../src/outputs.ts';
 import { patiently } from '../src/patience.ts';
 import { sideBySide } from '../src/side-by-side.ts';
 import { sensitiveInState } from '../src/state.ts';
@@ -97,6 +106,34 @@ describe('the backend doctor', () => {
     const attempt = proveConditionalWrites(bucketAt(url), 'x');
     await expect(attempt).rejects.toThrow(message);
     await expect(attempt).rejects.toMatchObject({ reason: 'backend-refused' });
+  });
+
+  it.each([
+    ['is busy', (response: ServerResponse) => response.writeHead(503).end(), /answered 503\./],
+    ['does not answer', (response: ServerResponse) => response.destroy(), /did not answer\./],
+  ])('does not judge a store that %s', async (_what, answer, message) => {
+    const url = await serve((_request, response) => answer(response));
+    const attempt = proveConditionalWrites(bucketAt(url), 'x');
+    await expect(attempt).rejects.toThrow(message);
+    await expect(attempt).rejects.toMatchObject({ reason: 'api-unavailable' });
+  });
+});
+
+describe('the outputs', () => {
+  it('are for us alone, also in a file that was there for everybody', async () => {
+    const work = mkdtempSync(join(tmpdir(), 'compta-outputs-'));
+    const outputsFile = join(work, 'outputs.json');
+    writeFileSync(outputsFile, 'of an earlier job, and longer', { mode: 0o644 });
+    const session = {
+      inputs: { outputsFile },
+      runner: { output: () => {} },
+      work,
+      terraform: async () => ({ exitCode: 0, stdout: '{}', stderr: '' }),
+    };
+    expect(await writeOutputs(session as never)).toEqual([]);
+    expect(readFileSync(outputsFile, 'utf8')).toBe('{}');
+    expect(statSync(outputsFile).mode & 0o777).toBe(0o600);
+    rmSync(work, { recursive: true });
   });
 });
 

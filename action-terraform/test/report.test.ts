@@ -193,10 +193,37 @@ Lock Info:
     ['Error: Post "https://api.hetzner.cloud/v1/servers": EOF', 'api-unavailable'],
     ['Error: Get "https://fsn1.example/b": net/http: TLS handshake timeout', 'api-unavailable'],
     ['Error: Get "https://fsn1.example/b": context deadline exceeded', 'api-unavailable'],
+    // As Terraform breaks its lines where there is no terminal.
+    ['Error: could not ask\n\nhcloud: server responded\nwith status code 502', 'api-unavailable'],
+    [
+      'Error: could not ask\n\ndial tcp 192.0.2.1:443: connect: connection\nrefused',
+      'api-unavailable',
+    ],
+    [
+      'Error: Error refreshing state: operation error S3: HeadObject, https response error\nStatusCode: 503, RequestID: , HostID: , api error SlowDown: slow down',
+      'api-unavailable',
+    ],
+    [
+      'Error: Failed to query available provider packages\n\ncould not connect: 429 Too Many\nRequests returned from registry.terraform.io',
+      'api-unavailable',
+    ],
+    [
+      'Error: Error acquiring the state lock\n\nError message: operation error S3: PutObject, https response error StatusCode:\n503, RequestID: , HostID: , api error SlowDown: slow down',
+      'api-unavailable',
+    ],
+    [
+      'Error: Error acquiring the state lock\n\nError message: operation error S3: PutObject, https response error StatusCode:\n403, RequestID: , HostID: , api error AccessDenied: no',
+      'state-locked',
+    ],
   ])('%j has a reason', (stderr, reason) => {
     const error = explained(failed(stderr));
     expect(error).toBeInstanceOf(StepFailed);
     expect((error as StepFailed).reason).toBe(reason);
+  });
+
+  it('names no holder of a lock that Terraform names none of', () => {
+    const error = explained(failed('Error: Error acquiring the state lock\n\nAccessDenied'));
+    expect((error as Error).message).toMatch(/^The state's lock could not be taken/);
   });
 
   it('tells who holds the lock since when', () => {

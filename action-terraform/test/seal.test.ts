@@ -1,3 +1,6 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Binding, differingFields } from '../src/binding.ts';
 import {
@@ -10,6 +13,7 @@ import {
   stretch,
 } from '../src/seal.ts';
 import { isStale } from '../src/staleness.ts';
+import { clearPlan } from '../src/travel.ts';
 import { BINDING, KEY } from './fixtures.ts';
 
 const plan = Buffer.from('the plan, with a secret in it');
@@ -120,6 +124,23 @@ describe('a plan whose state moved on', () => {
     ['is refused when more than that differs', false, {}, { stateSerial: 8, sha: 'other' }],
   ])('%s', (_what, stale, sealedFor, now) => {
     expect(isStale(refusal(sealedFor, now))).toBe(stale);
+  });
+});
+
+describe('the plan of an earlier attempt', () => {
+  it('is taken away before a new one is made, in a file as in an artifact', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-plan-'));
+    const planPath = join(folder, 'sealed');
+    writeFileSync(planPath, sealed);
+    const removed: string[] = [];
+    const artifacts = { remove: async (name: string) => void removed.push(name) };
+    const inputs = { directoryName: 'terraform/tiny', workspace: 'default' };
+    await clearPlan({ inputs: { ...inputs, planPath } } as never, artifacts);
+    expect(existsSync(planPath)).toBe(false);
+    expect(removed).toEqual([]);
+    await clearPlan({ inputs } as never, artifacts);
+    expect(removed).toEqual([expect.stringMatching(/^terraform-plan-tiny-/)]);
+    rmSync(folder, { recursive: true });
   });
 });
 

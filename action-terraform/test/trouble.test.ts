@@ -1,5 +1,10 @@
 import { existsSync } from 'node:fs';
-import { createServer, request as forward } from 'node:http';
+import {
+  createServer,
+  request as forward,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -124,7 +129,10 @@ describe('the lock', () => {
   it('is trusted when the store proves it, and nothing is applied when it does not', async () => {
     expect((await world.step('doctor', tiny)).summary).toMatch(/^### ✅ /);
 
-    const careless = await withoutConditions(world.bucket.endpoint);
+    const careless = await s3Behind(({ url }, headers) => {
+      if (url?.includes('.doctor-')) delete headers['if-none-match'];
+      return true;
+    });
     const env = { AWS_ENDPOINT_URL_S3: careless.url };
     run += 1;
     const planned = await world.step('plan', tiny, { run, env });
@@ -134,6 +142,32 @@ describe('the lock', () => {
     expect(refused.outputs['failure-reason']).toBe('backend-refused');
     expect(refused.stdout).toMatch(/answered 200, not 412, to a second conditional write/);
   }, 120_000);
+});
+
+describe('a bucket that does not take the state after an apply', () => {
+  it('is given it once more, so that nothing that was made is forgotten', async () => {
+    let refusals = 0;
+    const shut = await s3Behind(({ method, url }) => {
+      const isState = method === 'PUT' && url?.split('?')[0]?.endsWith('/terraform.tfstate');
+      return !isState || refusals-- <= 0;
+    });
+    const env = { AWS_ENDPOINT_URL_S3: shut.url };
+    const inputs = {
+      ...tiny,
+      ...variables({ servers: ['one', 'two'], open_to: '203.0.113.99/32' }),
+    };
+    run += 1;
+    await world.step('plan', inputs, { run, env });
+    refusals = 1;
+    const failed = await world.step('apply', inputs, { run, env });
+    shut.close();
+    expect(failed.exitCode).toBe(1);
+    expect(failed.stdout).toContain('::warning title=State saved::');
+    expect(existsSync(join(world.folder, TINY, 'errored.tfstate'))).toBe(false);
+    run += 1;
+    const again = await world.step('plan', inputs, { run });
+    expect(again.outputs.changes).toBe('false');
+  }, 90_000);
 });
 
 describe('a protected network', () => {
@@ -188,13 +222,19 @@ describe('a refresh', () => {
   }, 60_000);
 });
 
-/** The S3 behind an ear that does not hear If-None-Match on the doctor's objects. */
-async function withoutConditions(target: string) {
+/** The S3 behind a door that may alter a request's headers, or refuse it (false). */
+async function s3Behind(door: (request: IncomingMessage, headers: IncomingHttpHeaders) => boolean) {
   const server = createServer((request, response) => {
-    const headers = { ...request.headers };
-    if (request.url?.includes('.doctor-')) delete headers['if-none-match'];
     const { method, url } = request;
-    const onward = forward(new URL(url ?? '/', target), { method, headers }, (answer) => {
+    const headers = { ...request.headers };
+    if (!door(request, headers)) {
+      request.resume();
+      const error = '<Error><Code>AccessDenied</Code><Message>Not now.</Message></Error>';
+      response.writeHead(403, { 'content-type': 'application/xml' }).end(error);
+      return;
+    }
+    const target = new URL(url ?? '/', world.bucket.endpoint);
+    const onward = forward(target, { method, headers }, (answer) => {
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       answer.pipe(response);
     });

@@ -8,8 +8,8 @@ export interface HetznerApi {
   post(path: string, body: unknown): Promise<unknown>;
   byName(collection: string, name: string): Promise<HetznerObject | undefined>;
   byId(collection: string, id: string): Promise<HetznerObject | undefined>;
-  /** Every one, whatever the number of pages. */
-  all(collection: string): Promise<HetznerObject[]>;
+  /** Every one that the filters let through, whatever the number of pages. */
+  all(collection: string, filters?: Record<string, string>): Promise<HetznerObject[]>;
 }
 
 export interface HetznerObject {
@@ -38,12 +38,16 @@ export function hetznerApi(
 ): HetznerApi {
   const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
 
-  const send = (path: string, init: RequestInit) =>
-    fetch(`${base}${path}`, {
+  /** The whole answer: one that breaks off is none. */
+  async function send(path: string, init: RequestInit) {
+    const answer = await fetch(`${base}${path}`, {
       ...init,
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
       signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
     });
+    const { ok, status, headers } = answer;
+    return { ok, status, headers, text: await answer.text() };
+  }
 
   async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
     for (let attempt = 1; ; attempt += 1) {
@@ -53,8 +57,8 @@ export function hetznerApi(
         throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
       });
       if (answer?.status === 404) return undefined;
-      if (answer?.ok) return answer.json();
-      const said = answer && (await reasonOf(answer));
+      if (answer?.ok) return JSON.parse(answer.text);
+      const said = answer && reasonIn(answer.text);
       if (answer && (isLast || !RETRIED.has(answer.status))) {
         throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
       }
@@ -70,10 +74,11 @@ export function hetznerApi(
       const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
       return (body as Record<string, HetznerObject[]> | undefined)?.[collection]?.[0];
     },
-    async all(collection) {
+    async all(collection, filters = {}) {
       const found: HetznerObject[] = [];
       for (let page: number | null = 1; page !== null; ) {
-        const body = (await ask(`/${collection}?per_page=50&page=${page}`)) as Page | undefined;
+        const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
+        const body = (await ask(`/${collection}?${query}`)) as Page | undefined;
         found.push(...((body?.[collection] ?? []) as HetznerObject[]));
         page = body?.meta?.pagination?.next_page ?? null;
       }
@@ -87,8 +92,7 @@ export function hetznerApi(
 }
 
 /** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
-async function reasonOf(answer: Response): Promise<string> {
-  const text = await answer.text();
+function reasonIn(text: string): string {
   try {
     const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
     return error ? `: ${error.code}, ${error.message}` : '';

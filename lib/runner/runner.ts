@@ -1,4 +1,5 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, existsSync } from 'node:fs';
+import { isAbsolute } from 'node:path';
 import * as core from '@actions/core';
 import { Redactor } from './secrets.ts';
 
@@ -56,7 +57,10 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
     warning: (message, at) => core.warning(redact(message), at),
     error: (message, at) => core.error(redact(message), at),
     group: (title, body) => core.group(redact(title), body),
-    output: (name, value) => core.setOutput(name, redact(String(value))),
+    output(name, value) {
+      const text = String(value);
+      core.setOutput(name, isPlace(text) ? text : redact(text));
+    },
     saveState: (name, value) => core.saveState(name, value),
     state: (name) => core.getState(name),
     summary(markdown) {
@@ -69,4 +73,12 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
     temp: env.RUNNER_TEMP ?? '/tmp',
     env,
   };
+}
+
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text: string): boolean {
+  return isAbsolute(text) && existsSync(text);
 }

@@ -13,6 +13,7 @@ import { type Parcel, unpacked } from '../parcel.ts';
 import { countsOf, type Plan } from '../plan.ts';
 import { apiOf, readPlan } from '../planning.ts';
 import { liftProtection } from '../protection.ts';
+import { keepingState } from '../rescue.ts';
 import { opening, PlanRefused } from '../seal.ts';
 import { initialiseBeside, type Session } from '../session.ts';
 import { sideBySide } from '../side-by-side.ts';
@@ -67,7 +68,9 @@ export async function applyFile(session: Session, file: string, plan: Plan): Pro
   const api = apiOf(session);
   if (api) await liftProtection(session, plan, api);
   await runner.group('Terraform apply', () =>
-    locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true }),
+    keepingState(session, () =>
+      locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true }),
+    ),
   );
   await writeOutputs(session);
   const took = elapsed(Date.now() - start);

@@ -6,6 +6,7 @@ import { locked } from '../locking.ts';
 import { writeOutputs } from '../outputs.ts';
 import { countsOf, kindOf } from '../plan.ts';
 import { drawPlan } from '../planning.ts';
+import { keepingState } from '../rescue.ts';
 import { initialise, type Session } from '../session.ts';
 
 /**
@@ -30,7 +31,9 @@ export async function refresh(session: Session): Promise<void> {
     );
   }
   if (moved.length > 0 || countsOf(plan).changes) {
-    await locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true });
+    await keepingState(session, () =>
+      locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true }),
+    );
   }
   await writeOutputs(session);
   runner.summary(

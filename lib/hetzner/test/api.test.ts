@@ -43,6 +43,19 @@ describe("Hetzner's API", () => {
     expect(requests).toBe(2);
   });
 
+  it('is asked again when its answer breaks off', async () => {
+    let requests = 0;
+    const url = await serve((request, response) => {
+      requests += 1;
+      response.writeHead(200, { 'content-length': '11' });
+      if (requests < 2) response.write('{"ok"', () => request.socket.destroy());
+      else response.end('{"ok":true}');
+    });
+    const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
+    expect(await api.get('/pricing')).toEqual({ ok: true });
+    expect(requests).toBe(2);
+  });
+
   it('is not asked again by a job that was cancelled', async () => {
     const cancel = new AbortController();
     let requests = 0;
@@ -57,13 +70,16 @@ describe("Hetzner's API", () => {
 
   it('is asked for a collection page by page', async () => {
     const url = await serve((request, response) => {
-      const page = Number(new URL(request.url ?? '', 'http://api').searchParams.get('page'));
+      const { searchParams } = new URL(request.url ?? '', 'http://api');
+      if (searchParams.get('name') !== 'ours') return void response.writeHead(400).end();
+      const page = Number(searchParams.get('page'));
       const next_page = page < 3 ? page + 1 : null;
       const body = { servers: [{ id: page }], meta: { pagination: { next_page } } };
       response.end(JSON.stringify(body));
     });
     const api = hetznerApi('token', { HCLOUD_ENDPOINT: url }, never);
-    expect((await api.all('servers')).map(({ id }) => id)).toEqual([1, 2, 3]);
+    const all = await api.all('servers', { name: 'ours' });
+    expect(all.map(({ id }) => id)).toEqual([1, 2, 3]);
   });
 
   it('is believed after five refusals, and at once when it is no matter of time', async () => {
