@@ -74,17 +74,20 @@ export class Host {
     }
   }
 
-  /** Replaces a file atomically. */
+  /** Replaces a file atomically, with the whole of its content or not at all. */
   async write(path: string, content: string, mode: string, owner = 'root:root'): Promise<void> {
+    // A connection that breaks ends the input, and the command goes on as if that were all.
     const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
 trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
+[ "$(stat -c %s "$temporary")" = "$4" ] || { echo "only a part of $1 arrived" >&2; exit 1; }
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
 sync "$temporary"
 mv -f "$temporary" "$1"`;
-    await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+    const size = String(Buffer.byteLength(content));
+    await this.change(['sh', '-c', script, 'write', path, mode, owner, size], { input: content });
   }
 
   /** Adds a line to a file, the whole of it or nothing. */

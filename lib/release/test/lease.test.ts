@@ -1,7 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Connection } from '../../ssh/connection.ts';
 import { SshPool } from '../../ssh/pool.ts';
 import { Host, LeaseLostError } from '../host.ts';
+import { journalFile } from '../layout.ts';
 import { freeLeases, Lease, readLease } from '../lease.ts';
+import { journal } from '../roll.ts';
+import { unfinished } from '../store.ts';
 import { startHosts, type TestHosts } from './fixture/hosts.ts';
 
 let servers: TestHosts;
@@ -164,5 +168,41 @@ describe('one lease for an environment', () => {
     const next = await Lease.take(run(), by('next'));
     expect(await freeLeases(run(), undefined)).toHaveLength(2);
     await next.free();
+  }, 60_000);
+});
+
+describe('a connection that breaks before a file has arrived', () => {
+  /** The first server, as a connection leaves it that begins commands and then breaks. */
+  const cutOff = (): Host => {
+    const [{ name, ssh } = { name: '', ssh: '' }] = servers.hosts;
+    return new Host(name, ssh, async () => {
+      const connection = await pool.connect(ssh, name);
+      const exec: Connection['exec'] = (command, { input: _lost, ...options } = {}) =>
+        connection.exec(command, options);
+      return { exec } as Connection;
+    });
+  };
+
+  test('leaves the file as it was', async () => {
+    const host = cutOff();
+    const lease = await Lease.take([host], by('cut'));
+    const path = '/opt/compta/some.json';
+    await host.change(['sh', '-c', 'echo old >"$1"', 'sh', path]);
+    await expect(host.write(path, 'new\n', '0644')).rejects.toThrow(/only a part of .* arrived/);
+    const { stdout } = await host.read(['sh', '-c', 'cat "$1"; ls "$1".*', 'sh', path], {
+      allowFailure: true,
+    });
+    expect(stdout).toBe('old\n');
+    await lease.free();
+  }, 60_000);
+
+  test('leaves a journal by which the next run sees that one had begun', async () => {
+    const host = cutOff();
+    const lease = await Lease.take([host], by('cut'));
+    await journal(host, '1.0.0-abc', 'begin').catch(() => {});
+    expect(await unfinished(host)).toBeDefined();
+    await host.change(['rm', '-f', journalFile]);
+    expect(await unfinished(host)).toBeUndefined();
+    await lease.free();
   }, 60_000);
 });
