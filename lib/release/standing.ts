@@ -25,7 +25,9 @@ export function standingsOf(hosts: readonly Host[]): Promise<Standing[]> {
 export function leaderOf<T extends Pick<Standing, 'current' | 'history'>>(
   standings: readonly T[],
 ): T | undefined {
-  const since = ({ history }: T): string => history.at(-1)?.at ?? '';
+  // Not by the last line: a host that is being caught up has the others' history before their release.
+  const since = ({ current, history }: T): string =>
+    history.findLast(({ release }) => release === current?.release)?.at ?? '';
   return standings
     .filter(({ current }) => current !== undefined)
     .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];

@@ -98,13 +98,24 @@ describe('what an environment runs', () => {
   const r3 = manifest('r3', { auth: '3' });
   const standing = (current: Manifest | undefined, ...at: string[]) => ({
     current,
-    history: at.map((time) => entry('deploy', 'r', '', time)),
+    history: at.map((time) => entry('deploy', current?.release ?? '', '', time)),
   });
 
   test('is told by the server that was there last, even when that was a rollback', () => {
     const away = standing(r3, '2026-01-01', '2026-01-02');
     const rolledBack = standing(r2, '2026-01-01', '2026-01-02', '2026-01-03');
     expect(leaderOf([away, rolledBack])?.current).toBe(r2);
+  });
+
+  test('is not told by a server that has been given the history and not yet the release', () => {
+    const history = [
+      entry('deploy', 'r2', '', '2026-01-01'),
+      entry('deploy', 'r3', 'r2', '2026-01-02'),
+    ];
+    const behind = { current: r2, history };
+    const leader = { current: r3, history };
+    expect(leaderOf([leader, behind])?.current).toBe(r3);
+    expect(leaderOf([behind, leader])?.current).toBe(r3);
   });
 
   test('is not told by a new server', () => {
