@@ -123,7 +123,7 @@ export async function bring(
     }
     if (last === 'record') {
       await askPublicly(targets, target, how);
-      await recordAll(targets, action, how, started, nothing);
+      await recordAll(targets, previous, action, how, started, nothing);
     }
     return finish({ status: nothing ? 'unchanged' : 'deployed' });
   } catch (error) {
@@ -183,7 +183,7 @@ async function goBack(
       if (current?.release === previous.release) {
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
-        await recordAll([back], 'automatic-rollback', how, started, false);
+        await recordAll([back], previous, 'automatic-rollback', how, started, false);
       } else {
         // It was behind, or new: what it had before is nothing to go back to.
         await host.change(['touch', caddy.outOfRotation]);
@@ -197,9 +197,13 @@ async function goBack(
   return stuck;
 }
 
-/** Makes the target the current release, adds to history and audit log, prunes. */
+/**
+ * Makes the target the current release, adds to history and audit log, prunes.
+ * @param previous what the environment ran before, which a host that was away did not.
+ */
 export async function recordAll(
   targets: readonly HostTarget[],
+  previous: Manifest | undefined,
   action: store.HistoryEntry['action'],
   how: Circumstances,
   started: number,
@@ -215,7 +219,7 @@ export async function recordAll(
           action,
           release: target.release,
           version: target.version,
-          previous: current?.release ?? '',
+          previous: previous?.release ?? '',
           by: how.by,
           run: how.run,
           ...(how.reason === undefined ? {} : { reason: how.reason }),

@@ -146,7 +146,7 @@ export const recordPhase: Phase = async (hosts, wanted, how, dryRun) => {
     const { manifest } = target;
     const targets = now.map(({ host, current }) => ({ host, current, target: manifest }));
     const begun = Date.parse(manifest.createdAt);
-    await recordAll(targets, 'deploy', how, begun, !changed);
+    await recordAll(targets, leaderOf(now)?.current, 'deploy', how, begun, !changed);
     return { changed, release: id, says };
   });
 };

@@ -32,3 +32,9 @@ export function leaderOf<T extends Pick<Standing, 'current' | 'history'>>(
     .filter(({ current }) => current !== undefined)
     .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
 }
+
+/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
+export function behindOf(standings: readonly Standing[]): Host[] {
+  const release = leaderOf(standings)?.current?.release;
+  return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
