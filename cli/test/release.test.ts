@@ -220,7 +220,11 @@ describe('a server that was off during a release', () => {
       await second?.powerOn();
       await versionEventually('/api/auth/version', 1, before);
       expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
-      expect((await compta('status')).data[1]).toMatchObject({ outOfRotation: true });
+      // Nobody could turn the page off there.
+      const page = '/opt/compta/caddy/state/maintenance.html';
+      await environment.hosts[1]?.read(['sh', '-c', 'echo page >"$1"', 'sh', page]);
+      const away = { outOfRotation: true, maintenance: true };
+      expect((await compta('status')).data[1]).toMatchObject(away);
       // A release that fails in between brings the others back, and this one to nothing old; it is
       // of another service than the one that was missed.
       const faults = { 'reporting-service': 'exits' };

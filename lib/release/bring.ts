@@ -4,7 +4,7 @@ import { passGate } from './gate.ts';
 import { type Host, LeaseLostError } from './host.ts';
 import { caddy } from './layout.ts';
 import { Lease } from './lease.ts';
-import { inMaintenance } from './maintenance.ts';
+import { followMaintenance, inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
 import { isEmpty, planHost } from './plan.ts';
 import type { Login } from './preflight.ts';
@@ -110,6 +110,7 @@ export async function bring(
   try {
     const nothing = await isAlreadyThere(targets);
     if (!nothing) {
+      await followMaintenance(targets);
       // On every host before the first change on one: a rollback then knows what to undo.
       await step(how.tell, '', 'open the journals', () =>
         Promise.all(
