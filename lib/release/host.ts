@@ -12,6 +12,9 @@ export class LeaseLostError extends Error {
 /** Exit code of what may change nothing any more. */
 export const lostLease = 97;
 
+/** Exit code of a reader that finds nothing there. */
+const noFile = 44;
+
 /** How programs say that a disk is full. */
 export const noSpace = /no space left on device/i;
 
@@ -97,10 +100,17 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
     await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
   }
 
-  /** Content of a file, or `undefined` when there is none. */
+  /**
+   * Content of a file, or `undefined` when there is none.
+   * @throws Error when it is there and cannot be read, or nobody knows.
+   */
   async content(path: string): Promise<string | undefined> {
-    const result = await this.read(['cat', path], { allowFailure: true });
-    return result.code === 0 ? result.stdout : undefined;
+    const script = `cat "$1" || { [ -e "$1" ] || exit ${noFile}; exit 1; }`;
+    const words = ['sh', '-c', script, 'content', path];
+    const { code, stdout, stderr } = await this.read(words, { allowFailure: true });
+    if (code === 0) return stdout;
+    if (code === noFile) return undefined;
+    throw new Error(`${path} on ${this.name} cannot be read: ${stderr.trim()}`);
   }
 
   /** What runs here now. */

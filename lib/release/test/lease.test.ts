@@ -206,3 +206,11 @@ describe('a connection that breaks before a file has arrived', () => {
     await lease.free();
   }, 60_000);
 });
+
+test('what cannot be read on a server is not taken for what is not there', async () => {
+  const [host] = run();
+  expect(await host?.content('/opt/compta/none/at/all')).toBeUndefined();
+  await expect(host?.content('/opt/compta')).rejects.toThrow(
+    '/opt/compta on app-1 cannot be read: cat: /opt/compta: Is a directory',
+  );
+});
