@@ -11,6 +11,8 @@ import { pause, until, WaitedTooLong } from './waiting.ts';
 export interface Patience {
   healthTimeout: number;
   drainTimeout: number;
+  /** Ends the long waits: a job that is cancelled has seconds, and what is there is whole. */
+  stop?: AbortSignal;
 }
 
 /** Restarts after which a container is taken for one that will never come up. */
@@ -38,7 +40,7 @@ export async function perform(
     return;
   }
   try {
-    const running = await healthy(host, step, patience.healthTimeout);
+    const running = await healthy(host, step, patience);
     say(`${name} is healthy`);
     if (step.kind === 'prove') await proveContract(host, running);
     await inRotation(host, running);
@@ -55,12 +57,13 @@ async function runningSlot(host: Host, step: Step): Promise<Slot | undefined> {
 }
 
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
-async function healthy(host: Host, step: Step, timeoutMs: number): Promise<Slot> {
+async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience): Promise<Slot> {
   const name = slotName(step.service, step.slot);
   const fail = (why: string): ReleaseFailure =>
     new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
   try {
-    await until(`${name} to be healthy`, timeoutMs, async () => {
+    await until(`${name} to be healthy`, healthTimeout, async () => {
+      stop?.throwIfAborted();
       const seen = await inspect(host, `compta-${name}-1`);
       if (seen === undefined) throw fail('its container is gone');
       if (seen.outOfMemory) throw fail('it ran out of memory');
@@ -121,12 +124,14 @@ async function retire(
   const name = slotName(slot.service, slot.slot);
   const ready = await readiness(host, slot);
   await accept(host, slot, false);
-  if (ready === 200) await closed(host, slot, say);
+  // No answer is no refusal: on a busy server the question may be lost, and the order as well.
+  if (ready === 200 || ready === 0) await closed(host, slot, say);
   // Two checks of Caddy, each of which may take as long as the interval between them.
   await pause(3 * healthInterval);
   try {
     let idle = 0;
     await until(`${name} to be idle`, patience.drainTimeout, async () => {
+      patience.stop?.throwIfAborted();
       const [own, caddys] = await Promise.all([traffic(host, slot), requestsUnderWay(host, slot)]);
       const { inFlight = 0, streams = 0 } = own ?? {};
       idle = inFlight === 0 && caddys <= streams ? idle + 1 : 0;
