@@ -3,8 +3,10 @@ import { Host } from '../host.ts';
 import type { Slot } from '../slots.ts';
 import { perform } from '../swap.ts';
 
-/** A server with one slot, which is still starting for Docker. */
+/** A server with Caddy and one slot. */
 class OneSlot extends Host {
+  health = 'healthy';
+  restarts = 0;
   accepting = true;
   /** Whether the slot took requests when it was ended. */
   acceptedAtItsEnd: boolean | undefined;
@@ -28,7 +30,8 @@ class OneSlot extends Host {
       startedAt: '',
       address: '172.18.0.2',
     };
-    return { slots: [slot], edge: undefined, outOfRotation: false };
+    const edge = { id: 'ed9e', image: 'i', config: 'c', address: '172.18.0.3' };
+    return { slots: [slot], edge, outOfRotation: false };
   }
 
   override async http(url: string, ...options: string[]) {
@@ -39,10 +42,12 @@ class OneSlot extends Host {
     return { status, body: JSON.stringify({ accept: this.accepting, inFlight: 0 }) };
   }
 
-  override async read() {
-    const Health = { Status: 'starting', Log: [] };
+  override async read([program]: readonly string[]) {
+    const Health = { Status: this.health, Log: [] };
     const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '', Health };
-    return { code: 0, stdout: JSON.stringify({ RestartCount: 0, State }), stderr: '' };
+    const inspected = JSON.stringify({ RestartCount: this.restarts, State });
+    const asked = 'X-Compta-Slot: auth-service-a:8080\r\n';
+    return { code: 0, stdout: program === 'curl' ? asked : inspected, stderr: '' };
   }
 
   override async change() {
@@ -61,10 +66,28 @@ test('a slot too busy to answer is not ended before it says that it takes no mor
   expect(host.acceptedAtItsEnd).toBe(false);
 });
 
+test('a slot that serves is fit to stay, though it ended a few times since it was released', async () => {
+  const host = new OneSlot();
+  host.restarts = 5;
+  const step = { kind: 'settle', service: 'auth-service', slot: 'a' } as const;
+  await perform(host, step, '1', patience, () => {});
+  expect(host.accepting).toBe(true);
+});
+
+test('a new slot that ends again and again is given up', async () => {
+  const host = new OneSlot();
+  host.restarts = 2;
+  const step = { kind: 'prove', service: 'auth-service', slot: 'a' } as const;
+  const waiting = perform(host, step, '1', patience, () => {});
+  await expect(waiting).rejects.toThrow('did not become healthy: it ended 2 times.');
+});
+
 test('a slot that starts is not waited for by a job that was cancelled', async () => {
   const job = new AbortController();
   setTimeout(() => job.abort(new Error('The job was cancelled.')), 300);
   const step = { kind: 'settle', service: 'auth-service', slot: 'a' } as const;
-  const waiting = perform(new OneSlot(), step, '1', { ...patience, stop: job.signal }, () => {});
+  const host = new OneSlot();
+  host.health = 'starting';
+  const waiting = perform(host, step, '1', { ...patience, stop: job.signal }, () => {});
   await expect(waiting).rejects.toThrow('The job was cancelled.');
 });
