@@ -11,7 +11,7 @@ import {
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
-import { accept } from '../../lib/release/traffic.ts';
+import { setAccepting } from '../../lib/release/test/fixture/traffic.ts';
 
 const repository = new URL('../../', import.meta.url).pathname;
 const bundle = join(repository, 'cli/dist/main/index.js');
@@ -365,7 +365,7 @@ async function refuseTraffic(service: string, host: number): Promise<void> {
   const at = environment.hosts[host];
   const slot = (await at?.state())?.slots.find((each) => each.service === service);
   if (!at || !slot) throw new Error(`${service} does not run`);
-  expect(await accept(at, slot, false)).toBe(200);
+  await setAccepting(at, slot, false);
 }
 
 async function versionEventually(path: string, host: number, version: string): Promise<void> {

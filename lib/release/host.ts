@@ -63,15 +63,19 @@ export class Host {
   async change(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     if (this.token === undefined) throw new Error(`No lease on ${this.name} yet.`);
     const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+    const lost = (stderr: string, cause?: unknown): LeaseLostError =>
+      new LeaseLostError(
+        `The lease on ${this.name} was taken over by another run; this one stops here. ` +
+          stderr.trim(),
+        { cause },
+      );
     try {
-      return await this.read(argv, options);
+      const result = await this.read(argv, options);
+      if (result.code === lostLease) throw lost(result.stderr);
+      return result;
     } catch (error) {
       if (error instanceof RemoteCommandError && error.code === lostLease) {
-        throw new LeaseLostError(
-          `The lease on ${this.name} was taken over by another run; this one stops here. ` +
-            error.stderr.trim(),
-          { cause: error },
-        );
+        throw lost(error.stderr, error);
       }
       throw error;
     }
@@ -134,10 +138,13 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
     });
   }
 
-  /** An HTTP request from this host to a container on it. */
+  /** An HTTP request from this host to a container on it; a POST is made under the lease alone. */
   async http(url: string, ...options: string[]): Promise<{ status: number; body: string }> {
     const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
-    const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+    const limits = { allowFailure: true, timeoutMs: 15_000 };
+    const { code, stdout } = options.includes('POST')
+      ? await this.change(command, limits)
+      : await this.read(command, limits);
     const end = stdout.lastIndexOf('\n');
     return code === 0
       ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }

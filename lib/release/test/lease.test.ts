@@ -5,7 +5,9 @@ import { Host, LeaseLostError } from '../host.ts';
 import { journalFile } from '../layout.ts';
 import { freeLeases, Lease, readLease } from '../lease.ts';
 import { journal } from '../roll.ts';
+import type { Slot } from '../slots.ts';
 import { unfinished } from '../store.ts';
+import { accept } from '../traffic.ts';
 import { startHosts, type TestHosts } from './fixture/hosts.ts';
 
 let servers: TestHosts;
@@ -79,6 +81,9 @@ describe('one lease for an environment', () => {
     const first = await Lease.take(old, by('first'));
     const second = await Lease.take(run(), by('second'), true);
     await expect(old[0]?.change(['true'])).rejects.toThrow(LeaseLostError);
+    await expect(old[0]?.change(['true'], { allowFailure: true })).rejects.toThrow(LeaseLostError);
+    const slot = { address: '127.0.0.1' } as Slot;
+    await expect(accept(old[0] as Host, slot, false)).rejects.toThrow(LeaseLostError);
     await first.free();
     expect((await readLease(old[0] as Host))?.owner).toBe('second');
     await second.free();
