@@ -234,6 +234,9 @@ describe('a server that was off during a release', () => {
       expect(await versionAt('/api/auth/version')).toBe('1.2.0');
       const [known, learnt] = (await compta('history')).data;
       expect(learnt.entries).toEqual(known.entries.slice(0, -1));
+      // What it did not get to the end of is nothing to go back from.
+      const undo = ['--reason', 'late', '--confirm', 'staging', '--dry-run'];
+      expect((await compta('rollback', ...undo)).data.version).toBe('1.0.0');
       await refuseTraffic('accounting-service', 1);
       expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
       const converged = await compta('converge', '--edge-drain', '1s');

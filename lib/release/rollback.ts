@@ -96,8 +96,11 @@ async function chooseTarget(
     if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
     return withComponents(current, components);
   }
-  // A run that ended in the middle has not changed `current`: that is what to go back to.
-  const begun = await Promise.all(standings.map((standing) => store.unfinished(standing.host)));
+  // A run that ended in the middle has not changed `current`: that is what to go back to. On a host
+  // that is behind the others, it is one that they have gone beyond.
+  const behind = behindOf(standings);
+  const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
+  const begun = await Promise.all(level.map(store.unfinished));
   const name =
     version === undefined
       ? begun.some(Boolean)
