@@ -210,7 +210,8 @@ export async function recordAll(
   started: number,
   nothing: boolean,
 ): Promise<void> {
-  await Promise.all(
+  // Each to its end: what one that fails sets off would meet what the others are still doing.
+  const ends = await Promise.allSettled(
     targets.map(async ({ host, target, current }) => {
       const same = current?.release === target.release;
       if (same && (nothing || action === 'converge')) return store.closeJournal(host);
@@ -227,15 +228,23 @@ export async function recordAll(
           seconds: Math.round((Date.now() - started) / 1000),
         });
       });
-      await step(how.tell, host.name, 'prune what no rollback needs', async () => {
-        const [history, kept] = await Promise.all([
-          store.readHistory(host),
-          store.keptReleases(host),
-        ]);
-        await store.prune(host, releasesToKeep(history, how.keep, kept, target.release));
-      });
+      try {
+        await step(how.tell, host.name, 'prune what no rollback needs', async () => {
+          const [history, kept] = await Promise.all([
+            store.readHistory(host),
+            store.keptReleases(host),
+          ]);
+          await store.prune(host, releasesToKeep(history, how.keep, kept, target.release));
+        });
+      } catch (error) {
+        if (error instanceof LeaseLostError) throw error;
+        // The release is through; the next one prunes again.
+        note(how.tell, host.name, messageOf(error));
+      }
     }),
   );
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<boolean> {
