@@ -1,6 +1,6 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import { allImages, pullImages } from './deploy.ts';
-import { componentBefore, componentOf, releaseBefore } from './earlier.ts';
+import { componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import type { Component, Manifest } from './manifest.ts';
@@ -106,8 +106,7 @@ async function chooseTarget(
       ? begun.some(Boolean)
         ? now.release
         : releaseBefore(history, now.release)
-      : history.findLast((entry) => entry.release === version || entry.version === version)
-          ?.release;
+      : releaseOf(history, version);
   if (name === undefined) {
     throw new Error(
       version === undefined

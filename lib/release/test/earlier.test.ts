@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { componentBefore, componentOf, releaseBefore, releasesToKeep } from '../earlier.ts';
+import {
+  componentBefore,
+  componentOf,
+  releaseBefore,
+  releaseOf,
+  releasesToKeep,
+} from '../earlier.ts';
 import type { Manifest } from '../manifest.ts';
 import { leaderOf } from '../standing.ts';
 import type { HistoryEntry } from '../store.ts';
@@ -90,6 +96,31 @@ describe('what a service ran before', () => {
 
   test('stays on the servers, however many others were released since', () => {
     expect(releasesToKeep(history, 2, kept, 'r5').sort()).toEqual(['r1', 'r2', 'r4', 'r5']);
+  });
+});
+
+describe('a version that was asked for', () => {
+  const at = (version: string, release: string, action: HistoryEntry['action'] = 'deploy') => ({
+    ...entry(action, release, ''),
+    version,
+  });
+  // The last one is a rollback of auth alone.
+  const history = [at('1.0', '1.0-a'), at('1.1', '1.1-b'), at('1.0', '1.0-c', 'rollback')];
+  const kept = keptOf(
+    { ...manifest('1.0-a', { auth: '1.0', ledger: '1.0' }), version: '1.0' },
+    { ...manifest('1.1-b', { auth: '1.1', ledger: '1.1' }), version: '1.1' },
+    { ...manifest('1.0-c', { auth: '1.0', ledger: '1.1' }), version: '1.0' },
+  );
+
+  test('is what was deployed as it, not what some services went back to', () => {
+    expect(releaseOf(history, '1.0')).toBe('1.0-a');
+    expect(releaseOf(history, '1.0-c')).toBe('1.0-c');
+    expect(releaseOf(history, '2.0')).toBeUndefined();
+  });
+
+  test("is a service's own before it is a release's", () => {
+    expect(componentOf(history, kept, 'ledger', '1.0')?.version).toBe('1.0');
+    expect(componentOf(history, kept, 'ledger', '1.0-c')?.version).toBe('1.1');
   });
 });
 
