@@ -11,7 +11,7 @@ import {
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
-import { accept } from '../../lib/release/traffic.ts';
+import { setAccepting } from '../../lib/release/test/fixture/traffic.ts';
 
 const repository = new URL('../../', import.meta.url).pathname;
 const bundle = join(repository, 'cli/dist/main/index.js');
@@ -219,14 +219,25 @@ describe('a server that was off during a release', () => {
 
       await second?.powerOn();
       await versionEventually('/api/auth/version', 1, before);
-      await refuseTraffic('accounting-service', 1);
       expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
-      expect((await compta('status')).data[1]).toMatchObject({ outOfRotation: true });
-      // A release that fails in between brings the others back, and this one to nothing old.
-      const faults = { 'auth-service': 'exits' };
-      const failing = await compta('deploy', ...(await release('1.2.1', ['auth-service'], faults)));
-      expect(failing.data.status).toBe('rolled-back');
+      // Nobody could turn the page off there.
+      const page = '/opt/compta/caddy/state/maintenance.html';
+      await environment.hosts[1]?.read(['sh', '-c', 'echo page >"$1"', 'sh', page]);
+      const away = { outOfRotation: true, maintenance: true };
+      expect((await compta('status')).data[1]).toMatchObject(away);
+      // A release that fails in between brings the others back, and this one to nothing old; it is
+      // of another service than the one that was missed.
+      const faults = { 'reporting-service': 'exits' };
+      const only = ['reporting-service'];
+      const failing = await compta('deploy', ...(await release('1.2.1', only, faults)));
+      expect(failing.data?.status).toBe('rolled-back');
       expect(await versionAt('/api/auth/version')).toBe('1.2.0');
+      const [known, learnt] = (await compta('history')).data;
+      expect(learnt.entries).toEqual(known.entries.slice(0, -1));
+      // What it did not get to the end of is nothing to go back from.
+      const undo = ['--reason', 'late', '--confirm', 'staging', '--dry-run'];
+      expect((await compta('rollback', ...undo)).data.version).toBe('1.0.0');
+      await refuseTraffic('accounting-service', 1);
       expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(503);
       const converged = await compta('converge', '--edge-drain', '1s');
       expect(converged.data.status).toBe('deployed');
@@ -357,7 +368,7 @@ async function refuseTraffic(service: string, host: number): Promise<void> {
   const at = environment.hosts[host];
   const slot = (await at?.state())?.slots.find((each) => each.service === service);
   if (!at || !slot) throw new Error(`${service} does not run`);
-  expect(await accept(at, slot, false)).toBe(200);
+  await setAccepting(at, slot, false);
 }
 
 async function versionEventually(path: string, host: number, version: string): Promise<void> {

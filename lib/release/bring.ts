@@ -4,7 +4,7 @@ import { passGate } from './gate.ts';
 import { type Host, LeaseLostError } from './host.ts';
 import { caddy } from './layout.ts';
 import { Lease } from './lease.ts';
-import { inMaintenance } from './maintenance.ts';
+import { followMaintenance, inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
 import { isEmpty, planHost } from './plan.ts';
 import type { Login } from './preflight.ts';
@@ -110,6 +110,7 @@ export async function bring(
   try {
     const nothing = await isAlreadyThere(targets);
     if (!nothing) {
+      await followMaintenance(targets);
       // On every host before the first change on one: a rollback then knows what to undo.
       await step(how.tell, '', 'open the journals', () =>
         Promise.all(
@@ -123,7 +124,7 @@ export async function bring(
     }
     if (last === 'record') {
       await askPublicly(targets, target, how);
-      await recordAll(targets, action, how, started, nothing);
+      await recordAll(targets, previous, action, how, started, nothing);
     }
     return finish({ status: nothing ? 'unchanged' : 'deployed' });
   } catch (error) {
@@ -183,7 +184,7 @@ async function goBack(
       if (current?.release === previous.release) {
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
-        await recordAll([back], 'automatic-rollback', how, started, false);
+        await recordAll([back], previous, 'automatic-rollback', how, started, false);
       } else {
         // It was behind, or new: what it had before is nothing to go back to.
         await host.change(['touch', caddy.outOfRotation]);
@@ -197,15 +198,20 @@ async function goBack(
   return stuck;
 }
 
-/** Makes the target the current release, adds to history and audit log, prunes. */
+/**
+ * Makes the target the current release, adds to history and audit log, prunes.
+ * @param previous what the environment ran before, which a host that was away did not.
+ */
 export async function recordAll(
   targets: readonly HostTarget[],
+  previous: Manifest | undefined,
   action: store.HistoryEntry['action'],
   how: Circumstances,
   started: number,
   nothing: boolean,
 ): Promise<void> {
-  await Promise.all(
+  // Each to its end: what one that fails sets off would meet what the others are still doing.
+  const ends = await Promise.allSettled(
     targets.map(async ({ host, target, current }) => {
       const same = current?.release === target.release;
       if (same && (nothing || action === 'converge')) return store.closeJournal(host);
@@ -215,22 +221,30 @@ export async function recordAll(
           action,
           release: target.release,
           version: target.version,
-          previous: current?.release ?? '',
+          previous: previous?.release ?? '',
           by: how.by,
           run: how.run,
           ...(how.reason === undefined ? {} : { reason: how.reason }),
           seconds: Math.round((Date.now() - started) / 1000),
         });
       });
-      await step(how.tell, host.name, 'prune what no rollback needs', async () => {
-        const [history, kept] = await Promise.all([
-          store.readHistory(host),
-          store.keptReleases(host),
-        ]);
-        await store.prune(host, releasesToKeep(history, how.keep, kept, target.release));
-      });
+      try {
+        await step(how.tell, host.name, 'prune what no rollback needs', async () => {
+          const [history, kept] = await Promise.all([
+            store.readHistory(host),
+            store.keptReleases(host),
+          ]);
+          await store.prune(host, releasesToKeep(history, how.keep, kept, target.release));
+        });
+      } catch (error) {
+        if (error instanceof LeaseLostError) throw error;
+        // The release is through; the next one prunes again.
+        note(how.tell, host.name, messageOf(error));
+      }
     }),
   );
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<boolean> {

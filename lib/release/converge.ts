@@ -1,8 +1,8 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
-import { pullImages } from './deploy.ts';
+import { allImages, pullImages } from './deploy.ts';
 import type { Host } from './host.ts';
 import { note, step } from './progress.ts';
-import { leaderOf, standingsOf } from './standing.ts';
+import { behindOf, leaderOf, standingsOf } from './standing.ts';
 import * as store from './store.ts';
 
 /**
@@ -20,10 +20,8 @@ export async function converge(hosts: readonly Host[], how: Circumstances): Prom
     }
     const { manifest } = release;
     note(how.tell, '', `The current release is ${manifest.release}, as ${leader.host.name} says`);
-    const images = Object.values(manifest.services).map(({ image }) => image);
-    await pullImages(hosts, images.concat(manifest.edge.image), how);
-    for (const { host, current } of standings) {
-      if (current?.release === manifest.release) continue;
+    await pullImages(hosts, allImages(manifest), how);
+    for (const host of behindOf(standings)) {
       await step(how.tell, host.name, `take over ${manifest.release}`, async () => {
         await store.giveRelease(host, release);
         await store.copyState(leader.host, host);

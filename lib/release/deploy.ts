@@ -1,9 +1,10 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import type { Host } from './host.ts';
+import type { Manifest } from './manifest.ts';
 import { preflight, pull } from './preflight.ts';
 import { step } from './progress.ts';
 import { writeSecrets } from './secrets.ts';
-import { leaderOf, type Standing, standingsOf } from './standing.ts';
+import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
 import { buildRelease, type Release, type Wanted } from './target.ts';
 
@@ -56,11 +57,16 @@ export async function stage(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Release> {
-  const release = buildRelease(wanted, leaderOf(standings)?.current);
+  const leader = leaderOf(standings);
+  const release = buildRelease(wanted, leader?.current);
+  const behind = behindOf(standings);
+  // Of services that this release leaves as they are, they may lack the images.
+  if (behind.length > 0) await pullImages(behind, allImages(release.manifest), how);
   await Promise.all(
     standings.map(({ host }) =>
       step(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {
         await store.prepareFolders(host, release.manifest.order);
+        if (leader && behind.includes(host)) await store.copyState(leader.host, host);
         await store.writeRelease(host, release);
         await store.keepAssets(host, release.manifest);
         await writeSecrets(host, wanted.secrets);
@@ -68,6 +74,13 @@ export async function stage(
     ),
   );
   return release;
+}
+
+/** Images of a release, Caddy's too. */
+export function allImages({ services, edge }: Manifest): string[] {
+  return Object.values(services)
+    .map(({ image }) => image)
+    .concat(edge.image);
 }
 
 export function imagesOf(wanted: Wanted): string[] {

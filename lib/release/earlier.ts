@@ -27,20 +27,29 @@ export function componentBefore(
   return kept.get(previous)?.services[service];
 }
 
-/** The newest kept release in which a service had this version, or that has this name itself. */
+/**
+ * The release of this name, or the newest that was deployed as this version. A rollback of some
+ * services alone has their version too, and other services as they were.
+ */
+export function releaseOf(history: readonly HistoryEntry[], version: string): string | undefined {
+  const named = history.findLast((entry) => entry.release === version);
+  const deployed = history.findLast(
+    (entry) => entry.action === 'deploy' && entry.version === version,
+  );
+  return (named ?? deployed)?.release;
+}
+
+/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
 export function componentOf(
   history: readonly HistoryEntry[],
   kept: Kept,
   service: string,
   version: string,
 ): Component | undefined {
-  const named = history.findLast(({ release }) => {
-    const manifest = kept.get(release);
-    return [manifest?.services[service]?.version, manifest?.version, manifest?.release].includes(
-      version,
-    );
-  });
-  return kept.get(named?.release ?? '')?.services[service];
+  const own = history.findLast(
+    ({ release }) => kept.get(release)?.services[service]?.version === version,
+  );
+  return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
 }
 
 /**

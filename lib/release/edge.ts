@@ -4,7 +4,7 @@ import { type Host, slotName } from './host.ts';
 import * as layout from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import type { Slot } from './slots.ts';
-import { answered, until } from './waiting.ts';
+import { answered, pause, until } from './waiting.ts';
 
 const upstreamsSchema = z.array(z.object({ address: z.string(), num_requests: z.number() }));
 
@@ -57,7 +57,7 @@ export interface EdgeChange {
   how: 'start' | 'replace';
   /** The host was out of rotation before, and its services are not what they have to be yet. */
   stayOut: boolean;
-  /** How long the load balancer may take to see that the host is out of rotation. */
+  /** How long the load balancer may take to see that the host is out of rotation, or back. */
   drainMs: number;
 }
 
@@ -72,7 +72,7 @@ export async function applyEdge(
   if (how === 'replace') {
     say(`out of rotation for ${drainMs / 1000} s, as Caddy itself changes`);
     await host.change(['touch', layout.caddy.outOfRotation]);
-    await new Promise((resolve) => setTimeout(resolve, drainMs));
+    await pause(drainMs);
   }
   const source = `${folder}/caddy/Caddyfile`;
   await host.change(['install', '-m', '0644', source, `${layout.caddy.configuration}/Caddyfile`]);
@@ -84,5 +84,8 @@ export async function applyEdge(
     const url = `http://${edge.address}:${layout.ports.publicSite}/actuator`;
     return (await host.http(url)).status === 404;
   });
-  if (!stayOut) await host.change(['rm', '-f', layout.caddy.outOfRotation]);
+  if (stayOut) return;
+  await host.change(['rm', '-f', layout.caddy.outOfRotation]);
+  // The next host may leave at once: by then the load balancer has to send requests here again.
+  if (how === 'replace') await pause(drainMs);
 }

@@ -12,6 +12,9 @@ export class LeaseLostError extends Error {
 /** Exit code of what may change nothing any more. */
 export const lostLease = 97;
 
+/** Exit code of a reader that finds nothing there. */
+const noFile = 44;
+
 /** How programs say that a disk is full. */
 export const noSpace = /no space left on device/i;
 
@@ -60,31 +63,38 @@ export class Host {
   async change(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     if (this.token === undefined) throw new Error(`No lease on ${this.name} yet.`);
     const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+    const lost = (stderr: string, cause?: unknown): LeaseLostError =>
+      new LeaseLostError(
+        `The lease on ${this.name} was taken over by another run; this one stops here. ` +
+          stderr.trim(),
+        { cause },
+      );
     try {
-      return await this.read(argv, options);
+      const result = await this.read(argv, options);
+      if (result.code === lostLease) throw lost(result.stderr);
+      return result;
     } catch (error) {
       if (error instanceof RemoteCommandError && error.code === lostLease) {
-        throw new LeaseLostError(
-          `The lease on ${this.name} was taken over by another run; this one stops here. ` +
-            error.stderr.trim(),
-          { cause: error },
-        );
+        throw lost(error.stderr, error);
       }
       throw error;
     }
   }
 
-  /** Replaces a file atomically. */
+  /** Replaces a file atomically, with the whole of its content or not at all. */
   async write(path: string, content: string, mode: string, owner = 'root:root'): Promise<void> {
+    // A connection that breaks ends the input, and the command goes on as if that were all.
     const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
 trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
+[ "$(stat -c %s "$temporary")" = "$4" ] || { echo "only a part of $1 arrived" >&2; exit 1; }
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
 sync "$temporary"
 mv -f "$temporary" "$1"`;
-    await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+    const size = String(Buffer.byteLength(content));
+    await this.change(['sh', '-c', script, 'write', path, mode, owner, size], { input: content });
   }
 
   /** Adds a line to a file, the whole of it or nothing. */
@@ -94,10 +104,17 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
     await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
   }
 
-  /** Content of a file, or `undefined` when there is none. */
+  /**
+   * Content of a file, or `undefined` when there is none.
+   * @throws Error when it is there and cannot be read, or nobody knows.
+   */
   async content(path: string): Promise<string | undefined> {
-    const result = await this.read(['cat', path], { allowFailure: true });
-    return result.code === 0 ? result.stdout : undefined;
+    const script = `cat "$1" || { [ -e "$1" ] || exit ${noFile}; exit 1; }`;
+    const words = ['sh', '-c', script, 'content', path];
+    const { code, stdout, stderr } = await this.read(words, { allowFailure: true });
+    if (code === 0) return stdout;
+    if (code === noFile) return undefined;
+    throw new Error(`${path} on ${this.name} cannot be read: ${stderr.trim()}`);
   }
 
   /** What runs here now. */
@@ -121,10 +138,13 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
     });
   }
 
-  /** An HTTP request from this host to a container on it. */
+  /** An HTTP request from this host to a container on it; a POST is made under the lease alone. */
   async http(url: string, ...options: string[]): Promise<{ status: number; body: string }> {
     const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
-    const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+    const limits = { allowFailure: true, timeoutMs: 15_000 };
+    const { code, stdout } = options.includes('POST')
+      ? await this.change(command, limits)
+      : await this.read(command, limits);
     const end = stdout.lastIndexOf('\n');
     return code === 0
       ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }

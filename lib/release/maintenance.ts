@@ -36,3 +36,26 @@ export async function turnMaintenanceOff(host: Host): Promise<boolean> {
 export async function inMaintenance(host: Host): Promise<boolean> {
   return (await host.content(caddy.maintenance)) !== undefined;
 }
+
+/**
+ * Hosts that come into rotation, new ones or ones that were away, show users what the others show:
+ * the page may have been turned on or off without them.
+ */
+export async function followMaintenance(
+  targets: readonly { host: Host; current: unknown }[],
+): Promise<void> {
+  const seen = await Promise.all(
+    targets.map(async ({ host, current }) => {
+      const paths = [caddy.outOfRotation, caddy.maintenance];
+      const [mark, page] = await Promise.all(paths.map((path) => host.content(path)));
+      return { host, page, serves: current !== undefined && mark === undefined };
+    }),
+  );
+  const example = seen.find(({ serves }) => serves);
+  if (example === undefined) return;
+  for (const { host, page, serves } of seen) {
+    if (serves || page === example.page) continue;
+    if (example.page === undefined) await turnMaintenanceOff(host);
+    else await host.write(caddy.maintenance, example.page, '0644');
+  }
+}

@@ -115,10 +115,12 @@ export const swapPhase: Phase = async (hosts, wanted, how, dryRun) => {
   }
   return underLease(hosts, how, async (lease) => {
     const { standings, release } = await staged(hosts, wanted);
+    // What an earlier run swapped, and did not get to prove, is this one's.
+    const begun = await Promise.all(standings.map(({ host }) => store.unfinished(host)));
     const outcome = await bring(standings, release.manifest, 'deploy', how, lease, 'swap');
     const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;
     const says = outcome.problem ?? `${swapped} services were swapped`;
-    const changed = outcome.status !== 'unchanged';
+    const changed = outcome.status !== 'unchanged' || begun.some(Boolean);
     return { changed, release: release.manifest.release, says, outcome };
   });
 };
@@ -146,7 +148,7 @@ export const recordPhase: Phase = async (hosts, wanted, how, dryRun) => {
     const { manifest } = target;
     const targets = now.map(({ host, current }) => ({ host, current, target: manifest }));
     const begun = Date.parse(manifest.createdAt);
-    await recordAll(targets, 'deploy', how, begun, !changed);
+    await recordAll(targets, leaderOf(now)?.current, 'deploy', how, begun, !changed);
     return { changed, release: id, says };
   });
 };

@@ -1,13 +1,13 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
-import { pullImages } from './deploy.ts';
-import { componentBefore, componentOf, releaseBefore } from './earlier.ts';
+import { allImages, pullImages } from './deploy.ts';
+import { componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import type { Component, Manifest } from './manifest.ts';
 import { type Preview, previewRelease } from './preview.ts';
 import { note, step } from './progress.ts';
 import { readSchema, refuseContracted } from './schema.ts';
-import { leaderOf, type Standing, standingsOf } from './standing.ts';
+import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
 import { type Release, withComponents } from './target.ts';
 
@@ -30,10 +30,13 @@ export async function rollback(
     const { manifest } = target;
     note(how.tell, '', `Rolling back to ${manifest.release}`);
     await pullAgain(hosts, manifest, how);
+    const leader = leaderOf(standings);
+    const behind = behindOf(standings);
     for (const host of hosts) {
-      await step(how.tell, host.name, `see to the files of ${manifest.release}`, () =>
-        store.giveRelease(host, target),
-      );
+      await step(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
+        await store.giveRelease(host, target);
+        if (leader && behind.includes(host)) await store.copyState(leader.host, host);
+      });
     }
     return bring(standings, manifest, 'rollback', how, lease);
   });
@@ -50,7 +53,10 @@ async function permittedTarget(standings: readonly Standing[], asked: Asked): Pr
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
   const target = await chooseTarget(standings, leader, leader.current, asked);
-  refuseContracted(await readSchema(leader.host), target.manifest, leader.current);
+  // Each is asked: one that was away when a migration ran knows nothing of it.
+  for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
+    refuseContracted(schema, target.manifest, leader.current);
+  }
   return target;
 }
 
@@ -60,9 +66,8 @@ async function pullAgain(
   manifest: Manifest,
   how: Circumstances,
 ): Promise<void> {
-  const images = Object.values(manifest.services).map(({ image }) => image);
   try {
-    await pullImages(hosts, images.concat(manifest.edge.image), how);
+    await pullImages(hosts, allImages(manifest), how);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ReleaseFailure(
@@ -81,23 +86,27 @@ async function chooseTarget(
 ): Promise<Release> {
   const { history, host } = leader;
   if (services.length > 0) {
-    const kept = await store.keptReleases(host);
+    // A host that joined later has the newest alone.
+    const kept = await Promise.all(standings.map((standing) => store.keptReleases(standing.host)));
+    const all = new Map(kept.flatMap((each) => [...each]));
     const components = Object.fromEntries(
-      services.map((service) => [service, earlierComponent(history, kept, service, now, version)]),
+      services.map((service) => [service, earlierComponent(history, all, service, now, version)]),
     );
     const current = await store.readRelease(host, now.release);
     if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
     return withComponents(current, components);
   }
-  // A run that ended in the middle has not changed `current`: that is what to go back to.
-  const begun = await Promise.all(standings.map((standing) => store.unfinished(standing.host)));
+  // A run that ended in the middle has not changed `current`: that is what to go back to. On a host
+  // that is behind the others, it is one that they have gone beyond.
+  const behind = behindOf(standings);
+  const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
+  const begun = await Promise.all(level.map(store.unfinished));
   const name =
     version === undefined
       ? begun.some(Boolean)
         ? now.release
         : releaseBefore(history, now.release)
-      : history.findLast((entry) => entry.release === version || entry.version === version)
-          ?.release;
+      : releaseOf(history, version);
   if (name === undefined) {
     throw new Error(
       version === undefined

@@ -25,8 +25,16 @@ export function standingsOf(hosts: readonly Host[]): Promise<Standing[]> {
 export function leaderOf<T extends Pick<Standing, 'current' | 'history'>>(
   standings: readonly T[],
 ): T | undefined {
-  const since = ({ history }: T): string => history.at(-1)?.at ?? '';
+  // Not by the last line: a host that is being caught up has the others' history before their release.
+  const since = ({ current, history }: T): string =>
+    history.findLast(({ release }) => release === current?.release)?.at ?? '';
   return standings
     .filter(({ current }) => current !== undefined)
     .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+}
+
+/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
+export function behindOf(standings: readonly Standing[]): Host[] {
+  const release = leaderOf(standings)?.current?.release;
+  return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
 }

@@ -144,14 +144,19 @@ export async function copyState(from: Host, to: Host): Promise<void> {
 export async function unfinished(host: Host): Promise<string | undefined> {
   const text = await host.content(layout.journalFile);
   if (text === undefined) return undefined;
+  // Its connection broke when it was about to say more.
+  if (text === '') return 'a release';
   return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
 }
 
-/** Makes a release the current one and closes the journal. */
+/**
+ * Makes a release the current one and closes the journal. History comes first: a current release
+ * that it does not know has none before it to go back to.
+ */
 export async function record(host: Host, release: string, entry: HistoryEntry): Promise<void> {
   const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
-  await host.change(['sh', '-c', link, 'current', release]);
   await host.append(layout.historyFile, JSON.stringify(entry));
+  await host.change(['sh', '-c', link, 'current', release]);
   await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
   await closeJournal(host);
 }

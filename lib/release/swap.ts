@@ -11,9 +11,11 @@ import { pause, until, WaitedTooLong } from './waiting.ts';
 export interface Patience {
   healthTimeout: number;
   drainTimeout: number;
+  /** Ends the long waits: a job that is cancelled has seconds, and what is there is whole. */
+  stop?: AbortSignal;
 }
 
-/** Restarts after which a container is taken for one that will never come up. */
+/** Restarts, while it is waited for, after which a container is taken for one that never comes up. */
 const crashLoop = 2;
 
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
@@ -38,7 +40,7 @@ export async function perform(
     return;
   }
   try {
-    const running = await healthy(host, step, patience.healthTimeout);
+    const running = await healthy(host, step, patience);
     say(`${name} is healthy`);
     if (step.kind === 'prove') await proveContract(host, running);
     await inRotation(host, running);
@@ -55,16 +57,20 @@ async function runningSlot(host: Host, step: Step): Promise<Slot | undefined> {
 }
 
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
-async function healthy(host: Host, step: Step, timeoutMs: number): Promise<Slot> {
+async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience): Promise<Slot> {
   const name = slotName(step.service, step.slot);
   const fail = (why: string): ReleaseFailure =>
     new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
+  // One that serves already may have ended now and then, in weeks.
+  let earlier = step.kind === 'prove' ? 0 : undefined;
   try {
-    await until(`${name} to be healthy`, timeoutMs, async () => {
+    await until(`${name} to be healthy`, healthTimeout, async () => {
+      stop?.throwIfAborted();
       const seen = await inspect(host, `compta-${name}-1`);
       if (seen === undefined) throw fail('its container is gone');
       if (seen.outOfMemory) throw fail('it ran out of memory');
-      if (seen.restarts >= crashLoop) throw fail(`it ended ${seen.restarts} times`);
+      earlier ??= seen.restarts;
+      if (seen.restarts - earlier >= crashLoop) throw fail(`it ended ${seen.restarts} times`);
       if (seen.status === 'exited') throw fail(`it ended with code ${seen.exitCode}`);
       if (seen.status === 'running' && seen.health === undefined) {
         throw fail('its image has no HEALTHCHECK; add one to its Dockerfile');
@@ -121,13 +127,14 @@ async function retire(
   const name = slotName(slot.service, slot.slot);
   const ready = await readiness(host, slot);
   await accept(host, slot, false);
-  // Silence may be a busy server's, and the slot still chosen.
+  // No answer is no refusal: on a busy server the question may be lost, and the order as well.
   if (ready === 200 || ready === 0) await closed(host, slot, say);
   // Two checks of Caddy, each of which may take as long as the interval between them.
   await pause(3 * healthInterval);
   try {
     let idle = 0;
     await until(`${name} to be idle`, patience.drainTimeout, async () => {
+      patience.stop?.throwIfAborted();
       const [own, caddys] = await Promise.all([traffic(host, slot), requestsUnderWay(host, slot)]);
       const { inFlight = 0, streams = 0 } = own ?? {};
       idle = inFlight === 0 && caddys <= streams ? idle + 1 : 0;

@@ -1,7 +1,7 @@
 import { createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
-import type { Client, ClientChannel } from 'ssh2';
+import type { Client, ClientCallback, ClientChannel } from 'ssh2';
 import { HostUnreachableError, RemoteCommandError, RemoteTimeoutError } from './errors.ts';
 import { quote } from './quote.ts';
 
@@ -186,12 +186,18 @@ export class Connection {
     const server = createServer((socket) => {
       open.add(socket);
       socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-      this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
+      const lead: ClientCallback = (error, stream) => {
         if (error) return socket.destroy();
         stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
         socket.on('close', () => stream.destroy());
         socket.pipe(stream).pipe(socket);
-      });
+      };
+      try {
+        this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, lead);
+      } catch {
+        // The connection is gone, which ssh2 throws here, where nobody would catch it.
+        socket.destroy();
+      }
     });
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject).listen(0, '127.0.0.1', resolve);

@@ -4,7 +4,7 @@ import type { Host } from '../../../lib/release/host.ts';
 import type { Tell } from '../../../lib/release/progress.ts';
 import type { Slot } from '../../../lib/release/slots.ts';
 import type { TestEnvironment } from '../../../lib/release/test/fixture/environment.ts';
-import { accept } from '../../../lib/release/traffic.ts';
+import { setAccepting } from '../../../lib/release/test/fixture/traffic.ts';
 import type { Balancer } from './fixture/balancer.ts';
 import { eventually, releaseFirst, type Site, serialsOf, startSite } from './fixture/site.ts';
 import type { Visitor } from './fixture/visitor.ts';
@@ -74,9 +74,9 @@ describe('the load balancer', () => {
     await sees({ 80: true, 443: true });
     const host = environment.hosts[0] as Host;
     const gateway = (await host.state()).slots.find((slot) => slot.service === 'api-gateway');
-    await accept(host, gateway as Slot, false);
+    await setAccepting(host, gateway as Slot, false);
     await sees({ 80: true, 443: false });
-    await accept(host, gateway as Slot, true);
+    await setAccepting(host, gateway as Slot, true);
     await sees({ 80: true, 443: true });
   }, 100_000);
 

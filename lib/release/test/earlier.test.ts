@@ -1,5 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
-import { componentBefore, componentOf, releaseBefore, releasesToKeep } from '../earlier.ts';
+import {
+  componentBefore,
+  componentOf,
+  releaseBefore,
+  releaseOf,
+  releasesToKeep,
+} from '../earlier.ts';
 import type { Manifest } from '../manifest.ts';
 import { leaderOf } from '../standing.ts';
 import type { HistoryEntry } from '../store.ts';
@@ -93,18 +99,54 @@ describe('what a service ran before', () => {
   });
 });
 
+describe('a version that was asked for', () => {
+  const at = (version: string, release: string, action: HistoryEntry['action'] = 'deploy') => ({
+    ...entry(action, release, ''),
+    version,
+  });
+  // The last one is a rollback of auth alone.
+  const history = [at('1.0', '1.0-a'), at('1.1', '1.1-b'), at('1.0', '1.0-c', 'rollback')];
+  const kept = keptOf(
+    { ...manifest('1.0-a', { auth: '1.0', ledger: '1.0' }), version: '1.0' },
+    { ...manifest('1.1-b', { auth: '1.1', ledger: '1.1' }), version: '1.1' },
+    { ...manifest('1.0-c', { auth: '1.0', ledger: '1.1' }), version: '1.0' },
+  );
+
+  test('is what was deployed as it, not what some services went back to', () => {
+    expect(releaseOf(history, '1.0')).toBe('1.0-a');
+    expect(releaseOf(history, '1.0-c')).toBe('1.0-c');
+    expect(releaseOf(history, '2.0')).toBeUndefined();
+  });
+
+  test("is a service's own before it is a release's", () => {
+    expect(componentOf(history, kept, 'ledger', '1.0')?.version).toBe('1.0');
+    expect(componentOf(history, kept, 'ledger', '1.0-c')?.version).toBe('1.1');
+  });
+});
+
 describe('what an environment runs', () => {
   const r2 = manifest('r2', { auth: '2' });
   const r3 = manifest('r3', { auth: '3' });
   const standing = (current: Manifest | undefined, ...at: string[]) => ({
     current,
-    history: at.map((time) => entry('deploy', 'r', '', time)),
+    history: at.map((time) => entry('deploy', current?.release ?? '', '', time)),
   });
 
   test('is told by the server that was there last, even when that was a rollback', () => {
     const away = standing(r3, '2026-01-01', '2026-01-02');
     const rolledBack = standing(r2, '2026-01-01', '2026-01-02', '2026-01-03');
     expect(leaderOf([away, rolledBack])?.current).toBe(r2);
+  });
+
+  test('is not told by a server that has been given the history and not yet the release', () => {
+    const history = [
+      entry('deploy', 'r2', '', '2026-01-01'),
+      entry('deploy', 'r3', 'r2', '2026-01-02'),
+    ];
+    const behind = { current: r2, history };
+    const leader = { current: r3, history };
+    expect(leaderOf([leader, behind])?.current).toBe(r3);
+    expect(leaderOf([behind, leader])?.current).toBe(r3);
   });
 
   test('is not told by a new server', () => {

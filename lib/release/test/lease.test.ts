@@ -1,9 +1,15 @@
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Connection } from '../../ssh/connection.ts';
 import { SshPool } from '../../ssh/pool.ts';
 import { Host, LeaseLostError } from '../host.ts';
+import { journalFile } from '../layout.ts';
 import { freeLeases, Lease, readLease } from '../lease.ts';
+import { journal } from '../roll.ts';
+import type { Slot } from '../slots.ts';
+import { unfinished } from '../store.ts';
+import { accept } from '../traffic.ts';
 import { startHosts, type TestHosts } from './fixture/hosts.ts';
 
 let servers: TestHosts;
@@ -78,6 +84,9 @@ describe('one lease for an environment', () => {
     const first = await Lease.take(old, by('first'));
     const second = await Lease.take(run(), by('second'), true);
     await expect(old[0]?.change(['true'])).rejects.toThrow(LeaseLostError);
+    await expect(old[0]?.change(['true'], { allowFailure: true })).rejects.toThrow(LeaseLostError);
+    const slot = { address: '127.0.0.1' } as Slot;
+    await expect(accept(old[0] as Host, slot, false)).rejects.toThrow(LeaseLostError);
     await first.free();
     expect((await readLease(old[0] as Host))?.owner).toBe('second');
     await second.free();
@@ -190,4 +199,48 @@ case "$*" in *expires*) touch "$0.read"; sleep 1 ;; esac
     expect(await freeLeases(run(), undefined)).toHaveLength(2);
     await next.free();
   }, 60_000);
+});
+
+describe('a connection that breaks before a file has arrived', () => {
+  /** The first server, as a connection leaves it that begins commands and then breaks. */
+  const cutOff = (): Host => {
+    const [{ name, ssh } = { name: '', ssh: '' }] = servers.hosts;
+    return new Host(name, ssh, async () => {
+      const connection = await pool.connect(ssh, name);
+      const exec: Connection['exec'] = (command, { input: _lost, ...options } = {}) =>
+        connection.exec(command, options);
+      return { exec } as Connection;
+    });
+  };
+
+  test('leaves the file as it was', async () => {
+    const host = cutOff();
+    const lease = await Lease.take([host], by('cut'));
+    const path = '/opt/compta/some.json';
+    await host.change(['sh', '-c', 'echo old >"$1"', 'sh', path]);
+    await expect(host.write(path, 'new\n', '0644')).rejects.toThrow(/only a part of .* arrived/);
+    const { stdout } = await host.read(['sh', '-c', 'cat "$1"; ls "$1".*', 'sh', path], {
+      allowFailure: true,
+    });
+    expect(stdout).toBe('old\n');
+    await lease.free();
+  }, 60_000);
+
+  test('leaves a journal by which the next run sees that one had begun', async () => {
+    const host = cutOff();
+    const lease = await Lease.take([host], by('cut'));
+    await journal(host, '1.0.0-abc', 'begin').catch(() => {});
+    expect(await unfinished(host)).toBeDefined();
+    await host.change(['rm', '-f', journalFile]);
+    expect(await unfinished(host)).toBeUndefined();
+    await lease.free();
+  }, 60_000);
+});
+
+test('what cannot be read on a server is not taken for what is not there', async () => {
+  const [host] = run();
+  expect(await host?.content('/opt/compta/none/at/all')).toBeUndefined();
+  await expect(host?.content('/opt/compta')).rejects.toThrow(
+    '/opt/compta on app-1 cannot be read: cat: /opt/compta: Is a directory',
+  );
 });

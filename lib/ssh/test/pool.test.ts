@@ -119,6 +119,22 @@ describe('through the bastion', () => {
     await forward.close();
   });
 
+  test('a port that is forwarded lets nobody in once the connection broke, and lives on', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+    );
+    const forward = await ssh.forward('127.0.0.1', host.port);
+    const broken = new Promise<void>((resolve) => ssh.onClose(resolve));
+    host.drop();
+    await broken;
+    const visitor = connect(forward.port, '127.0.0.1')
+      .on('error', () => {})
+      .resume();
+    await new Promise((resolve) => visitor.once('close', resolve));
+    await forward.close();
+  });
+
   test('says which of the two did not answer', async () => {
     const bastion = await server();
     const hosts = pool({

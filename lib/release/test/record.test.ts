@@ -1,0 +1,81 @@
+import { expect, test } from '@jest/globals';
+import { type Circumstances, recordAll } from '../bring.ts';
+import { Host } from '../host.ts';
+import { historyFile } from '../layout.ts';
+import type { Manifest } from '../manifest.ts';
+
+const manifest = (release: string): Manifest => ({
+  release,
+  version: release,
+  environment: 'staging',
+  services: {},
+  order: [],
+  versionPaths: {},
+  edge: { image: 'caddy', config: 'c' },
+  createdAt: '',
+});
+
+/** A server that takes whatever it is told, unless something is to go wrong. */
+class Willing extends Host {
+  readonly history: string[] = [];
+  /** What fails, by a word of the command. */
+  fails = '';
+  /** Milliseconds that a line of history takes. */
+  slow = 0;
+
+  constructor() {
+    super('app-2', '', () => Promise.reject(new Error('nobody is there')));
+    this.token = 1;
+  }
+
+  override async change(command: readonly string[]) {
+    if (command.includes(this.fails)) throw new Error(`no ${this.fails}`);
+    return { code: 0, stdout: '', stderr: '' };
+  }
+
+  override async read() {
+    return { code: 0, stdout: '', stderr: '' };
+  }
+
+  override async append(path: string, line: string): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, this.slow));
+    if (path === historyFile) this.history.push(line);
+  }
+
+  override async content(): Promise<string> {
+    return '';
+  }
+}
+
+const how = { by: 'me', run: '', keep: 3, tell: () => {} } as unknown as Circumstances;
+const recorded = (...hosts: Host[]): Promise<void> => {
+  const targets = hosts.map((host) => ({
+    host,
+    current: manifest('r1'),
+    target: manifest('r3'),
+  }));
+  return recordAll(targets, manifest('r2'), 'deploy', how, Date.now(), false);
+};
+
+test('a server that missed a release notes what the environment ran before, not what it ran', async () => {
+  const host = new Willing();
+  await recorded(host);
+  expect(host.history.map((line) => JSON.parse(line))).toMatchObject([
+    { action: 'deploy', release: 'r3', previous: 'r2' },
+  ]);
+});
+
+test('a release that is through does not fail, nor go back, as nothing can be pruned', async () => {
+  const host = new Willing();
+  host.fails = 'prune';
+  await recorded(host);
+  expect(host.history).toHaveLength(1);
+});
+
+test('when one server cannot record it, the others are done before anything goes back', async () => {
+  const [broken, slow] = [new Willing(), new Willing()];
+  broken.fails = 'current';
+  slow.slow = 100;
+  await expect(recorded(broken, slow)).rejects.toThrow('no current');
+  expect(slow.history).toHaveLength(1);
+});

@@ -1,0 +1,93 @@
+import { expect, test } from '@jest/globals';
+import { Host } from '../host.ts';
+import type { Slot } from '../slots.ts';
+import { perform } from '../swap.ts';
+
+/** A server with Caddy and one slot. */
+class OneSlot extends Host {
+  health = 'healthy';
+  restarts = 0;
+  accepting = true;
+  /** Whether the slot took requests when it was ended. */
+  acceptedAtItsEnd: boolean | undefined;
+  /** How many questions to the slot get no answer. */
+  lost = 0;
+
+  constructor() {
+    super('app-1', '', () => Promise.reject(new Error('nobody is there')));
+  }
+
+  override async state() {
+    const slot: Slot = {
+      id: 'f00',
+      service: 'auth-service',
+      slot: 'a',
+      image: 'i',
+      version: '1',
+      config: 'c',
+      release: '1',
+      health: 'healthy',
+      startedAt: '',
+      address: '172.18.0.2',
+    };
+    const edge = { id: 'ed9e', image: 'i', config: 'c', address: '172.18.0.3' };
+    return { slots: [slot], edge, outOfRotation: false };
+  }
+
+  override async http(url: string, ...options: string[]) {
+    if (url.endsWith('/upstreams')) return { status: 200, body: '[]' };
+    if (this.lost-- > 0) return { status: 0, body: '' };
+    if (options.includes('POST')) this.accepting = JSON.parse(options.at(-1) ?? '').accept;
+    const status = url.endsWith('/readiness') && !this.accepting ? 503 : 200;
+    return { status, body: JSON.stringify({ accept: this.accepting, inFlight: 0 }) };
+  }
+
+  override async read([program]: readonly string[]) {
+    const Health = { Status: this.health, Log: [] };
+    const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '', Health };
+    const inspected = JSON.stringify({ RestartCount: this.restarts, State });
+    const asked = 'X-Compta-Slot: auth-service-a:8080\r\n';
+    return { code: 0, stdout: program === 'curl' ? asked : inspected, stderr: '' };
+  }
+
+  override async change() {
+    this.acceptedAtItsEnd = this.accepting;
+    return { code: 0, stdout: '', stderr: '' };
+  }
+}
+
+const patience = { healthTimeout: 60_000, drainTimeout: 60_000 };
+
+test('a slot too busy to answer is not ended before it says that it takes no more', async () => {
+  const host = new OneSlot();
+  host.lost = 2;
+  const step = { kind: 'retire', service: 'auth-service', slot: 'a' } as const;
+  await perform(host, step, '1', patience, () => {});
+  expect(host.acceptedAtItsEnd).toBe(false);
+});
+
+test('a slot that serves is fit to stay, though it ended a few times since it was released', async () => {
+  const host = new OneSlot();
+  host.restarts = 5;
+  const step = { kind: 'settle', service: 'auth-service', slot: 'a' } as const;
+  await perform(host, step, '1', patience, () => {});
+  expect(host.accepting).toBe(true);
+});
+
+test('a new slot that ends again and again is given up', async () => {
+  const host = new OneSlot();
+  host.restarts = 2;
+  const step = { kind: 'prove', service: 'auth-service', slot: 'a' } as const;
+  const waiting = perform(host, step, '1', patience, () => {});
+  await expect(waiting).rejects.toThrow('did not become healthy: it ended 2 times.');
+});
+
+test('a slot that starts is not waited for by a job that was cancelled', async () => {
+  const job = new AbortController();
+  setTimeout(() => job.abort(new Error('The job was cancelled.')), 300);
+  const step = { kind: 'settle', service: 'auth-service', slot: 'a' } as const;
+  const host = new OneSlot();
+  host.health = 'starting';
+  const waiting = perform(host, step, '1', { ...patience, stop: job.signal }, () => {});
+  await expect(waiting).rejects.toThrow('The job was cancelled.');
+});
