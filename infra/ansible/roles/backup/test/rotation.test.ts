@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { makeWorld, type World } from './world.ts';
 
@@ -140,6 +141,50 @@ describe('a rotation', () => {
     expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
     expect(folders('remote/incoming/killed')).toEqual([]);
     expect(folders('remote/incoming/going-on')).toEqual(['dump.age']);
+  });
+
+  test('takes away WAL before the oldest base backup, and none while one of these cannot be read', () => {
+    const cluster = '7000000000000000001';
+    const segment = (number: number) => `0000000100000000${String(number).padStart(8, '0')}`;
+    const manifests = [
+      [20, 3],
+      [10, 6],
+    ].flatMap(([age = 0, first = 0]) => {
+      const name = nameOf(Date.now() - age * DAY).replace('books', 'base');
+      return ['backups/base', `remote/base/${cluster}`].map((place) => {
+        mkdirSync(world.at(place, name), { recursive: true });
+        const file = join(world.at(place, name), 'manifest.json');
+        const about = { system_identifier: cluster, start_wal: segment(first) };
+        writeFileSync(file, JSON.stringify({ ...about, proof: 'page-checksums' }));
+        return file;
+      });
+    });
+    const wal = () =>
+      ['wal', 'remote/wal'].map((place) => folders(`${place}/${cluster}/0000000100000000`));
+    for (const place of ['wal', 'remote/wal']) {
+      mkdirSync(world.at(place, cluster, '0000000100000000'), { recursive: true });
+      for (const number of [2, 3, 6]) {
+        const file = `${segment(number)}-0.zst.age`;
+        writeFileSync(world.at(place, cluster, '0000000100000000', file), '');
+      }
+    }
+    const places = ['backups', 'wal', 'remote'].map((place) => world.at(place));
+    execFileSync('chown', ['-R', 'nobody', ...places]);
+    const before = wal();
+    const oldest = manifests.slice(0, 2);
+    for (const file of oldest) {
+      chownSync(file, 0, 0);
+      chmodSync(file, 0o600);
+    }
+    for (const place of ['local', 'remote']) {
+      expect(world.script('compta-rotate-backups', [place]).code).not.toBe(0);
+    }
+    expect(wal()).toEqual(before);
+    for (const file of oldest) chmodSync(file, 0o644);
+    for (const place of ['local', 'remote']) {
+      expect(world.script('compta-rotate-backups', [place])).toMatchObject({ code: 0 });
+    }
+    expect(wal()).toEqual(before.map((files) => files.slice(1)));
   });
 
   test('deletes nothing here while the remote cannot be asked', () => {
