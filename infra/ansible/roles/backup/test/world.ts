@@ -121,12 +121,15 @@ ${settings}
       });
       return result(done);
     },
-    start(name, args = [], { env } = {}) {
-      return spawn(at('sbin', name), args, {
+    start(name, args = [], { input = '', env } = {}) {
+      const child = spawn(at('sbin', name), args, {
         env: environment(env),
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe'],
       });
+      child.stdin.on('error', () => {}); // it may end without having read it
+      child.stdin.end(input);
+      return child;
     },
     configure(settings) {
       const before = readFileSync(at('etc/backup.conf'), 'utf8');
