@@ -143,9 +143,19 @@ describe('verification', () => {
       rto_seconds: expect.any(Number),
     });
     expect(existsSync(join(remoteOf(name), 'verified.json'))).toBe(true);
-    expect(
-      readFileSync(world.at('metrics/compta_backup_verified_compta_books.prom'), 'utf8'),
-    ).toMatch(/^compta_backup_last_verified_timestamp_seconds\{database="compta_books"\} \d+$/m);
+    // How old the newest proven backup is: to prove an old one does not make it younger, nor a newer one older.
+    const made = (of: unknown) => Date.parse(String(manifestOf(of).time)) / 1000;
+    const metric = () =>
+      readFileSync(world.at('metrics/compta_backup_verified_compta_books.prom'), 'utf8');
+    const value = `compta_backup_last_verified_timestamp_seconds{database="compta_books"} ${made(name)}\n`;
+    expect(metric()).toContain(value);
+    const [older = ''] = readdirSync(world.at('remote/dumps/compta_books')).sort();
+    expect(made(older)).toBeLessThan(made(name));
+    const again = world.script('compta-verify-backup', ['compta_books', older], {
+      input: world.identity,
+    });
+    expect(again).toMatchObject({ code: 0 });
+    expect(metric()).toContain(value);
     // Neither the identity nor the books stay.
     expect(readdirSync(world.at('restore')).filter((entry) => entry.startsWith('verify.'))).toEqual(
       [],
