@@ -184,3 +184,16 @@ test('a database is taken out of a moment and put back on the server', async () 
   expect(restored).toMatchObject({ code: 0 });
   expect(world.sql('compta_books', 'SELECT count(*), sum(debit) FROM journal_line')).toBe(before);
 });
+
+test('a moment at which a base backup was being made is reached from the one before', async () => {
+  const [cluster = ''] = readdirSync(world.at('remote/base'));
+  const [first = ''] = readdirSync(world.at('remote/base', cluster));
+  const slow = world.wrap('zstd', 'sleep 2.5\nexec "$real" "$@"');
+  const { time } = world.script('compta-base-backup', [], slow).json;
+  world.script('compta-heartbeat');
+  world.sql('postgres', 'SELECT pg_switch_wal()');
+  await pause(2000);
+  const done = recover(new Date(Date.parse(String(time)) + 1000).toISOString());
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.json).toMatchObject({ base: first });
+});
