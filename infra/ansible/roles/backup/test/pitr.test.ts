@@ -176,6 +176,8 @@ test('a database is taken out of a moment and put back on the server', async () 
   const done = recover(moment, '--export=compta_books');
   expect(done).toMatchObject({ code: 0 });
   const { name } = done.json.backup as { name: string };
+  // Nothing of it stays here, where it was in clear.
+  expect(readdirSync(world.at('backups/moments')).filter((entry) => entry[0] !== '.')).toEqual([]);
   const restored = world.script(
     'compta-restore',
     [`moments/${name}`, 'compta_books', '--replace=compta_books'],
