@@ -272,6 +272,11 @@ test('failing on the third of five keeps the first two, and says how to go on an
     `sudo compta-restore ${report.backup?.path} ${database} --replace=${database}`,
   );
   expect(report.wayBack.join('\n')).toContain(
+    'gh workflow run database-migration.yml -f environment=staging -f command=restore ' +
+      `-f service=${SERVICE} -f dry-run=false -f backup-path=${report.backup?.path} ` +
+      `-f confirmation=${database}\``,
+  );
+  expect(report.wayBack.join('\n')).toContain(
     `recovery_target_name = '${report.restorePoint?.name}'`,
   );
 

@@ -37,6 +37,8 @@ import { takeTurn } from './turn.ts';
 
 /** Everything outside of us. */
 export interface World {
+  /** Name of the environment that these servers are. */
+  environment: string;
   /** The database server. */
   server: Connection;
   /** The application servers, connected when first asked for; none before there are any. */
@@ -79,8 +81,11 @@ export async function carryOut(request: Request, world: World): Promise<Report> 
   } catch (error) {
     report.problems.push(messageOf(error));
   }
-  if (report.problems.length > 0 && changes)
-    report.wayBack = wayBackFrom(report, world.server.name);
+  if (report.problems.length > 0 && changes) {
+    const { environment, server } = world;
+    const place = { environment, service: request.service, server: server.name };
+    report.wayBack = wayBackFrom(report, place);
+  }
   return report;
 }
 
