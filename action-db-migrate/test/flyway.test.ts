@@ -138,6 +138,13 @@ test('a script and its line in the history are one transaction, however long it 
   ).toEqual([['t']]);
 }, 60_000);
 
+test('a script whose name says nothing to Flyway is refused, instead of never run', async () => {
+  write('V6_label.sql', 'ALTER TABLE entry ADD note text;');
+  const refused = await readState(flyway).catch((error: Error) => error);
+  rmSync(join(flyway.scripts, 'V6_label.sql'));
+  expect((refused as Error).message).toMatch(/^Flyway: .*V6_label\.sql/s);
+}, 60_000);
+
 test('a refused login is an error of Flyway, without its password', async () => {
   const login = { ...flyway.login, password: 'planted-wrong' };
   const refused = await readState({ ...flyway, login }).catch((error: Error) => error);

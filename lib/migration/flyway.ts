@@ -212,6 +212,8 @@ function settings({ scripts, database, owner, login, port, limits }: Flyway): No
     FLYWAY_PASSWORD: login.password,
     FLYWAY_LOCATIONS: `filesystem:${scripts}`,
     FLYWAY_CONNECT_RETRIES: '3',
+    // `V5_label.sql`, with one underscore, is passed over without a word by default.
+    FLYWAY_VALIDATE_MIGRATION_NAMING: 'true',
     // Its own default holds the lock and writes the history in a second session, idle in a transaction
     // that the server ends after a minute, and that commits after the script: cut in between, the
     // script would run again. With a lock of the session, both are one transaction.
