@@ -72,6 +72,21 @@ describe('a restore', () => {
     expect(databases('compta_books_restored_%')).toBe('');
   });
 
+  test('into a database that another one fills meanwhile is refused: people may post there already', async () => {
+    world.sql('postgres', 'CREATE DATABASE compta_twice');
+    const first = world.start(
+      'compta-restore',
+      [path, 'compta_twice'],
+      world.wrap('jq', '[[ "$*" != *"compact-output ."* ]] || sleep 1\nexec "$real" "$@"'),
+    );
+    const ended = once(first, 'exit');
+    await until(() => databases('compta_twice_restored_%') !== '');
+    const second = world.script('compta-restore', [path, 'compta_twice']);
+    expect((await ended)[0]).toBe(0);
+    expect(second.code).toBe(73);
+    expect(databases('compta_twice%')).toMatch(/^compta_twice\ncompta_twice_before_\d+$/);
+  });
+
   test('for which there is no room changes nothing', () => {
     const manifest = readFileSync(join(path, 'manifest.json'), 'utf8');
     writeFileSync(
