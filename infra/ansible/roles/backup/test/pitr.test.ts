@@ -199,3 +199,19 @@ test('a moment at which a base backup was being made is reached from the one bef
   expect(done).toMatchObject({ code: 0 });
   expect(done.json).toMatchObject({ base: first });
 });
+
+test('WAL that a checkpoint would recycle while the cluster is copied is in the copy', () => {
+  const psql = world.at('postgresql/usr/lib/postgresql/16/bin/psql');
+  const busy = world.wrap(
+    'zstd',
+    `ask() { ${psql} -XAtq -h ${world.at('home')} -U postgres -c "$1"; }
+answers() { for _ in {1..100}; do [[ $(ask "$1") != $2* ]] || return 0; sleep 0.1; done; exit 1; }
+answers 'SELECT phase FROM pg_stat_progress_basebackup' streaming
+ask 'SELECT pg_switch_wal()' >/dev/null
+answers "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'" 0
+ask CHECKPOINT >/dev/null
+exec "$real" "$@"`,
+  );
+  expect(world.script('compta-base-backup', [], busy)).toMatchObject({ code: 0 });
+  expect(world.sql('postgres', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
+});
