@@ -187,6 +187,17 @@ test('a database is taken out of a moment and put back on the server', async () 
   expect(world.sql('compta_books', 'SELECT count(*), sum(debit) FROM journal_line')).toBe(before);
 });
 
+test('a last beat of long ago fails a drill, but not the taking out of what a lost server has left', () => {
+  const back = world.configure({ rpo_seconds: '0' });
+  const drill = recover('latest');
+  const taken = recover('latest', '--export=compta_books');
+  back();
+  expect(drill.code).toBe(65);
+  expect(taken).toMatchObject({ code: 0 });
+  expect(taken.json).toMatchObject({ backup: { database: 'compta_books' } });
+  for (const { stderr } of [drill, taken]) expect(stderr).toContain('the 0 s that may be lost');
+});
+
 test('a moment at which a base backup was being made is reached from the one before', async () => {
   const [cluster = ''] = readdirSync(world.at('remote/base'));
   const [first = ''] = readdirSync(world.at('remote/base', cluster));
