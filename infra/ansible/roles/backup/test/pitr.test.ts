@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -110,13 +110,20 @@ test('the end that a base backup tells is the first moment that can be asked for
   });
 });
 
-test('a drill takes a random second since the base backup', () => {
+test('a drill takes a random second since the base backup, of the cluster that is backed up now', () => {
   const ended = Date.parse(baseEnded());
+  const former = world.at('remote/base/9');
+  mkdirSync(join(former, 'base-20200101T000000Z'), { recursive: true });
+  writeFileSync(join(former, 'base-20200101T000000Z/manifest.json'), '{}');
   // What is younger than this is not asked for, as it may not be archived yet.
   const young = Math.floor((Date.now() - ended) / 1000) - 1;
   const back = world.configure({ rpo_seconds: String(young) });
   const done = recover('random');
+  const unclear = recover('latest');
   back();
+  rmSync(former, { recursive: true });
+  expect(unclear.code).toBe(64);
+  expect(unclear.stderr).toContain('say which with --cluster');
   expect(done).toMatchObject({ code: 0 });
   const moment = Date.parse(String(done.json.moment));
   expect(moment).toBeGreaterThanOrEqual(ended);
