@@ -87,6 +87,21 @@ describe('a restore', () => {
     expect(databases('compta_twice%')).toMatch(/^compta_twice\ncompta_twice_before_\d+$/);
   });
 
+  test('sorts texts as the database did that was backed up, not as the server does', () => {
+    world.sql('postgres', "CREATE DATABASE compta_sorted TEMPLATE template0 LOCALE 'C'");
+    const back = world.configure({ remote: '' });
+    const backup = world.script('compta-backup', ['compta_sorted', '--listing']);
+    back();
+    const done = world.script('compta-restore', [String(backup.json.path), 'compta_sorted_again']);
+    expect(done).toMatchObject({ code: 0 });
+    expect(
+      world.sql(
+        'postgres',
+        "SELECT DISTINCT datcollate || datctype FROM pg_database WHERE datname LIKE 'compta_sorted%'",
+      ),
+    ).toBe('CC');
+  });
+
   test('for which there is no room changes nothing', () => {
     const manifest = readFileSync(join(path, 'manifest.json'), 'utf8');
     writeFileSync(
