@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -75,6 +76,17 @@ describe('a backup', () => {
       'manifest.json',
     ]);
     expect(readdirSync(world.at('remote/incoming'))).toEqual([]);
+  });
+
+  test('leaves out what a session has for itself, which nobody else can read', async () => {
+    const psql = world.at('postgresql/usr/lib/postgresql/16/bin/psql');
+    const argv = ['-XAtq', '-h', world.at('home'), '-U', 'postgres', 'compta_books'];
+    const session = spawn(psql, argv, { stdio: ['pipe', 'pipe', 'ignore'] });
+    session.stdin.write('CREATE TEMPORARY TABLE draft (id serial); SELECT 1;\n');
+    await once(session.stdout, 'data');
+    const done = world.script('compta-backup', ['compta_books', '--listing']);
+    session.stdin.end();
+    expect(done).toMatchObject({ code: 0 });
   });
 
   test('can be foreseen: whether there is room for it, and a way to the remote', () => {
