@@ -23,7 +23,7 @@ import {
   type State,
 } from './flyway.ts';
 import { assertPostgres } from './front.ts';
-import { refuseUnspoken } from './intent.ts';
+import { refuseMixed, refuseUnspoken } from './intent.ts';
 import { lint, sourceOf } from './lint.ts';
 import { createLogin, dropDeadLogins, dropLogin } from './login.ts';
 import { folderWithout, readPending, runsOf } from './pending.ts';
@@ -203,6 +203,7 @@ async function holdRestored(work: Work, flyway: Flyway, restored: RestoredHistor
 async function lintPending(work: Work): Promise<void> {
   const { request, report, annotate, workspace } = work;
   refuseUnspoken(report.pending);
+  refuseMixed(report.pending);
   const squawk = await findTool({ name: 'squawk', version: request.squawk });
   report.findings = await lint(
     join(squawk, 'bin', 'squawk'),

@@ -6,13 +6,13 @@ import { remarksOn } from '../aftermath.ts';
 import { type Facts, judge } from '../checks.ts';
 import { historyIn } from '../drill.ts';
 import { standInTheWay } from '../fleet.ts';
-import { intentOf, refuseUnspoken } from '../intent.ts';
+import { intentOf, refuseMixed, refuseUnspoken } from '../intent.ts';
 import { locksOf } from '../locks.ts';
 import { runsOf } from '../pending.ts';
 import { correctionsFor, refuseUnlessNamed } from '../repair.ts';
 import { emptyReport, wayBackFrom } from '../report.ts';
 import { serviceOf } from '../request.ts';
-import { blanked, runsOutsideTransaction, tablesNamed, takesAway } from '../sql.ts';
+import { blanked, couldBeInside, runsOutsideTransaction, tablesNamed, takesAway } from '../sql.ts';
 
 describe('what a script says of itself', () => {
   test.each([
@@ -79,6 +79,26 @@ describe('what can be read from SQL', () => {
   ])('%s runs outside a transaction: %s', (sql, outside) =>
     expect(runsOutsideTransaction(sql)).toBe(outside),
   );
+
+  test.each([
+    ['INSERT INTO b VALUES (1);\nCREATE INDEX CONCURRENTLY a ON b (c);', [1]],
+    ['SET x = 1;\nVACUUM b;\n\n-- the rest\nUPDATE b SET c = 1;\nDO $$ BEGIN; END $$;\n', [5, 6]],
+    [
+      "DROP INDEX CONCURRENTLY IF EXISTS a; -- ; and\nCREATE INDEX CONCURRENTLY a ON b ((';'));\n",
+      [],
+    ],
+    ['INSERT INTO b VALUES (1); INSERT INTO b VALUES (2);', []],
+  ])('what a script outside a transaction holds besides is found: %j', (sql, lines) =>
+    expect(couldBeInside(sql)).toEqual(lines),
+  );
+
+  test('and refused, as a script that was cut would run again', () => {
+    const sql = '-- compta: expand\nUPDATE b SET c = 1;\nVACUUM b;';
+    expect(() => refuseMixed([{ file: 'V1__a.sql', sql }])).toThrow(
+      /^Nothing was changed\. V1__a\.sql:2: beside what PostgreSQL refuses in a transaction/,
+    );
+    expect(() => refuseMixed([{ file: 'V2__b.sql', sql: 'VACUUM b;' }])).not.toThrow();
+  });
 
   test('tables are those that a script names, whatever the case, not in a comment', () => {
     const tables = [{ name: 'entry' }, { name: 'line' }, { name: 'Mixed' }, { name: 'other' }];
