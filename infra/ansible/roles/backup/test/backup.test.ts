@@ -31,8 +31,15 @@ function contents(database: string): string {
 test('every rendered script passes shellcheck', () => {
   const scripts = readdirSync(world.at('sbin')).map((name) => world.at('sbin', name));
   const checked = [...scripts, world.at('lib/library.sh')];
-  expect(checked).toHaveLength(9);
+  expect(checked).toHaveLength(10);
   execFileSync('shellcheck', ['--external-sources', ...checked], { stdio: 'inherit' });
+});
+
+test('the weekly look at indexes fails when it could look at none', () => {
+  const env = { PGHOST: world.at('etc'), PGUSER: 'postgres' }; // where no server is
+  const done = world.script('compta-postgresql-maintenance', [], { env });
+  expect(done.code).not.toBe(0);
+  expect(done.stderr).toContain('connection to server');
 });
 
 describe('a backup', () => {

@@ -213,6 +213,7 @@ function render(folder: string, recipients: string[]): void {
     'postgresql/templates/backup.sh.j2': 'sbin/compta-backup',
     'postgresql/templates/restore.sh.j2': 'sbin/compta-restore',
     'postgresql/templates/archive_wal.sh.j2': 'sbin/compta-archive-wal',
+    'postgresql/templates/maintenance.sh.j2': 'sbin/compta-postgresql-maintenance',
   };
   for (const name of ['lib', 'etc', 'sbin']) mkdirSync(join(folder, name));
   for (const name of ['contents.sql', 'sequences.sql']) {
@@ -245,6 +246,7 @@ function render(folder: string, recipients: string[]): void {
     __backup_library: join(folder, 'lib'),
     __backup_postgresql_bin: join(folder, 'postgresql/usr/lib/postgresql/16/bin'),
     __postgresql_backup_library: join(folder, 'lib'),
+    __postgresql_bin: join(folder, 'postgresql/usr/lib/postgresql/16/bin'),
     __postgresql_database_statement: join(folder, 'database.sql'),
     backup_account: 'nobody',
     backup_directory: join(folder, 'backups'),
@@ -255,6 +257,9 @@ function render(folder: string, recipients: string[]): void {
     backup_remote: join(folder, 'remote'),
     backup_recipients: recipients,
     backup_wait_seconds: 60,
+    postgresql_port: 5432,
+    postgresql_reindex_min_mb: 64,
+    postgresql_reindex_density: 50,
   };
   writeFileSync(join(folder, 'render.json'), JSON.stringify([play]));
   writeFileSync(join(folder, 'variables.json'), JSON.stringify(variables));
