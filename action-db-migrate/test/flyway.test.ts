@@ -124,6 +124,27 @@ test('a script that changes while nobody looks is passed over by none', async ()
   expect((await readState(flyway)).wrong).toEqual([]);
 }, 60_000);
 
+test('a script and its line in the history are one transaction, however long it takes', async () => {
+  // As on our servers: a session that is idle in a transaction is ended.
+  await rows(`ALTER DATABASE ${database} SET idle_in_transaction_session_timeout = '2s';`);
+  write('V5__opening.sql', 'INSERT INTO entry (id) VALUES (5); SELECT pg_sleep(4);');
+  const { migrations } = await migrate(flyway, unexpected);
+  await rows(`ALTER DATABASE ${database} RESET idle_in_transaction_session_timeout;`);
+  expect(migrations.map(({ version }) => version)).toEqual(['5']);
+  // Else a run that is cut between the two would have the next one book the script's rows again.
+  expect(
+    await rows(`SELECT entry.xmin = history.xmin FROM entry, flyway_schema_history AS history
+                WHERE entry.id = 5 AND history.version = '5';`),
+  ).toEqual([['t']]);
+}, 60_000);
+
+test('a script whose name says nothing to Flyway is refused, instead of never run', async () => {
+  write('V6_label.sql', 'ALTER TABLE entry ADD note text;');
+  const refused = await readState(flyway).catch((error: Error) => error);
+  rmSync(join(flyway.scripts, 'V6_label.sql'));
+  expect((refused as Error).message).toMatch(/^Flyway: .*V6_label\.sql/s);
+}, 60_000);
+
 test('a refused login is an error of Flyway, without its password', async () => {
   const login = { ...flyway.login, password: 'planted-wrong' };
   const refused = await readState({ ...flyway, login }).catch((error: Error) => error);

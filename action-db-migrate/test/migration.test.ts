@@ -218,7 +218,14 @@ test('a script must say what it does to the schema, and is held to it on the lin
   expect(annotations).toContainEqual(
     expect.objectContaining({ file: 'V2__silent.sql', startLine: 4, title: 'ban-drop-column' }),
   );
-  expect(await rows('SELECT count(label) FROM entry;')).toEqual([['2']]);
+  write(
+    'V2__silent.sql',
+    'UPDATE entry SET amount = amount + 1;\nCREATE INDEX CONCURRENTLY label ON entry (label);',
+  );
+  expect((await migrate()).problems).toEqual([
+    expect.stringMatching(/^Nothing was changed\. V2__silent\.sql:2: beside what PostgreSQL/),
+  ]);
+  expect(await rows('SELECT count(label), sum(amount) FROM entry;')).toEqual([['2', '30']]);
 });
 
 test('a contract waits until what runs, and what a rollback would bring, can live with it', async () => {
@@ -270,6 +277,11 @@ test('failing on the third of five keeps the first two, and says how to go on an
   expect(report.touched[0]).toMatchObject({ rowsBefore: 2, rowsAfter: 2, columns: 5 });
   expect(report.wayBack.join('\n')).toContain(
     `sudo compta-restore ${report.backup?.path} ${database} --replace=${database}`,
+  );
+  expect(report.wayBack.join('\n')).toContain(
+    'gh workflow run database-migration.yml -f environment=staging -f command=restore ' +
+      `-f service=${SERVICE} -f dry-run=false -f backup-path=${report.backup?.path} ` +
+      `-f confirmation=${database}\``,
   );
   expect(report.wayBack.join('\n')).toContain(
     `recovery_target_name = '${report.restorePoint?.name}'`,

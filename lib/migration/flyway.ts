@@ -136,7 +136,7 @@ export async function readState(flyway: Flyway): Promise<State> {
 export const LOCK_NOT_AVAILABLE = '55P03';
 
 export interface MigrateOptions {
-  /** Scripts that PostgreSQL refuses inside a transaction: Flyway's own lock must not be one. */
+  /** Scripts that PostgreSQL refuses inside a transaction. */
   outside: boolean;
   /** Told before each new try. */
   onRetry: (line: string) => void | Promise<void>;
@@ -150,9 +150,7 @@ export async function migrate(
   flyway: Flyway,
   { outside, onRetry }: MigrateOptions,
 ): Promise<Migration> {
-  const settings = outside
-    ? { FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false', FLYWAY_MIXED: 'true' }
-    : {};
+  const settings = outside ? { FLYWAY_MIXED: 'true' } : {};
   for (let seconds = 2; ; seconds *= 2) {
     try {
       return await ask(flyway, ['migrate'], migration, settings);
@@ -214,6 +212,12 @@ function settings({ scripts, database, owner, login, port, limits }: Flyway): No
     FLYWAY_PASSWORD: login.password,
     FLYWAY_LOCATIONS: `filesystem:${scripts}`,
     FLYWAY_CONNECT_RETRIES: '3',
+    // `V5_label.sql`, with one underscore, is passed over without a word by default.
+    FLYWAY_VALIDATE_MIGRATION_NAMING: 'true',
+    // Its own default holds the lock and writes the history in a second session, idle in a transaction
+    // that the server ends after a minute, and that commits after the script: cut in between, the
+    // script would run again. With a lock of the session, both are one transaction.
+    FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false',
     REDGATE_DISABLE_TELEMETRY: 'true',
     // It lives for seconds: the thorough compiler and collector would not pay.
     JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',

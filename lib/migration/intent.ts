@@ -1,4 +1,5 @@
 import { MigrationRefused } from './refused.ts';
+import { couldBeInside } from './sql.ts';
 
 /** What a script says of itself: whether releases before it can live with what it leaves. */
 export type Intent = { kind: 'expand' } | { kind: 'contract'; since: string };
@@ -29,6 +30,22 @@ export function refuseUnspoken(scripts: readonly { file: string; sql: string }[]
       'release that runs can live with what it leaves, else with ' +
       '"-- compta: contract since=1.4.0", naming the first release that no longer needs what it ' +
       'takes away.',
+  );
+}
+
+/**
+ * @throws MigrationRefused for a script that needs to be outside a transaction and holds what does not:
+ * cut in its middle, it has no line in the history, and runs again as a whole.
+ */
+export function refuseMixed(scripts: readonly { file: string; sql: string }[]): void {
+  const mixed = scripts.flatMap(({ file, sql }) =>
+    couldBeInside(sql).map((line) => `${file}:${line}`),
+  );
+  if (mixed.length === 0) return;
+  throw new MigrationRefused(
+    `Nothing was changed. ${mixed.join(', ')}: beside what PostgreSQL refuses in a transaction ` +
+      '(CONCURRENTLY, VACUUM, …) a script may only SET: cut in the middle it would run again from its ' +
+      'beginning. Put the rest into a script of its own.',
   );
 }
 

@@ -6,8 +6,11 @@ export interface Login {
   password: string;
 }
 
-/** One hour: longer than any migration may take, so that a killed run leaves nothing that opens. */
-const VALID_FOR = '1 hour';
+/**
+ * As long as a job on GitHub may last, for the backup and the rehearsal come first, and each script opens
+ * a session of its own; over in the end, so that a killed run leaves nothing that opens.
+ */
+const VALID_FOR = '6 hours';
 
 /**
  * A login for this run alone, member of the owner's role; no password is stored anywhere.

@@ -23,7 +23,7 @@ import {
   type State,
 } from './flyway.ts';
 import { assertPostgres } from './front.ts';
-import { refuseUnspoken } from './intent.ts';
+import { refuseMixed, refuseUnspoken } from './intent.ts';
 import { lint, sourceOf } from './lint.ts';
 import { createLogin, dropDeadLogins, dropLogin } from './login.ts';
 import { folderWithout, readPending, runsOf } from './pending.ts';
@@ -37,6 +37,8 @@ import { takeTurn } from './turn.ts';
 
 /** Everything outside of us. */
 export interface World {
+  /** Name of the environment that these servers are. */
+  environment: string;
   /** The database server. */
   server: Connection;
   /** The application servers, connected when first asked for; none before there are any. */
@@ -79,8 +81,11 @@ export async function carryOut(request: Request, world: World): Promise<Report> 
   } catch (error) {
     report.problems.push(messageOf(error));
   }
-  if (report.problems.length > 0 && changes)
-    report.wayBack = wayBackFrom(report, world.server.name);
+  if (report.problems.length > 0 && changes) {
+    const { environment, server } = world;
+    const place = { environment, service: request.service, server: server.name };
+    report.wayBack = wayBackFrom(report, place);
+  }
   return report;
 }
 
@@ -198,6 +203,7 @@ async function holdRestored(work: Work, flyway: Flyway, restored: RestoredHistor
 async function lintPending(work: Work): Promise<void> {
   const { request, report, annotate, workspace } = work;
   refuseUnspoken(report.pending);
+  refuseMixed(report.pending);
   const squawk = await findTool({ name: 'squawk', version: request.squawk });
   report.findings = await lint(
     join(squawk, 'bin', 'squawk'),

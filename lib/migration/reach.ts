@@ -17,7 +17,7 @@ export async function reach<T>(
   inventory: Inventory,
   privateKey: string,
   below: string,
-  work: (places: Pick<World, 'server' | 'hosts' | 'temp'>) => Promise<T>,
+  work: (places: Pick<World, 'environment' | 'server' | 'hosts' | 'temp'>) => Promise<T>,
 ): Promise<T> {
   const [database] = serversOf(inventory, 'database');
   if (!database) {
@@ -36,7 +36,8 @@ export async function reach<T>(
       await Promise.all(hosts.map(({ name, address }) => pool.connect(address, name)));
       return applications;
     };
-    return await work({ server, hosts: connected, temp });
+    const { environment } = inventory;
+    return await work({ environment, server, hosts: connected, temp });
   } finally {
     await pool.close();
     rmSync(temp, { recursive: true, force: true });

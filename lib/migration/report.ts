@@ -61,8 +61,16 @@ export function reportJson(report: Report): string {
   return `${JSON.stringify({ ...report, pending }, null, 2)}\n`;
 }
 
+/** Where a run was at work, as the workflow and a person call it. */
+export interface Place {
+  environment: string;
+  service: string;
+  /** The database server. */
+  server: string;
+}
+
 /** What can be done after a failure, from least to most. */
-export function wayBackFrom(report: Report, server: string): string[] {
+export function wayBackFrom(report: Report, { environment, service, server }: Place): string[] {
   const { database, backup, restorePoint, applied, before, corrections } = report;
   const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
   const again = [
@@ -81,15 +89,15 @@ export function wayBackFrom(report: Report, server: string): string[] {
     ...(backup
       ? [
           `Back to the backup, losing what was posted since: \`gh workflow run database-migration.yml ` +
-            `-f command=restore -f database=${database} -f backup-path=${backup.path} ` +
-            `-f confirmation=${database}\`, or on ${server}: ` +
+            `-f environment=${environment} -f command=restore -f service=${service} -f dry-run=false ` +
+            `-f backup-path=${backup.path} -f confirmation=${database}\`, or on ${server}: ` +
             `\`sudo compta-restore ${backup.path} ${database} --replace=${database}\``,
         ]
       : []),
     ...(restorePoint
       ? [
-          `To the moment before, losing nothing: recover the archived WAL up to ` +
-            `\`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
+          `To the moment before the first script, losing what was posted after it: recover the ` +
+            `archived WAL up to \`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
         ]
       : []),
   ];

@@ -19,6 +19,20 @@ export function runsOutsideTransaction(sql: string): boolean {
   return OUTSIDE.test(blanked(sql));
 }
 
+/**
+ * Lines of the statements in a script outside a transaction that need not be there; settings aside.
+ * One that was cut would run again, and so would they.
+ */
+export function couldBeInside(sql: string): number[] {
+  const text = blanked(sql);
+  if (!OUTSIDE.test(text)) return [];
+  return [...text.matchAll(/[^;]+/g)].flatMap(({ 0: statement, index }) =>
+    OUTSIDE.test(statement) || /^\s*(?:(?:SET|RESET)\b|$)/i.test(statement)
+      ? []
+      : text.slice(0, index + statement.search(/\S/)).split('\n').length,
+  );
+}
+
 const OUTSIDE =
   /\bCONCURRENTLY\b|(?:^|;)\s*(?:VACUUM\b|ALTER\s+SYSTEM\b|(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)\b|REINDEX\s+(?:\([^)]*\)\s*)?(?:DATABASE|SCHEMA|SYSTEM)\b)/i;
 

@@ -1,14 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { remarksOn } from '../aftermath.ts';
 import { type Facts, judge } from '../checks.ts';
 import { historyIn } from '../drill.ts';
 import { standInTheWay } from '../fleet.ts';
-import { intentOf, refuseUnspoken } from '../intent.ts';
+import { intentOf, refuseMixed, refuseUnspoken } from '../intent.ts';
 import { locksOf } from '../locks.ts';
 import { runsOf } from '../pending.ts';
 import { correctionsFor, refuseUnlessNamed } from '../repair.ts';
+import { emptyReport, wayBackFrom } from '../report.ts';
 import { serviceOf } from '../request.ts';
-import { blanked, runsOutsideTransaction, tablesNamed, takesAway } from '../sql.ts';
+import { blanked, couldBeInside, runsOutsideTransaction, tablesNamed, takesAway } from '../sql.ts';
 
 describe('what a script says of itself', () => {
   test.each([
@@ -76,6 +80,26 @@ describe('what can be read from SQL', () => {
     expect(runsOutsideTransaction(sql)).toBe(outside),
   );
 
+  test.each([
+    ['INSERT INTO b VALUES (1);\nCREATE INDEX CONCURRENTLY a ON b (c);', [1]],
+    ['SET x = 1;\nVACUUM b;\n\n-- the rest\nUPDATE b SET c = 1;\nDO $$ BEGIN; END $$;\n', [5, 6]],
+    [
+      "DROP INDEX CONCURRENTLY IF EXISTS a; -- ; and\nCREATE INDEX CONCURRENTLY a ON b ((';'));\n",
+      [],
+    ],
+    ['INSERT INTO b VALUES (1); INSERT INTO b VALUES (2);', []],
+  ])('what a script outside a transaction holds besides is found: %j', (sql, lines) =>
+    expect(couldBeInside(sql)).toEqual(lines),
+  );
+
+  test('and refused, as a script that was cut would run again', () => {
+    const sql = '-- compta: expand\nUPDATE b SET c = 1;\nVACUUM b;';
+    expect(() => refuseMixed([{ file: 'V1__a.sql', sql }])).toThrow(
+      /^Nothing was changed\. V1__a\.sql:2: beside what PostgreSQL refuses in a transaction/,
+    );
+    expect(() => refuseMixed([{ file: 'V2__b.sql', sql: 'VACUUM b;' }])).not.toThrow();
+  });
+
   test('tables are those that a script names, whatever the case, not in a comment', () => {
     const tables = [{ name: 'entry' }, { name: 'line' }, { name: 'Mixed' }, { name: 'other' }];
     expect(tablesNamed(tables, ['UPDATE Entry SET x = 1; -- other', 'TRUNCATE "Mixed"'])).toEqual([
@@ -96,6 +120,24 @@ test('scripts outside a transaction get a run of their own, the others go togeth
     script('6'),
   ]);
   expect(runs.map((run) => run.map(({ file }) => file).join())).toEqual(['1,2', '3', '4', '5,6']);
+});
+
+test('the way back gives the workflow the inputs that it has, and all that it requires', () => {
+  const report = emptyReport('migrate', 'compta_auth', false);
+  report.applied.push({ version: '2', description: 'debit', milliseconds: 1 });
+  const numbers = { bytes: 1, sha256: '0'.repeat(64), tables: {}, seconds: 1 };
+  const proof = 'restored-and-compared' as const;
+  report.backup = { database: 'compta_auth', path: '/backups/compta_auth.dump', proof, ...numbers };
+  const place = { environment: 'production', service: 'auth-service', server: 'db-1' };
+  const back = wayBackFrom(report, place).join('\n');
+  const given = [...back.matchAll(/ -f ([\w-]+)=/g)].map(([, name]) => name);
+  const workflow = join(import.meta.dirname, '../../../.github/workflows/database-migration.yml');
+  const { inputs } = parse(readFileSync(workflow, 'utf8')).on.workflow_dispatch;
+  expect(Object.keys(inputs)).toEqual(expect.arrayContaining(given));
+  expect(given).toEqual(
+    expect.arrayContaining(Object.keys(inputs).filter((name) => inputs[name].required)),
+  );
+  expect(back).toContain('-f dry-run=false'); // its default is a dry run, which a restore has not
 });
 
 describe('repair', () => {

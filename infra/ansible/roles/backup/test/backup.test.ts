@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -30,8 +31,15 @@ function contents(database: string): string {
 test('every rendered script passes shellcheck', () => {
   const scripts = readdirSync(world.at('sbin')).map((name) => world.at('sbin', name));
   const checked = [...scripts, world.at('lib/library.sh')];
-  expect(checked).toHaveLength(9);
+  expect(checked).toHaveLength(10);
   execFileSync('shellcheck', ['--external-sources', ...checked], { stdio: 'inherit' });
+});
+
+test('the weekly look at indexes fails when it could look at none', () => {
+  const env = { PGHOST: world.at('etc'), PGUSER: 'postgres' }; // where no server is
+  const done = world.script('compta-postgresql-maintenance', [], { env });
+  expect(done.code).not.toBe(0);
+  expect(done.stderr).toContain('connection to server');
 });
 
 describe('a backup', () => {
@@ -77,6 +85,17 @@ describe('a backup', () => {
     // WAL may be on its way at any time.
     const incoming = readdirSync(world.at('remote/incoming'));
     expect(incoming.filter((name) => !/^[0-9A-F]{16}\./.test(name))).toEqual([]);
+  });
+
+  test('leaves out what a session has for itself, which nobody else can read', async () => {
+    const psql = world.at('postgresql/usr/lib/postgresql/16/bin/psql');
+    const argv = ['-XAtq', '-h', world.at('home'), '-U', 'postgres', 'compta_books'];
+    const session = spawn(psql, argv, { stdio: ['pipe', 'pipe', 'ignore'] });
+    session.stdin.write('CREATE TEMPORARY TABLE draft (id serial); SELECT 1;\n');
+    await once(session.stdout, 'data');
+    const done = world.script('compta-backup', ['compta_books', '--listing']);
+    session.stdin.end();
+    expect(done).toMatchObject({ code: 0 });
   });
 
   test('can be foreseen: whether there is room for it, and a way to the remote', () => {
@@ -145,9 +164,19 @@ describe('verification', () => {
       rto_seconds: expect.any(Number),
     });
     expect(existsSync(join(remoteOf(name), 'verified.json'))).toBe(true);
-    expect(
-      readFileSync(world.at('metrics/compta_backup_verified_compta_books.prom'), 'utf8'),
-    ).toMatch(/^compta_backup_last_verified_timestamp_seconds\{database="compta_books"\} \d+$/m);
+    // How old the newest proven backup is: to prove an old one does not make it younger, nor a newer one older.
+    const made = (of: unknown) => Date.parse(String(manifestOf(of).time)) / 1000;
+    const metric = () =>
+      readFileSync(world.at('metrics/compta_backup_verified_compta_books.prom'), 'utf8');
+    const value = `compta_backup_last_verified_timestamp_seconds{database="compta_books"} ${made(name)}\n`;
+    expect(metric()).toContain(value);
+    const [older = ''] = readdirSync(world.at('remote/dumps/compta_books')).sort();
+    expect(made(older)).toBeLessThan(made(name));
+    const again = world.script('compta-verify-backup', ['compta_books', older], {
+      input: world.identity,
+    });
+    expect(again).toMatchObject({ code: 0 });
+    expect(metric()).toContain(value);
     // Neither the identity nor the books stay.
     expect(readdirSync(world.at('restore')).filter((entry) => entry.startsWith('verify.'))).toEqual(
       [],

@@ -550,6 +550,27 @@ describe('a remote copy', () => {
   });
 });
 
+test('a verification that is killed leaves a cluster that the next one takes away', async () => {
+  const asleep = world.at('home/asleep');
+  const running = world.start('compta-verify-backup', ['compta_books'], {
+    input: world.identity,
+    // Its cluster runs by then.
+    ...world.wrap(
+      'jq',
+      `[[ "$*" != *.roles* ]] || { touch ${asleep}; exec sleep 60; }\nexec "$real" "$@"`,
+    ),
+  });
+  const ended = once(running, 'exit');
+  await until(() => existsSync(asleep));
+  process.kill(-Number(running.pid), 'SIGKILL');
+  await ended;
+  const back = world.configure({ wait_seconds: '5' });
+  const next = verify();
+  back();
+  expect(next).toMatchObject({ code: 0 });
+  expect(readdirSync(world.at('restore')).filter((name) => name !== '.verify.lock')).toEqual([]);
+});
+
 test('two backups at once are made one after the other, each whole', async () => {
   const before = local().length;
   const runs = [1, 2].map(() => world.start('compta-backup', ['compta_books', '--listing']));

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -110,13 +110,20 @@ test('the end that a base backup tells is the first moment that can be asked for
   });
 });
 
-test('a drill takes a random second since the base backup', () => {
+test('a drill takes a random second since the base backup, of the cluster that is backed up now', () => {
   const ended = Date.parse(baseEnded());
+  const former = world.at('remote/base/9');
+  mkdirSync(join(former, 'base-20200101T000000Z'), { recursive: true });
+  writeFileSync(join(former, 'base-20200101T000000Z/manifest.json'), '{}');
   // What is younger than this is not asked for, as it may not be archived yet.
   const young = Math.floor((Date.now() - ended) / 1000) - 1;
   const back = world.configure({ rpo_seconds: String(young) });
   const done = recover('random');
+  const unclear = recover('latest');
   back();
+  rmSync(former, { recursive: true });
+  expect(unclear.code).toBe(64);
+  expect(unclear.stderr).toContain('say which with --cluster');
   expect(done).toMatchObject({ code: 0 });
   const moment = Date.parse(String(done.json.moment));
   expect(moment).toBeGreaterThanOrEqual(ended);
@@ -176,6 +183,8 @@ test('a database is taken out of a moment and put back on the server', async () 
   const done = recover(moment, '--export=compta_books');
   expect(done).toMatchObject({ code: 0 });
   const { name } = done.json.backup as { name: string };
+  // Nothing of it stays here, where it was in clear.
+  expect(readdirSync(world.at('backups/moments')).filter((entry) => entry[0] !== '.')).toEqual([]);
   const restored = world.script(
     'compta-restore',
     [`moments/${name}`, 'compta_books', '--replace=compta_books'],
@@ -183,4 +192,44 @@ test('a database is taken out of a moment and put back on the server', async () 
   );
   expect(restored).toMatchObject({ code: 0 });
   expect(world.sql('compta_books', 'SELECT count(*), sum(debit) FROM journal_line')).toBe(before);
+});
+
+test('a last beat of long ago fails a drill, but not the taking out of what a lost server has left', () => {
+  const back = world.configure({ rpo_seconds: '0' });
+  const drill = recover('latest');
+  const taken = recover('latest', '--export=compta_books');
+  back();
+  expect(drill.code).toBe(65);
+  expect(taken).toMatchObject({ code: 0 });
+  expect(taken.json).toMatchObject({ backup: { database: 'compta_books' } });
+  for (const { stderr } of [drill, taken]) expect(stderr).toContain('the 0 s that may be lost');
+});
+
+test('a moment at which a base backup was being made is reached from the one before', async () => {
+  const [cluster = ''] = readdirSync(world.at('remote/base'));
+  const [first = ''] = readdirSync(world.at('remote/base', cluster));
+  const slow = world.wrap('zstd', 'sleep 2.5\nexec "$real" "$@"');
+  const { time } = world.script('compta-base-backup', [], slow).json;
+  world.script('compta-heartbeat');
+  world.sql('postgres', 'SELECT pg_switch_wal()');
+  await pause(2000);
+  const done = recover(new Date(Date.parse(String(time)) + 1000).toISOString());
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.json).toMatchObject({ base: first });
+});
+
+test('WAL that a checkpoint would recycle while the cluster is copied is in the copy', () => {
+  const psql = world.at('postgresql/usr/lib/postgresql/16/bin/psql');
+  const busy = world.wrap(
+    'zstd',
+    `ask() { ${psql} -XAtq -h ${world.at('home')} -U postgres -c "$1"; }
+answers() { for _ in {1..100}; do [[ $(ask "$1") != $2* ]] || return 0; sleep 0.1; done; exit 1; }
+answers 'SELECT phase FROM pg_stat_progress_basebackup' streaming
+ask 'SELECT pg_switch_wal()' >/dev/null
+answers "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'" 0
+ask CHECKPOINT >/dev/null
+exec "$real" "$@"`,
+  );
+  expect(world.script('compta-base-backup', [], busy)).toMatchObject({ code: 0 });
+  expect(world.sql('postgres', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
 });

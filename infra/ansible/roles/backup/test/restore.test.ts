@@ -72,6 +72,36 @@ describe('a restore', () => {
     expect(databases('compta_books_restored_%')).toBe('');
   });
 
+  test('into a database that another one fills meanwhile is refused: people may post there already', async () => {
+    world.sql('postgres', 'CREATE DATABASE compta_twice');
+    const first = world.start(
+      'compta-restore',
+      [path, 'compta_twice'],
+      world.wrap('jq', '[[ "$*" != *"compact-output ."* ]] || sleep 1\nexec "$real" "$@"'),
+    );
+    const ended = once(first, 'exit');
+    await until(() => databases('compta_twice_restored_%') !== '');
+    const second = world.script('compta-restore', [path, 'compta_twice']);
+    expect((await ended)[0]).toBe(0);
+    expect(second.code).toBe(73);
+    expect(databases('compta_twice%')).toMatch(/^compta_twice\ncompta_twice_before_\d+$/);
+  });
+
+  test('sorts texts as the database did that was backed up, not as the server does', () => {
+    world.sql('postgres', "CREATE DATABASE compta_sorted TEMPLATE template0 LOCALE 'C'");
+    const back = world.configure({ remote: '' });
+    const backup = world.script('compta-backup', ['compta_sorted', '--listing']);
+    back();
+    const done = world.script('compta-restore', [String(backup.json.path), 'compta_sorted_again']);
+    expect(done).toMatchObject({ code: 0 });
+    expect(
+      world.sql(
+        'postgres',
+        "SELECT DISTINCT datcollate || datctype FROM pg_database WHERE datname LIKE 'compta_sorted%'",
+      ),
+    ).toBe('CC');
+  });
+
   test('for which there is no room changes nothing', () => {
     const manifest = readFileSync(join(path, 'manifest.json'), 'utf8');
     writeFileSync(

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { DAY, makeWorld, twoDaysOfOneMonth, type World } from './world.ts';
 
@@ -141,6 +141,63 @@ describe('a rotation', () => {
     expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
     expect(folders('remote/incoming/killed')).toEqual([]);
     expect(folders('remote/incoming/going-on')).toEqual(['dump.age']);
+  });
+
+  describe('of base backups and WAL', () => {
+    const cluster = '7000000000000000001';
+    const segment = (number: number) => `0000000100000000${String(number).padStart(8, '0')}`;
+    const base = (age: number) => nameOf(Date.now() - age * DAY).replace('books', 'base');
+    const places = ['backups/base', `remote/base/${cluster}`];
+    const bases = () => places.map((place) => folders(place));
+    const wal = () =>
+      ['wal', 'remote/wal'].map((place) =>
+        folders(`${place}/${cluster}/0000000100000000`).map((name) => Number(name.slice(16, 24))),
+      );
+    const rotate = () =>
+      ['local', 'remote'].map((place) => world.script('compta-rotate-backups', [place]).code);
+    const FIRST = { 50: 2, 43: 4, 36: 6, 10: 8 };
+    const names = Object.fromEntries(Object.keys(FIRST).map((age) => [age, base(Number(age))]));
+
+    beforeAll(() => {
+      for (const [age, first] of Object.entries(FIRST)) {
+        for (const place of places) {
+          const about = { system_identifier: cluster, start_wal: segment(first) };
+          mkdirSync(world.at(place, String(names[age])), { recursive: true });
+          writeFileSync(
+            world.at(place, String(names[age]), 'manifest.json'),
+            JSON.stringify({ ...about, proof: 'page-checksums' }),
+          );
+        }
+      }
+      writeFileSync(world.at(String(places[1]), String(names[10]), 'verified.json'), '{}');
+      for (const place of ['wal', 'remote/wal']) {
+        mkdirSync(world.at(place, cluster, '0000000100000000'), { recursive: true });
+        for (const number of [1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+          const file = `${segment(number)}-0.zst.age`;
+          writeFileSync(world.at(place, cluster, '0000000100000000', file), '');
+        }
+      }
+      const all = ['backups', 'wal', 'remote'].map((place) => world.at(place));
+      execFileSync('chown', ['-R', 'nobody', ...all]);
+    });
+
+    test('deletes no WAL while one of them cannot be read, as it may be the oldest', () => {
+      const before = wal();
+      const manifests = places.map((place) => world.at(place, String(names[36]), 'manifest.json'));
+      for (const file of manifests) {
+        chownSync(file, 0, 0);
+        chmodSync(file, 0o600);
+      }
+      for (const code of rotate()) expect(code).not.toBe(0);
+      for (const file of manifests) chmodSync(file, 0o644);
+      expect(wal()).toEqual(before);
+    });
+
+    test('keeps what leads to each of the last 30 days: one from before them, and the WAL since', () => {
+      expect(rotate()).toEqual([0, 0]);
+      for (const place of bases()) expect(place).toEqual([names[36], names[10]]);
+      for (const place of wal()) expect(place).toEqual([6, 7, 8, 9]);
+    });
   });
 
   test('deletes nothing here while the remote cannot be asked', () => {

@@ -121,12 +121,15 @@ ${settings}
       });
       return result(done);
     },
-    start(name, args = [], { env } = {}) {
-      return spawn(at('sbin', name), args, {
+    start(name, args = [], { input = '', env } = {}) {
+      const child = spawn(at('sbin', name), args, {
         env: environment(env),
         detached: true,
-        stdio: ['ignore', 'pipe', 'pipe'],
+        stdio: ['pipe', 'pipe', 'pipe'],
       });
+      child.stdin.on('error', () => {}); // it may end without having read it
+      child.stdin.end(input);
+      return child;
     },
     configure(settings) {
       const before = readFileSync(at('etc/backup.conf'), 'utf8');
@@ -225,6 +228,7 @@ function render(folder: string, recipients: string[]): void {
     'postgresql/templates/backup.sh.j2': 'sbin/compta-backup',
     'postgresql/templates/restore.sh.j2': 'sbin/compta-restore',
     'postgresql/templates/archive_wal.sh.j2': 'sbin/compta-archive-wal',
+    'postgresql/templates/maintenance.sh.j2': 'sbin/compta-postgresql-maintenance',
   };
   for (const name of ['lib', 'etc', 'sbin']) mkdirSync(join(folder, name));
   for (const name of ['contents.sql', 'sequences.sql']) {
@@ -257,6 +261,7 @@ function render(folder: string, recipients: string[]): void {
     __backup_library: join(folder, 'lib'),
     __backup_postgresql_bin: join(folder, 'postgresql/usr/lib/postgresql/16/bin'),
     __postgresql_backup_library: join(folder, 'lib'),
+    __postgresql_bin: join(folder, 'postgresql/usr/lib/postgresql/16/bin'),
     __postgresql_database_statement: join(folder, 'database.sql'),
     backup_account: 'nobody',
     backup_directory: join(folder, 'backups'),
@@ -267,6 +272,9 @@ function render(folder: string, recipients: string[]): void {
     backup_remote: join(folder, 'remote'),
     backup_recipients: recipients,
     backup_wait_seconds: 60,
+    postgresql_port: 5432,
+    postgresql_reindex_min_mb: 64,
+    postgresql_reindex_density: 50,
   };
   writeFileSync(join(folder, 'render.json'), JSON.stringify([play]));
   writeFileSync(join(folder, 'variables.json'), JSON.stringify(variables));
