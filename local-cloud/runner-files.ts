@@ -63,6 +63,8 @@ export function writeRunnerFiles(
     SLACK_CHANNEL,
     SLACK_API_URL: `${slackUrl(instance)}/api`,
     SMOKE_BROWSER: '/usr/bin/chromium',
+    // Built here from its Go module, which its second major version is not.
+    K6_VERSION: pinned('k6'),
     STAGING_TERRAFORM_VARIABLES: JSON.stringify({
       authorized_keys: { ci: identity.sshPublicKey },
       // An office elsewhere: the runner is let in for the length of a job.
@@ -136,6 +138,11 @@ export function writeTrustedAuthorities(instance: Instance, certificates: Certif
     trustedAuthorities(instance),
     bundle + readFileSync(certificates.authority, 'utf8'),
   );
+}
+
+function pinned(tool: string): string {
+  const pins = JSON.parse(readFileSync(join(checkout, 'tools/pins.json'), 'utf8'));
+  return pins[tool].version;
 }
 
 /** The example key that opens the repository's example vault; see its README. */

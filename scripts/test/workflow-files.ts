@@ -79,7 +79,7 @@ export const environmentOf = ({ environment }: Job): string | undefined =>
   typeof environment === 'object' ? environment.name : environment;
 
 export interface ActionFile {
-  inputs: Record<string, { required?: boolean }>;
+  inputs: Record<string, { required?: boolean; default?: string }>;
   outputs: Record<string, unknown>;
 }
 

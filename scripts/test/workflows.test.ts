@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { CATALOGUE } from '../../lib/tools/catalogue.ts';
 import {
   action,
   allWorkflows,
@@ -101,6 +102,16 @@ test('one version of each foreign action is in use', () => {
   const pins = files.flatMap(({ text }) => text.match(/[\w-]+\/[\w-]+@[0-9a-f]{40} # v\S+/g) ?? []);
   const names = [...new Set(pins)].map((pin) => pin.split('@')[0]);
   expect(names).toEqual([...new Set(names)]);
+});
+
+test.each([
+  ['./action-build', 'trivy'],
+  ['./action-db-migrate', 'flyway'],
+  ['./action-db-migrate', 'squawk'],
+  ['./action-smoke', 'k6'],
+] as const)('%s has a sum for its own version of %s, which a hosted runner lacks', (uses, tool) => {
+  const version = action(uses).inputs[`${tool}-version`]?.default ?? '';
+  expect(Object.keys(CATALOGUE[tool]?.sha256 ?? {})).toContain(version);
 });
 
 test('every secret of the requirements is used', () => {
