@@ -132,6 +132,16 @@ test('production takes what staging has proven: the same images, by content, and
   expect(needsOf(staging.jobs.promote as Job)).toContain('post-deployment-tests');
 });
 
+test('every image has the platforms that staging builds, and is scanned for them', () => {
+  const built = [staging.jobs['build-images'], production.jobs['build-images'], release.jobs.image];
+  const given = built.flatMap((job) =>
+    (job?.steps ?? []).flatMap((one) => (one.uses === './action-build' ? one.with?.platforms : [])),
+  );
+  expect(given).toEqual(given.map(() => expression('vars.PLATFORMS || env.PLATFORMS')));
+  expect(given).toHaveLength(4);
+  for (const { env } of [production, release]) expect(env?.PLATFORMS).toBe(staging.env?.PLATFORMS);
+});
+
 test('what is tagged as proven is what staging released, for the tree that it was released from', () => {
   const mark = staging.jobs.promote?.steps[0];
   const { images } = step(staging.jobs['deploy-application'], './action-deploy').with ?? {};
