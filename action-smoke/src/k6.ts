@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { CommandFailed, run } from '../../lib/process/run.ts';
@@ -47,6 +47,19 @@ export async function runK6(script: string, context: K6Context): Promise<Check[]
     if (!(error instanceof CommandFailed)) throw error;
     const meaning = MEANING[error.exitCode ?? -1] ?? error.message;
     return [check(name, false, Date.now() - started, meaning)];
+  } finally {
+    forgetSetup(summary);
+  }
+}
+
+/** What setup() returned is a login as a rule: k6 puts it into its summary, and results are kept. */
+function forgetSetup(summary: string): void {
+  if (!existsSync(summary)) return;
+  try {
+    const { setup_data: _, ...rest } = JSON.parse(readFileSync(summary, 'utf8'));
+    writeFileSync(summary, JSON.stringify(rest, null, 2));
+  } catch {
+    rmSync(summary); // of a k6 that was killed while it wrote
   }
 }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -29,6 +29,15 @@ describe('a real k6', () => {
     expect(ended.summary).toContain('2 checks passed');
     expect(ended.summary).toContain('holds: checks rate>0.9');
     expect(application.asked).toContain('/from-k6');
+  });
+
+  test('leaves nothing of what its setup() returned, which is a login as a rule', async () => {
+    const setup = "export function setup() { return { token: 'swordfish-77' }; }";
+    const ended = await k6('login.js', `${script("thresholds: { checks: ['rate>0.9'] }")}${setup}`);
+    expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+    const kept = readFileSync(join(folder, 'k6-login.json'), 'utf8');
+    expect(JSON.parse(kept)).toHaveProperty('metrics.http_reqs');
+    expect(kept).not.toContain('swordfish');
   });
 
   test('whose threshold is crossed fails the step and says which', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -118,6 +118,25 @@ describe('the expected version', () => {
     expect((results().checks as { milliseconds: number }[])[0]?.milliseconds).toBeLessThan(4_000);
   });
 });
+
+test('browser tests leave neither a trace nor a page’s text, which hold what was typed', async () => {
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'playwright.config.ts'), '');
+  const report = { suites: [{ specs: [{ title: 'signs in', tests: [passing] }] }] };
+  const npx = `#!/bin/sh
+echo "$* $PLAYWRIGHT_NO_COPY_PROMPT" > asked
+echo '${JSON.stringify(report)}' > "$PLAYWRIGHT_JSON_OUTPUT_FILE"`;
+  writeFileSync(join(folder, 'bin/npx'), npx, { mode: 0o755 });
+  const ended = await runAction(
+    'action-smoke',
+    { 'base-url': application.url, 'results-path': folder, playwright: folder },
+    { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+  );
+  expect(ended).toMatchObject({ exitCode: 0, outputs: { passed: 'true' } });
+  const asked = readFileSync(join(folder, 'asked'), 'utf8');
+  expect(asked).toMatch(/^--no-install playwright test .*--trace=off 1$/m);
+});
+const passing = { status: 'expected', results: [{ duration: 1 }] };
 
 test('nothing to test is a failure, not a success', async () => {
   const ended = await smoke({});
