@@ -114,6 +114,14 @@ test.each([
   expect(Object.keys(CATALOGUE[tool]?.sha256 ?? {})).toContain(version);
 });
 
+test('an artifact is no reason for a job that is run again to fail', () => {
+  const uploads = files
+    .flatMap(stepsOf)
+    .filter(({ step }) => step.uses?.startsWith('actions/upload-artifact@'));
+  expect(uploads.length).toBeGreaterThan(0);
+  expect(uploads.filter(({ step }) => step.with?.overwrite !== true)).toEqual([]);
+});
+
 test('every secret of the requirements is used', () => {
   const used = files.map(({ text }) => text).join('\n');
   const required = [
