@@ -98,6 +98,17 @@ describe.each(files.map((file) => [file.file, file] as const))('%s', (_name, fil
   });
 });
 
+test('a rollback stands behind no other workflow', () => {
+  const groups = files.map(({ concurrency }) => concurrency?.group);
+  const { concurrency } = workflow('rollback.yml');
+  expect(groups.filter((group) => group === concurrency?.group)).toHaveLength(1);
+  for (const environment of ['staging', 'production']) {
+    expect(groups).not.toContain(
+      concurrency?.group.replace(expression('inputs.environment'), environment),
+    );
+  }
+});
+
 test('one version of each foreign action is in use', () => {
   const pins = files.flatMap(({ text }) => text.match(/[\w-]+\/[\w-]+@[0-9a-f]{40} # v\S+/g) ?? []);
   const names = [...new Set(pins)].map((pin) => pin.split('@')[0]);
