@@ -57,6 +57,7 @@ export function writeRunnerFiles(
     BASE_IMAGE: images.java,
     CADDY_IMAGE: images.caddy,
     STATE_BUCKET,
+    STATE_ENDPOINT: `http://${s3Address(instance)}`,
     // What https://ip.hetzner.com would answer.
     RUNNER_ADDRESS: gatewayAddress(instance),
     TRIVY_DATABASE: join(cacheDirectory(), 'trivy-db'),
@@ -74,7 +75,6 @@ export function writeRunnerFiles(
   });
   write(files.environment, {
     HCLOUD_ENDPOINT: `${hetznerUrl(instance)}/v1`,
-    AWS_ENDPOINT_URL_S3: `http://${s3Address(instance)}`,
     ACTIONS_RESULTS_URL: gitHubUrl(instance),
     SSL_CERT_FILE: trustedAuthorities(instance),
     NODE_EXTRA_CA_CERTS: trustedAuthorities(instance),

@@ -167,6 +167,15 @@ test('whoever reaches Hetzner or the state names an environment, from which thos
   }
 });
 
+test('whoever reads the state says where it is, as Terraform would look for it at Amazon', () => {
+  for (const { file, env } of files.filter(({ text }) => text.includes('secrets.STATE_'))) {
+    expect({ file, endpoint: env?.AWS_ENDPOINT_URL_S3 }).toEqual({
+      file,
+      endpoint: expression("vars.STATE_ENDPOINT || 'https://fsn1.your-objectstorage.com'"),
+    });
+  }
+});
+
 test('what nobody has approved has environments of its own, and nothing else has those', () => {
   for (const { file, on, jobs } of files) {
     for (const [id, job] of Object.entries(jobs)) {
