@@ -1,0 +1,23 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { githubRunner } from '../runner.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'compta-runner-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+test('a summary that is too long for GitHub keeps its beginning, and says that it was cut', () => {
+  const file = join(folder, 'summary');
+  writeFileSync(file, '');
+  const runner = githubRunner({ GITHUB_STEP_SUMMARY: file });
+  runner.summary(`### ❌ refused\n${'| HIGH | CVE-2024-0001 | libfoo 1.2.3 |\n'.repeat(40_000)}`);
+  runner.summary('and more');
+  const text = readFileSync(file, 'utf8');
+  expect(text).toMatch(/^### ❌ refused\n/);
+  expect(text).toMatch(/\n_The rest is left out: .*_\n$/);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(1_000_000);
+});
