@@ -50,7 +50,9 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
   return {
     input: (name) => core.getInput(name),
     mask(secret) {
-      for (const form of redactor.add(secret)) core.setSecret(form);
+      // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+      // ones are among the forms themselves.
+      for (const form of redactor.add(secret)) if (!/[\r\n]/.test(form)) core.setSecret(form);
     },
     redact,
     info: (line) => core.info(redact(line)),

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { githubRunner } from '../runner.ts';
 
 let folder: string;
@@ -9,6 +9,23 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'compta-runner-'));
 });
 afterEach(() => rmSync(folder, { recursive: true }));
+
+test('the runner is told the long lines of a secret, and not the short ones, which are ordinary text', () => {
+  let said = '';
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+  const runner = githubRunner({});
+  runner.mask('{\n  "password": "swordfish-77"\n}\n');
+  write.mockRestore();
+  const masked = said.split('\n').flatMap((line) => /^::add-mask::(.*)$/.exec(line)?.[1] ?? []);
+  expect(masked).toContain('"password": "swordfish-77"');
+  // As the runner takes a command: each of its lines for itself.
+  const lines = masked.flatMap((form) => form.split(/%0D|%0A/));
+  expect(lines.filter((line) => line.trim().length < 6)).toEqual([]);
+  expect(runner.redact('{ "password": "swordfish-77" }')).toBe('{ *** }');
+});
 
 test('a summary that is too long for GitHub keeps its beginning, and says that it was cut', () => {
   const file = join(folder, 'summary');
