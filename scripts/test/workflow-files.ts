@@ -20,6 +20,7 @@ export interface Step {
 export interface Job {
   name?: string;
   needs?: string | string[];
+  'runs-on'?: string;
   if?: string;
   environment?: string | { name: string };
   permissions?: Record<string, string>;

@@ -35,6 +35,12 @@ describe.each(files.map((file) => [file.file, file] as const))('%s', (_name, fil
     expect(lines.filter((line) => !/ # \w/.test(line))).toEqual([]);
   });
 
+  test('every job names the image that it runs on: what is the latest changes under its feet', () => {
+    for (const [id, job] of Object.entries(file.jobs)) {
+      expect({ id, on: job['runs-on'] }).toEqual({ id, on: 'ubuntu-24.04' });
+    }
+  });
+
   test('every job ends some day, and has a name', () => {
     for (const [id, job] of Object.entries(file.jobs)) {
       expect({ id, limited: (job['timeout-minutes'] ?? 0) > 0 }).toEqual({ id, limited: true });
