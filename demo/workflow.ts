@@ -84,7 +84,7 @@ async function act(
     '--eventpath',
     eventFile,
     '--platform',
-    'ubuntu-latest=-self-hosted',
+    'ubuntu-24.04=-self-hosted',
     '--no-cache-server',
     '--concurrent-jobs',
     '2',

@@ -57,12 +57,15 @@ export function writeRunnerFiles(
     BASE_IMAGE: images.java,
     CADDY_IMAGE: images.caddy,
     STATE_BUCKET,
+    STATE_ENDPOINT: `http://${s3Address(instance)}`,
     // What https://ip.hetzner.com would answer.
     RUNNER_ADDRESS: gatewayAddress(instance),
     TRIVY_DATABASE: join(cacheDirectory(), 'trivy-db'),
     SLACK_CHANNEL,
     SLACK_API_URL: `${slackUrl(instance)}/api`,
     SMOKE_BROWSER: '/usr/bin/chromium',
+    // Built here from its Go module, which its second major version is not.
+    K6_VERSION: pinned('k6'),
     STAGING_TERRAFORM_VARIABLES: JSON.stringify({
       authorized_keys: { ci: identity.sshPublicKey },
       // An office elsewhere: the runner is let in for the length of a job.
@@ -72,7 +75,6 @@ export function writeRunnerFiles(
   });
   write(files.environment, {
     HCLOUD_ENDPOINT: `${hetznerUrl(instance)}/v1`,
-    AWS_ENDPOINT_URL_S3: `http://${s3Address(instance)}`,
     ACTIONS_RESULTS_URL: gitHubUrl(instance),
     SSL_CERT_FILE: trustedAuthorities(instance),
     NODE_EXTRA_CA_CERTS: trustedAuthorities(instance),
@@ -136,6 +138,11 @@ export function writeTrustedAuthorities(instance: Instance, certificates: Certif
     trustedAuthorities(instance),
     bundle + readFileSync(certificates.authority, 'utf8'),
   );
+}
+
+function pinned(tool: string): string {
+  const pins = JSON.parse(readFileSync(join(checkout, 'tools/pins.json'), 'utf8'));
+  return pins[tool].version;
 }
 
 /** The example key that opens the repository's example vault; see its README. */

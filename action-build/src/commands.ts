@@ -42,10 +42,10 @@ export function buildArgv(
     ...cache,
     ...(image.file ? ['--file', image.file] : []),
     ...(image.target ? ['--target', image.target] : []),
-    ...Object.entries(image.buildArgs).flatMap(([key, value]) => [
-      '--build-arg',
-      `${key}=${value}`,
-    ]),
+    // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
+    ...Object.entries(image.buildArgs).flatMap(([key, value]) =>
+      value === '' ? [] : ['--build-arg', `${key}=${value}`],
+    ),
     ...label('title', image.name),
     ...label('version', inputs.version),
     ...label('revision', labels.revision),

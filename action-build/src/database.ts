@@ -30,11 +30,10 @@ export async function prepareDatabase(
     for (const part of PARTS) copyPart(source.given, cache, part);
   } else {
     for (const part of PARTS) {
-      await run(databaseArgv(trivy, part, cache, source.mirror), options).catch(
-        (cause: unknown) => {
-          throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
-        },
-      );
+      const argv = databaseArgv(trivy, part, cache, source.mirror);
+      await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause: unknown) => {
+        throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
+      });
     }
   }
   for (const part of PARTS) {

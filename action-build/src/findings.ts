@@ -30,6 +30,7 @@ const severity = z.enum(SEVERITIES).catch('UNKNOWN');
 export const trivyReport = z.object({
   ArtifactName: z.string(),
   Metadata: z.object({
+    OS: z.object({ Family: z.string(), Name: z.string().default('') }).optional(),
     ImageConfig: z.object({
       architecture: z.string(),
       config: z.object({ User: z.string().optional() }).optional(),
@@ -39,6 +40,7 @@ export const trivyReport = z.object({
     .array(
       z.object({
         Target: z.string(),
+        Class: z.string().optional(),
         Vulnerabilities: z
           .array(
             z.object({
@@ -104,6 +106,12 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
     ),
   ]);
   return [...results, ...rootUser(report, platform)].sort(bySeverity);
+}
+
+/** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
+export function unknownSystem({ Metadata: { OS }, Results }: TrivyReport): string | undefined {
+  const isLookedAt = Results?.some(({ Class }) => Class === 'os-pkgs');
+  return OS === undefined || isLookedAt ? undefined : `${OS.Family} ${OS.Name}`;
 }
 
 const CONFIGURATION = 'image configuration';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import { scanArgv } from './commands.ts';
-import { type Finding, findingsOf, trivyReport } from './findings.ts';
+import { type Finding, findingsOf, trivyReport, unknownSystem } from './findings.ts';
 import { onePlatform, platformsOf } from './layout.ts';
 import { convertReport, type ReportFolders } from './reports.ts';
 
@@ -20,8 +20,8 @@ export interface ScanContext {
 /**
  * Scans every platform of a layout, one after another.
  *
- * @throws Error when the scanner failed, or its report is not of the platform that was asked
- * for: no scan means no image.
+ * @throws Error when the scanner failed, its report is not of the platform that was asked for, or
+ * it has no advisories for what the image is made of: no scan means no image.
  */
 export async function scan(name: string, layout: string, context: ScanContext): Promise<Finding[]> {
   const { trivy, temp, env, cancelled } = context;
@@ -42,6 +42,12 @@ export async function scan(name: string, layout: string, context: ScanContext): 
     const scanned = result.Metadata.ImageConfig.architecture;
     if (scanned !== platform.split('/')[1]) {
       throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
+    }
+    const system = unknownSystem(result);
+    if (system !== undefined) {
+      throw new Error(
+        `Trivy has no advisories for ${system}, of which ${name} for ${platform} is made, so it cannot pass: take another base image.`,
+      );
     }
     await convertReport(trivy, slug, context.reports, options);
     findings.push(...findingsOf(result, platform));

@@ -34,6 +34,12 @@ describe('the build', () => {
     const argv = buildArgv(more, inputs, labels, 'type=cacheonly', []).join('\n');
     expect(argv).toContain('--file\na b/Dockerfile\n--target\nruntime\n--build-arg\nA=1; id\n');
   });
+
+  test('leaves an empty argument to the Dockerfile, as a variable that is not set is empty', () => {
+    const unset = { ...image, buildArgs: { BASE_IMAGE: '', JAVA_VERSION: '21' } };
+    const argv = buildArgv(unset, inputs, labels, 'type=cacheonly', []);
+    expect(argv.filter((_, i) => argv[i - 1] === '--build-arg')).toEqual(['JAVA_VERSION=21']);
+  });
 });
 
 test('the scan takes no settings of the checkout, ignores nothing, and asks the network for nothing', () => {

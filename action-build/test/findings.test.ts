@@ -6,6 +6,7 @@ import {
   type Policy,
   sortOut,
   trivyReport,
+  unknownSystem,
 } from '../src/findings.ts';
 
 describe('what refuses an image', () => {
@@ -77,6 +78,24 @@ describe("Trivy's report", () => {
   test('with a severity that Trivy may yet invent counts as unknown', () => {
     const results = [{ Target: 'x', Vulnerabilities: [hole({ Severity: 'NEGLIGIBLE' })] }];
     expect(findingsOf(report(results), 'linux/amd64')[0]?.severity).toBe('UNKNOWN');
+  });
+
+  test.each<[string, object, object[] | null, string | undefined]>([
+    ['no distribution', {}, null, undefined],
+    ['one without a hole', { Family: 'debian', Name: '12.5' }, [{ Class: 'os-pkgs' }], undefined],
+    ['one that Trivy does not know', { Family: 'fedora', Name: '43' }, null, 'fedora 43'],
+    [
+      'the same with a jar',
+      { Family: 'fedora', Name: '43' },
+      [{ Class: 'lang-pkgs' }],
+      'fedora 43',
+    ],
+  ])('of %s', (_what, system, classes, unknown) => {
+    const { Metadata, ...rest } = report(classes?.map((one) => ({ Target: 'x', ...one })) ?? null);
+    const OS = 'Family' in system ? { OS: system } : {};
+    expect(unknownSystem(trivyReport.parse({ ...rest, Metadata: { ...Metadata, ...OS } }))).toBe(
+      unknown,
+    );
   });
 
   test('without an architecture is no report', () => {

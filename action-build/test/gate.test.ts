@@ -55,6 +55,8 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'debian', 'os-release'), 'ID=debian\nVERSION_ID="12"\n');
   writeFileSync(join(folder, 'debian', 'debian_version'), '12.5\n');
   writeFileSync(join(folder, 'debian', 'status'), ZLIB);
+  context('fedora', 'COPY fedora-release /etc/', 'USER 10001');
+  writeFileSync(join(folder, 'fedora', 'fedora-release'), 'Fedora release 43 (Forty Three)\n');
 }, 240_000);
 
 afterAll(async () => {
@@ -186,6 +188,7 @@ describe('an image with a known hole', () => {
 test.each([
   ['root', 'the root user', 'root: image configuration has DS-0002'],
   ['secret', 'a planted private key', 'secret: /app/key.pem has private-key (HIGH)'],
+  ['fedora', 'a distribution that Trivy does not know', 'Trivy has no advisories for fedora 43'],
   ['debian', 'a vulnerable Debian package', 'debian: zlib1g 1:1.2.13.dfsg-1 has CVE-2023-45853'],
 ])('%s: %s is refused before anything reaches the registry', async (image, _what, says) => {
   writeFileSync(join(workspace, 'trivy-secret.yaml'), 'disable-rules: [private-key]\n');

@@ -158,7 +158,7 @@ describe('two teams', () => {
     const load = startLoad(`http://${host?.address}`, paths, { connections: 8 });
     const [deployed, rolledBack] = await Promise.all([
       ran('action-deploy', await deploy('1.2.0', ['reporting-service'])),
-      ran('action-rollback', back({ services: 'auth-service' })),
+      ran('action-rollback', back({ services: 'auth-service', from: '1.1.0' })),
     ]);
     expect([deployed.outputs.status, rolledBack.outputs.status]).toEqual(['deployed', 'deployed']);
     expect(await versionsAt('/api/reporting/version')).toEqual(['1.2.0', '1.2.0']);
@@ -176,6 +176,20 @@ describe('two teams', () => {
 });
 
 describe('a rollback that would do harm', () => {
+  test.each<Record<string, string>>([{}, { services: 'reporting-service' }])(
+    'is refused when what it is to take back does not run any more: %j',
+    async (more) => {
+      const end = await ran('action-rollback', back({ from: '1.1.0', ...more }));
+      expect(end.code).toBe(1);
+      expect(end.stdout).toMatch(
+        /1\.1\.0 does not run here, but 1\.[02]\.0: nothing was rolled back/,
+      );
+      expect(await versionsAt('/api/reporting/version')).toEqual(['1.2.0', '1.2.0']);
+      expect(await versionsAt(auth)).toEqual(['1.0.0', '1.0.0']);
+    },
+    60_000,
+  );
+
   test('is refused when the database has moved beyond, naming script and service', async () => {
     const end = await ran('action-deploy', await deploy('1.3.0', ['accounting-service']));
     expect(end.outputs.status).toBe('deployed');

@@ -54,7 +54,7 @@ export function readInputs(runner: Runner): Inputs {
     expectedVersion: optional(runner, 'expected-version'),
     versionPath: optional(runner, 'version-path') ?? '/api/version',
     k6Scripts: lines(runner, 'k6').map((script) => existing('k6', script)),
-    k6Version: optional(runner, 'k6-version') ?? '1.8.1',
+    k6Version: optional(runner, 'k6-version') ?? '2.1.0',
     playwright: playwright(runner),
     browser: browser(runner),
     failOnFlaky: boolean(runner, 'fail-on-flaky', true),

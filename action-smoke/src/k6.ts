@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { CommandFailed, run } from '../../lib/process/run.ts';
@@ -42,15 +42,40 @@ export async function runK6(script: string, context: K6Context): Promise<Check[]
       signal: context.cancelled,
       onLine: context.onLine,
     });
-    const milliseconds = Date.now() - started;
-    const checks = thresholds(name, readFileSync(summary, 'utf8'), milliseconds);
-    if (checks.length > 0) return checks;
-    return [check(name, exitCode === 0, milliseconds, 'the script has no thresholds')];
+    return outcomes(name, exitCode, readFileSync(summary, 'utf8'), Date.now() - started);
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
     const meaning = MEANING[error.exitCode ?? -1] ?? error.message;
     return [check(name, false, Date.now() - started, meaning)];
+  } finally {
+    forgetSetup(summary);
   }
+}
+
+/** What setup() returned is a login as a rule: k6 puts it into its summary, and results are kept. */
+function forgetSetup(summary: string): void {
+  if (!existsSync(summary)) return;
+  try {
+    const { setup_data: _, ...rest } = JSON.parse(readFileSync(summary, 'utf8'));
+    writeFileSync(summary, JSON.stringify(rest, null, 2));
+  } catch {
+    rmSync(summary); // of a k6 that was killed while it wrote
+  }
+}
+
+/** What the summary says, unless k6 itself says worse: that one has another shape than is read here. */
+export function outcomes(
+  script: string,
+  exitCode: number,
+  summary: string,
+  milliseconds: number,
+): Check[] {
+  const held = exitCode !== THRESHOLDS_CROSSED;
+  const checks = thresholds(script, summary, milliseconds);
+  if (checks.some(({ status }) => status === 'failed') || (held && checks.length > 0))
+    return checks;
+  const why = held ? 'the script has no thresholds' : 'k6 says that a threshold was crossed';
+  return [...checks, check(script, held, milliseconds, why)];
 }
 
 const exported = z.object({

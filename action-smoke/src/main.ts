@@ -54,7 +54,7 @@ async function probe(inputs: Inputs, { runner, cancelled }: Step): Promise<Check
   }
   checks.push(...(await Promise.all(inputs.http.map((check) => checkHttp(baseUrl, check)))));
 
-  const shared = { baseUrl, results, timeoutMs, cancelled, env: runner.env };
+  const shared = { baseUrl, results, timeoutMs, cancelled, env: stepEnvironment(runner.env) };
   const show = (line: string) => runner.info(line);
   if (inputs.playwright !== undefined) {
     const { browser, expectedVersion } = inputs;
@@ -78,4 +78,13 @@ async function probe(inputs: Inputs, { runner, cancelled }: Step): Promise<Check
     }
   }
   return checks;
+}
+
+/**
+ * What a step with `run` would have: without inputs, and without the token by which an action writes
+ * the run's caches and artifacts. Browser tests bring packages of others along.
+ */
+function stepEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const own = /^(INPUT_|STATE_|ACTIONS_)/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !own.test(name)));
 }

@@ -26,7 +26,11 @@ export async function runPlaywright(folder: string, context: PlaywrightContext):
   const output = join(context.results, 'playwright');
   rmSync(report, { force: true }); // an earlier run's would prove nothing
   await run(
-    ['npx', '--no-install', 'playwright', 'test', '--reporter=list,json', '--output', output],
+    // A trace holds what was typed and sent, passwords and tokens too, and results are kept.
+    [
+      ...['npx', '--no-install', 'playwright', 'test'],
+      ...['--reporter=list,json', '--output', output, '--trace=off'],
+    ],
     {
       cwd: folder,
       env: {
@@ -35,6 +39,8 @@ export async function runPlaywright(folder: string, context: PlaywrightContext):
         SMOKE_BROWSER: context.browser ?? '',
         EXPECTED_VERSION: context.expectedVersion ?? '',
         PLAYWRIGHT_JSON_OUTPUT_FILE: report,
+        // So does the text of the page that would lie beside a failure (error-context.md).
+        PLAYWRIGHT_NO_COPY_PROMPT: '1',
         CI: 'true',
       },
       allowedExitCodes: [0, 1],

@@ -1,9 +1,9 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runAction } from '../../lib/runner/test/start-action.ts';
-import { thresholds } from '../src/k6.ts';
+import { outcomes, thresholds } from '../src/k6.ts';
 import { type Application, startApplication } from './application.ts';
 
 let application: Application;
@@ -29,6 +29,15 @@ describe('a real k6', () => {
     expect(ended.summary).toContain('2 checks passed');
     expect(ended.summary).toContain('holds: checks rate>0.9');
     expect(application.asked).toContain('/from-k6');
+  });
+
+  test('leaves nothing of what its setup() returned, which is a login as a rule', async () => {
+    const setup = "export function setup() { return { token: 'swordfish-77' }; }";
+    const ended = await k6('login.js', `${script("thresholds: { checks: ['rate>0.9'] }")}${setup}`);
+    expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+    const kept = readFileSync(join(folder, 'k6-login.json'), 'utf8');
+    expect(JSON.parse(kept)).toHaveProperty('metrics.http_reqs');
+    expect(kept).not.toContain('swordfish');
   });
 
   test('whose threshold is crossed fails the step and says which', async () => {
@@ -75,13 +84,29 @@ test.each([
   ]);
 });
 
+test('a threshold that k6 calls crossed fails, whatever its summary looks like', () => {
+  const held = { http_reqs: { count: 2, thresholds: { 'count>1': { ok: true } } } };
+  for (const [exitCode, metrics, statuses] of [
+    [99, held, ['passed', 'failed']],
+    [99, {}, ['failed']],
+    [0, held, ['passed']],
+    [0, {}, ['passed']],
+  ] as const) {
+    const checks = outcomes('load', exitCode, JSON.stringify({ metrics }), 900);
+    expect(checks.map(({ status }) => status)).toEqual(statuses);
+  }
+});
+
+/** The newest that is a Go module; its second major version is none. */
+const BUILT = '1.8.1';
+
 function k6(name: string, text: string) {
   const file = join(folder, name);
   writeFileSync(file, text);
   const { RUNNER_TOOL_CACHE = '' } = process.env;
   return runAction(
     'action-smoke',
-    { 'base-url': application.url, k6: file, 'results-path': folder },
+    { 'base-url': application.url, k6: file, 'k6-version': BUILT, 'results-path': folder },
     { RUNNER_TOOL_CACHE },
   );
 }

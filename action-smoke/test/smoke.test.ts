@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -126,6 +126,33 @@ describe('the expected version', () => {
     expect((results().checks as { milliseconds: number }[])[0]?.milliseconds).toBeLessThan(4_000);
   });
 });
+
+test('browser tests get the step’s environment alone, and leave neither a trace nor a page’s text', async () => {
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'playwright.config.ts'), '');
+  const report = { suites: [{ specs: [{ title: 'signs in', tests: [passing] }] }] };
+  const npx = `#!/bin/sh
+echo "$* $PLAYWRIGHT_NO_COPY_PROMPT" > asked
+env > environment
+echo '${JSON.stringify(report)}' > "$PLAYWRIGHT_JSON_OUTPUT_FILE"`;
+  writeFileSync(join(folder, 'bin/npx'), npx, { mode: 0o755 });
+  const ended = await runAction(
+    'action-smoke',
+    { 'base-url': application.url, 'results-path': folder, playwright: folder },
+    {
+      PATH: `${join(folder, 'bin')}:${process.env.PATH}`,
+      SMOKE_USER: 'accountant',
+      ACTIONS_RUNTIME_TOKEN: 'writes-artifacts',
+    },
+  );
+  expect(ended).toMatchObject({ exitCode: 0, outputs: { passed: 'true' } });
+  const asked = readFileSync(join(folder, 'asked'), 'utf8');
+  expect(asked).toMatch(/^--no-install playwright test .*--trace=off 1$/m);
+  const environment = readFileSync(join(folder, 'environment'), 'utf8');
+  expect(environment).toContain('SMOKE_USER=accountant');
+  expect(environment).not.toMatch(/^(INPUT|ACTIONS)_/m);
+});
+const passing = { status: 'expected', results: [{ duration: 1 }] };
 
 test('nothing to test is a failure, not a success', async () => {
   const ended = await smoke({});

@@ -131,7 +131,7 @@ function secretsInput(runner: Runner): Secrets {
   return secrets;
 }
 
-/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`, `from`. */
 export function askedInputs(runner: Runner): Asked & { environment: string; reason: string } {
   const environment = environmentInput(runner);
   const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
@@ -140,8 +140,13 @@ export function askedInputs(runner: Runner): Asked & { environment: string; reas
     throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
   }
   const version = optional(runner, 'version');
+  const from = optional(runner, 'from');
   const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
-  return { environment, reason, services, ...(version !== undefined && { version }) };
+  return {
+    ...{ environment, reason, services },
+    ...(version !== undefined && { version }),
+    ...(from !== undefined && { from }),
+  };
 }
 
 /** `registry`, `username` and `password`: all of them or none. */

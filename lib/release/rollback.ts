@@ -16,6 +16,8 @@ export interface Asked {
   version?: string;
   /** Services that go back; all of them when empty. */
   services: readonly string[];
+  /** Version that is to be taken back: any other that runs stays. Not asked for when left out. */
+  from?: string;
 }
 
 /** Puts a kept release back, or what some services ran: the same swap as a deploy's. */
@@ -52,12 +54,24 @@ export async function previewRollback(hosts: readonly Host[], asked: Asked): Pro
 async function permittedTarget(standings: readonly Standing[], asked: Asked): Promise<Release> {
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
+  refuseOther(leader.current, asked);
   const target = await chooseTarget(standings, leader, leader.current, asked);
   // Each is asked: one that was away when a migration ran knows nothing of it.
   for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
     refuseContracted(schema, target.manifest, leader.current);
   }
   return target;
+}
+
+/** @throws Error when what is to be taken back does not run: that was done, or something else released. */
+function refuseOther(now: Manifest, { from, services }: Asked): void {
+  const running =
+    services.length === 0
+      ? [now.version]
+      : services.flatMap((service) => now.services[service]?.version ?? []);
+  const other = running.find((version) => version !== from);
+  if (from === undefined || other === undefined) return;
+  throw new Error(`${from} does not run here, but ${other}: nothing was rolled back.`);
 }
 
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */

@@ -83,13 +83,13 @@ export function elapsed(milliseconds: number): string {
 /** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
 export function cutToBytes(text: string, limit: number, note: string): string {
   if (Buffer.byteLength(text) <= limit) return text;
-  const room = limit - Buffer.byteLength(note) - 2;
-  let kept = '';
-  for (const line of text.split('\n')) {
-    if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room) break;
-    kept += `${line}\n`;
-  }
-  return `${kept}\n${note}`;
+  let room = limit - Buffer.byteLength(note) - 2;
+  const lines = text.split('\n');
+  const first = lines.findIndex((line) => {
+    room -= Buffer.byteLength(line) + 1;
+    return room < 0;
+  });
+  return [...lines.slice(0, first), '', note].join('\n');
 }
 
 export function escapeHtml(text: string): string {

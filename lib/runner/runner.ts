@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import * as core from '@actions/core';
+import { cutToBytes } from '../report/markdown.ts';
 import { Redactor } from './secrets.ts';
 
 /** What an action may ask of the GitHub runner. Logic receives it as an argument. */
@@ -34,8 +35,9 @@ export interface Annotation {
   endLine?: number;
 }
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 
 /**
  * The real runner, over @actions/core and the runner's command files.
@@ -49,7 +51,9 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
   return {
     input: (name) => core.getInput(name),
     mask(secret) {
-      for (const form of redactor.add(secret)) core.setSecret(form);
+      // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+      // ones are among the forms themselves.
+      for (const form of redactor.add(secret)) if (!/[\r\n]/.test(form)) core.setSecret(form);
     },
     redact,
     info: (line) => core.info(redact(line)),
@@ -65,9 +69,10 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
     state: (name) => core.getState(name),
     summary(markdown) {
       const file = env.GITHUB_STEP_SUMMARY;
-      const text = `${redact(markdown)}\n`;
-      if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT) return;
-      summaryBytes += Buffer.byteLength(text);
+      if (!file || summaryBytes >= SUMMARY_LIMIT) return;
+      const whole = `${redact(markdown)}\n`;
+      const text = cutToBytes(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+      summaryBytes += Buffer.byteLength(whole);
       appendFileSync(file, text);
     },
     temp: env.RUNNER_TEMP ?? '/tmp',

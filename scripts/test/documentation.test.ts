@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { anchorsOf, linksOf, pages, rowsOf, textOf, tokensOf } from './documentation.ts';
-import { allWorkflows, root } from './workflow-files.ts';
+import { allWorkflows, environmentOf, root, workflow } from './workflow-files.ts';
 
 /** What the pages say is so. */
 
@@ -48,6 +49,19 @@ test('the secrets and variables of docs/deployment.md are those of the workflows
   const isUsed = (name = '') => all.has(name) || composed.some((end) => name.endsWith(end));
   expect(listed.filter((name) => !isUsed(name))).toEqual([]);
   expect([...all].filter((name) => !listed.includes(name))).toEqual([]);
+});
+
+test('the call of service-release.yml hands over the names of what environments hold', () => {
+  const [call = ''] = tokensOf('docs/deployment.md').flatMap((token) =>
+    token.type === 'code' && token.text.includes('/service-release.yml@') ? [token.text] : [],
+  );
+  const handed = Object.keys(parse(call).jobs.release.secrets);
+  const jobs = Object.values(workflow('service-release.yml').jobs).filter(environmentOf);
+  const read = JSON.stringify(jobs).matchAll(/secrets\.([A-Z_]+)/g);
+  // What is the repository's own where it is there at all.
+  const needed = [...read].map(([, name]) => name).filter((name) => name !== 'SUITE_TOKEN');
+  expect(needed).toContain('SSH_PRIVATE_KEY');
+  expect(handed).toEqual(expect.arrayContaining(needed));
 });
 
 test('commands in the documents are ones that the project has', () => {

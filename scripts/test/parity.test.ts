@@ -89,11 +89,21 @@ test('stages follow each other: no server is touched before its stage’s turn',
 
 test('a release that does not prove itself goes back, and how it ends is always told', () => {
   for (const { jobs } of [production, staging, release]) {
-    const condition = "failure() && needs.deploy-application.outputs.status == 'deployed'";
-    expect(jobs.rollback?.if).toBe(condition);
+    // Not failure(): tests that ran out of the job's time count as cancelled.
+    const condition =
+      "!cancelled() && needs.post-deployment-tests.result != 'success' && " +
+      "needs.deploy-application.outputs.status == 'deployed'";
+    expect(jobs.rollback?.if?.trim()).toBe(condition);
     expect(needsOf(jobs.rollback as Job)).toEqual(['deploy-application', 'post-deployment-tests']);
   }
   for (const { jobs } of [production, staging, release]) expect(jobs.notify?.if).toBe('always()');
+  // Failed jobs that are run again come by once more, when the release is gone already.
+  for (const { jobs } of [production, staging, release]) {
+    const { from } = step(jobs.rollback, './action-rollback').with ?? {};
+    expect(from).toBe(expression('needs.deploy-application.outputs.version'));
+    const deployed = expression('steps.deploy.outputs.version');
+    expect(jobs['deploy-application']?.outputs?.version).toBe(deployed);
+  }
   // A service's team takes back its own service, and no other team's.
   const back = step(release.jobs.rollback, './action-rollback').with;
   expect(back?.services).toBe(expression('inputs.service'));
@@ -120,6 +130,16 @@ test('production takes what staging has proven: the same images, by content, and
     namesOf(taken).map(() => from),
   );
   expect(needsOf(staging.jobs.promote as Job)).toContain('post-deployment-tests');
+});
+
+test('every image has the platforms that staging builds, and is scanned for them', () => {
+  const built = [staging.jobs['build-images'], production.jobs['build-images'], release.jobs.image];
+  const given = built.flatMap((job) =>
+    (job?.steps ?? []).flatMap((one) => (one.uses === './action-build' ? one.with?.platforms : [])),
+  );
+  expect(given).toEqual(given.map(() => expression('vars.PLATFORMS || env.PLATFORMS')));
+  expect(given).toHaveLength(4);
+  for (const { env } of [production, release]) expect(env?.PLATFORMS).toBe(staging.env?.PLATFORMS);
 });
 
 test('what is tagged as proven is what staging released, for the tree that it was released from', () => {

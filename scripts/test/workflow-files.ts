@@ -20,6 +20,7 @@ export interface Step {
 export interface Job {
   name?: string;
   needs?: string | string[];
+  'runs-on'?: string;
   if?: string;
   environment?: string | { name: string };
   permissions?: Record<string, string>;
@@ -79,7 +80,7 @@ export const environmentOf = ({ environment }: Job): string | undefined =>
   typeof environment === 'object' ? environment.name : environment;
 
 export interface ActionFile {
-  inputs: Record<string, { required?: boolean }>;
+  inputs: Record<string, { required?: boolean; default?: string }>;
   outputs: Record<string, unknown>;
 }
 

@@ -129,6 +129,30 @@ describe.each([
   });
 });
 
+describe.each(['deploy-staging.yml', 'deploy-production.yml', 'service-release.yml'])(
+  'the account that %s pushes with',
+  (file) => {
+    const check = (username: string) =>
+      shell(file, 'Make sure that the account', {
+        USERNAME: username,
+        TOLD: 'ghcr.io/compta https://compta.tn deployed auth-service',
+      });
+
+    test.each(['compta', 'deploy'])(
+      'is refused as %s, of which GitHub would tell no job',
+      async (name) => {
+        const { exitCode, said } = await check(name);
+        expect(exitCode).toBe(1);
+        expect(said).toContain('::error::The name of the registry');
+      },
+    );
+
+    test.each(['compta-ci', ''])('may be %j', async (name) => {
+      expect(await check(name)).toMatchObject({ exitCode: 0, said: '' });
+    });
+  },
+);
+
 describe('what a service repository asks for', () => {
   const good = {
     SERVICE: 'auth-service',

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { CATALOGUE } from '../../lib/tools/catalogue.ts';
 import {
   action,
   allWorkflows,
@@ -32,6 +33,12 @@ describe.each(files.map((file) => [file.file, file] as const))('%s', (_name, fil
     }
     const lines = file.text.split('\n').filter((line) => /^ {6}[a-z-]+: (read|write)/.test(line));
     expect(lines.filter((line) => !/ # \w/.test(line))).toEqual([]);
+  });
+
+  test('every job names the image that it runs on: what is the latest changes under its feet', () => {
+    for (const [id, job] of Object.entries(file.jobs)) {
+      expect({ id, on: job['runs-on'] }).toEqual({ id, on: 'ubuntu-24.04' });
+    }
   });
 
   test('every job ends some day, and has a name', () => {
@@ -97,10 +104,39 @@ describe.each(files.map((file) => [file.file, file] as const))('%s', (_name, fil
   });
 });
 
+test('a rollback stands behind no other workflow', () => {
+  const groups = files.map(({ concurrency }) => concurrency?.group);
+  const { concurrency } = workflow('rollback.yml');
+  expect(groups.filter((group) => group === concurrency?.group)).toHaveLength(1);
+  for (const environment of ['staging', 'production']) {
+    expect(groups).not.toContain(
+      concurrency?.group.replace(expression('inputs.environment'), environment),
+    );
+  }
+});
+
 test('one version of each foreign action is in use', () => {
   const pins = files.flatMap(({ text }) => text.match(/[\w-]+\/[\w-]+@[0-9a-f]{40} # v\S+/g) ?? []);
   const names = [...new Set(pins)].map((pin) => pin.split('@')[0]);
   expect(names).toEqual([...new Set(names)]);
+});
+
+test.each([
+  ['./action-build', 'trivy'],
+  ['./action-db-migrate', 'flyway'],
+  ['./action-db-migrate', 'squawk'],
+  ['./action-smoke', 'k6'],
+] as const)('%s has a sum for its own version of %s, which a hosted runner lacks', (uses, tool) => {
+  const version = action(uses).inputs[`${tool}-version`]?.default ?? '';
+  expect(Object.keys(CATALOGUE[tool]?.sha256 ?? {})).toContain(version);
+});
+
+test('an artifact is no reason for a job that is run again to fail', () => {
+  const uploads = files
+    .flatMap(stepsOf)
+    .filter(({ step }) => step.uses?.startsWith('actions/upload-artifact@'));
+  expect(uploads.length).toBeGreaterThan(0);
+  expect(uploads.filter(({ step }) => step.with?.overwrite !== true)).toEqual([]);
 });
 
 test('every secret of the requirements is used', () => {
@@ -134,6 +170,15 @@ test('whoever reaches Hetzner or the state names an environment, from which thos
           environment: expect.any(String),
         });
     }
+  }
+});
+
+test('whoever reads the state says where it is, as Terraform would look for it at Amazon', () => {
+  for (const { file, env } of files.filter(({ text }) => text.includes('secrets.STATE_'))) {
+    expect({ file, endpoint: env?.AWS_ENDPOINT_URL_S3 }).toEqual({
+      file,
+      endpoint: expression("vars.STATE_ENDPOINT || 'https://fsn1.your-objectstorage.com'"),
+    });
   }
 });
 

@@ -11,7 +11,6 @@ export default defineConfig({
   use: {
     baseURL: BASE_URL ?? 'http://127.0.0.1:8080',
     screenshot: 'on',
-    trace: 'on-first-retry',
     // A hosted runner has Chrome; any other Chromium is named by its path.
     ...(SMOKE_BROWSER
       ? {
