@@ -33553,7 +33553,7 @@ const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(192)
 __webpack_unused_export__ = parseMIMEType
 __webpack_unused_export__ = serializeAMimeType
 
-const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(6760)
+const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(4379)
 /* unused reexport */ __nccwpck_require__(2522).WebSocket
 __webpack_unused_export__ = CloseEvent
 __webpack_unused_export__ = ErrorEvent
@@ -47841,7 +47841,7 @@ const { makeRequest } = __nccwpck_require__(9683)
 const { webidl } = __nccwpck_require__(4625)
 const { EventSourceStream } = __nccwpck_require__(8819)
 const { parseMIMEType } = __nccwpck_require__(192)
-const { createFastMessageEvent } = __nccwpck_require__(6760)
+const { createFastMessageEvent } = __nccwpck_require__(4379)
 const { isNetworkError } = __nccwpck_require__(7287)
 const { delay } = __nccwpck_require__(3943)
 const { kEnumerableProperty } = __nccwpck_require__(9500)
@@ -58907,7 +58907,7 @@ const {
 } = __nccwpck_require__(4911)
 const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(965)
 const { channels } = __nccwpck_require__(5458)
-const { CloseEvent } = __nccwpck_require__(6760)
+const { CloseEvent } = __nccwpck_require__(4379)
 const { makeRequest } = __nccwpck_require__(9683)
 const { fetching } = __nccwpck_require__(4202)
 const { Headers, getHeadersList } = __nccwpck_require__(3408)
@@ -59343,7 +59343,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6760:
+/***/ 4379:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -60565,7 +60565,7 @@ module.exports = {
 
 const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(4911)
 const { states, opcodes } = __nccwpck_require__(7119)
-const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(6760)
+const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(4379)
 const { isUtf8 } = __nccwpck_require__(4573)
 const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(192)
 
@@ -60917,7 +60917,7 @@ const { ByteParser } = __nccwpck_require__(1872)
 const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(9500)
 const { getGlobalDispatcher } = __nccwpck_require__(1481)
 const { types } = __nccwpck_require__(7975)
-const { ErrorEvent, CloseEvent } = __nccwpck_require__(6760)
+const { ErrorEvent, CloseEvent } = __nccwpck_require__(4379)
 const { SendQueue } = __nccwpck_require__(504)
 
 // https://websockets.spec.whatwg.org/#interface-definition
@@ -61672,6 +61672,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
 
 /***/ }),
 
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+
+/***/ }),
+
 /***/ 643:
 /***/ ((module) => {
 
@@ -62154,7 +62161,7 @@ exports.composeScalar = composeScalar;
 
 /***/ }),
 
-/***/ 4260:
+/***/ 1879:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -64398,7 +64405,7 @@ exports.prettifyError = prettifyError;
 var __webpack_unused_export__;
 
 
-var composer = __nccwpck_require__(4260);
+var composer = __nccwpck_require__(1879);
 var Document = __nccwpck_require__(7977);
 var Schema = __nccwpck_require__(1148);
 var errors = __nccwpck_require__(7460);
@@ -67632,7 +67639,7 @@ exports.Parser = Parser;
 
 
 
-var composer = __nccwpck_require__(4260);
+var composer = __nccwpck_require__(1879);
 var Document = __nccwpck_require__(7977);
 var errors = __nccwpck_require__(7460);
 var log = __nccwpck_require__(6669);
@@ -70363,7 +70370,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(625);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4260);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70373,7 +70380,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 625:
+/***/ 4260:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70384,8 +70391,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./lib/hetzner/api.js
@@ -70399,11 +70406,16 @@ const RETRIED = new Set([429, 502, 503, 504]);
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
-    const send = (path, init) => fetch(`${base}${path}`, {
-        ...init,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
-    });
+    /** The whole answer: one that breaks off is none. */
+    async function send(path, init) {
+        const answer = await fetch(`${base}${path}`, {
+            ...init,
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+        });
+        const { ok, status, headers } = answer;
+        return { ok, status, headers, text: await answer.text() };
+    }
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
             const isLast = attempt === ATTEMPTS;
@@ -70415,8 +70427,8 @@ function api_hetznerApi(token, env, cancelled) {
             if (answer?.status === 404)
                 return undefined;
             if (answer?.ok)
-                return answer.json();
-            const said = answer && (await reasonOf(answer));
+                return JSON.parse(answer.text);
+            const said = answer && reasonIn(answer.text);
             if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
@@ -70431,10 +70443,11 @@ function api_hetznerApi(token, env, cancelled) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
         },
-        async all(collection) {
+        async all(collection, filters = {}) {
             const found = [];
             for (let page = 1; page !== null;) {
-                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
+                const body = (await ask(`/${collection}?${query}`));
                 found.push(...(body?.[collection] ?? []));
                 page = body?.meta?.pagination?.next_page ?? null;
             }
@@ -70447,8 +70460,7 @@ function api_hetznerApi(token, env, cancelled) {
     };
 }
 /** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
-async function reasonOf(answer) {
-    const text = await answer.text();
+function reasonIn(text) {
     try {
         const { error } = JSON.parse(text);
         return error ? `: ${error.code}, ${error.message}` : '';
@@ -72313,7 +72325,7 @@ function tail(text, count) {
 
 /** An ssh-agent that holds the one key: handed over on standard input, never on disk. */
 async function startAgent(privateKey, folder) {
-    const socket = (0,external_node_path_namespaceObject.join)(folder, 'agent');
+    const socket = (0,external_node_path_.join)(folder, 'agent');
     const agent = (0,external_node_child_process_namespaceObject.spawn)('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore', detached: true });
     agent.on('error', () => { }); // seen below: it has no pid
     const stop = () => void agent.kill('SIGTERM');
@@ -72324,7 +72336,7 @@ async function startAgent(privateKey, folder) {
         stop();
         throw error;
     }
-    const publicKeyFile = (0,external_node_path_namespaceObject.join)(folder, 'key.pub');
+    const publicKeyFile = (0,external_node_path_.join)(folder, 'key.pub');
     (0,external_node_fs_.writeFileSync)(publicKeyFile, publicHalf(privateKey), { mode: 0o600 });
     return { pid: agent.pid ?? 0, socket, publicKeyFile, stop };
 }
@@ -72360,13 +72372,13 @@ function publicHalf(privateKey) {
 /** The one folder of a run, 0700, for the vault's password, the agent's socket and the rest. */
 function makeWorkspace(runner) {
     // A short name: a control socket of SSH in it must stay below 108 characters.
-    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'an-'));
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(runner.temp, 'an-'));
     (0,external_node_fs_.chmodSync)(folder, 0o700);
     runner.saveState('workspace', folder);
     return folder;
 }
 /** Where Ansible's SSH puts its control sockets. */
-const controlSockets = (workspace) => (0,external_node_path_namespaceObject.join)(workspace, 'cp');
+const controlSockets = (workspace) => (0,external_node_path_.join)(workspace, 'cp');
 /** Ends what still runs for a workspace, and removes it: from the main step, or after it. */
 async function removeWorkspace(runner, folder = runner.state('workspace')) {
     const agent = Number(runner.state('agent'));
@@ -72388,7 +72400,7 @@ async function endConnections(sockets) {
     if (!(0,external_node_fs_.existsSync)(sockets))
         return;
     for (const name of (0,external_node_fs_.readdirSync)(sockets)) {
-        const control = `ControlPath=${(0,external_node_path_namespaceObject.join)(sockets, name)}`;
+        const control = `ControlPath=${(0,external_node_path_.join)(sockets, name)}`;
         await run(['ssh', '-F', 'none', '-O', 'exit', '-o', control, 'host'], {
             allowedExitCodes: [0, 255], // 255: it has ended by itself
         });
@@ -72409,7 +72421,7 @@ function endAgent(pid) {
 /** Pure: nothing secret is among the arguments; those are in files or the environment. */
 function playbookArgv(ansible, inputs, hosts, extraVarsFile, limit) {
     return [
-        (0,external_node_path_namespaceObject.join)(ansible, 'bin', 'ansible-playbook'),
+        (0,external_node_path_.join)(ansible, 'bin', 'ansible-playbook'),
         '--inventory',
         hosts.inventory,
         '--extra-vars',
@@ -72424,14 +72436,14 @@ function ansibleEnvironment(env, ansible, files, taskTimeoutMs) {
     return {
         // Inputs carry secrets, and Ansible would hand its whole environment to local tasks.
         ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))),
-        PATH: `${(0,external_node_path_namespaceObject.join)(ansible, 'bin')}:${env.PATH ?? ''}`,
+        PATH: `${(0,external_node_path_.join)(ansible, 'bin')}:${env.PATH ?? ''}`,
         ANSIBLE_HOST_KEY_CHECKING: 'True',
         ANSIBLE_SSH_COMMON_ARGS: `-F ${files.hosts.sshConfig}`,
         ANSIBLE_SSH_CONTROL_PATH_DIR: controlSockets(files.workspace),
         // One session a task in place of four: modules go through standard input.
         ANSIBLE_PIPELINING: env.ANSIBLE_PIPELINING ?? 'True',
         GIT_SSH_COMMAND: `ssh -F ${files.hosts.gitSshConfig}`,
-        ANSIBLE_LOCAL_TEMP: (0,external_node_path_namespaceObject.join)(files.workspace, 'tmp'),
+        ANSIBLE_LOCAL_TEMP: (0,external_node_path_.join)(files.workspace, 'tmp'),
         ANSIBLE_CALLBACK_PLUGINS: files.callback,
         ANSIBLE_CALLBACKS_ENABLED: 'compta_events',
         COMPTA_EVENTS_FILE: files.events,
@@ -80784,89 +80796,8 @@ function lastOfEach(results) {
     return [...new Map(results.map((entry) => [entry.host, entry])).values()];
 }
 
-;// CONCATENATED MODULE: ./lib/report/markdown.js
-/** Markdown that GitHub renders: job summaries and pull-request comments. */
-const SIGN = {
-    passed: '✅',
-    failed: '❌',
-    warning: '⚠️',
-    unchanged: '➖',
-    cancelled: '🚫',
-};
-/** The first line of every summary: what came of it, in one sentence. */
-function markdown_verdict(kind, sentence) {
-    return `### ${SIGN[kind]} ${sentence}`;
-}
-/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
-function markdown_table(header, rows) {
-    if (rows.length === 0)
-        return '_none_';
-    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
-    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
-function cell(text) {
-    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
-}
-/** A fold that opens on a click; `body` is Markdown. */
-function markdown_details(summary, body) {
-    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
-}
-/** A fenced block whose fence is longer than any run of backticks inside. */
-function markdown_code(text, language = '') {
-    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
-    const fence = '`'.repeat(Math.max(3, longest + 1));
-    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
-}
-/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
-function markdown_timeline(title, spans) {
-    if (spans.length === 0)
-        return '';
-    const origin = Math.min(...spans.map((span) => span.start));
-    const seconds = (time) => Math.round((time - origin) / 1000);
-    const sections = [...new Set(spans.map((span) => span.section))];
-    const body = sections.flatMap((section) => [
-        `    section ${plain(section)}`,
-        ...spans
-            .filter((span) => span.section === section)
-            .map((span) => {
-            const tag = span.failed ? 'crit, ' : '';
-            const length = Math.max(1, seconds(span.end) - seconds(span.start));
-            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
-        }),
-    ]);
-    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
-    return markdown_code([...head, ...body].join('\n'), 'mermaid');
-}
-/** Mermaid takes no colon, semicolon or hash in a label. */
-function plain(text) {
-    return text.replaceAll(/[:;#\n]/g, ' ');
-}
-/** "850 ms", "12.3 s", "4 min 05 s". */
-function markdown_elapsed(milliseconds) {
-    if (milliseconds < 1000)
-        return `${Math.round(milliseconds)} ms`;
-    if (milliseconds < 60_000)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-}
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
-function cutToBytes(text, limit, note) {
-    if (Buffer.byteLength(text) <= limit)
-        return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
-    }
-    return `${kept}\n${note}`;
-}
-function escapeHtml(text) {
-    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./action-ansible/src/problems.js
 
 
@@ -80906,9 +80837,9 @@ function failedTaskAnnotations(results, directory, workspace) {
     return [...same.values()].map((group) => {
         const { task, path, line, message } = group[0];
         const hosts = group.map(({ host }) => host).join(', ');
-        const file = (0,external_node_path_namespaceObject.relative)(workspace, path);
+        const file = (0,external_node_path_.relative)(workspace, path);
         return {
-            message: `${hosts}: ${task} (${(0,external_node_path_namespaceObject.relative)(directory, path)}:${line}): ${message}`,
+            message: `${hosts}: ${task} (${(0,external_node_path_.relative)(directory, path)}:${line}): ${message}`,
             // GitHub shows lines of the repository's own files only.
             at: { title: task, ...(file.startsWith('..') ? {} : { file, startLine: line }) },
         };
@@ -80943,7 +80874,7 @@ function noHosts(playbook, limit) {
 }
 function timeSentence({ playbook, timeoutMs }, { attempts }) {
     const open = attempts.at(-1)?.open.map(({ host, task }) => `\n${host} was at: ${task}`) ?? [];
-    return (`${playbook} did not end within ${markdown_elapsed(timeoutMs)} ('timeout') and was stopped. ` +
+    return (`${playbook} did not end within ${(0,markdown/* elapsed */.vk)(timeoutMs)} ('timeout') and was stopped. ` +
         `What is done stays; the next run goes on from there.${open.join('')}`);
 }
 function count(number, what) {
@@ -80965,7 +80896,7 @@ const UNREACHABLE = 4;
  * the others.
  */
 async function play(inputs, hosts, tools, step) {
-    const extraVars = (0,external_node_path_namespaceObject.join)(tools.workspace, 'extra-vars.json');
+    const extraVars = (0,external_node_path_.join)(tools.workspace, 'extra-vars.json');
     (0,external_node_fs_.writeFileSync)(extraVars, JSON.stringify(inputs.extraVars), { mode: 0o600 });
     const deadline = Date.now() + inputs.timeoutMs;
     const attempts = [];
@@ -81032,11 +80963,11 @@ function takeEvents({ COMPTA_EVENTS_FILE: file = '' }) {
  */
 async function installRequirements(galaxy, step) {
     const { runner } = step;
-    const text = (0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(galaxy.directory, galaxy.requirements), 'utf8');
+    const text = (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(galaxy.directory, galaxy.requirements), 'utf8');
     // The environment too: what it brings itself is not installed again.
     const key = `${(0,external_node_fs_.realpathSync)(galaxy.ansible)}\n${text}`;
     const sum = (0,external_node_crypto_.createHash)('sha256').update(key).digest('hex').slice(0, 16);
-    const folder = (0,external_node_path_namespaceObject.join)(runner.env.RUNNER_TOOL_CACHE ?? '', 'ansible-galaxy', sum);
+    const folder = (0,external_node_path_.join)(runner.env.RUNNER_TOOL_CACHE ?? '', 'ansible-galaxy', sum);
     const env = { ...galaxy.env, ...(await searchPaths(galaxy, folder)) };
     if ((0,external_node_fs_.existsSync)(folder)) {
         runner.info(`${galaxy.requirements} is installed in ${folder}.`);
@@ -81059,8 +80990,8 @@ async function installRequirements(galaxy, step) {
     return env;
 }
 async function install(kind, galaxy, folder, step) {
-    const program = (0,external_node_path_namespaceObject.join)(galaxy.ansible, 'bin', 'ansible-galaxy');
-    await run([program, kind, 'install', '-r', galaxy.requirements, '-p', (0,external_node_path_namespaceObject.join)(folder, `${kind}s`)], {
+    const program = (0,external_node_path_.join)(galaxy.ansible, 'bin', 'ansible-galaxy');
+    await run([program, kind, 'install', '-r', galaxy.requirements, '-p', (0,external_node_path_.join)(folder, `${kind}s`)], {
         cwd: galaxy.directory,
         env: { ...galaxy.env, ANSIBLE_GALAXY_COLLECTIONS_PATH_WARNING: 'False' },
         signal: step.cancelled,
@@ -81077,7 +81008,7 @@ function kinds(requirements) {
 const settings = array(object({ name: schemas_string().default(''), value: unknown().optional() }));
 /** What ansible.cfg says stays, after the folder's own. */
 async function searchPaths(galaxy, folder) {
-    const program = (0,external_node_path_namespaceObject.join)(galaxy.ansible, 'bin', 'ansible-config');
+    const program = (0,external_node_path_.join)(galaxy.ansible, 'bin', 'ansible-config');
     const { stdout } = await run([program, 'dump', '--format', 'json'], {
         cwd: galaxy.directory,
         env: galaxy.env,
@@ -81085,8 +81016,8 @@ async function searchPaths(galaxy, folder) {
     const known = settings.parse(JSON.parse(stdout));
     const paths = (name, own) => [own, ...array(schemas_string()).parse(known.find((entry) => entry.name === name)?.value)].join(':');
     return {
-        ANSIBLE_ROLES_PATH: paths('DEFAULT_ROLES_PATH', (0,external_node_path_namespaceObject.join)(folder, 'roles')),
-        ANSIBLE_COLLECTIONS_PATH: paths('COLLECTIONS_PATHS', (0,external_node_path_namespaceObject.join)(folder, 'collections')),
+        ANSIBLE_ROLES_PATH: paths('DEFAULT_ROLES_PATH', (0,external_node_path_.join)(folder, 'roles')),
+        ANSIBLE_COLLECTIONS_PATH: paths('COLLECTIONS_PATHS', (0,external_node_path_.join)(folder, 'collections')),
     };
 }
 
@@ -81182,7 +81113,7 @@ function serversOf(inventory, role) {
  * @param renewed lines of known_hosts that the inputs do not have
  */
 function writeHosts(inputs, agent, workspace, renewed) {
-    const file = (name) => (0,external_node_path_namespaceObject.join)(workspace, name);
+    const file = (name) => (0,external_node_path_.join)(workspace, name);
     const [ssh, git, known] = [file('ssh_config'), file('git_ssh_config'), file('known_hosts')];
     const common = { sshConfig: ssh, gitSshConfig: git, renewedKnownHosts: file('renewed_hosts') };
     const knownFiles = [known, common.renewedKnownHosts];
@@ -81202,7 +81133,7 @@ function writeHosts(inputs, agent, workspace, renewed) {
     }));
     const folder = file('inventory');
     (0,external_node_fs_.mkdirSync)(folder);
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'hosts.yml'), (0,dist/* stringify */.As)(ansibleInventory(servers)));
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'hosts.yml'), (0,dist/* stringify */.As)(ansibleInventory(servers)));
     linkVariables(inputs.inventory, folder);
     return { inventory: folder, ...common };
 }
@@ -81214,10 +81145,10 @@ function environmentOf({ hosts }) {
 }
 /** Ansible looks for group_vars and host_vars beside the inventory, so they are put there. */
 function linkVariables(source, folder) {
-    const from = (0,external_node_fs_.statSync)(source).isDirectory() ? source : (0,external_node_path_namespaceObject.dirname)(source);
+    const from = (0,external_node_fs_.statSync)(source).isDirectory() ? source : (0,external_node_path_.dirname)(source);
     for (const name of ['group_vars', 'host_vars']) {
-        if ((0,external_node_fs_.existsSync)((0,external_node_path_namespaceObject.join)(from, name)))
-            (0,external_node_fs_.symlinkSync)((0,external_node_path_namespaceObject.join)(from, name), (0,external_node_path_namespaceObject.join)(folder, name));
+        if ((0,external_node_fs_.existsSync)((0,external_node_path_.join)(from, name)))
+            (0,external_node_fs_.symlinkSync)((0,external_node_path_.join)(from, name), (0,external_node_path_.join)(folder, name));
     }
 }
 function directConfig(agent, knownHosts, jump) {
@@ -81324,10 +81255,10 @@ const OTHERS = new Set(['.git', 'node_modules', '.terraform', '.venv']);
 function findVaults(inputs) {
     const { directory, inventory, playbook } = inputs;
     const around = [
-        (0,external_node_fs_.statSync)(inventory).isDirectory() ? inventory : (0,external_node_path_namespaceObject.dirname)(inventory),
-        (0,external_node_path_namespaceObject.dirname)((0,external_node_path_namespaceObject.join)(directory, playbook)),
+        (0,external_node_fs_.statSync)(inventory).isDirectory() ? inventory : (0,external_node_path_.dirname)(inventory),
+        (0,external_node_path_.dirname)((0,external_node_path_.join)(directory, playbook)),
     ];
-    const variables = around.flatMap((folder) => ['group_vars', 'host_vars'].flatMap((name) => filesBelow((0,external_node_path_namespaceObject.join)(folder, name))));
+    const variables = around.flatMap((folder) => ['group_vars', 'host_vars'].flatMap((name) => filesBelow((0,external_node_path_.join)(folder, name))));
     const needed = new Set([...variables, ...filesBelow(inventory)]);
     return [...new Set([...needed, ...filesBelow(directory)])]
         .map((path) => ({ path, blocks: blocksOf(path), needed: needed.has(path) }))
@@ -81340,7 +81271,7 @@ function filesBelow(path) {
         return [path];
     return (0,external_node_fs_.readdirSync)(path, { withFileTypes: true })
         .filter(({ name }) => !OTHERS.has(name))
-        .flatMap((entry) => filesBelow((0,external_node_path_namespaceObject.join)(path, entry.name)));
+        .flatMap((entry) => filesBelow((0,external_node_path_.join)(path, entry.name)));
 }
 function blocksOf(path) {
     const bytes = (0,external_node_fs_.readFileSync)(path);
@@ -81418,7 +81349,7 @@ function vaultPasswords(runner) {
 function writeVaultPasswords(passwords, folder) {
     return passwords
         .map(({ label, password }, index) => {
-        const file = (0,external_node_path_namespaceObject.join)(folder, `vault-${index}`);
+        const file = (0,external_node_path_.join)(folder, `vault-${index}`);
         (0,external_node_fs_.writeFileSync)(file, password, { mode: 0o600 });
         return `${label}@${file}`;
     })
@@ -81438,9 +81369,9 @@ function writeVaultPasswords(passwords, folder) {
 const STRATEGIES = ['linear', 'free', 'mitogen_linear', 'mitogen_free'];
 const variables = record(schemas_string(), unknown());
 function readInputs(runner) {
-    const directory = (0,external_node_path_namespaceObject.resolve)(inputs_optional(runner, 'directory') ?? '.');
+    const directory = (0,external_node_path_.resolve)(inputs_optional(runner, 'directory') ?? '.');
     const inside = (input, path) => {
-        if (!(0,external_node_fs_.existsSync)((0,external_node_path_namespaceObject.join)(directory, path))) {
+        if (!(0,external_node_fs_.existsSync)((0,external_node_path_.join)(directory, path))) {
             throw new inputs_InputError(input, `is '${path}', which does not exist in ${directory}.`);
         }
         return path;
@@ -81449,7 +81380,7 @@ function readInputs(runner) {
     return {
         directory,
         playbook: inside('playbook', inputs_required(runner, 'playbook', 'give the playbook to run.')),
-        inventory: (0,external_node_path_namespaceObject.resolve)(directory, inside('inventory', inputs_required(runner, 'inventory', 'give the inventory of the hosts.'))),
+        inventory: (0,external_node_path_.resolve)(directory, inside('inventory', inputs_required(runner, 'inventory', 'give the inventory of the hosts.'))),
         hosts: hosts(runner),
         knownHosts: inputs_optional(runner, 'known-hosts') ?? '',
         jumpHost: jumpHost(runner),
@@ -82347,14 +82278,14 @@ async function findAnsible(version, requirements, runner, cancelled) {
     const cache = runner.env.RUNNER_TOOL_CACHE;
     if (!cache)
         throw new Error('RUNNER_TOOL_CACHE is not set, so ansible-core has no place to live.');
-    const folder = (0,external_node_path_namespaceObject.join)(cache, 'ansible-core', version, process.arch);
+    const folder = (0,external_node_path_.join)(cache, 'ansible-core', version, process.arch);
     return await runner.group(`Install ansible-core ${version}`, async () => {
         (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-        (0,external_node_fs_.mkdirSync)((0,external_node_path_namespaceObject.dirname)(folder), { recursive: true });
+        (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(folder), { recursive: true });
         const onLine = (line) => runner.info(line);
         await run(['python3', '-m', 'venv', folder], { signal: cancelled, onLine });
-        const pip = (0,external_node_path_namespaceObject.join)(folder, 'bin', 'pip');
-        const lock = (0,external_node_path_namespaceObject.join)(requirements, `ansible-core-${version}.txt`);
+        const pip = (0,external_node_path_.join)(folder, 'bin', 'pip');
+        const lock = (0,external_node_path_.join)(requirements, `ansible-core-${version}.txt`);
         const wanted = (0,external_node_fs_.existsSync)(lock)
             ? ['--require-hashes', '-r', lock]
             : [`ansible-core==${version}`];
@@ -82585,13 +82516,20 @@ class Connection {
         const server = (0,external_node_net_.createServer)((socket) => {
             open.add(socket);
             socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-            this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
+            const lead = (error, stream) => {
                 if (error)
                     return socket.destroy();
                 stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
                 socket.on('close', () => stream.destroy());
                 socket.pipe(stream).pipe(socket);
-            });
+            };
+            try {
+                this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, lead);
+            }
+            catch {
+                // The connection is gone, which ssh2 throws here, where nobody would catch it.
+                socket.destroy();
+            }
         });
         await new Promise((resolve, reject) => {
             server.once('error', reject).listen(0, '127.0.0.1', resolve);
@@ -82951,6 +82889,8 @@ class LeaseLostError extends Error {
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** Exit code of a reader that finds nothing there. */
+const noFile = 44;
 /** How programs say that a disk is full. */
 const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
@@ -82997,28 +82937,35 @@ class Host {
         if (this.token === undefined)
             throw new Error(`No lease on ${this.name} yet.`);
         const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+        const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
+            stderr.trim(), { cause });
         try {
-            return await this.read(argv, options);
+            const result = await this.read(argv, options);
+            if (result.code === lostLease)
+                throw lost(result.stderr);
+            return result;
         }
         catch (error) {
             if (error instanceof RemoteCommandError && error.code === lostLease) {
-                throw new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
-                    error.stderr.trim(), { cause: error });
+                throw lost(error.stderr, error);
             }
             throw error;
         }
     }
-    /** Replaces a file atomically. */
+    /** Replaces a file atomically, with the whole of its content or not at all. */
     async write(path, content, mode, owner = 'root:root') {
+        // A connection that breaks ends the input, and the command goes on as if that were all.
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
 trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
+[ "$(stat -c %s "$temporary")" = "$4" ] || { echo "only a part of $1 arrived" >&2; exit 1; }
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
 sync "$temporary"
 mv -f "$temporary" "$1"`;
-        await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+        const size = String(Buffer.byteLength(content));
+        await this.change(['sh', '-c', script, 'write', path, mode, owner, size], { input: content });
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
@@ -83026,10 +82973,19 @@ mv -f "$temporary" "$1"`;
 cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
         await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
-    /** Content of a file, or `undefined` when there is none. */
+    /**
+     * Content of a file, or `undefined` when there is none.
+     * @throws Error when it is there and cannot be read, or nobody knows.
+     */
     async content(path) {
-        const result = await this.read(['cat', path], { allowFailure: true });
-        return result.code === 0 ? result.stdout : undefined;
+        const script = `cat "$1" || { [ -e "$1" ] || exit ${noFile}; exit 1; }`;
+        const words = ['sh', '-c', script, 'content', path];
+        const { code, stdout, stderr } = await this.read(words, { allowFailure: true });
+        if (code === 0)
+            return stdout;
+        if (code === noFile)
+            return undefined;
+        throw new Error(`${path} on ${this.name} cannot be read: ${stderr.trim()}`);
     }
     /** What runs here now. */
     async state() {
@@ -83050,10 +83006,13 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
             timeoutMs: 180_000,
         });
     }
-    /** An HTTP request from this host to a container on it. */
+    /** An HTTP request from this host to a container on it; a POST is made under the lease alone. */
     async http(url, ...options) {
         const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
-        const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+        const limits = { allowFailure: true, timeoutMs: 15_000 };
+        const { code, stdout } = options.includes('POST')
+            ? await this.change(command, limits)
+            : await this.read(command, limits);
         const end = stdout.lastIndexOf('\n');
         return code === 0
             ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
@@ -83458,7 +83417,7 @@ function secretsInput(runner) {
         runner.mask(content);
     return secrets;
 }
-/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`, `from`. */
 function askedInputs(runner) {
     const environment = environmentInput(runner);
     const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
@@ -83467,8 +83426,13 @@ function askedInputs(runner) {
         throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
     }
     const version = optional(runner, 'version');
+    const from = optional(runner, 'from');
     const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
-    return { environment, reason, services, ...(version !== undefined && { version }) };
+    return {
+        ...{ environment, reason, services },
+        ...(version !== undefined && { version }),
+        ...(from !== undefined && { from }),
+    };
 }
 /** `registry`, `username` and `password`: all of them or none. */
 function loginInputs(runner) {
@@ -83543,8 +83507,13 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
+/**
+ * $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced, beside
+ * others with the same token: one at a time, or a renewal would revive what is freed in its midst.
+ */
 const renewScript = `set -eu
+exec 8<${root}
+flock -x 8
 ${field}
 put() { ${put}; }
 if [ "$2" = 0 ]; then put "$1" 0; exit; fi
@@ -84060,13 +84029,19 @@ async function unfinished(host) {
     const text = await host.content(layout.journalFile);
     if (text === undefined)
         return undefined;
+    // Its connection broke when it was about to say more.
+    if (text === '')
+        return 'a release';
     return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
 }
-/** Makes a release the current one and closes the journal. */
+/**
+ * Makes a release the current one and closes the journal. History comes first: a current release
+ * that it does not know has none before it to go back to.
+ */
 async function store_record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
-    await host.change(['sh', '-c', link, 'current', release]);
     await host.append(layout.historyFile, JSON.stringify(entry));
+    await host.change(['sh', '-c', link, 'current', release]);
     await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
     await closeJournal(host);
 }
@@ -84183,13 +84158,13 @@ const VERSION = '0.3.54';
  * @returns the environment in which Ansible finds them
  */
 async function mitogen(ansible, requirements, { runner, cancelled }) {
-    const folder = (0,external_node_path_namespaceObject.join)(runner.env.RUNNER_TOOL_CACHE ?? '', 'mitogen', VERSION, process.arch);
+    const folder = (0,external_node_path_.join)(runner.env.RUNNER_TOOL_CACHE ?? '', 'mitogen', VERSION, process.arch);
     if (!(0,external_node_fs_.existsSync)(folder)) {
         const fresh = `${folder}.${process.pid}`;
         (0,external_node_fs_.mkdirSync)(fresh, { recursive: true });
         try {
-            const pip = [(0,external_node_path_namespaceObject.join)(ansible, 'bin', 'python'), '-m', 'pip', '--no-input', '--quiet', 'install'];
-            const locked = ['--require-hashes', '-r', (0,external_node_path_namespaceObject.join)(requirements, 'mitogen.txt')];
+            const pip = [(0,external_node_path_.join)(ansible, 'bin', 'python'), '-m', 'pip', '--no-input', '--quiet', 'install'];
+            const locked = ['--require-hashes', '-r', (0,external_node_path_.join)(requirements, 'mitogen.txt')];
             await run([...pip, '--target', fresh, ...locked], {
                 signal: cancelled,
                 onLine: (line) => runner.info(line),
@@ -84204,7 +84179,7 @@ async function mitogen(ansible, requirements, { runner, cancelled }) {
     }
     return {
         PYTHONPATH: folder,
-        ANSIBLE_STRATEGY_PLUGINS: (0,external_node_path_namespaceObject.join)(folder, 'ansible_mitogen', 'plugins', 'strategy'),
+        ANSIBLE_STRATEGY_PLUGINS: (0,external_node_path_.join)(folder, 'ansible_mitogen', 'plugins', 'strategy'),
     };
 }
 
@@ -84225,9 +84200,9 @@ function summary(outcome, directory) {
     const failed = outcome.results.filter(({ outcome: how }) => how === 'failed' || how === 'unreachable');
     const changed = outcome.results.filter((entry) => entry.changed && entry.outcome === 'ok');
     return [
-        markdown_verdict(...sentence(outcome, totals(hosts))),
+        (0,markdown/* verdict */.WJ)(...sentence(outcome, totals(hosts))),
         '',
-        markdown_table(['host', 'ok', 'changed', 'failed', 'unreachable', 'skipped'], Object.entries(hosts).map(([host, counts]) => [
+        (0,markdown/* table */.tp)(['host', 'ok', 'changed', 'failed', 'unreachable', 'skipped'], Object.entries(hosts).map(([host, counts]) => [
             host,
             String(counts.ok),
             String(counts.changed),
@@ -84238,21 +84213,21 @@ function summary(outcome, directory) {
         ...part('What failed', failed, ['host', 'task', 'where', 'message'], (entry) => [
             entry.host,
             entry.task,
-            `${(0,external_node_path_namespaceObject.relative)(directory, entry.path)}:${entry.line}`,
+            `${(0,external_node_path_.relative)(directory, entry.path)}:${entry.line}`,
             entry.message,
         ]),
         ...part(outcome.check ? 'What would change' : 'What changed', changed.slice(0, 50), ['host', 'task'], (entry) => [entry.host, entry.task]),
         ...part('Slowest tasks', slowest(outcome.results), ['time', 'host', 'task'], (entry) => [
-            markdown_elapsed((entry.end - entry.start) * 1000),
+            (0,markdown/* elapsed */.vk)((entry.end - entry.start) * 1000),
             entry.host,
             entry.task,
         ]),
         '',
-        markdown_timeline(`${outcome.playbook} by host and role`, spans(outcome.results)),
+        (0,markdown/* timeline */.IO)(`${outcome.playbook} by host and role`, spans(outcome.results)),
     ].join('\n');
 }
 function sentence({ playbook, check, ok, milliseconds }, sum) {
-    const time = markdown_elapsed(milliseconds);
+    const time = (0,markdown/* elapsed */.vk)(milliseconds);
     if (!ok)
         return ['failed', `${playbook} failed after ${time}`];
     if (check && sum.changed > 0)
@@ -84262,7 +84237,7 @@ function sentence({ playbook, check, ok, milliseconds }, sum) {
     return ['passed', `${playbook}: ${sum.changed} tasks changed something (${time})`];
 }
 function part(title, entries, header, row) {
-    return entries.length === 0 ? [] : ['', `#### ${title}`, '', markdown_table(header, entries.map(row))];
+    return entries.length === 0 ? [] : ['', `#### ${title}`, '', (0,markdown/* table */.tp)(header, entries.map(row))];
 }
 function slowest(results) {
     return results.toSorted((a, b) => b.end - b.start - (a.end - a.start)).slice(0, 10);
@@ -84338,7 +84313,7 @@ function setOutput(name, value, runner) {
 /** Every task of every attempt as JSON lines, to be uploaded or looked at later. */
 function writeEvents({ attempts }, runner) {
     const lines = attempts.flatMap(({ results }, index) => results.map((entry) => JSON.stringify({ attempt: index + 1, ...redacted(entry, runner) })));
-    const file = (0,external_node_path_namespaceObject.join)(runner.temp, `ansible-events-${process.pid}.jsonl`);
+    const file = (0,external_node_path_.join)(runner.temp, `ansible-events-${process.pid}.jsonl`);
     (0,external_node_fs_.writeFileSync)(file, `${runner.redact(lines.join('\n'))}\n`);
     setOutput('events-file', file, runner);
 }
@@ -84414,7 +84389,7 @@ async function environment(inputs, hosts, ansible, workspace, step) {
     const files = {
         workspace,
         callback: beside('callback'),
-        events: (0,external_node_path_namespaceObject.join)(workspace, 'events.jsonl'),
+        events: (0,external_node_path_.join)(workspace, 'events.jsonl'),
         vaultIdentities: writeVaultPasswords(inputs.vaultPasswords, workspace),
         hosts,
     };
@@ -84431,7 +84406,102 @@ async function environment(inputs, hosts, ansible, workspace, step) {
 }
 /** Beside dist/, as a bundle may hold JavaScript only. */
 function beside(name) {
-    return (0,external_node_path_namespaceObject.resolve)(process.argv[1] ?? '', '../../..', name);
+    return (0,external_node_path_.resolve)(process.argv[1] ?? '', '../../..', name);
+}
+
+
+/***/ }),
+
+/***/ 5238:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IO: () => (/* binding */ timeline),
+/* harmony export */   WJ: () => (/* binding */ verdict),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   vk: () => (/* binding */ elapsed),
+/* harmony export */   zP: () => (/* binding */ cutToBytes)
+/* harmony export */ });
+/* unused harmony exports details, code, escapeHtml */
+/** Markdown that GitHub renders: job summaries and pull-request comments. */
+const SIGN = {
+    passed: '✅',
+    failed: '❌',
+    warning: '⚠️',
+    unchanged: '➖',
+    cancelled: '🚫',
+};
+/** The first line of every summary: what came of it, in one sentence. */
+function verdict(kind, sentence) {
+    return `### ${SIGN[kind]} ${sentence}`;
+}
+/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
+function table(header, rows) {
+    if (rows.length === 0)
+        return '_none_';
+    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
+    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+function cell(text) {
+    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
+}
+/** A fold that opens on a click; `body` is Markdown. */
+function details(summary, body) {
+    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
+}
+/** A fenced block whose fence is longer than any run of backticks inside. */
+function code(text, language = '') {
+    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+    const fence = '`'.repeat(Math.max(3, longest + 1));
+    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
+}
+/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
+function timeline(title, spans) {
+    if (spans.length === 0)
+        return '';
+    const origin = Math.min(...spans.map((span) => span.start));
+    const seconds = (time) => Math.round((time - origin) / 1000);
+    const sections = [...new Set(spans.map((span) => span.section))];
+    const body = sections.flatMap((section) => [
+        `    section ${plain(section)}`,
+        ...spans
+            .filter((span) => span.section === section)
+            .map((span) => {
+            const tag = span.failed ? 'crit, ' : '';
+            const length = Math.max(1, seconds(span.end) - seconds(span.start));
+            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
+        }),
+    ]);
+    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
+    return code([...head, ...body].join('\n'), 'mermaid');
+}
+/** Mermaid takes no colon, semicolon or hash in a label. */
+function plain(text) {
+    return text.replaceAll(/[:;#\n]/g, ' ');
+}
+/** "850 ms", "12.3 s", "4 min 05 s". */
+function elapsed(milliseconds) {
+    if (milliseconds < 1000)
+        return `${Math.round(milliseconds)} ms`;
+    if (milliseconds < 60_000)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+}
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+function cutToBytes(text, limit, note) {
+    if (Buffer.byteLength(text) <= limit)
+        return text;
+    let room = limit - Buffer.byteLength(note) - 2;
+    const lines = text.split('\n');
+    const first = lines.findIndex((line) => {
+        room -= Buffer.byteLength(line) + 1;
+        return room < 0;
+    });
+    return [...lines.slice(0, first), '', note].join('\n');
+}
+function escapeHtml(text) {
+    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 
@@ -84450,8 +84520,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
 var core = __nccwpck_require__(8806);
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var report_markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -84563,8 +84637,11 @@ function escapeRegExp(text) {
 
 
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+
+
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 /**
  * The real runner, over @actions/core and the runner's command files.
  *
@@ -84577,8 +84654,11 @@ function githubRunner(env = process.env) {
     return {
         input: (name) => core/* getInput */.V4(name),
         mask(secret) {
+            // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+            // ones are among the forms themselves.
             for (const form of redactor.add(secret))
-                core/* setSecret */.Pq(form);
+                if (!/[\r\n]/.test(form))
+                    core/* setSecret */.Pq(form);
         },
         redact,
         info: (line) => core/* info */.pq(redact(line)),
@@ -84586,20 +84666,31 @@ function githubRunner(env = process.env) {
         warning: (message, at) => core/* warning */.$e(redact(message), at),
         error: (message, at) => core/* error */.z3(redact(message), at),
         group: (title, body) => core/* group */.Os(redact(title), body),
-        output: (name, value) => core/* setOutput */.uH(name, redact(String(value))),
+        output(name, value) {
+            const text = String(value);
+            core/* setOutput */.uH(name, isPlace(text) ? text : redact(text));
+        },
         saveState: (name, value) => core/* saveState */.LZ(name, value),
         state: (name) => core/* getState */.Gu(name),
         summary(markdown) {
             const file = env.GITHUB_STEP_SUMMARY;
-            const text = `${redact(markdown)}\n`;
-            if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT)
+            if (!file || summaryBytes >= SUMMARY_LIMIT)
                 return;
-            summaryBytes += Buffer.byteLength(text);
+            const whole = `${redact(markdown)}\n`;
+            const text = (0,report_markdown/* cutToBytes */.zP)(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+            summaryBytes += Buffer.byteLength(whole);
             (0,external_node_fs_.appendFileSync)(file, text);
         },
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text) {
+    return (0,external_node_path_.isAbsolute)(text) && (0,external_node_fs_.existsSync)(text);
 }
 
 ;// CONCATENATED MODULE: ./lib/runner/main.js

@@ -67132,7 +67132,7 @@ exports.visitAsync = visitAsync;
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_release_connect_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3011);
 /* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8487);
-/* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(6370);
+/* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9051);
 /* harmony import */ var _lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9850);
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2291);
 /* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8895);
@@ -67708,13 +67708,20 @@ class Connection {
         const server = (0,external_node_net_.createServer)((socket) => {
             open.add(socket);
             socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-            this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
+            const lead = (error, stream) => {
                 if (error)
                     return socket.destroy();
                 stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
                 socket.on('close', () => stream.destroy());
                 socket.pipe(stream).pipe(socket);
-            });
+            };
+            try {
+                this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, lead);
+            }
+            catch {
+                // The connection is gone, which ssh2 throws here, where nobody would catch it.
+                socket.destroy();
+            }
         });
         await new Promise((resolve, reject) => {
             server.once('error', reject).listen(0, '127.0.0.1', resolve);
@@ -68074,6 +68081,8 @@ class LeaseLostError extends Error {
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** Exit code of a reader that finds nothing there. */
+const noFile = 44;
 /** How programs say that a disk is full. */
 const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
@@ -68120,28 +68129,35 @@ class Host {
         if (this.token === undefined)
             throw new Error(`No lease on ${this.name} yet.`);
         const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+        const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
+            stderr.trim(), { cause });
         try {
-            return await this.read(argv, options);
+            const result = await this.read(argv, options);
+            if (result.code === lostLease)
+                throw lost(result.stderr);
+            return result;
         }
         catch (error) {
             if (error instanceof errors/* RemoteCommandError */.at && error.code === lostLease) {
-                throw new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
-                    error.stderr.trim(), { cause: error });
+                throw lost(error.stderr, error);
             }
             throw error;
         }
     }
-    /** Replaces a file atomically. */
+    /** Replaces a file atomically, with the whole of its content or not at all. */
     async write(path, content, mode, owner = 'root:root') {
+        // A connection that breaks ends the input, and the command goes on as if that were all.
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
 trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
+[ "$(stat -c %s "$temporary")" = "$4" ] || { echo "only a part of $1 arrived" >&2; exit 1; }
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
 sync "$temporary"
 mv -f "$temporary" "$1"`;
-        await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+        const size = String(Buffer.byteLength(content));
+        await this.change(['sh', '-c', script, 'write', path, mode, owner, size], { input: content });
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
@@ -68149,10 +68165,19 @@ mv -f "$temporary" "$1"`;
 cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
         await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
-    /** Content of a file, or `undefined` when there is none. */
+    /**
+     * Content of a file, or `undefined` when there is none.
+     * @throws Error when it is there and cannot be read, or nobody knows.
+     */
     async content(path) {
-        const result = await this.read(['cat', path], { allowFailure: true });
-        return result.code === 0 ? result.stdout : undefined;
+        const script = `cat "$1" || { [ -e "$1" ] || exit ${noFile}; exit 1; }`;
+        const words = ['sh', '-c', script, 'content', path];
+        const { code, stdout, stderr } = await this.read(words, { allowFailure: true });
+        if (code === 0)
+            return stdout;
+        if (code === noFile)
+            return undefined;
+        throw new Error(`${path} on ${this.name} cannot be read: ${stderr.trim()}`);
     }
     /** What runs here now. */
     async state() {
@@ -68173,10 +68198,13 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
             timeoutMs: 180_000,
         });
     }
-    /** An HTTP request from this host to a container on it. */
+    /** An HTTP request from this host to a container on it; a POST is made under the lease alone. */
     async http(url, ...options) {
         const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
-        const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+        const limits = { allowFailure: true, timeoutMs: 15_000 };
+        const { code, stdout } = options.includes('POST')
+            ? await this.change(command, limits)
+            : await this.read(command, limits);
         const end = stdout.lastIndexOf('\n');
         return code === 0
             ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
@@ -68560,7 +68588,7 @@ function secretsInput(runner) {
         runner.mask(content);
     return secrets;
 }
-/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`, `from`. */
 function askedInputs(runner) {
     const environment = environmentInput(runner);
     const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
@@ -68569,8 +68597,13 @@ function askedInputs(runner) {
         throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
     }
     const version = optional(runner, 'version');
+    const from = optional(runner, 'from');
     const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
-    return { environment, reason, services, ...(version !== undefined && { version }) };
+    return {
+        ...{ environment, reason, services },
+        ...(version !== undefined && { version }),
+        ...(from !== undefined && { from }),
+    };
 }
 /** `registry`, `username` and `password`: all of them or none. */
 function loginInputs(runner) {
@@ -68626,9 +68659,10 @@ function valid(input, problem, read) {
 /* harmony export */   Ke: () => (/* binding */ lockFile),
 /* harmony export */   L4: () => (/* binding */ backendNetwork),
 /* harmony export */   Uc: () => (/* binding */ releaseFolder),
-/* harmony export */   ll: () => (/* binding */ leaseFile)
+/* harmony export */   ll: () => (/* binding */ leaseFile),
+/* harmony export */   zr: () => (/* binding */ root)
 /* harmony export */ });
-/* unused harmony exports root, journalFile, ballastFile, historyFile, auditFile, schemaFile, currentLink, secretsFolder, serviceUser, ports, healthInterval */
+/* unused harmony exports journalFile, ballastFile, historyFile, auditFile, schemaFile, currentLink, secretsFolder, serviceUser, ports, healthInterval */
 /** Where things lie on an application server. */
 const root = '/opt/compta';
 const lockFile = `${root}/.lock`;
@@ -68662,7 +68696,7 @@ const healthInterval = 500;
 
 /***/ }),
 
-/***/ 6370:
+/***/ 9051:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -68718,8 +68752,13 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`));
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
+/**
+ * $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced, beside
+ * others with the same token: one at a time, or a renewal would revive what is freed in its midst.
+ */
 const renewScript = `set -eu
+exec 8<${layout/* root */.zr}
+flock -x 8
 ${field}
 put() { ${put}; }
 if [ "$2" = 0 ]; then put "$1" 0; exit; fi
@@ -68904,89 +68943,8 @@ function lease_describe({ owner, run, taken, reason }) {
     return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }
 
-;// CONCATENATED MODULE: ./lib/report/markdown.js
-/** Markdown that GitHub renders: job summaries and pull-request comments. */
-const SIGN = {
-    passed: '✅',
-    failed: '❌',
-    warning: '⚠️',
-    unchanged: '➖',
-    cancelled: '🚫',
-};
-/** The first line of every summary: what came of it, in one sentence. */
-function markdown_verdict(kind, sentence) {
-    return `### ${SIGN[kind]} ${sentence}`;
-}
-/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
-function markdown_table(header, rows) {
-    if (rows.length === 0)
-        return '_none_';
-    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
-    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
-function cell(text) {
-    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
-}
-/** A fold that opens on a click; `body` is Markdown. */
-function markdown_details(summary, body) {
-    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
-}
-/** A fenced block whose fence is longer than any run of backticks inside. */
-function markdown_code(text, language = '') {
-    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
-    const fence = '`'.repeat(Math.max(3, longest + 1));
-    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
-}
-/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
-function markdown_timeline(title, spans) {
-    if (spans.length === 0)
-        return '';
-    const origin = Math.min(...spans.map((span) => span.start));
-    const seconds = (time) => Math.round((time - origin) / 1000);
-    const sections = [...new Set(spans.map((span) => span.section))];
-    const body = sections.flatMap((section) => [
-        `    section ${plain(section)}`,
-        ...spans
-            .filter((span) => span.section === section)
-            .map((span) => {
-            const tag = span.failed ? 'crit, ' : '';
-            const length = Math.max(1, seconds(span.end) - seconds(span.start));
-            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
-        }),
-    ]);
-    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
-    return markdown_code([...head, ...body].join('\n'), 'mermaid');
-}
-/** Mermaid takes no colon, semicolon or hash in a label. */
-function plain(text) {
-    return text.replaceAll(/[:;#\n]/g, ' ');
-}
-/** "850 ms", "12.3 s", "4 min 05 s". */
-function markdown_elapsed(milliseconds) {
-    if (milliseconds < 1000)
-        return `${Math.round(milliseconds)} ms`;
-    if (milliseconds < 60_000)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-}
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
-function cutToBytes(text, limit, note) {
-    if (Buffer.byteLength(text) <= limit)
-        return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
-    }
-    return `${kept}\n${note}`;
-}
-function escapeHtml(text) {
-    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/release/progress.js
 
 /** Does one step of a release and tells its begin and its end. */
@@ -69187,6 +69145,97 @@ async function freeAfter(runner, destination) {
 
 /***/ }),
 
+/***/ 5238:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   zP: () => (/* binding */ cutToBytes)
+/* harmony export */ });
+/* unused harmony exports verdict, table, details, code, timeline, elapsed, escapeHtml */
+/** Markdown that GitHub renders: job summaries and pull-request comments. */
+const SIGN = {
+    passed: '✅',
+    failed: '❌',
+    warning: '⚠️',
+    unchanged: '➖',
+    cancelled: '🚫',
+};
+/** The first line of every summary: what came of it, in one sentence. */
+function verdict(kind, sentence) {
+    return `### ${SIGN[kind]} ${sentence}`;
+}
+/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
+function table(header, rows) {
+    if (rows.length === 0)
+        return '_none_';
+    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
+    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+function cell(text) {
+    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
+}
+/** A fold that opens on a click; `body` is Markdown. */
+function details(summary, body) {
+    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
+}
+/** A fenced block whose fence is longer than any run of backticks inside. */
+function code(text, language = '') {
+    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+    const fence = '`'.repeat(Math.max(3, longest + 1));
+    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
+}
+/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
+function timeline(title, spans) {
+    if (spans.length === 0)
+        return '';
+    const origin = Math.min(...spans.map((span) => span.start));
+    const seconds = (time) => Math.round((time - origin) / 1000);
+    const sections = [...new Set(spans.map((span) => span.section))];
+    const body = sections.flatMap((section) => [
+        `    section ${plain(section)}`,
+        ...spans
+            .filter((span) => span.section === section)
+            .map((span) => {
+            const tag = span.failed ? 'crit, ' : '';
+            const length = Math.max(1, seconds(span.end) - seconds(span.start));
+            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
+        }),
+    ]);
+    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
+    return code([...head, ...body].join('\n'), 'mermaid');
+}
+/** Mermaid takes no colon, semicolon or hash in a label. */
+function plain(text) {
+    return text.replaceAll(/[:;#\n]/g, ' ');
+}
+/** "850 ms", "12.3 s", "4 min 05 s". */
+function elapsed(milliseconds) {
+    if (milliseconds < 1000)
+        return `${Math.round(milliseconds)} ms`;
+    if (milliseconds < 60_000)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+}
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+function cutToBytes(text, limit, note) {
+    if (Buffer.byteLength(text) <= limit)
+        return text;
+    let room = limit - Buffer.byteLength(note) - 2;
+    const lines = text.split('\n');
+    const first = lines.findIndex((line) => {
+        room -= Buffer.byteLength(line) + 1;
+        return room < 0;
+    });
+    return [...lines.slice(0, first), '', note].join('\n');
+}
+function escapeHtml(text) {
+    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+
+/***/ }),
+
 /***/ 8895:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -69215,11 +69264,16 @@ const RETRIED = new Set([429, 502, 503, 504]);
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
-    const send = (path, init) => fetch(`${base}${path}`, {
-        ...init,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
-    });
+    /** The whole answer: one that breaks off is none. */
+    async function send(path, init) {
+        const answer = await fetch(`${base}${path}`, {
+            ...init,
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+        });
+        const { ok, status, headers } = answer;
+        return { ok, status, headers, text: await answer.text() };
+    }
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
             const isLast = attempt === ATTEMPTS;
@@ -69231,8 +69285,8 @@ function api_hetznerApi(token, env, cancelled) {
             if (answer?.status === 404)
                 return undefined;
             if (answer?.ok)
-                return answer.json();
-            const said = answer && (await reasonOf(answer));
+                return JSON.parse(answer.text);
+            const said = answer && reasonIn(answer.text);
             if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
@@ -69247,10 +69301,11 @@ function api_hetznerApi(token, env, cancelled) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
         },
-        async all(collection) {
+        async all(collection, filters = {}) {
             const found = [];
             for (let page = 1; page !== null;) {
-                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
+                const body = (await ask(`/${collection}?${query}`));
                 found.push(...(body?.[collection] ?? []));
                 page = body?.meta?.pagination?.next_page ?? null;
             }
@@ -69263,8 +69318,7 @@ function api_hetznerApi(token, env, cancelled) {
     };
 }
 /** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
-async function reasonOf(answer) {
-    const text = await answer.text();
+function reasonIn(text) {
     try {
         const { error } = JSON.parse(text);
         return error ? `: ${error.code}, ${error.message}` : '';
@@ -69628,6 +69682,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
 ;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/utils.js
@@ -72573,6 +72629,8 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var report_markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -72684,8 +72742,11 @@ function escapeRegExp(text) {
 
 
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+
+
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 /**
  * The real runner, over @actions/core and the runner's command files.
  *
@@ -72698,8 +72759,11 @@ function githubRunner(env = process.env) {
     return {
         input: (name) => getInput(name),
         mask(secret) {
+            // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+            // ones are among the forms themselves.
             for (const form of redactor.add(secret))
-                core_setSecret(form);
+                if (!/[\r\n]/.test(form))
+                    core_setSecret(form);
         },
         redact,
         info: (line) => info(redact(line)),
@@ -72707,20 +72771,31 @@ function githubRunner(env = process.env) {
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
         group: (title, body) => group(redact(title), body),
-        output: (name, value) => setOutput(name, redact(String(value))),
+        output(name, value) {
+            const text = String(value);
+            setOutput(name, isPlace(text) ? text : redact(text));
+        },
         saveState: (name, value) => saveState(name, value),
         state: (name) => getState(name),
         summary(markdown) {
             const file = env.GITHUB_STEP_SUMMARY;
-            const text = `${redact(markdown)}\n`;
-            if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT)
+            if (!file || summaryBytes >= SUMMARY_LIMIT)
                 return;
-            summaryBytes += Buffer.byteLength(text);
+            const whole = `${redact(markdown)}\n`;
+            const text = (0,report_markdown/* cutToBytes */.zP)(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+            summaryBytes += Buffer.byteLength(whole);
             (0,external_node_fs_.appendFileSync)(file, text);
         },
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text) {
+    return (0,external_node_path_.isAbsolute)(text) && (0,external_node_fs_.existsSync)(text);
 }
 
 ;// CONCATENATED MODULE: ./lib/runner/main.js

@@ -3675,7 +3675,7 @@ const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(192)
 __webpack_unused_export__ = parseMIMEType
 __webpack_unused_export__ = serializeAMimeType
 
-const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(6760)
+const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(4379)
 /* unused reexport */ __nccwpck_require__(2522).WebSocket
 __webpack_unused_export__ = CloseEvent
 __webpack_unused_export__ = ErrorEvent
@@ -17963,7 +17963,7 @@ const { makeRequest } = __nccwpck_require__(9683)
 const { webidl } = __nccwpck_require__(4625)
 const { EventSourceStream } = __nccwpck_require__(8819)
 const { parseMIMEType } = __nccwpck_require__(192)
-const { createFastMessageEvent } = __nccwpck_require__(6760)
+const { createFastMessageEvent } = __nccwpck_require__(4379)
 const { isNetworkError } = __nccwpck_require__(7287)
 const { delay } = __nccwpck_require__(3943)
 const { kEnumerableProperty } = __nccwpck_require__(9500)
@@ -29029,7 +29029,7 @@ const {
 } = __nccwpck_require__(4911)
 const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(965)
 const { channels } = __nccwpck_require__(5458)
-const { CloseEvent } = __nccwpck_require__(6760)
+const { CloseEvent } = __nccwpck_require__(4379)
 const { makeRequest } = __nccwpck_require__(9683)
 const { fetching } = __nccwpck_require__(4202)
 const { Headers, getHeadersList } = __nccwpck_require__(3408)
@@ -29465,7 +29465,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6760:
+/***/ 4379:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -30687,7 +30687,7 @@ module.exports = {
 
 const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(4911)
 const { states, opcodes } = __nccwpck_require__(7119)
-const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(6760)
+const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(4379)
 const { isUtf8 } = __nccwpck_require__(4573)
 const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(192)
 
@@ -31039,7 +31039,7 @@ const { ByteParser } = __nccwpck_require__(1872)
 const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(9500)
 const { getGlobalDispatcher } = __nccwpck_require__(1481)
 const { types } = __nccwpck_require__(7975)
-const { ErrorEvent, CloseEvent } = __nccwpck_require__(6760)
+const { ErrorEvent, CloseEvent } = __nccwpck_require__(4379)
 const { SendQueue } = __nccwpck_require__(504)
 
 // https://websockets.spec.whatwg.org/#interface-definition
@@ -31755,6 +31755,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2")
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
+
+/***/ }),
+
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 
 /***/ }),
 
@@ -40435,7 +40442,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(592);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(870);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -40445,7 +40452,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 592:
+/***/ 870:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -40456,8 +40463,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: external "node:fs/promises"
@@ -41501,14 +41508,14 @@ async function fetchArchive(url) {
     const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
     if (scheme === undefined)
         return downloadTool(url);
-    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
     const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
     // Beside no project, and with no input of the action: among those are secrets.
     const env = Object.entries(process.env).filter(([variable]) => !variable.startsWith('INPUT_'));
     await run(argv, { cwd: folder, env: Object.fromEntries(env) });
     const [file = ''] = (0,external_node_fs_.readdirSync)(folder);
     const archive = `${folder}.archive`;
-    (0,external_node_fs_.renameSync)((0,external_node_path_namespaceObject.join)(folder, file), archive);
+    (0,external_node_fs_.renameSync)((0,external_node_path_.join)(folder, file), archive);
     (0,external_node_fs_.rmdirSync)(folder);
     return archive;
 }
@@ -41557,7 +41564,7 @@ async function findTool(request) {
 }
 /** As tool-cache's own `find`, which would write to a command line's standard output. */
 function cached(cache, { name, version }) {
-    const folder = (0,external_node_path_namespaceObject.join)(cache, name, version, process.arch);
+    const folder = (0,external_node_path_.join)(cache, name, version, process.arch);
     return (0,external_node_fs_.existsSync)(folder) && (0,external_node_fs_.existsSync)(`${folder}.complete`) ? folder : undefined;
 }
 async function install(request, arch) {
@@ -41575,7 +41582,7 @@ async function install(request, arch) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
         const unpacked = await unpack(archive, tool);
-        return await cacheDir((0,external_node_path_namespaceObject.join)(unpacked, tool.folder(version, arch)), name, version, arch);
+        return await cacheDir((0,external_node_path_.join)(unpacked, tool.folder(version, arch)), name, version, arch);
     }
     finally {
         await (0,promises_namespaceObject.rm)(archive, { force: true });
@@ -41586,7 +41593,7 @@ async function unpack(archive, { archive: kind, members }) {
         return extractZip(archive);
     if (members === undefined)
         return extractTar(archive);
-    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
     // tool-cache would put its own -C behind the patterns, where it is too late for them.
     const patterns = ['--wildcards', '--no-wildcards-match-slash', ...members];
     await run(['tar', '-xzf', archive, '-C', folder, ...patterns]);
@@ -41645,7 +41652,7 @@ function cacheOptions(cache, image) {
             return options(reference, `${reference},image-manifest=true,oci-mediatypes=true`);
         }
         case 'folder': {
-            const folder = (0,external_node_path_namespaceObject.join)(cache.folder, image);
+            const folder = (0,external_node_path_.join)(cache.folder, image);
             const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
             return { from: (0,external_node_fs_.existsSync)(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
         }
@@ -41655,7 +41662,7 @@ function cacheOptions(cache, image) {
 function settleCache(cache, image) {
     if (cache.kind !== 'folder')
         return;
-    const folder = (0,external_node_path_namespaceObject.join)(cache.folder, image);
+    const folder = (0,external_node_path_.join)(cache.folder, image);
     if (!(0,external_node_fs_.existsSync)(nextFolder(folder)))
         return;
     (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
@@ -41693,10 +41700,8 @@ function buildArgv(image, inputs, labels, output, cache) {
         ...cache,
         ...(image.file ? ['--file', image.file] : []),
         ...(image.target ? ['--target', image.target] : []),
-        ...Object.entries(image.buildArgs).flatMap(([key, value]) => [
-            '--build-arg',
-            `${key}=${value}`,
-        ]),
+        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
+        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
         ...label('title', image.name),
         ...label('version', inputs.version),
         ...label('revision', labels.revision),
@@ -51429,7 +51434,8 @@ async function prepareDatabase(trivy, source, cache, options) {
     }
     else {
         for (const part of PARTS) {
-            await run(databaseArgv(trivy, part, cache, source.mirror), options).catch((cause) => {
+            const argv = databaseArgv(trivy, part, cache, source.mirror);
+            await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause) => {
                 throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
             });
         }
@@ -51448,12 +51454,12 @@ function overdue(metadataJson, now) {
 }
 function copyPart(given, cache, part) {
     if (!(0,external_node_fs_.existsSync)(metadataOf(given, part))) {
-        throw new Error(`No vulnerability database at ${(0,external_node_path_namespaceObject.join)(given, part)}: without one nothing can pass. Check 'trivy-database'.`);
+        throw new Error(`No vulnerability database at ${(0,external_node_path_.join)(given, part)}: without one nothing can pass. Check 'trivy-database'.`);
     }
-    (0,external_node_fs_.cpSync)((0,external_node_path_namespaceObject.join)(given, part), (0,external_node_path_namespaceObject.join)(cache, part), { recursive: true });
+    (0,external_node_fs_.cpSync)((0,external_node_path_.join)(given, part), (0,external_node_path_.join)(cache, part), { recursive: true });
 }
 function metadataOf(folder, part) {
-    return (0,external_node_path_namespaceObject.join)(folder, part, 'metadata.json');
+    return (0,external_node_path_.join)(folder, part, 'metadata.json');
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/findings.js
@@ -51465,6 +51471,7 @@ const severity = schemas_enum(SEVERITIES).catch('UNKNOWN');
 const trivyReport = object({
     ArtifactName: schemas_string(),
     Metadata: object({
+        OS: object({ Family: schemas_string(), Name: schemas_string().default('') }).optional(),
         ImageConfig: object({
             architecture: schemas_string(),
             config: object({ User: schemas_string().optional() }).optional(),
@@ -51472,6 +51479,7 @@ const trivyReport = object({
     }),
     Results: array(object({
         Target: schemas_string(),
+        Class: schemas_string().optional(),
         Vulnerabilities: array(object({
             VulnerabilityID: schemas_string(),
             PkgName: schemas_string(),
@@ -51521,6 +51529,11 @@ function findingsOf(report, platform) {
         })),
     ]);
     return [...results, ...rootUser(report, platform)].sort(bySeverity);
+}
+/** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
+function unknownSystem({ Metadata: { OS }, Results }) {
+    const isLookedAt = Results?.some(({ Class }) => Class === 'os-pkgs');
+    return OS === undefined || isLookedAt ? undefined : `${OS.Family} ${OS.Name}`;
 }
 const CONFIGURATION = 'image configuration';
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
@@ -51602,12 +51615,12 @@ function platformsOf(layout, expected) {
  */
 function onePlatform(layout, digest, folder) {
     (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-    const blobs = (0,external_node_path_namespaceObject.join)('blobs', 'sha256');
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_namespaceObject.join)(folder, blobs), { recursive: true });
-    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_namespaceObject.join)(layout, blobs))) {
-        (0,external_node_fs_.linkSync)((0,external_node_path_namespaceObject.join)(layout, blobs, name), (0,external_node_path_namespaceObject.join)(folder, blobs, name));
+    const blobs = (0,external_node_path_.join)('blobs', 'sha256');
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, blobs), { recursive: true });
+    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_.join)(layout, blobs))) {
+        (0,external_node_fs_.linkSync)((0,external_node_path_.join)(layout, blobs, name), (0,external_node_path_.join)(folder, blobs, name));
     }
-    (0,external_node_fs_.linkSync)((0,external_node_path_namespaceObject.join)(layout, 'oci-layout'), (0,external_node_path_namespaceObject.join)(folder, 'oci-layout'));
+    (0,external_node_fs_.linkSync)((0,external_node_path_.join)(layout, 'oci-layout'), (0,external_node_path_.join)(folder, 'oci-layout'));
     writeIndex(folder, descriptorOf(layout, digest));
     return folder;
 }
@@ -51646,8 +51659,8 @@ function adopt(layout, top, images) {
  */
 function writeArtifact(folder, artifact) {
     const { mediaType, content, subject } = artifact;
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_namespaceObject.join)(folder, 'blobs', 'sha256'), { recursive: true });
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256'), { recursive: true });
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
     const manifest = {
         schemaVersion: 2,
         mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -51661,20 +51674,20 @@ function writeArtifact(folder, artifact) {
 }
 function writeBlob(folder, content, mediaType) {
     const hex = (0,external_node_crypto_.createHash)('sha256').update(content).digest('hex');
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'blobs', 'sha256', hex), content);
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256', hex), content);
     return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
 }
 function writeIndex(folder, only) {
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_namespaceObject.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [only] }));
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [only] }));
 }
 function topOf(layout) {
-    const [top] = index.parse(JSON.parse((0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(layout, 'index.json'), 'utf8'))).manifests;
+    const [top] = index.parse(JSON.parse((0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'index.json'), 'utf8'))).manifests;
     if (!top)
         throw new Error(`${layout}/index.json names no image.`);
     return top;
 }
 function blob(layout, digest) {
-    return (0,external_node_fs_.readFileSync)((0,external_node_path_namespaceObject.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
+    return (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
 }
 function nameOf({ platform }) {
     if (!platform)
@@ -51798,7 +51811,7 @@ function covers(acceptance, { kind, id, path }) {
     const place = path.replace(/^\//, '');
     return (acceptance.kind === kind &&
         acceptance.id === id &&
-        (acceptance.paths.length === 0 || acceptance.paths.some((glob) => (0,external_node_path_namespaceObject.matchesGlob)(place, glob))));
+        (acceptance.paths.length === 0 || acceptance.paths.some((glob) => (0,external_node_path_.matchesGlob)(place, glob))));
 }
 /** Days compare as text. */
 function isExpired({ lastDay }, today) {
@@ -52158,23 +52171,23 @@ function provenance(image, subject, env) {
 
 
 function makeReportFolders(folder) {
-    const folders = { json: folder, sarif: (0,external_node_path_namespaceObject.join)(folder, 'sarif'), sboms: (0,external_node_path_namespaceObject.join)(folder, 'sboms') };
+    const folders = { json: folder, sarif: (0,external_node_path_.join)(folder, 'sarif'), sboms: (0,external_node_path_.join)(folder, 'sboms') };
     for (const path of Object.values(folders))
         (0,external_node_fs_.mkdirSync)(path, { recursive: true });
     return folders;
 }
 function spdxOf(folders, slug) {
-    return (0,external_node_path_namespaceObject.join)(folders.sboms, `${slug}.spdx.json`);
+    return (0,external_node_path_.join)(folders.sboms, `${slug}.spdx.json`);
 }
 /** Writes the other forms out of one scan's JSON; nothing is looked at again. */
 async function convertReport(trivy, slug, folders, options) {
     const forms = [
-        ['sarif', (0,external_node_path_namespaceObject.join)(folders.sarif, `${slug}.sarif`)],
-        ['cyclonedx', (0,external_node_path_namespaceObject.join)(folders.sboms, `${slug}.cdx.json`)],
+        ['sarif', (0,external_node_path_.join)(folders.sarif, `${slug}.sarif`)],
+        ['cyclonedx', (0,external_node_path_.join)(folders.sboms, `${slug}.cdx.json`)],
         ['spdx-json', spdxOf(folders, slug)],
     ];
     for (const [format, output] of forms) {
-        await run(convertArgv(trivy, format, output, (0,external_node_path_namespaceObject.join)(folders.json, `${slug}.json`)), options);
+        await run(convertArgv(trivy, format, output, (0,external_node_path_.join)(folders.json, `${slug}.json`)), options);
     }
 }
 
@@ -52189,8 +52202,8 @@ async function convertReport(trivy, slug, folders, options) {
 /**
  * Scans every platform of a layout, one after another.
  *
- * @throws Error when the scanner failed, or its report is not of the platform that was asked
- * for: no scan means no image.
+ * @throws Error when the scanner failed, its report is not of the platform that was asked for, or
+ * it has no advisories for what the image is made of: no scan means no image.
  */
 async function scan(name, layout, context) {
     const { trivy, temp, env, cancelled } = context;
@@ -52198,8 +52211,8 @@ async function scan(name, layout, context) {
     const findings = [];
     for (const [platform, digest] of platformsOf(layout, context.platforms)) {
         const slug = slugOf(name, platform);
-        const report = (0,external_node_path_namespaceObject.join)(context.reports.json, `${slug}.json`);
-        const alone = onePlatform(layout, digest, (0,external_node_path_namespaceObject.join)(temp, `scan-${slug}`));
+        const report = (0,external_node_path_.join)(context.reports.json, `${slug}.json`);
+        const alone = onePlatform(layout, digest, (0,external_node_path_.join)(temp, `scan-${slug}`));
         await run(scanArgv({ trivy, layout: alone, cache: context.cache, report }), options).catch((cause) => {
             throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
                 cause,
@@ -52209,6 +52222,10 @@ async function scan(name, layout, context) {
         const scanned = result.Metadata.ImageConfig.architecture;
         if (scanned !== platform.split('/')[1]) {
             throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
+        }
+        const system = unknownSystem(result);
+        if (system !== undefined) {
+            throw new Error(`Trivy has no advisories for ${system}, of which ${name} for ${platform} is made, so it cannot pass: take another base image.`);
         }
         await convertReport(trivy, slug, context.reports, options);
         findings.push(...findingsOf(result, platform));
@@ -52248,7 +52265,7 @@ async function push(name, layout, attest, context) {
         return;
     for (const attachment of attachmentsOf(name, layout, context)) {
         const hex = attachment.subject.digest.slice('sha256:'.length);
-        const folder = (0,external_node_path_namespaceObject.join)(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
+        const folder = (0,external_node_path_.join)(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
         writeArtifact(folder, attachment);
         await copy(folder, `${inputs.registry}/${name}:sha256-${hex}.${attachment.suffix}`, context);
     }
@@ -52285,25 +52302,276 @@ function adviceOn(error) {
 function writeLogin(login, registry, folder, env) {
     if (!login)
         return { env, authFile: undefined };
-    const former = env.DOCKER_CONFIG ?? (0,external_node_path_namespaceObject.join)(env.HOME ?? (0,external_node_os_namespaceObject.homedir)(), '.docker');
+    const former = env.DOCKER_CONFIG ?? (0,external_node_path_.join)(env.HOME ?? (0,external_node_os_namespaceObject.homedir)(), '.docker');
     (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
-    const authFile = (0,external_node_path_namespaceObject.join)(folder, 'config.json');
+    const authFile = (0,external_node_path_.join)(folder, 'config.json');
     const [host = ''] = registry.split('/');
     const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
-    const known = existing((0,external_node_path_namespaceObject.join)(former, 'config.json'));
+    const known = existing((0,external_node_path_.join)(former, 'config.json'));
     const auths = { ...known.auths, [host]: { auth } };
     (0,external_node_fs_.writeFileSync)(authFile, JSON.stringify({ ...known, auths }), { mode: 0o600 });
-    if ((0,external_node_fs_.existsSync)((0,external_node_path_namespaceObject.join)(former, 'cli-plugins'))) {
-        (0,external_node_fs_.symlinkSync)((0,external_node_path_namespaceObject.join)(former, 'cli-plugins'), (0,external_node_path_namespaceObject.join)(folder, 'cli-plugins'));
+    if ((0,external_node_fs_.existsSync)((0,external_node_path_.join)(former, 'cli-plugins'))) {
+        (0,external_node_fs_.symlinkSync)((0,external_node_path_.join)(former, 'cli-plugins'), (0,external_node_path_.join)(folder, 'cli-plugins'));
     }
-    const BUILDX_CONFIG = env.BUILDX_CONFIG ?? (0,external_node_path_namespaceObject.join)(former, 'buildx');
+    const BUILDX_CONFIG = env.BUILDX_CONFIG ?? (0,external_node_path_.join)(former, 'buildx');
     return { env: { ...env, DOCKER_CONFIG: folder, BUILDX_CONFIG }, authFile };
 }
 function existing(file) {
     return (0,external_node_fs_.existsSync)(file) ? JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')) : {};
 }
 
-;// CONCATENATED MODULE: ./lib/report/markdown.js
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
+;// CONCATENATED MODULE: ./action-build/src/summary.js
+
+
+function summary({ images, care }, pushed) {
+    const refused = images.filter((image) => image.refusals.length > 0);
+    const [kind, sentence] = refused.length > 0
+        ? ['failed', `${refused.length} of ${images.length} images refused: nothing was pushed`]
+        : [
+            'passed',
+            `${images.length} images ${pushed ? 'scanned and pushed' : 'scanned, not pushed'}`,
+        ];
+    return [
+        (0,markdown/* verdict */.WJ)(kind, sentence),
+        '',
+        (0,markdown/* table */.tp)(['image', 'verdict', 'findings', 'digest', 'time'], images.map(row)),
+        ...refused.flatMap((image) => [
+            '',
+            `#### Why ${image.name} was refused`,
+            '',
+            reasons(image.refusals),
+        ]),
+        ...acceptedPart(images),
+        ...unfixedPart(images),
+        ...entriesPart('expired, and let nothing pass any more', care.expired),
+        ...entriesPart('not needed: nothing was found for them', care.unused),
+        ...(refused.length === 0 ? ['', howToVerify(images)] : []),
+    ].join('\n');
+}
+/** "log4j-core 2.14.1 has CVE-2021-44228 (CRITICAL), fixed in 2.15.0". */
+function sentenceOf(finding) {
+    const fix = finding.fixedIn ? `, fixed in ${finding.fixedIn}` : '';
+    return `${finding.subject} has ${finding.id} (${finding.severity})${fix}`;
+}
+function row(image) {
+    const counts = countBySeverity(image.findings);
+    const shown = SEVERITIES.flatMap((level) => counts[level] ? [`${counts[level]} ${level.toLowerCase()}`] : []);
+    return [
+        image.name,
+        image.refusals.length > 0 ? '❌ refused' : '✅ passed',
+        shown.join(', ') || 'none',
+        `\`${image.digest.slice(0, 19)}…\`${image.unchanged ? ' unchanged' : ''}`,
+        (0,markdown/* elapsed */.vk)(image.milliseconds),
+    ];
+}
+function reasons(findings) {
+    return (0,markdown/* table */.tp)(['severity', 'what', 'where', 'fixed in', 'platform'], findings.map((finding) => [
+        finding.severity,
+        `${finding.id} ${finding.title}`.trim(),
+        finding.subject,
+        finding.fixedIn ?? 'no fix yet',
+        finding.platform,
+    ]));
+}
+function acceptedPart(images) {
+    const rows = images.flatMap(({ name, accepted }) => accepted.map(({ finding, acceptance }) => [
+        name,
+        `${finding.id} (${finding.severity})`,
+        finding.subject,
+        acceptance.statement,
+        acceptance.lastDay ?? 'no end',
+    ]));
+    if (rows.length === 0)
+        return [];
+    return ['', '#### Accepted', '', (0,markdown/* table */.tp)(['image', 'what', 'where', 'why', 'until'], rows)];
+}
+/** Why an image with a severe finding passed all the same. */
+function unfixedPart(images) {
+    const names = new Map();
+    for (const { name, unfixed } of images) {
+        for (const finding of unfixed) {
+            const sentence = sentenceOf(finding);
+            names.set(sentence, (names.get(sentence) ?? new Set()).add(name));
+        }
+    }
+    if (names.size === 0)
+        return [];
+    const rows = [...names].map(([sentence, where]) => [sentence, [...where].join(', ')]);
+    return ['', '#### Not fixed by anybody yet', '', (0,markdown/* table */.tp)(['what', 'where'], rows)];
+}
+function entriesPart(what, entries) {
+    if (entries.length === 0)
+        return [];
+    const named = entries.map(({ id, lastDay }) => `${id}${lastDay ? ` (until ${lastDay})` : ''}`);
+    return ['', `Entries of the ignore file that are ${what}: ${named.join(', ')}.`];
+}
+function howToVerify(images) {
+    return (0,markdown/* details */.zH)('Digests', (0,markdown/* code */.aY)(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
+}
+
+;// CONCATENATED MODULE: ./action-build/src/take.js
+
+
+
+/**
+ * Brings an image of the registry into the layout, byte for byte, in the place of a build.
+ *
+ * @throws Error when the registry has no such image, or cannot be asked
+ */
+async function take({ name, from }, layout, registry, authFile, cancelled) {
+    const reference = `${registry}/${name}:${from}`;
+    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
+    await run(takeArgv(reference, layout, authFile), {
+        signal: cancelled,
+        timeoutMs: 15 * 60_000,
+    }).catch((cause) => {
+        const missing = cause instanceof CommandFailed && /manifest unknown/.test(cause.stderr);
+        const why = missing
+            ? `${reference} is not in the registry, and it is not built anew here.`
+            : `${reference} could not be taken from the registry.`;
+        throw new Error(why, { cause });
+    });
+}
+
+;// CONCATENATED MODULE: ./action-build/src/main.js
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+async function main_run({ runner, cancelled }) {
+    const inputs = readInputs(runner);
+    const acceptances = acceptancesOf(inputs.ignoreFile);
+    const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(runner.temp, 'compta-build-'));
+    try {
+        const reports = makeReportFolders((0,external_node_path_.join)(runner.temp, 'trivy-reports'));
+        const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
+        const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_.join)(temp, 'docker'), runner.env);
+        await ensureBuilder(login.env, runner, cancelled);
+        const building = buildContext(inputs, login, runner, cancelled);
+        const layout = ({ name }) => (0,external_node_path_.join)(temp, 'layouts', name);
+        const queue = oneAtATime();
+        const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
+            const started = Date.now();
+            const { registry } = inputs;
+            if ('from' in image)
+                await take(image, layout(image), registry, login.authFile, cancelled);
+            else
+                await build(image, layout(image), building);
+            const unchanged = 'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
+            const findings = await queue(() => scan(image.name, layout(image), scanning));
+            const digest = digestOf(layout(image));
+            const version = versionOf(layout(image));
+            const milliseconds = Date.now() - started;
+            return { name: image.name, digest, version, findings, unchanged, milliseconds };
+        });
+        const today = new Date().toISOString().slice(0, 10);
+        const verdicts = judge(scanned, { ...inputs, acceptances }, today);
+        const pushed = verdicts.passed && inputs.push;
+        if (pushed) {
+            const { authFile } = login;
+            const pushing = { inputs, reports, temp, authFile, runner, cancelled };
+            const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
+            await inParallel(inputs.images, inputs.parallel, async (image) => {
+                const attest = inputs.attest && !unchanged.has(image.name);
+                await push(image.name, layout(image), attest, pushing);
+                if (inputs.cache.kind === 'registry' && !('from' in image)) {
+                    await saveToRegistryCache(image, building);
+                }
+            });
+        }
+        report(verdicts, inputs, { pushed, reports }, runner);
+    }
+    finally {
+        (0,external_node_fs_.rmSync)(temp, { recursive: true, force: true });
+    }
+}
+async function isFormer(name, layout, { registry, unchangedFrom }, { authFile }, cancelled) {
+    if (unchangedFrom === undefined)
+        return false;
+    return keepFormer(layout, `${registry}/${name}:${unchangedFrom}`, authFile, cancelled);
+}
+function acceptancesOf(file) {
+    return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
+}
+/** Before any login is written: the scanner has no business with it. */
+async function prepareScanner(inputs, reports, temp, runner, cancelled) {
+    const { trivyVersion: version, toolMirror: mirror } = inputs;
+    const trivy = (0,external_node_path_.join)(await findTool({ name: 'trivy', version, mirror }), 'trivy');
+    const home = (0,external_node_path_.join)(temp, 'scanner-home');
+    (0,external_node_fs_.mkdirSync)(home);
+    const env = scannerEnvironment(runner.env, home);
+    const cache = (0,external_node_path_.join)(temp, 'trivy');
+    await prepareDatabase(trivy, { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace }, cache, { env, signal: cancelled, cwd: home });
+    return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
+}
+function buildContext(inputs, login, runner, cancelled) {
+    const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
+    const env = { ...login.env, SOURCE_DATE_EPOCH };
+    return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
+}
+/** Outputs and summary come before the failing throw, so that later steps can read them. */
+function report(verdicts, inputs, { pushed, reports }, runner) {
+    const described = verdicts.images.map(({ name, digest, version, findings, unchanged }) => [
+        name,
+        {
+            reference: `${inputs.registry}/${name}@${digest}`,
+            digest,
+            version,
+            tags: [...new Set([inputs.version, ...inputs.tags])],
+            findings: countBySeverity(findings),
+            unchanged,
+        },
+    ]);
+    runner.output('images', JSON.stringify(Object.fromEntries(described)));
+    runner.output('passed', verdicts.passed);
+    runner.output('reports', reports.json);
+    runner.output('sarif', reports.sarif);
+    runner.output('sboms', reports.sboms);
+    runner.summary(summary(verdicts, pushed));
+    for (const { id, lastDay } of verdicts.care.expired) {
+        runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
+    }
+    for (const { id } of verdicts.care.unused) {
+        runner.warning(`The entry for ${id} in 'ignore-file' is not needed any more: remove it.`);
+    }
+    if (verdicts.passed)
+        return;
+    const why = verdicts.images.flatMap(({ name, refusals }) => refusals.slice(0, 5).map((finding) => `${name}: ${sentenceOf(finding)}`));
+    throw new Error(`The gate refused the images, and nothing was pushed:\n${why.join('\n')}`);
+}
+
+
+/***/ }),
+
+/***/ 5238:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   WJ: () => (/* binding */ verdict),
+/* harmony export */   aY: () => (/* binding */ code),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   vk: () => (/* binding */ elapsed),
+/* harmony export */   zH: () => (/* binding */ details),
+/* harmony export */   zP: () => (/* binding */ cutToBytes)
+/* harmony export */ });
+/* unused harmony exports timeline, escapeHtml */
 /** Markdown that GitHub renders: job summaries and pull-request comments. */
 const SIGN = {
     passed: '✅',
@@ -52373,252 +52641,16 @@ function elapsed(milliseconds) {
 function cutToBytes(text, limit, note) {
     if (Buffer.byteLength(text) <= limit)
         return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
-    }
-    return `${kept}\n${note}`;
+    let room = limit - Buffer.byteLength(note) - 2;
+    const lines = text.split('\n');
+    const first = lines.findIndex((line) => {
+        room -= Buffer.byteLength(line) + 1;
+        return room < 0;
+    });
+    return [...lines.slice(0, first), '', note].join('\n');
 }
 function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-;// CONCATENATED MODULE: ./action-build/src/summary.js
-
-
-function summary({ images, care }, pushed) {
-    const refused = images.filter((image) => image.refusals.length > 0);
-    const [kind, sentence] = refused.length > 0
-        ? ['failed', `${refused.length} of ${images.length} images refused: nothing was pushed`]
-        : [
-            'passed',
-            `${images.length} images ${pushed ? 'scanned and pushed' : 'scanned, not pushed'}`,
-        ];
-    return [
-        verdict(kind, sentence),
-        '',
-        table(['image', 'verdict', 'findings', 'digest', 'time'], images.map(row)),
-        ...refused.flatMap((image) => [
-            '',
-            `#### Why ${image.name} was refused`,
-            '',
-            reasons(image.refusals),
-        ]),
-        ...acceptedPart(images),
-        ...unfixedPart(images),
-        ...entriesPart('expired, and let nothing pass any more', care.expired),
-        ...entriesPart('not needed: nothing was found for them', care.unused),
-        ...(refused.length === 0 ? ['', howToVerify(images)] : []),
-    ].join('\n');
-}
-/** "log4j-core 2.14.1 has CVE-2021-44228 (CRITICAL), fixed in 2.15.0". */
-function sentenceOf(finding) {
-    const fix = finding.fixedIn ? `, fixed in ${finding.fixedIn}` : '';
-    return `${finding.subject} has ${finding.id} (${finding.severity})${fix}`;
-}
-function row(image) {
-    const counts = countBySeverity(image.findings);
-    const shown = SEVERITIES.flatMap((level) => counts[level] ? [`${counts[level]} ${level.toLowerCase()}`] : []);
-    return [
-        image.name,
-        image.refusals.length > 0 ? '❌ refused' : '✅ passed',
-        shown.join(', ') || 'none',
-        `\`${image.digest.slice(0, 19)}…\`${image.unchanged ? ' unchanged' : ''}`,
-        elapsed(image.milliseconds),
-    ];
-}
-function reasons(findings) {
-    return table(['severity', 'what', 'where', 'fixed in', 'platform'], findings.map((finding) => [
-        finding.severity,
-        `${finding.id} ${finding.title}`.trim(),
-        finding.subject,
-        finding.fixedIn ?? 'no fix yet',
-        finding.platform,
-    ]));
-}
-function acceptedPart(images) {
-    const rows = images.flatMap(({ name, accepted }) => accepted.map(({ finding, acceptance }) => [
-        name,
-        `${finding.id} (${finding.severity})`,
-        finding.subject,
-        acceptance.statement,
-        acceptance.lastDay ?? 'no end',
-    ]));
-    if (rows.length === 0)
-        return [];
-    return ['', '#### Accepted', '', table(['image', 'what', 'where', 'why', 'until'], rows)];
-}
-/** Why an image with a severe finding passed all the same. */
-function unfixedPart(images) {
-    const names = new Map();
-    for (const { name, unfixed } of images) {
-        for (const finding of unfixed) {
-            const sentence = sentenceOf(finding);
-            names.set(sentence, (names.get(sentence) ?? new Set()).add(name));
-        }
-    }
-    if (names.size === 0)
-        return [];
-    const rows = [...names].map(([sentence, where]) => [sentence, [...where].join(', ')]);
-    return ['', '#### Not fixed by anybody yet', '', table(['what', 'where'], rows)];
-}
-function entriesPart(what, entries) {
-    if (entries.length === 0)
-        return [];
-    const named = entries.map(({ id, lastDay }) => `${id}${lastDay ? ` (until ${lastDay})` : ''}`);
-    return ['', `Entries of the ignore file that are ${what}: ${named.join(', ')}.`];
-}
-function howToVerify(images) {
-    return details('Digests', code(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
-}
-
-;// CONCATENATED MODULE: ./action-build/src/take.js
-
-
-
-/**
- * Brings an image of the registry into the layout, byte for byte, in the place of a build.
- *
- * @throws Error when the registry has no such image, or cannot be asked
- */
-async function take({ name, from }, layout, registry, authFile, cancelled) {
-    const reference = `${registry}/${name}:${from}`;
-    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
-    await run(takeArgv(reference, layout, authFile), {
-        signal: cancelled,
-        timeoutMs: 15 * 60_000,
-    }).catch((cause) => {
-        const missing = cause instanceof CommandFailed && /manifest unknown/.test(cause.stderr);
-        const why = missing
-            ? `${reference} is not in the registry, and it is not built anew here.`
-            : `${reference} could not be taken from the registry.`;
-        throw new Error(why, { cause });
-    });
-}
-
-;// CONCATENATED MODULE: ./action-build/src/main.js
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-async function main_run({ runner, cancelled }) {
-    const inputs = readInputs(runner);
-    const acceptances = acceptancesOf(inputs.ignoreFile);
-    const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'compta-build-'));
-    try {
-        const reports = makeReportFolders((0,external_node_path_namespaceObject.join)(runner.temp, 'trivy-reports'));
-        const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
-        const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_namespaceObject.join)(temp, 'docker'), runner.env);
-        await ensureBuilder(login.env, runner, cancelled);
-        const building = buildContext(inputs, login, runner, cancelled);
-        const layout = ({ name }) => (0,external_node_path_namespaceObject.join)(temp, 'layouts', name);
-        const queue = oneAtATime();
-        const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
-            const started = Date.now();
-            const { registry } = inputs;
-            if ('from' in image)
-                await take(image, layout(image), registry, login.authFile, cancelled);
-            else
-                await build(image, layout(image), building);
-            const unchanged = 'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
-            const findings = await queue(() => scan(image.name, layout(image), scanning));
-            const digest = digestOf(layout(image));
-            const version = versionOf(layout(image));
-            const milliseconds = Date.now() - started;
-            return { name: image.name, digest, version, findings, unchanged, milliseconds };
-        });
-        const today = new Date().toISOString().slice(0, 10);
-        const verdicts = judge(scanned, { ...inputs, acceptances }, today);
-        const pushed = verdicts.passed && inputs.push;
-        if (pushed) {
-            const { authFile } = login;
-            const pushing = { inputs, reports, temp, authFile, runner, cancelled };
-            const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
-            await inParallel(inputs.images, inputs.parallel, async (image) => {
-                const attest = inputs.attest && !unchanged.has(image.name);
-                await push(image.name, layout(image), attest, pushing);
-                if (inputs.cache.kind === 'registry' && !('from' in image)) {
-                    await saveToRegistryCache(image, building);
-                }
-            });
-        }
-        report(verdicts, inputs, { pushed, reports }, runner);
-    }
-    finally {
-        (0,external_node_fs_.rmSync)(temp, { recursive: true, force: true });
-    }
-}
-async function isFormer(name, layout, { registry, unchangedFrom }, { authFile }, cancelled) {
-    if (unchangedFrom === undefined)
-        return false;
-    return keepFormer(layout, `${registry}/${name}:${unchangedFrom}`, authFile, cancelled);
-}
-function acceptancesOf(file) {
-    return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
-}
-/** Before any login is written: the scanner has no business with it. */
-async function prepareScanner(inputs, reports, temp, runner, cancelled) {
-    const { trivyVersion: version, toolMirror: mirror } = inputs;
-    const trivy = (0,external_node_path_namespaceObject.join)(await findTool({ name: 'trivy', version, mirror }), 'trivy');
-    const home = (0,external_node_path_namespaceObject.join)(temp, 'scanner-home');
-    (0,external_node_fs_.mkdirSync)(home);
-    const env = scannerEnvironment(runner.env, home);
-    const cache = (0,external_node_path_namespaceObject.join)(temp, 'trivy');
-    await prepareDatabase(trivy, { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace }, cache, { env, signal: cancelled, cwd: home });
-    return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
-}
-function buildContext(inputs, login, runner, cancelled) {
-    const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
-    const env = { ...login.env, SOURCE_DATE_EPOCH };
-    return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
-}
-/** Outputs and summary come before the failing throw, so that later steps can read them. */
-function report(verdicts, inputs, { pushed, reports }, runner) {
-    const described = verdicts.images.map(({ name, digest, version, findings, unchanged }) => [
-        name,
-        {
-            reference: `${inputs.registry}/${name}@${digest}`,
-            digest,
-            version,
-            tags: [...new Set([inputs.version, ...inputs.tags])],
-            findings: countBySeverity(findings),
-            unchanged,
-        },
-    ]);
-    runner.output('images', JSON.stringify(Object.fromEntries(described)));
-    runner.output('passed', verdicts.passed);
-    runner.output('reports', reports.json);
-    runner.output('sarif', reports.sarif);
-    runner.output('sboms', reports.sboms);
-    runner.summary(summary(verdicts, pushed));
-    for (const { id, lastDay } of verdicts.care.expired) {
-        runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
-    }
-    for (const { id } of verdicts.care.unused) {
-        runner.warning(`The entry for ${id} in 'ignore-file' is not needed any more: remove it.`);
-    }
-    if (verdicts.passed)
-        return;
-    const why = verdicts.images.flatMap(({ name, refusals }) => refusals.slice(0, 5).map((finding) => `${name}: ${sentenceOf(finding)}`));
-    throw new Error(`The gate refused the images, and nothing was pushed:\n${why.join('\n')}`);
 }
 
 
@@ -52637,8 +52669,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
 var core = __nccwpck_require__(8806);
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var report_markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -52750,8 +52786,11 @@ function escapeRegExp(text) {
 
 
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+
+
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 /**
  * The real runner, over @actions/core and the runner's command files.
  *
@@ -52764,8 +52803,11 @@ function githubRunner(env = process.env) {
     return {
         input: (name) => core/* getInput */.V4(name),
         mask(secret) {
+            // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+            // ones are among the forms themselves.
             for (const form of redactor.add(secret))
-                core/* setSecret */.Pq(form);
+                if (!/[\r\n]/.test(form))
+                    core/* setSecret */.Pq(form);
         },
         redact,
         info: (line) => core/* info */.pq(redact(line)),
@@ -52773,20 +52815,31 @@ function githubRunner(env = process.env) {
         warning: (message, at) => core/* warning */.$e(redact(message), at),
         error: (message, at) => core/* error */.z3(redact(message), at),
         group: (title, body) => core/* group */.Os(redact(title), body),
-        output: (name, value) => core/* setOutput */.uH(name, redact(String(value))),
+        output(name, value) {
+            const text = String(value);
+            core/* setOutput */.uH(name, isPlace(text) ? text : redact(text));
+        },
         saveState: (name, value) => core/* saveState */.LZ(name, value),
         state: (name) => core/* getState */.Gu(name),
         summary(markdown) {
             const file = env.GITHUB_STEP_SUMMARY;
-            const text = `${redact(markdown)}\n`;
-            if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT)
+            if (!file || summaryBytes >= SUMMARY_LIMIT)
                 return;
-            summaryBytes += Buffer.byteLength(text);
+            const whole = `${redact(markdown)}\n`;
+            const text = (0,report_markdown/* cutToBytes */.zP)(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+            summaryBytes += Buffer.byteLength(whole);
             (0,external_node_fs_.appendFileSync)(file, text);
         },
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text) {
+    return (0,external_node_path_.isAbsolute)(text) && (0,external_node_fs_.existsSync)(text);
 }
 
 ;// CONCATENATED MODULE: ./lib/runner/main.js

@@ -31155,7 +31155,7 @@ const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(192)
 module.exports.parseMIMEType = parseMIMEType
 module.exports.serializeAMimeType = serializeAMimeType
 
-const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(6760)
+const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(4379)
 module.exports.WebSocket = __nccwpck_require__(2522).WebSocket
 module.exports.CloseEvent = CloseEvent
 module.exports.ErrorEvent = ErrorEvent
@@ -45443,7 +45443,7 @@ const { makeRequest } = __nccwpck_require__(9683)
 const { webidl } = __nccwpck_require__(4625)
 const { EventSourceStream } = __nccwpck_require__(8819)
 const { parseMIMEType } = __nccwpck_require__(192)
-const { createFastMessageEvent } = __nccwpck_require__(6760)
+const { createFastMessageEvent } = __nccwpck_require__(4379)
 const { isNetworkError } = __nccwpck_require__(7287)
 const { delay } = __nccwpck_require__(3943)
 const { kEnumerableProperty } = __nccwpck_require__(9500)
@@ -56509,7 +56509,7 @@ const {
 } = __nccwpck_require__(4911)
 const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(965)
 const { channels } = __nccwpck_require__(5458)
-const { CloseEvent } = __nccwpck_require__(6760)
+const { CloseEvent } = __nccwpck_require__(4379)
 const { makeRequest } = __nccwpck_require__(9683)
 const { fetching } = __nccwpck_require__(4202)
 const { Headers, getHeadersList } = __nccwpck_require__(3408)
@@ -56945,7 +56945,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6760:
+/***/ 4379:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -58167,7 +58167,7 @@ module.exports = {
 
 const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(4911)
 const { states, opcodes } = __nccwpck_require__(7119)
-const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(6760)
+const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(4379)
 const { isUtf8 } = __nccwpck_require__(4573)
 const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(192)
 
@@ -58519,7 +58519,7 @@ const { ByteParser } = __nccwpck_require__(1872)
 const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(9500)
 const { getGlobalDispatcher } = __nccwpck_require__(1481)
 const { types } = __nccwpck_require__(7975)
-const { ErrorEvent, CloseEvent } = __nccwpck_require__(6760)
+const { ErrorEvent, CloseEvent } = __nccwpck_require__(4379)
 const { SendQueue } = __nccwpck_require__(504)
 
 // https://websockets.spec.whatwg.org/#interface-definition
@@ -59271,6 +59271,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2")
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
+
+/***/ }),
+
+/***/ 6760:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 
 /***/ }),
 
@@ -67965,7 +67972,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1489);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3808);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5489);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67975,7 +67982,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3808:
+/***/ 5489:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -77900,13 +77907,20 @@ class Connection {
         const server = (0,external_node_net_.createServer)((socket) => {
             open.add(socket);
             socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-            this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
+            const lead = (error, stream) => {
                 if (error)
                     return socket.destroy();
                 stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
                 socket.on('close', () => stream.destroy());
                 socket.pipe(stream).pipe(socket);
-            });
+            };
+            try {
+                this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, lead);
+            }
+            catch {
+                // The connection is gone, which ssh2 throws here, where nobody would catch it.
+                socket.destroy();
+            }
         });
         await new Promise((resolve, reject) => {
             server.once('error', reject).listen(0, '127.0.0.1', resolve);
@@ -78212,7 +78226,7 @@ const ballastFile = `${root}/ballast`;
 const historyFile = `${root}/history.jsonl`;
 const auditFile = `${root}/audit.log`;
 /** What the migrations left for rollbacks to know; see schema.ts. */
-const schemaFile = (/* unused pure expression or super */ null && (`${root}/schema.json`));
+const schemaFile = `${root}/schema.json`;
 const currentLink = `${root}/current`;
 const secretsFolder = (service) => `${root}/secrets/${service}`;
 const releaseFolder = (release) => `${root}/releases/${release}`;
@@ -78294,6 +78308,8 @@ class LeaseLostError extends Error {
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** Exit code of a reader that finds nothing there. */
+const noFile = 44;
 /** How programs say that a disk is full. */
 const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
@@ -78340,28 +78356,35 @@ class Host {
         if (this.token === undefined)
             throw new Error(`No lease on ${this.name} yet.`);
         const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+        const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
+            stderr.trim(), { cause });
         try {
-            return await this.read(argv, options);
+            const result = await this.read(argv, options);
+            if (result.code === lostLease)
+                throw lost(result.stderr);
+            return result;
         }
         catch (error) {
             if (error instanceof RemoteCommandError && error.code === lostLease) {
-                throw new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
-                    error.stderr.trim(), { cause: error });
+                throw lost(error.stderr, error);
             }
             throw error;
         }
     }
-    /** Replaces a file atomically. */
+    /** Replaces a file atomically, with the whole of its content or not at all. */
     async write(path, content, mode, owner = 'root:root') {
+        // A connection that breaks ends the input, and the command goes on as if that were all.
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
 trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
+[ "$(stat -c %s "$temporary")" = "$4" ] || { echo "only a part of $1 arrived" >&2; exit 1; }
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
 sync "$temporary"
 mv -f "$temporary" "$1"`;
-        await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+        const size = String(Buffer.byteLength(content));
+        await this.change(['sh', '-c', script, 'write', path, mode, owner, size], { input: content });
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
@@ -78369,10 +78392,19 @@ mv -f "$temporary" "$1"`;
 cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
         await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
-    /** Content of a file, or `undefined` when there is none. */
+    /**
+     * Content of a file, or `undefined` when there is none.
+     * @throws Error when it is there and cannot be read, or nobody knows.
+     */
     async content(path) {
-        const result = await this.read(['cat', path], { allowFailure: true });
-        return result.code === 0 ? result.stdout : undefined;
+        const script = `cat "$1" || { [ -e "$1" ] || exit ${noFile}; exit 1; }`;
+        const words = ['sh', '-c', script, 'content', path];
+        const { code, stdout, stderr } = await this.read(words, { allowFailure: true });
+        if (code === 0)
+            return stdout;
+        if (code === noFile)
+            return undefined;
+        throw new Error(`${path} on ${this.name} cannot be read: ${stderr.trim()}`);
     }
     /** What runs here now. */
     async state() {
@@ -78393,10 +78425,13 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
             timeoutMs: 180_000,
         });
     }
-    /** An HTTP request from this host to a container on it. */
+    /** An HTTP request from this host to a container on it; a POST is made under the lease alone. */
     async http(url, ...options) {
         const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
-        const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+        const limits = { allowFailure: true, timeoutMs: 15_000 };
+        const { code, stdout } = options.includes('POST')
+            ? await this.change(command, limits)
+            : await this.read(command, limits);
         const end = stdout.lastIndexOf('\n');
         return code === 0
             ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
@@ -78479,13 +78514,19 @@ function componentBefore(history, kept, service, now) {
     const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
     return kept.get(previous)?.services[service];
 }
-/** The newest kept release in which a service had this version, or that has this name itself. */
+/**
+ * The release of this name, or the newest that was deployed as this version. A rollback of some
+ * services alone has their version too, and other services as they were.
+ */
+function releaseOf(history, version) {
+    const named = history.findLast((entry) => entry.release === version);
+    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
+    return (named ?? deployed)?.release;
+}
+/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
 function componentOf(history, kept, service, version) {
-    const named = history.findLast(({ release }) => {
-        const manifest = kept.get(release);
-        return [manifest?.services[service]?.version, manifest?.version, manifest?.release].includes(version);
-    });
-    return kept.get(named?.release ?? '')?.services[service];
+    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
+    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
 }
 /**
  * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
@@ -78531,6 +78572,15 @@ async function until(what, timeoutMs, ask) {
         if (Date.now() > deadline) {
             throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
         }
+        await pause(200);
+    }
+}
+/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
+async function answered(ask, isSilence) {
+    for (let attempt = 1;; attempt++) {
+        const answer = await ask();
+        if (!isSilence(answer) || attempt === 5)
+            return answer;
         await pause(200);
     }
 }
@@ -78615,8 +78665,13 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${leaseFile} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
+/**
+ * $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced, beside
+ * others with the same token: one at a time, or a renewal would revive what is freed in its midst.
+ */
 const renewScript = `set -eu
+exec 8<${root}
+flock -x 8
 ${field}
 put() { ${put}; }
 if [ "$2" = 0 ]; then put "$1" 0; exit; fi
@@ -78801,89 +78856,8 @@ function lease_describe({ owner, run, taken, reason }) {
     return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }
 
-;// CONCATENATED MODULE: ./lib/report/markdown.js
-/** Markdown that GitHub renders: job summaries and pull-request comments. */
-const SIGN = {
-    passed: '✅',
-    failed: '❌',
-    warning: '⚠️',
-    unchanged: '➖',
-    cancelled: '🚫',
-};
-/** The first line of every summary: what came of it, in one sentence. */
-function verdict(kind, sentence) {
-    return `### ${SIGN[kind]} ${sentence}`;
-}
-/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
-function table(header, rows) {
-    if (rows.length === 0)
-        return '_none_';
-    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
-    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
-function cell(text) {
-    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
-}
-/** A fold that opens on a click; `body` is Markdown. */
-function details(summary, body) {
-    return `<details><summary>${markdown_escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
-}
-/** A fenced block whose fence is longer than any run of backticks inside. */
-function code(text, language = '') {
-    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
-    const fence = '`'.repeat(Math.max(3, longest + 1));
-    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
-}
-/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
-function timeline(title, spans) {
-    if (spans.length === 0)
-        return '';
-    const origin = Math.min(...spans.map((span) => span.start));
-    const seconds = (time) => Math.round((time - origin) / 1000);
-    const sections = [...new Set(spans.map((span) => span.section))];
-    const body = sections.flatMap((section) => [
-        `    section ${plain(section)}`,
-        ...spans
-            .filter((span) => span.section === section)
-            .map((span) => {
-            const tag = span.failed ? 'crit, ' : '';
-            const length = Math.max(1, seconds(span.end) - seconds(span.start));
-            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
-        }),
-    ]);
-    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
-    return code([...head, ...body].join('\n'), 'mermaid');
-}
-/** Mermaid takes no colon, semicolon or hash in a label. */
-function plain(text) {
-    return text.replaceAll(/[:;#\n]/g, ' ');
-}
-/** "850 ms", "12.3 s", "4 min 05 s". */
-function elapsed(milliseconds) {
-    if (milliseconds < 1000)
-        return `${Math.round(milliseconds)} ms`;
-    if (milliseconds < 60_000)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-}
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
-function cutToBytes(text, limit, note) {
-    if (Buffer.byteLength(text) <= limit)
-        return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
-    }
-    return `${kept}\n${note}`;
-}
-function markdown_escapeHtml(text) {
-    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/release/maintenance.js
 
 
@@ -78914,11 +78888,33 @@ async function turnMaintenanceOn(host, message) {
 async function turnMaintenanceOff(host) {
     if (!(await inMaintenance(host)))
         return false;
-    await host.change(['rm', '-f', caddy.maintenance]);
+    await host.change(['rm', '-f', layout_caddy.maintenance]);
     return true;
 }
 async function inMaintenance(host) {
     return (await host.content(layout_caddy.maintenance)) !== undefined;
+}
+/**
+ * Hosts that come into rotation, new ones or ones that were away, show users what the others show:
+ * the page may have been turned on or off without them.
+ */
+async function followMaintenance(targets) {
+    const seen = await Promise.all(targets.map(async ({ host, current }) => {
+        const paths = [layout_caddy.outOfRotation, layout_caddy.maintenance];
+        const [mark, page] = await Promise.all(paths.map((path) => host.content(path)));
+        return { host, page, serves: current !== undefined && mark === undefined };
+    }));
+    const example = seen.find(({ serves }) => serves);
+    if (example === undefined)
+        return;
+    for (const { host, page, serves } of seen) {
+        if (serves || page === example.page)
+            continue;
+        if (example.page === undefined)
+            await turnMaintenanceOff(host);
+        else
+            await host.write(layout_caddy.maintenance, example.page, '0644');
+    }
 }
 
 ;// CONCATENATED MODULE: ./lib/release/plan.js
@@ -79032,7 +79028,7 @@ function progressTable(print, widest) {
     print(`      TIME  ${host('HOST')}    STEP`);
     return (moment) => {
         const time = `${((moment.at - started) / 1000).toFixed(1)} s`.padStart(10);
-        const took = moment.took === undefined ? '' : `  (${elapsed(moment.took)})`;
+        const took = moment.took === undefined ? '' : `  (${(0,markdown/* elapsed */.vk)(moment.took)})`;
         print(`${time}  ${host(moment.host)}  ${signs[moment.kind]} ${moment.what}${took}`);
     };
 }
@@ -79047,7 +79043,7 @@ const upstreamsSchema = array(object({ address: schemas_string(), num_requests: 
 /** Requests that Caddy has under way to a slot; 0 when it has no record of it. */
 async function requestsUnderWay(host, slot) {
     const url = 'http://localhost/reverse_proxy/upstreams';
-    const { status, body } = await host.http(url, '--unix-socket', layout_caddy.adminSocket);
+    const { status, body } = await answered(() => host.http(url, '--unix-socket', layout_caddy.adminSocket), (answer) => answer.status === 0);
     if (status !== 200)
         throw new Error(`Caddy's admin socket on ${host.name} does not answer.`);
     const address = `${slotName(slot.service, slot.slot)}:${ports.service}`;
@@ -79083,7 +79079,7 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
     if (how === 'replace') {
         say(`out of rotation for ${drainMs / 1000} s, as Caddy itself changes`);
         await host.change(['touch', layout_caddy.outOfRotation]);
-        await new Promise((resolve) => setTimeout(resolve, drainMs));
+        await pause(drainMs);
     }
     const source = `${folder}/caddy/Caddyfile`;
     await host.change(['install', '-m', '0644', source, `${layout_caddy.configuration}/Caddyfile`]);
@@ -79096,8 +79092,12 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
         const url = `http://${edge.address}:${ports.publicSite}/actuator`;
         return (await host.http(url)).status === 404;
     });
-    if (!stayOut)
-        await host.change(['rm', '-f', layout_caddy.outOfRotation]);
+    if (stayOut)
+        return;
+    await host.change(['rm', '-f', layout_caddy.outOfRotation]);
+    // The next host may leave at once: by then the load balancer has to send requests here again.
+    if (how === 'replace')
+        await pause(drainMs);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
@@ -79151,10 +79151,14 @@ async function proveContract(host, slot) {
         'POST /actuator/traffic {"accept":false}, which turns GET /actuator/health/readiness to ' +
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
         'GET /actuator/traffic answers {"accept":…,"inFlight":…}.');
-    const off = await accept(host, slot, false);
+    const isNone = (status) => status === 0;
+    const off = await answered(() => accept(host, slot, false), isNone);
     if (off < 200 || off > 299)
         throw refuse(`POST /actuator/traffic answered ${off || 'nothing'}`);
-    const [closed, counts] = await Promise.all([readiness(host, slot), traffic(host, slot)]);
+    const [closed, counts] = await Promise.all([
+        answered(() => readiness(host, slot), isNone),
+        answered(() => traffic(host, slot), (counts) => counts === undefined),
+    ]);
     if (closed !== 503)
         throw refuse(`readiness is ${closed} after {"accept":false}`);
     if (counts === undefined)
@@ -79179,7 +79183,7 @@ async function proveContract(host, slot) {
 
 
 
-/** Restarts after which a container is taken for one that will never come up. */
+/** Restarts, while it is waited for, after which a container is taken for one that never comes up. */
 const crashLoop = 2;
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
@@ -79197,7 +79201,7 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     try {
-        const running = await healthy(host, step, patience.healthTimeout);
+        const running = await healthy(host, step, patience);
         say(`${name} is healthy`);
         if (step.kind === 'prove')
             await proveContract(host, running);
@@ -79215,17 +79219,21 @@ async function runningSlot(host, step) {
     return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
 }
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
-async function healthy(host, step, timeoutMs) {
+async function healthy(host, step, { healthTimeout, stop }) {
     const name = slotName(step.service, step.slot);
     const fail = (why) => new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
+    // One that serves already may have ended now and then, in weeks.
+    let earlier = step.kind === 'prove' ? 0 : undefined;
     try {
-        await until(`${name} to be healthy`, timeoutMs, async () => {
+        await until(`${name} to be healthy`, healthTimeout, async () => {
+            stop?.throwIfAborted();
             const seen = await inspect(host, `compta-${name}-1`);
             if (seen === undefined)
                 throw fail('its container is gone');
             if (seen.outOfMemory)
                 throw fail('it ran out of memory');
-            if (seen.restarts >= crashLoop)
+            earlier ??= seen.restarts;
+            if (seen.restarts - earlier >= crashLoop)
                 throw fail(`it ended ${seen.restarts} times`);
             if (seen.status === 'exited')
                 throw fail(`it ended with code ${seen.exitCode}`);
@@ -79283,13 +79291,15 @@ async function retire(host, slot, patience, say) {
     const name = slotName(slot.service, slot.slot);
     const ready = await readiness(host, slot);
     await accept(host, slot, false);
-    if (ready === 200)
+    // No answer is no refusal: on a busy server the question may be lost, and the order as well.
+    if (ready === 200 || ready === 0)
         await swap_closed(host, slot, say);
     // Two checks of Caddy, each of which may take as long as the interval between them.
     await pause(3 * healthInterval);
     try {
         let idle = 0;
         await until(`${name} to be idle`, patience.drainTimeout, async () => {
+            patience.stop?.throwIfAborted();
             const [own, caddys] = await Promise.all([traffic(host, slot), requestsUnderWay(host, slot)]);
             const { inFlight = 0, streams = 0 } = own ?? {};
             idle = inFlight === 0 && caddys <= streams ? idle + 1 : 0;
@@ -79578,17 +79588,17 @@ async function readHistory(host) {
 }
 async function writeHistory(host, history) {
     const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
-    await host.write(layout.historyFile, lines, '0644');
+    await host.write(historyFile, lines, '0644');
 }
 /** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
 async function copyState(from, to) {
     await writeHistory(to, await readHistory(from));
-    const schema = await from.content(layout.schemaFile);
+    const schema = await from.content(schemaFile);
     if (schema !== undefined)
-        await to.write(layout.schemaFile, schema, '0644');
-    const pack = `tar -C ${layout.root}/secrets -cf - . | base64 -w 0`;
+        await to.write(schemaFile, schema, '0644');
+    const pack = `tar -C ${root}/secrets -cf - . | base64 -w 0`;
     const { stdout } = await from.read(['sh', '-c', pack]);
-    const unpack = `base64 -d | tar -C ${layout.root}/secrets --numeric-owner -xpf -`;
+    const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
 /** Whether an earlier run ended in the middle, and of which release. */
@@ -79596,13 +79606,19 @@ async function unfinished(host) {
     const text = await host.content(journalFile);
     if (text === undefined)
         return undefined;
+    // Its connection broke when it was about to say more.
+    if (text === '')
+        return 'a release';
     return object({ release: schemas_string() }).parse(JSON.parse(text)).release;
 }
-/** Makes a release the current one and closes the journal. */
+/**
+ * Makes a release the current one and closes the journal. History comes first: a current release
+ * that it does not know has none before it to go back to.
+ */
 async function store_record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${currentLink}.new && mv -T ${currentLink}.new ${currentLink}`;
-    await host.change(['sh', '-c', link, 'current', release]);
     await host.append(historyFile, JSON.stringify(entry));
+    await host.change(['sh', '-c', link, 'current', release]);
     await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
     await closeJournal(host);
 }
@@ -79657,10 +79673,16 @@ function standingsOf(hosts) {
  * host that was away during a release, or is new, is not it.
  */
 function leaderOf(standings) {
-    const since = ({ history }) => history.at(-1)?.at ?? '';
+    // Not by the last line: a host that is being caught up has the others' history before their release.
+    const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
     return standings
         .filter(({ current }) => current !== undefined)
         .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+}
+/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
+function behindOf(standings) {
+    const release = leaderOf(standings)?.current?.release;
+    return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/bring.js
@@ -79721,6 +79743,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
     try {
         const nothing = await isAlreadyThere(targets);
         if (!nothing) {
+            await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
             await step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
                 await holdBallast(host);
@@ -79730,7 +79753,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         }
         if (last === 'record') {
             await askPublicly(targets, target, how);
-            await recordAll(targets, action, how, started, nothing);
+            await recordAll(targets, previous, action, how, started, nothing);
         }
         return finish({ status: nothing ? 'unchanged' : 'deployed' });
     }
@@ -79780,7 +79803,7 @@ async function goBack(targets, previous, rows, options, how) {
             if (current?.release === previous.release) {
                 const back = { host, target: current, current };
                 await rollHosts([back], done, options, 'rolled-back');
-                await recordAll([back], 'automatic-rollback', how, started, false);
+                await recordAll([back], previous, 'automatic-rollback', how, started, false);
             }
             else {
                 // It was behind, or new: what it had before is nothing to go back to.
@@ -79795,9 +79818,13 @@ async function goBack(targets, previous, rows, options, how) {
     }
     return stuck;
 }
-/** Makes the target the current release, adds to history and audit log, prunes. */
-async function recordAll(targets, action, how, started, nothing) {
-    await Promise.all(targets.map(async ({ host, target, current }) => {
+/**
+ * Makes the target the current release, adds to history and audit log, prunes.
+ * @param previous what the environment ran before, which a host that was away did not.
+ */
+async function recordAll(targets, previous, action, how, started, nothing) {
+    // Each to its end: what one that fails sets off would meet what the others are still doing.
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
         const same = current?.release === target.release;
         if (same && (nothing || action === 'converge'))
             return closeJournal(host);
@@ -79807,21 +79834,32 @@ async function recordAll(targets, action, how, started, nothing) {
                 action,
                 release: target.release,
                 version: target.version,
-                previous: current?.release ?? '',
+                previous: previous?.release ?? '',
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
                 seconds: Math.round((Date.now() - started) / 1000),
             });
         });
-        await step(how.tell, host.name, 'prune what no rollback needs', async () => {
-            const [history, kept] = await Promise.all([
-                readHistory(host),
-                keptReleases(host),
-            ]);
-            await prune(host, releasesToKeep(history, how.keep, kept, target.release));
-        });
+        try {
+            await step(how.tell, host.name, 'prune what no rollback needs', async () => {
+                const [history, kept] = await Promise.all([
+                    readHistory(host),
+                    keptReleases(host),
+                ]);
+                await prune(host, releasesToKeep(history, how.keep, kept, target.release));
+            });
+        }
+        catch (error) {
+            if (error instanceof LeaseLostError)
+                throw error;
+            // The release is through; the next one prunes again.
+            note(how.tell, host.name, messageOf(error));
+        }
     }));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
 }
 async function isAlreadyThere(targets) {
     const plans = await Promise.all(targets.map(async ({ host, target, current }) => planHost(await host.state(), target, current)));
@@ -79979,8 +80017,8 @@ function flat(secrets) {
     ]));
 }
 
-;// CONCATENATED MODULE: external "node:path"
-const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
 var nunjucks = __nccwpck_require__(8191);
 // EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
@@ -80010,8 +80048,8 @@ const composeSchema = looseObject({
  * @throws Error naming the file and what is missing.
  */
 function renderCompose(path, variables) {
-    const folder = (0,external_node_path_namespaceObject.dirname)(path);
-    const loader = new nunjucks.FileSystemLoader([folder, (0,external_node_path_namespaceObject.dirname)(folder)]);
+    const folder = (0,external_node_path_.dirname)(path);
+    const loader = new nunjucks.FileSystemLoader([folder, (0,external_node_path_.dirname)(folder)]);
     const environment = new nunjucks.Environment(loader, {
         autoescape: false,
         throwOnUndefined: true,
@@ -80226,14 +80264,27 @@ async function pullImages(hosts, images, how) {
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
-    const release = buildRelease(wanted, leaderOf(standings)?.current);
+    const leader = leaderOf(standings);
+    const release = buildRelease(wanted, leader?.current);
+    const behind = behindOf(standings);
+    // Of services that this release leaves as they are, they may lack the images.
+    if (behind.length > 0)
+        await pullImages(behind, allImages(release.manifest), how);
     await Promise.all(standings.map(({ host }) => step(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {
         await prepareFolders(host, release.manifest.order);
+        if (leader && behind.includes(host))
+            await copyState(leader.host, host);
         await writeRelease(host, release);
         await keepAssets(host, release.manifest);
         await writeSecrets(host, wanted.secrets);
     })));
     return release;
+}
+/** Images of a release, Caddy's too. */
+function allImages({ services, edge }) {
+    return Object.values(services)
+        .map(({ image }) => image)
+        .concat(edge.image);
 }
 function imagesOf(wanted) {
     return Object.values(wanted.images).concat(wanted.variables.CADDY_IMAGE ?? []);
@@ -85534,7 +85585,7 @@ function wantedInputs(runner) {
         throw new inputs_InputError('images', 'is missing: give the `images` output of action-build.');
     }
     const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
-    const composeFile = fileInput(runner, 'compose-file', (0,external_node_path_namespaceObject.join)('infra/docker/compose', environment, 'docker-compose.yml.j2'));
+    const composeFile = fileInput(runner, 'compose-file', (0,external_node_path_.join)('infra/docker/compose', environment, 'docker-compose.yml.j2'));
     const caddyfile = (0,external_node_fs_.readFileSync)(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
     const compose = renderCompose(composeFile, variables);
     const secrets = secretsInput(runner);
@@ -85556,7 +85607,7 @@ function secretsInput(runner) {
         runner.mask(content);
     return secrets;
 }
-/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`, `from`. */
 function askedInputs(runner) {
     const environment = environmentInput(runner);
     const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
@@ -85565,8 +85616,13 @@ function askedInputs(runner) {
         throw new InputError('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
     }
     const version = optional(runner, 'version');
+    const from = optional(runner, 'from');
     const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
-    return { environment, reason, services, ...(version !== undefined && { version }) };
+    return {
+        ...{ environment, reason, services },
+        ...(version !== undefined && { version }),
+        ...(from !== undefined && { from }),
+    };
 }
 /** `registry`, `username` and `password`: all of them or none. */
 function loginInputs(runner) {
@@ -85698,7 +85754,7 @@ const report_signs = {
 };
 /** The job summary of a deploy or a rollback. */
 function outcomeMarkdown(action, environment, outcome) {
-    const time = elapsed(outcome.ended - outcome.started);
+    const time = (0,markdown/* elapsed */.vk)(outcome.ended - outcome.started);
     const from = outcome.previousVersion === '' ? '' : ` (before: ${outcome.previousVersion})`;
     const sentence = {
         deployed: `${action} of ${outcome.version} to ${environment} in ${time}${from}`,
@@ -85711,7 +85767,7 @@ function outcomeMarkdown(action, environment, outcome) {
         row.service,
         row.from || '–',
         row.to,
-        row.outcome === 'unchanged' ? '–' : elapsed(row.end - row.start),
+        row.outcome === 'unchanged' ? '–' : (0,markdown/* elapsed */.vk)(row.end - row.start),
         row.outcome,
     ]);
     const spans = outcome.rows
@@ -85724,17 +85780,17 @@ function outcomeMarkdown(action, environment, outcome) {
         failed: row.outcome === 'failed',
     }));
     return [
-        verdict(report_signs[outcome.status], sentence),
+        (0,markdown/* verdict */.WJ)(report_signs[outcome.status], sentence),
         outcome.problem === undefined ? '' : `**${outcome.problem}**`,
         outcome.evidence === undefined ? '' : evidenceMarkdown(outcome.evidence),
-        table(['Host', 'Service', 'Old', 'New', 'Time', 'Outcome'], rows),
-        timeline(`${action} ${outcome.version}`, spans),
+        (0,markdown/* table */.tp)(['Host', 'Service', 'Old', 'New', 'Time', 'Outcome'], rows),
+        (0,markdown/* timeline */.IO)(`${action} ${outcome.version}`, spans),
     ]
         .filter((part) => part !== '')
         .join('\n\n');
 }
 function evidenceMarkdown(evidence) {
-    const facts = table(['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'], [
+    const facts = (0,markdown/* table */.tp)(['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'], [
         [
             `${evidence.host} ${evidence.service}-${evidence.slot}`,
             evidence.status,
@@ -85744,15 +85800,15 @@ function evidenceMarkdown(evidence) {
             evidence.lastHealth.slice(0, 500),
         ],
     ]);
-    return `${facts}\n\n${details('Last lines of its log', code(evidence.log))}`;
+    return `${facts}\n\n${(0,markdown/* details */.zH)('Last lines of its log', (0,markdown/* code */.aY)(evidence.log))}`;
 }
 /** What a dry run found: the steps, host by host and service by service, and every difference. */
 function previewMarkdown(environment, { release, hosts }) {
     return [
-        verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
-        table(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
+        (0,markdown/* verdict */.WJ)('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
+        (0,markdown/* table */.tp)(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
         ...hosts.flatMap(({ host, differences, secrets }) => [
-            ...differences.map(({ file, difference }) => details(`${host}: ${file}`, code(difference, 'diff'))),
+            ...differences.map(({ file, difference }) => (0,markdown/* details */.zH)(`${host}: ${file}`, (0,markdown/* code */.aY)(difference, 'diff'))),
             ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
         ]),
     ].join('\n\n');
@@ -85806,7 +85862,7 @@ function leftBehind(runner, absent) {
  * @param action as a person calls it: "Deploy" or "Rollback".
  */
 function conclude(runner, action, environment, hosts, outcome) {
-    const report = (0,external_node_path_namespaceObject.join)((0,external_node_fs_.mkdtempSync)((0,external_node_path_namespaceObject.join)(runner.temp, 'compta-release-')), 'report.json');
+    const report = (0,external_node_path_.join)((0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(runner.temp, 'compta-release-')), 'report.json');
     (0,external_node_fs_.writeFileSync)(report, runner.redact(JSON.stringify({ action, environment, ...outcome }, null, 2)));
     runner.output('status', outcome.status);
     runner.output('version', outcome.version);
@@ -85857,11 +85913,16 @@ const RETRIED = new Set([429, 502, 503, 504]);
  */
 function api_hetznerApi(token, env, cancelled) {
     const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
-    const send = (path, init) => fetch(`${base}${path}`, {
-        ...init,
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
-    });
+    /** The whole answer: one that breaks off is none. */
+    async function send(path, init) {
+        const answer = await fetch(`${base}${path}`, {
+            ...init,
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+        });
+        const { ok, status, headers } = answer;
+        return { ok, status, headers, text: await answer.text() };
+    }
     async function ask(path, init = {}) {
         for (let attempt = 1;; attempt += 1) {
             const isLast = attempt === ATTEMPTS;
@@ -85873,8 +85934,8 @@ function api_hetznerApi(token, env, cancelled) {
             if (answer?.status === 404)
                 return undefined;
             if (answer?.ok)
-                return answer.json();
-            const said = answer && (await reasonOf(answer));
+                return JSON.parse(answer.text);
+            const said = answer && reasonIn(answer.text);
             if (answer && (isLast || !RETRIED.has(answer.status))) {
                 throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
             }
@@ -85889,10 +85950,11 @@ function api_hetznerApi(token, env, cancelled) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
         },
-        async all(collection) {
+        async all(collection, filters = {}) {
             const found = [];
             for (let page = 1; page !== null;) {
-                const body = (await ask(`/${collection}?per_page=50&page=${page}`));
+                const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
+                const body = (await ask(`/${collection}?${query}`));
                 found.push(...(body?.[collection] ?? []));
                 page = body?.meta?.pagination?.next_page ?? null;
             }
@@ -85905,8 +85967,7 @@ function api_hetznerApi(token, env, cancelled) {
     };
 }
 /** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
-async function reasonOf(answer) {
-    const text = await answer.text();
+function reasonIn(text) {
     try {
         const { error } = JSON.parse(text);
         return error ? `: ${error.code}, ${error.message}` : '';
@@ -86191,6 +86252,103 @@ async function run(step) {
 
 /***/ }),
 
+/***/ 5238:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   IO: () => (/* binding */ timeline),
+/* harmony export */   WJ: () => (/* binding */ verdict),
+/* harmony export */   aY: () => (/* binding */ code),
+/* harmony export */   tp: () => (/* binding */ table),
+/* harmony export */   vk: () => (/* binding */ elapsed),
+/* harmony export */   zH: () => (/* binding */ details),
+/* harmony export */   zP: () => (/* binding */ cutToBytes)
+/* harmony export */ });
+/* unused harmony export escapeHtml */
+/** Markdown that GitHub renders: job summaries and pull-request comments. */
+const SIGN = {
+    passed: '✅',
+    failed: '❌',
+    warning: '⚠️',
+    unchanged: '➖',
+    cancelled: '🚫',
+};
+/** The first line of every summary: what came of it, in one sentence. */
+function verdict(kind, sentence) {
+    return `### ${SIGN[kind]} ${sentence}`;
+}
+/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
+function table(header, rows) {
+    if (rows.length === 0)
+        return '_none_';
+    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
+    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+function cell(text) {
+    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
+}
+/** A fold that opens on a click; `body` is Markdown. */
+function details(summary, body) {
+    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
+}
+/** A fenced block whose fence is longer than any run of backticks inside. */
+function code(text, language = '') {
+    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+    const fence = '`'.repeat(Math.max(3, longest + 1));
+    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
+}
+/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
+function timeline(title, spans) {
+    if (spans.length === 0)
+        return '';
+    const origin = Math.min(...spans.map((span) => span.start));
+    const seconds = (time) => Math.round((time - origin) / 1000);
+    const sections = [...new Set(spans.map((span) => span.section))];
+    const body = sections.flatMap((section) => [
+        `    section ${plain(section)}`,
+        ...spans
+            .filter((span) => span.section === section)
+            .map((span) => {
+            const tag = span.failed ? 'crit, ' : '';
+            const length = Math.max(1, seconds(span.end) - seconds(span.start));
+            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
+        }),
+    ]);
+    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
+    return code([...head, ...body].join('\n'), 'mermaid');
+}
+/** Mermaid takes no colon, semicolon or hash in a label. */
+function plain(text) {
+    return text.replaceAll(/[:;#\n]/g, ' ');
+}
+/** "850 ms", "12.3 s", "4 min 05 s". */
+function elapsed(milliseconds) {
+    if (milliseconds < 1000)
+        return `${Math.round(milliseconds)} ms`;
+    if (milliseconds < 60_000)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+}
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+function cutToBytes(text, limit, note) {
+    if (Buffer.byteLength(text) <= limit)
+        return text;
+    let room = limit - Buffer.byteLength(note) - 2;
+    const lines = text.split('\n');
+    const first = lines.findIndex((line) => {
+        room -= Buffer.byteLength(line) + 1;
+        return room < 0;
+    });
+    return [...lines.slice(0, first), '', note].join('\n');
+}
+function escapeHtml(text) {
+    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+
+/***/ }),
+
 /***/ 1489:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -86203,6 +86361,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);
 ;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/utils.js
@@ -89148,6 +89308,8 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var report_markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -89259,8 +89421,11 @@ function escapeRegExp(text) {
 
 
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+
+
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 /**
  * The real runner, over @actions/core and the runner's command files.
  *
@@ -89273,8 +89438,11 @@ function githubRunner(env = process.env) {
     return {
         input: (name) => getInput(name),
         mask(secret) {
+            // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+            // ones are among the forms themselves.
             for (const form of redactor.add(secret))
-                core_setSecret(form);
+                if (!/[\r\n]/.test(form))
+                    core_setSecret(form);
         },
         redact,
         info: (line) => info(redact(line)),
@@ -89282,20 +89450,31 @@ function githubRunner(env = process.env) {
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
         group: (title, body) => group(redact(title), body),
-        output: (name, value) => setOutput(name, redact(String(value))),
+        output(name, value) {
+            const text = String(value);
+            setOutput(name, isPlace(text) ? text : redact(text));
+        },
         saveState: (name, value) => saveState(name, value),
         state: (name) => getState(name),
         summary(markdown) {
             const file = env.GITHUB_STEP_SUMMARY;
-            const text = `${redact(markdown)}\n`;
-            if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT)
+            if (!file || summaryBytes >= SUMMARY_LIMIT)
                 return;
-            summaryBytes += Buffer.byteLength(text);
+            const whole = `${redact(markdown)}\n`;
+            const text = (0,report_markdown/* cutToBytes */.zP)(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+            summaryBytes += Buffer.byteLength(whole);
             (0,external_node_fs_.appendFileSync)(file, text);
         },
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text) {
+    return (0,external_node_path_.isAbsolute)(text) && (0,external_node_fs_.existsSync)(text);
 }
 
 ;// CONCATENATED MODULE: ./lib/runner/main.js

@@ -37153,8 +37153,8 @@ exports.visitAsync = visitAsync;
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9586);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3176);
+/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2845);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4223);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -37164,7 +37164,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3176:
+/***/ 4223:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -37173,91 +37173,10 @@ __nccwpck_require__.d(__webpack_exports__, {
   e: () => (/* binding */ run)
 });
 
-;// CONCATENATED MODULE: ./lib/report/markdown.js
-/** Markdown that GitHub renders: job summaries and pull-request comments. */
-const SIGN = {
-    passed: '✅',
-    failed: '❌',
-    warning: '⚠️',
-    unchanged: '➖',
-    cancelled: '🚫',
-};
-/** The first line of every summary: what came of it, in one sentence. */
-function verdict(kind, sentence) {
-    return `### ${SIGN[kind]} ${sentence}`;
-}
-/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
-function table(header, rows) {
-    if (rows.length === 0)
-        return '_none_';
-    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
-    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
-}
-function cell(text) {
-    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
-}
-/** A fold that opens on a click; `body` is Markdown. */
-function details(summary, body) {
-    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
-}
-/** A fenced block whose fence is longer than any run of backticks inside. */
-function code(text, language = '') {
-    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
-    const fence = '`'.repeat(Math.max(3, longest + 1));
-    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
-}
-/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
-function timeline(title, spans) {
-    if (spans.length === 0)
-        return '';
-    const origin = Math.min(...spans.map((span) => span.start));
-    const seconds = (time) => Math.round((time - origin) / 1000);
-    const sections = [...new Set(spans.map((span) => span.section))];
-    const body = sections.flatMap((section) => [
-        `    section ${plain(section)}`,
-        ...spans
-            .filter((span) => span.section === section)
-            .map((span) => {
-            const tag = span.failed ? 'crit, ' : '';
-            const length = Math.max(1, seconds(span.end) - seconds(span.start));
-            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
-        }),
-    ]);
-    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
-    return code([...head, ...body].join('\n'), 'mermaid');
-}
-/** Mermaid takes no colon, semicolon or hash in a label. */
-function plain(text) {
-    return text.replaceAll(/[:;#\n]/g, ' ');
-}
-/** "850 ms", "12.3 s", "4 min 05 s". */
-function elapsed(milliseconds) {
-    if (milliseconds < 1000)
-        return `${Math.round(milliseconds)} ms`;
-    if (milliseconds < 60_000)
-        return `${(milliseconds / 1000).toFixed(1)} s`;
-    const seconds = Math.round(milliseconds / 1000);
-    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
-}
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
-function cutToBytes(text, limit, note) {
-    if (Buffer.byteLength(text) <= limit)
-        return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
-    }
-    return `${kept}\n${note}`;
-}
-function escapeHtml(text) {
-    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
-}
-
-// EXTERNAL MODULE: ./lib/runner/main.js + 25 modules
-var main = __nccwpck_require__(9586);
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
+// EXTERNAL MODULE: ./lib/runner/main.js + 26 modules
+var main = __nccwpck_require__(2845);
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
 
 // functions
@@ -46897,7 +46816,7 @@ function parsed(name, text) {
 /** What is told, as Block Kit: built in code from data, so that no text can break it. */
 const TEMPLATES = ['deploy', 'rollback', 'migration', 'plan', 'custom'];
 const STATUSES = ['started', 'progress', 'success', 'failure', 'cancelled'];
-const message_SIGN = {
+const SIGN = {
     started: '🚀',
     progress: '⏳',
     success: '✅',
@@ -46922,7 +46841,7 @@ const message_STATE = {
 const LIMIT = { header: 150, section: 3000, field: 2000 };
 function messageOf(news) {
     const headline = news.title ?? `${SUBJECT[news.template]} ${message_STATE[news.status]}`;
-    const signed = `${message_SIGN[news.status]} ${headline}`;
+    const signed = `${SIGN[news.status]} ${headline}`;
     const fields = Object.entries(news.fields);
     return {
         text: signed,
@@ -46935,21 +46854,21 @@ function messageOf(news) {
     };
 }
 function section(text) {
-    return { type: 'section', text: { type: 'mrkdwn', text: cut(escapeHtml(text), LIMIT.section) } };
+    return { type: 'section', text: { type: 'mrkdwn', text: cut((0,markdown/* escapeHtml */.ZD)(text), LIMIT.section) } };
 }
 function columns(fields) {
     return {
         type: 'section',
         fields: fields.map(([name, value]) => ({
             type: 'mrkdwn',
-            text: cut(`*${escapeHtml(name)}*\n${escapeHtml(value)}`, LIMIT.field),
+            text: cut(`*${(0,markdown/* escapeHtml */.ZD)(name)}*\n${(0,markdown/* escapeHtml */.ZD)(value)}`, LIMIT.field),
         })),
     };
 }
 function origin(run) {
     const at = run.commit ? `\`${run.commit.slice(0, 7)}\` on ` : '';
-    const where = `${at}${escapeHtml(run.ref)} of ${escapeHtml(run.repository)}`;
-    return `<${run.url}|${escapeHtml(run.workflow)}> · ${where} · by ${escapeHtml(run.actor)}`;
+    const where = `${at}${(0,markdown/* escapeHtml */.ZD)(run.ref)} of ${(0,markdown/* escapeHtml */.ZD)(run.repository)}`;
+    return `<${run.url}|${(0,markdown/* escapeHtml */.ZD)(run.workflow)}> · ${where} · by ${(0,markdown/* escapeHtml */.ZD)(run.actor)}`;
 }
 function cut(text, limit) {
     return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
@@ -47122,7 +47041,7 @@ async function run({ runner }) {
         runner.output('channel', sent.channel);
         runner.output('sent', true);
         runner.info(`Slack: ${message.text}`);
-        runner.summary(`${verdict('passed', 'Slack was told')}\n\n${code(message.text)}`);
+        runner.summary(`${(0,markdown/* verdict */.WJ)('passed', 'Slack was told')}\n\n${(0,markdown/* code */.aY)(message.text)}`);
     }
     catch (error) {
         runner.output('sent', false);
@@ -47146,7 +47065,101 @@ function runFacts(env) {
 
 /***/ }),
 
-/***/ 9586:
+/***/ 5238:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   WJ: () => (/* binding */ verdict),
+/* harmony export */   ZD: () => (/* binding */ escapeHtml),
+/* harmony export */   aY: () => (/* binding */ code),
+/* harmony export */   zP: () => (/* binding */ cutToBytes)
+/* harmony export */ });
+/* unused harmony exports table, details, timeline, elapsed */
+/** Markdown that GitHub renders: job summaries and pull-request comments. */
+const SIGN = {
+    passed: '✅',
+    failed: '❌',
+    warning: '⚠️',
+    unchanged: '➖',
+    cancelled: '🚫',
+};
+/** The first line of every summary: what came of it, in one sentence. */
+function verdict(kind, sentence) {
+    return `### ${SIGN[kind]} ${sentence}`;
+}
+/** A table; cells are escaped, rows may be empty ("none" is then said instead). */
+function table(header, rows) {
+    if (rows.length === 0)
+        return '_none_';
+    const line = (cells) => `| ${cells.map(cell).join(' | ')} |`;
+    return [line(header), `|${header.map(() => '---').join('|')}|`, ...rows.map(line)].join('\n');
+}
+function cell(text) {
+    return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|').replaceAll(/\r?\n/g, '<br>');
+}
+/** A fold that opens on a click; `body` is Markdown. */
+function details(summary, body) {
+    return `<details><summary>${escapeHtml(summary)}</summary>\n\n${body}\n\n</details>`;
+}
+/** A fenced block whose fence is longer than any run of backticks inside. */
+function code(text, language = '') {
+    const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map((run) => run[0].length));
+    const fence = '`'.repeat(Math.max(3, longest + 1));
+    return `${fence}${language}\n${text.trimEnd()}\n${fence}`;
+}
+/** Which host, which service, when: a Mermaid gantt with seconds since the first span. */
+function timeline(title, spans) {
+    if (spans.length === 0)
+        return '';
+    const origin = Math.min(...spans.map((span) => span.start));
+    const seconds = (time) => Math.round((time - origin) / 1000);
+    const sections = [...new Set(spans.map((span) => span.section))];
+    const body = sections.flatMap((section) => [
+        `    section ${plain(section)}`,
+        ...spans
+            .filter((span) => span.section === section)
+            .map((span) => {
+            const tag = span.failed ? 'crit, ' : '';
+            const length = Math.max(1, seconds(span.end) - seconds(span.start));
+            return `    ${plain(span.label)} :${tag}${seconds(span.start)}, ${length}s`;
+        }),
+    ]);
+    const head = ['gantt', `    title ${plain(title)}`, '    dateFormat X', '    axisFormat %M:%S'];
+    return code([...head, ...body].join('\n'), 'mermaid');
+}
+/** Mermaid takes no colon, semicolon or hash in a label. */
+function plain(text) {
+    return text.replaceAll(/[:;#\n]/g, ' ');
+}
+/** "850 ms", "12.3 s", "4 min 05 s". */
+function elapsed(milliseconds) {
+    if (milliseconds < 1000)
+        return `${Math.round(milliseconds)} ms`;
+    if (milliseconds < 60_000)
+        return `${(milliseconds / 1000).toFixed(1)} s`;
+    const seconds = Math.round(milliseconds / 1000);
+    return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
+}
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+function cutToBytes(text, limit, note) {
+    if (Buffer.byteLength(text) <= limit)
+        return text;
+    let room = limit - Buffer.byteLength(note) - 2;
+    const lines = text.split('\n');
+    const first = lines.findIndex((line) => {
+        room -= Buffer.byteLength(line) + 1;
+        return room < 0;
+    });
+    return [...lines.slice(0, first), '', note].join('\n');
+}
+function escapeHtml(text) {
+    return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+}
+
+
+/***/ }),
+
+/***/ 2845:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -47158,6 +47171,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 ;// CONCATENATED MODULE: external "node:fs"
 const external_node_fs_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:fs");
+;// CONCATENATED MODULE: external "node:path"
+const external_node_path_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
 ;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/utils.js
@@ -50103,6 +50118,8 @@ function getIDToken(aud) {
  */
 
 //# sourceMappingURL=core.js.map
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var report_markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -50214,8 +50231,11 @@ function escapeRegExp(text) {
 
 
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+
+
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 /**
  * The real runner, over @actions/core and the runner's command files.
  *
@@ -50228,8 +50248,11 @@ function githubRunner(env = process.env) {
     return {
         input: (name) => getInput(name),
         mask(secret) {
+            // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+            // ones are among the forms themselves.
             for (const form of redactor.add(secret))
-                core_setSecret(form);
+                if (!/[\r\n]/.test(form))
+                    core_setSecret(form);
         },
         redact,
         info: (line) => info(redact(line)),
@@ -50237,20 +50260,31 @@ function githubRunner(env = process.env) {
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
         group: (title, body) => group(redact(title), body),
-        output: (name, value) => setOutput(name, redact(String(value))),
+        output(name, value) {
+            const text = String(value);
+            setOutput(name, isPlace(text) ? text : redact(text));
+        },
         saveState: (name, value) => saveState(name, value),
         state: (name) => getState(name),
         summary(markdown) {
             const file = env.GITHUB_STEP_SUMMARY;
-            const text = `${redact(markdown)}\n`;
-            if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT)
+            if (!file || summaryBytes >= SUMMARY_LIMIT)
                 return;
-            summaryBytes += Buffer.byteLength(text);
+            const whole = `${redact(markdown)}\n`;
+            const text = (0,report_markdown/* cutToBytes */.zP)(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+            summaryBytes += Buffer.byteLength(whole);
             (0,external_node_fs_namespaceObject.appendFileSync)(file, text);
         },
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text) {
+    return (0,external_node_path_namespaceObject.isAbsolute)(text) && (0,external_node_fs_namespaceObject.existsSync)(text);
 }
 
 ;// CONCATENATED MODULE: ./lib/runner/main.js

@@ -70543,6 +70543,28 @@ async function turnMaintenanceOff(host) {
 async function inMaintenance(host) {
     return (await host.content(layout/* caddy */.GG.maintenance)) !== undefined;
 }
+/**
+ * Hosts that come into rotation, new ones or ones that were away, show users what the others show:
+ * the page may have been turned on or off without them.
+ */
+async function followMaintenance(targets) {
+    const seen = await Promise.all(targets.map(async ({ host, current }) => {
+        const paths = [layout/* caddy */.GG.outOfRotation, layout/* caddy */.GG.maintenance];
+        const [mark, page] = await Promise.all(paths.map((path) => host.content(path)));
+        return { host, page, serves: current !== undefined && mark === undefined };
+    }));
+    const example = seen.find(({ serves }) => serves);
+    if (example === undefined)
+        return;
+    for (const { host, page, serves } of seen) {
+        if (serves || page === example.page)
+            continue;
+        if (example.page === undefined)
+            await turnMaintenanceOff(host);
+        else
+            await host.write(layout/* caddy */.GG.maintenance, example.page, '0644');
+    }
+}
 
 // EXTERNAL MODULE: ./lib/release/plan.js
 var release_plan = __nccwpck_require__(4763);
@@ -70560,7 +70582,7 @@ const upstreamsSchema = schemas/* array */.YOg(schemas/* object */.Ikc({ address
 /** Requests that Caddy has under way to a slot; 0 when it has no record of it. */
 async function requestsUnderWay(host, slot) {
     const url = 'http://localhost/reverse_proxy/upstreams';
-    const { status, body } = await host.http(url, '--unix-socket', layout/* caddy */.GG.adminSocket);
+    const { status, body } = await (0,waiting/* answered */.oQ)(() => host.http(url, '--unix-socket', layout/* caddy */.GG.adminSocket), (answer) => answer.status === 0);
     if (status !== 200)
         throw new Error(`Caddy's admin socket on ${host.name} does not answer.`);
     const address = `${(0,release_host/* slotName */.M8)(slot.service, slot.slot)}:${layout/* ports */.X6.service}`;
@@ -70596,7 +70618,7 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
     if (how === 'replace') {
         say(`out of rotation for ${drainMs / 1000} s, as Caddy itself changes`);
         await host.change(['touch', layout/* caddy */.GG.outOfRotation]);
-        await new Promise((resolve) => setTimeout(resolve, drainMs));
+        await (0,waiting/* pause */.v7)(drainMs);
     }
     const source = `${folder}/caddy/Caddyfile`;
     await host.change(['install', '-m', '0644', source, `${layout/* caddy */.GG.configuration}/Caddyfile`]);
@@ -70609,8 +70631,12 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
         const url = `http://${edge.address}:${layout/* ports */.X6.publicSite}/actuator`;
         return (await host.http(url)).status === 404;
     });
-    if (!stayOut)
-        await host.change(['rm', '-f', layout/* caddy */.GG.outOfRotation]);
+    if (stayOut)
+        return;
+    await host.change(['rm', '-f', layout/* caddy */.GG.outOfRotation]);
+    // The next host may leave at once: by then the load balancer has to send requests here again.
+    if (how === 'replace')
+        await (0,waiting/* pause */.v7)(drainMs);
 }
 
 // EXTERNAL MODULE: ./lib/release/traffic.js
@@ -70622,7 +70648,7 @@ var traffic = __nccwpck_require__(5591);
 
 
 
-/** Restarts after which a container is taken for one that will never come up. */
+/** Restarts, while it is waited for, after which a container is taken for one that never comes up. */
 const crashLoop = 2;
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
@@ -70640,7 +70666,7 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     try {
-        const running = await healthy(host, step, patience.healthTimeout);
+        const running = await healthy(host, step, patience);
         say(`${name} is healthy`);
         if (step.kind === 'prove')
             await (0,traffic/* proveContract */.vQ)(host, running);
@@ -70658,17 +70684,21 @@ async function runningSlot(host, step) {
     return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
 }
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
-async function healthy(host, step, timeoutMs) {
+async function healthy(host, step, { healthTimeout, stop }) {
     const name = (0,release_host/* slotName */.M8)(step.service, step.slot);
     const fail = (why) => new release_evidence/* ReleaseFailure */.WA(`${name} on ${host.name} did not become healthy: ${why}.`);
+    // One that serves already may have ended now and then, in weeks.
+    let earlier = step.kind === 'prove' ? 0 : undefined;
     try {
-        await (0,waiting/* until */.TG)(`${name} to be healthy`, timeoutMs, async () => {
+        await (0,waiting/* until */.TG)(`${name} to be healthy`, healthTimeout, async () => {
+            stop?.throwIfAborted();
             const seen = await (0,release_evidence/* inspect */.Nn)(host, `compta-${name}-1`);
             if (seen === undefined)
                 throw fail('its container is gone');
             if (seen.outOfMemory)
                 throw fail('it ran out of memory');
-            if (seen.restarts >= crashLoop)
+            earlier ??= seen.restarts;
+            if (seen.restarts - earlier >= crashLoop)
                 throw fail(`it ended ${seen.restarts} times`);
             if (seen.status === 'exited')
                 throw fail(`it ended with code ${seen.exitCode}`);
@@ -70726,13 +70756,15 @@ async function retire(host, slot, patience, say) {
     const name = (0,release_host/* slotName */.M8)(slot.service, slot.slot);
     const ready = await (0,traffic/* readiness */.xz)(host, slot);
     await (0,traffic/* accept */.Ju)(host, slot, false);
-    if (ready === 200)
+    // No answer is no refusal: on a busy server the question may be lost, and the order as well.
+    if (ready === 200 || ready === 0)
         await swap_closed(host, slot, say);
     // Two checks of Caddy, each of which may take as long as the interval between them.
     await (0,waiting/* pause */.v7)(3 * layout/* healthInterval */._P);
     try {
         let idle = 0;
         await (0,waiting/* until */.TG)(`${name} to be idle`, patience.drainTimeout, async () => {
+            patience.stop?.throwIfAborted();
             const [own, caddys] = await Promise.all([(0,traffic/* traffic */.iN)(host, slot), requestsUnderWay(host, slot)]);
             const { inFlight = 0, streams = 0 } = own ?? {};
             idle = inFlight === 0 && caddys <= streams ? idle + 1 : 0;
@@ -70906,7 +70938,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
     const options = { ...how, stop };
     const targets = standings.map(({ host, current }) => ({ host, target, current }));
-    const previous = (0,standing/* leaderOf */.t)(standings)?.current;
+    const previous = (0,standing/* leaderOf */.tY)(standings)?.current;
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -70920,6 +70952,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
     try {
         const nothing = await isAlreadyThere(targets);
         if (!nothing) {
+            await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
             await (0,progress/* step */.PM)(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
                 await store/* holdBallast */.fM(host);
@@ -70929,7 +70962,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         }
         if (last === 'record') {
             await askPublicly(targets, target, how);
-            await recordAll(targets, action, how, started, nothing);
+            await recordAll(targets, previous, action, how, started, nothing);
         }
         return finish({ status: nothing ? 'unchanged' : 'deployed' });
     }
@@ -70979,7 +71012,7 @@ async function goBack(targets, previous, rows, options, how) {
             if (current?.release === previous.release) {
                 const back = { host, target: current, current };
                 await rollHosts([back], done, options, 'rolled-back');
-                await recordAll([back], 'automatic-rollback', how, started, false);
+                await recordAll([back], previous, 'automatic-rollback', how, started, false);
             }
             else {
                 // It was behind, or new: what it had before is nothing to go back to.
@@ -70994,9 +71027,13 @@ async function goBack(targets, previous, rows, options, how) {
     }
     return stuck;
 }
-/** Makes the target the current release, adds to history and audit log, prunes. */
-async function recordAll(targets, action, how, started, nothing) {
-    await Promise.all(targets.map(async ({ host, target, current }) => {
+/**
+ * Makes the target the current release, adds to history and audit log, prunes.
+ * @param previous what the environment ran before, which a host that was away did not.
+ */
+async function recordAll(targets, previous, action, how, started, nothing) {
+    // Each to its end: what one that fails sets off would meet what the others are still doing.
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
         const same = current?.release === target.release;
         if (same && (nothing || action === 'converge'))
             return store/* closeJournal */.ks(host);
@@ -71006,21 +71043,32 @@ async function recordAll(targets, action, how, started, nothing) {
                 action,
                 release: target.release,
                 version: target.version,
-                previous: current?.release ?? '',
+                previous: previous?.release ?? '',
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
                 seconds: Math.round((Date.now() - started) / 1000),
             });
         });
-        await (0,progress/* step */.PM)(how.tell, host.name, 'prune what no rollback needs', async () => {
-            const [history, kept] = await Promise.all([
-                store/* readHistory */.Lu(host),
-                store/* keptReleases */.ZL(host),
-            ]);
-            await store/* prune */.R3(host, (0,earlier/* releasesToKeep */.lN)(history, how.keep, kept, target.release));
-        });
+        try {
+            await (0,progress/* step */.PM)(how.tell, host.name, 'prune what no rollback needs', async () => {
+                const [history, kept] = await Promise.all([
+                    store/* readHistory */.Lu(host),
+                    store/* keptReleases */.ZL(host),
+                ]);
+                await store/* prune */.R3(host, (0,earlier/* releasesToKeep */.lN)(history, how.keep, kept, target.release));
+            });
+        }
+        catch (error) {
+            if (error instanceof release_host/* LeaseLostError */.Jd)
+                throw error;
+            // The release is through; the next one prunes again.
+            (0,progress/* note */.N4)(how.tell, host.name, messageOf(error));
+        }
     }));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
 }
 async function isAlreadyThere(targets) {
     const plans = await Promise.all(targets.map(async ({ host, target, current }) => (0,release_plan/* planHost */.AF)(await host.state(), target, current)));
@@ -71246,7 +71294,7 @@ async function deploy(hosts, wanted, how) {
     await examine(hosts, wanted, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
-        const standings = await (0,standing/* standingsOf */.F)(hosts);
+        const standings = await (0,standing/* standingsOf */.F3)(hosts);
         const { manifest } = await stage(standings, wanted, how);
         return bring(standings, manifest, 'deploy', how, lease);
     });
@@ -71263,14 +71311,27 @@ async function pullImages(hosts, images, how) {
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
-    const release = buildRelease(wanted, (0,standing/* leaderOf */.t)(standings)?.current);
+    const leader = (0,standing/* leaderOf */.tY)(standings);
+    const release = buildRelease(wanted, leader?.current);
+    const behind = (0,standing/* behindOf */.g9)(standings);
+    // Of services that this release leaves as they are, they may lack the images.
+    if (behind.length > 0)
+        await pullImages(behind, allImages(release.manifest), how);
     await Promise.all(standings.map(({ host }) => (0,progress/* step */.PM)(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {
         await store/* prepareFolders */.Ru(host, release.manifest.order);
+        if (leader && behind.includes(host))
+            await store/* copyState */.hw(leader.host, host);
         await store/* writeRelease */.d4(host, release);
         await store/* keepAssets */.D5(host, release.manifest);
         await (0,release_secrets/* writeSecrets */.Pl)(host, wanted.secrets);
     })));
     return release;
+}
+/** Images of a release, Caddy's too. */
+function allImages({ services, edge }) {
+    return Object.values(services)
+        .map(({ image }) => image)
+        .concat(edge.image);
 }
 function imagesOf(wanted) {
     return Object.values(wanted.images).concat(wanted.variables.CADDY_IMAGE ?? []);
@@ -71288,19 +71349,16 @@ function imagesOf(wanted) {
  */
 async function converge(hosts, how) {
     return underLease(hosts, how, async (lease) => {
-        const standings = await (0,standing/* standingsOf */.F)(hosts);
-        const leader = (0,standing/* leaderOf */.t)(standings);
+        const standings = await (0,standing/* standingsOf */.F3)(hosts);
+        const leader = (0,standing/* leaderOf */.tY)(standings);
         const release = leader?.current && (await store/* readRelease */.iJ(leader.host, leader.current.release));
         if (leader === undefined || release === undefined) {
             throw new Error('Nothing was ever released here: deploy first.');
         }
         const { manifest } = release;
         (0,progress/* note */.N4)(how.tell, '', `The current release is ${manifest.release}, as ${leader.host.name} says`);
-        const images = Object.values(manifest.services).map(({ image }) => image);
-        await pullImages(hosts, images.concat(manifest.edge.image), how);
-        for (const { host, current } of standings) {
-            if (current?.release === manifest.release)
-                continue;
+        await pullImages(hosts, allImages(manifest), how);
+        for (const host of (0,standing/* behindOf */.g9)(standings)) {
             await (0,progress/* step */.PM)(how.tell, host.name, `take over ${manifest.release}`, async () => {
                 await store/* giveRelease */.dy(host, release);
                 await store/* copyState */.hw(leader.host, host);
@@ -71326,8 +71384,8 @@ function wouldChange({ hosts }) {
 }
 /** What a deploy would change, host by host; nothing is locked, pulled or written. */
 async function preview(hosts, wanted) {
-    const standings = await (0,standing/* standingsOf */.F)(hosts);
-    const release = buildRelease(wanted, (0,standing/* leaderOf */.t)(standings)?.current);
+    const standings = await (0,standing/* standingsOf */.F3)(hosts);
+    const release = buildRelease(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
     return previewRelease(standings, release, wanted.secrets);
 }
 /** What it would change to bring every host to a release. */
@@ -71422,7 +71480,7 @@ const pullPhase = async (hosts, wanted, how, dryRun) => {
 const backupPhase = async (hosts, wanted, how, dryRun) => {
     const { standings, release } = await next(hosts, wanted);
     const id = release.manifest.release;
-    const current = (0,standing/* leaderOf */.t)(standings)?.current;
+    const current = (0,standing/* leaderOf */.tY)(standings)?.current;
     if (current === undefined) {
         return { changed: false, release: id, says: 'Nothing was ever released here' };
     }
@@ -71469,10 +71527,12 @@ const swapPhase = async (hosts, wanted, how, dryRun) => {
     }
     return underLease(hosts, how, async (lease) => {
         const { standings, release } = await staged(hosts, wanted);
+        // What an earlier run swapped, and did not get to prove, is this one's.
+        const begun = await Promise.all(standings.map(({ host }) => store/* unfinished */.M1(host)));
         const outcome = await bring(standings, release.manifest, 'deploy', how, lease, 'swap');
         const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;
         const says = outcome.problem ?? `${swapped} services were swapped`;
-        const changed = outcome.status !== 'unchanged';
+        const changed = outcome.status !== 'unchanged' || begun.some(Boolean);
         return { changed, release: release.manifest.release, says, outcome };
     });
 };
@@ -71500,13 +71560,13 @@ const recordPhase = async (hosts, wanted, how, dryRun) => {
         const { manifest } = target;
         const targets = now.map(({ host, current }) => ({ host, current, target: manifest }));
         const begun = Date.parse(manifest.createdAt);
-        await recordAll(targets, 'deploy', how, begun, !changed);
+        await recordAll(targets, (0,standing/* leaderOf */.tY)(now)?.current, 'deploy', how, begun, !changed);
         return { changed, release: id, says };
     });
 };
 async function next(hosts, wanted) {
-    const standings = await (0,standing/* standingsOf */.F)(hosts);
-    return { standings, release: buildRelease(wanted, (0,standing/* leaderOf */.t)(standings)?.current) };
+    const standings = await (0,standing/* standingsOf */.F3)(hosts);
+    return { standings, release: buildRelease(wanted, (0,standing/* leaderOf */.tY)(standings)?.current) };
 }
 /** As {@link next}, with the release as it lies on the servers. @throws ReleaseFailure when it does not. */
 async function staged(hosts, wanted) {
@@ -71538,7 +71598,7 @@ async function absentImages(host, images) {
 }
 
 // EXTERNAL MODULE: ./lib/release/schema.js
-var schema = __nccwpck_require__(1571);
+var release_schema = __nccwpck_require__(1571);
 ;// CONCATENATED MODULE: ./lib/release/rollback.js
 
 
@@ -71553,36 +71613,55 @@ var schema = __nccwpck_require__(1571);
 /** Puts a kept release back, or what some services ran: the same swap as a deploy's. */
 async function rollback(hosts, asked, how) {
     return underLease(hosts, how, async (lease) => {
-        const standings = await (0,standing/* standingsOf */.F)(hosts);
+        const standings = await (0,standing/* standingsOf */.F3)(hosts);
         const target = await permittedTarget(standings, asked);
         const { manifest } = target;
         (0,progress/* note */.N4)(how.tell, '', `Rolling back to ${manifest.release}`);
         await pullAgain(hosts, manifest, how);
+        const leader = (0,standing/* leaderOf */.tY)(standings);
+        const behind = (0,standing/* behindOf */.g9)(standings);
         for (const host of hosts) {
-            await (0,progress/* step */.PM)(how.tell, host.name, `see to the files of ${manifest.release}`, () => store/* giveRelease */.dy(host, target));
+            await (0,progress/* step */.PM)(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
+                await store/* giveRelease */.dy(host, target);
+                if (leader && behind.includes(host))
+                    await store/* copyState */.hw(leader.host, host);
+            });
         }
         return bring(standings, manifest, 'rollback', how, lease);
     });
 }
 /** What a rollback would change, host by host; nothing is locked, pulled or written. */
 async function previewRollback(hosts, asked) {
-    const standings = await (0,standing/* standingsOf */.F)(hosts);
+    const standings = await (0,standing/* standingsOf */.F3)(hosts);
     return previewRelease(standings, await permittedTarget(standings, asked));
 }
 /** The release to go back to, unless the database has moved beyond it. */
 async function permittedTarget(standings, asked) {
-    const leader = (0,standing/* leaderOf */.t)(standings);
+    const leader = (0,standing/* leaderOf */.tY)(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
+    refuseOther(leader.current, asked);
     const target = await chooseTarget(standings, leader, leader.current, asked);
-    (0,schema/* refuseContracted */.uB)(await (0,schema/* readSchema */.G7)(leader.host), target.manifest, leader.current);
+    // Each is asked: one that was away when a migration ran knows nothing of it.
+    for (const schema of await Promise.all(standings.map(({ host }) => (0,release_schema/* readSchema */.G7)(host)))) {
+        (0,release_schema/* refuseContracted */.uB)(schema, target.manifest, leader.current);
+    }
     return target;
+}
+/** @throws Error when what is to be taken back does not run: that was done, or something else released. */
+function refuseOther(now, { from, services }) {
+    const running = services.length === 0
+        ? [now.version]
+        : services.flatMap((service) => now.services[service]?.version ?? []);
+    const other = running.find((version) => version !== from);
+    if (from === undefined || other === undefined)
+        return;
+    throw new Error(`${from} does not run here, but ${other}: nothing was rolled back.`);
 }
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
-    const images = Object.values(manifest.services).map(({ image }) => image);
     try {
-        await pullImages(hosts, images.concat(manifest.edge.image), how);
+        await pullImages(hosts, allImages(manifest), how);
     }
     catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
@@ -71592,21 +71671,25 @@ async function pullAgain(hosts, manifest, how) {
 async function chooseTarget(standings, leader, now, { version, services }) {
     const { history, host } = leader;
     if (services.length > 0) {
-        const kept = await store/* keptReleases */.ZL(host);
-        const components = Object.fromEntries(services.map((service) => [service, earlierComponent(history, kept, service, now, version)]));
+        // A host that joined later has the newest alone.
+        const kept = await Promise.all(standings.map((standing) => store/* keptReleases */.ZL(standing.host)));
+        const all = new Map(kept.flatMap((each) => [...each]));
+        const components = Object.fromEntries(services.map((service) => [service, earlierComponent(history, all, service, now, version)]));
         const current = await store/* readRelease */.iJ(host, now.release);
         if (current === undefined)
             throw new Error(`${host.name} lacks files of ${now.release}.`);
         return withComponents(current, components);
     }
-    // A run that ended in the middle has not changed `current`: that is what to go back to.
-    const begun = await Promise.all(standings.map((standing) => store/* unfinished */.M1(standing.host)));
+    // A run that ended in the middle has not changed `current`: that is what to go back to. On a host
+    // that is behind the others, it is one that they have gone beyond.
+    const behind = (0,standing/* behindOf */.g9)(standings);
+    const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
+    const begun = await Promise.all(level.map(store/* unfinished */.M1));
     const name = version === undefined
         ? begun.some(Boolean)
             ? now.release
             : (0,earlier/* releaseBefore */.PZ)(history, now.release)
-        : history.findLast((entry) => entry.release === version || entry.version === version)
-            ?.release;
+        : (0,earlier/* releaseOf */.l7)(history, version);
     if (name === undefined) {
         throw new Error(version === undefined
             ? `There is no release before ${now.release} to go back to. ${known(history)}`
@@ -72236,6 +72319,18 @@ const TOKENS = /--[^\n]*|\/\*[\s\S]*?\*\/|\b[eE]'(?:[^'\\]|''|\\.)*'|'(?:[^']|''
 function runsOutsideTransaction(sql) {
     return OUTSIDE.test(blanked(sql));
 }
+/**
+ * Lines of the statements in a script outside a transaction that need not be there; settings aside.
+ * One that was cut would run again, and so would they.
+ */
+function couldBeInside(sql) {
+    const text = blanked(sql);
+    if (!OUTSIDE.test(text))
+        return [];
+    return [...text.matchAll(/[^;]+/g)].flatMap(({ 0: statement, index }) => OUTSIDE.test(statement) || /^\s*(?:(?:SET|RESET)\b|$)/i.test(statement)
+        ? []
+        : text.slice(0, index + statement.search(/\S/)).split('\n').length);
+}
 const OUTSIDE = /\bCONCURRENTLY\b|(?:^|;)\s*(?:VACUUM\b|ALTER\s+SYSTEM\b|(?:CREATE|DROP)\s+(?:DATABASE|TABLESPACE|SUBSCRIPTION)\b|REINDEX\s+(?:\([^)]*\)\s*)?(?:DATABASE|SCHEMA|SYSTEM)\b)/i;
 /** Statements that take something away and that squawk has no rule for, with their lines. */
 function takesAway(sql) {
@@ -72411,9 +72506,7 @@ const LOCK_NOT_AVAILABLE = '55P03';
  * transaction there is only one try, as the first may have left something.
  */
 async function migrate(flyway, { outside, onRetry }) {
-    const settings = outside
-        ? { FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false', FLYWAY_MIXED: 'true' }
-        : {};
+    const settings = outside ? { FLYWAY_MIXED: 'true' } : {};
     for (let seconds = 2;; seconds *= 2) {
         try {
             return await ask(flyway, ['migrate'], migration, settings);
@@ -72467,6 +72560,12 @@ function settings({ scripts, database, owner, login, port, limits }) {
         FLYWAY_PASSWORD: login.password,
         FLYWAY_LOCATIONS: `filesystem:${scripts}`,
         FLYWAY_CONNECT_RETRIES: '3',
+        // `V5_label.sql`, with one underscore, is passed over without a word by default.
+        FLYWAY_VALIDATE_MIGRATION_NAMING: 'true',
+        // Its own default holds the lock and writes the history in a second session, idle in a transaction
+        // that the server ends after a minute, and that commits after the script: cut in between, the
+        // script would run again. With a lock of the session, both are one transaction.
+        FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false',
         REDGATE_DISABLE_TELEMETRY: 'true',
         // It lives for seconds: the thorough compiler and collector would not pay.
         JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
@@ -72522,6 +72621,7 @@ function locksOf(looks, final) {
 
 ;// CONCATENATED MODULE: ./lib/migration/intent.js
 
+
 const HEADER = /^--\s*compta:\s*(.*?)\s*$/;
 const CONTRACT = /^contract\s+since=(\d+(?:\.\d+)*)$/;
 /** Reads the header among the comments at the top of a script; `undefined` when it has none. */
@@ -72547,6 +72647,18 @@ function refuseUnspoken(scripts) {
         'release that runs can live with what it leaves, else with ' +
         '"-- compta: contract since=1.4.0", naming the first release that no longer needs what it ' +
         'takes away.');
+}
+/**
+ * @throws MigrationRefused for a script that needs to be outside a transaction and holds what does not:
+ * cut in its middle, it has no line in the history, and runs again as a whole.
+ */
+function refuseMixed(scripts) {
+    const mixed = scripts.flatMap(({ file, sql }) => couldBeInside(sql).map((line) => `${file}:${line}`));
+    if (mixed.length === 0)
+        return;
+    throw new MigrationRefused(`Nothing was changed. ${mixed.join(', ')}: beside what PostgreSQL refuses in a transaction ` +
+        '(CONCURRENTLY, VACUUM, …) a script may only SET: cut in the middle it would run again from its ' +
+        'beginning. Put the rest into a script of its own.');
 }
 function header(sql) {
     for (const line of sql.split('\n')) {
@@ -74013,11 +74125,11 @@ var traffic = __nccwpck_require__(5591);
 
 /** The image of a service that is released now; `undefined` before its first release. */
 async function releasedImage(hosts, service) {
-    return (0,standing/* leaderOf */.t)(await (0,standing/* standingsOf */.F)(hosts))?.current?.services[service]?.image;
+    return (0,standing/* leaderOf */.tY)(await (0,standing/* standingsOf */.F3)(hosts))?.current?.services[service]?.image;
 }
 /** Which releases of a service the schema must suit: what runs, and what a rollback would bring. */
 async function servedReleases(hosts, service) {
-    const standings = await (0,standing/* standingsOf */.F)(hosts);
+    const standings = await (0,standing/* standingsOf */.F3)(hosts);
     const each = await Promise.all(standings.map(async ({ host, current, history }) => {
         const { slots } = await host.state();
         const now = current?.services[service];
@@ -74193,8 +74305,11 @@ function sourceOf(workspace, file, text) {
 
 ;// CONCATENATED MODULE: ./lib/migration/login.js
 
-/** One hour: longer than any migration may take, so that a killed run leaves nothing that opens. */
-const VALID_FOR = '1 hour';
+/**
+ * As long as a job on GitHub may last, for the backup and the rehearsal come first, and each script opens
+ * a session of its own; over in the end, so that a killed run leaves nothing that opens.
+ */
+const VALID_FOR = '6 hours';
 /**
  * A login for this run alone, member of the owner's role; no password is stored anywhere.
  * The server only ever sees its SCRAM verifier, so that not even its log can show it.
@@ -74302,7 +74417,7 @@ function reportJson(report) {
     return `${JSON.stringify({ ...report, pending }, null, 2)}\n`;
 }
 /** What can be done after a failure, from least to most. */
-function wayBackFrom(report, server) {
+function wayBackFrom(report, { environment, service, server }) {
     const { database, backup, restorePoint, applied, before, corrections } = report;
     const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
     const again = [
@@ -74319,15 +74434,15 @@ function wayBackFrom(report, server) {
         ...(backup
             ? [
                 `Back to the backup, losing what was posted since: \`gh workflow run database-migration.yml ` +
-                    `-f command=restore -f database=${database} -f backup-path=${backup.path} ` +
-                    `-f confirmation=${database}\`, or on ${server}: ` +
+                    `-f environment=${environment} -f command=restore -f service=${service} -f dry-run=false ` +
+                    `-f backup-path=${backup.path} -f confirmation=${database}\`, or on ${server}: ` +
                     `\`sudo compta-restore ${backup.path} ${database} --replace=${database}\``,
             ]
             : []),
         ...(restorePoint
             ? [
-                `To the moment before, losing nothing: recover the archived WAL up to ` +
-                    `\`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
+                `To the moment before the first script, losing what was posted after it: recover the ` +
+                    `archived WAL up to \`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
             ]
             : []),
     ];
@@ -77240,8 +77355,11 @@ async function carryOut(request, world) {
     catch (error) {
         report.problems.push((0,main/* messageOf */.b)(error));
     }
-    if (report.problems.length > 0 && changes)
-        report.wayBack = wayBackFrom(report, world.server.name);
+    if (report.problems.length > 0 && changes) {
+        const { environment, server } = world;
+        const place = { environment, service: request.service, server: server.name };
+        report.wayBack = wayBackFrom(report, place);
+    }
     return report;
 }
 /** One runner at a time, and no longer than the connection lives. */
@@ -77358,6 +77476,7 @@ async function holdRestored(work, flyway, restored) {
 async function lintPending(work) {
     const { request, report, annotate, workspace } = work;
     refuseUnspoken(report.pending);
+    refuseMixed(report.pending);
     const squawk = await findTool({ name: 'squawk', version: request.squawk });
     report.findings = await lint((0,external_node_path_.join)(squawk, 'bin', 'squawk'), report.pending.map(({ path }) => path));
     for (const { file, line, rule, message } of report.findings) {
@@ -77578,7 +77697,8 @@ async function reach(inventory, privateKey, below, work) {
             await Promise.all(hosts.map(({ name, address }) => pool.connect(address, name)));
             return applications;
         };
-        return await work({ server, hosts: connected, temp });
+        const { environment } = inventory;
+        return await work({ environment, server, hosts: connected, temp });
     }
     finally {
         await pool.close();
@@ -78752,6 +78872,7 @@ async function connectAll(destination) {
 /* harmony export */   D5: () => (/* binding */ componentOf),
 /* harmony export */   PZ: () => (/* binding */ releaseBefore),
 /* harmony export */   XG: () => (/* binding */ componentBefore),
+/* harmony export */   l7: () => (/* binding */ releaseOf),
 /* harmony export */   lN: () => (/* binding */ releasesToKeep)
 /* harmony export */ });
 /**
@@ -78767,13 +78888,19 @@ function componentBefore(history, kept, service, now) {
     const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
     return kept.get(previous)?.services[service];
 }
-/** The newest kept release in which a service had this version, or that has this name itself. */
+/**
+ * The release of this name, or the newest that was deployed as this version. A rollback of some
+ * services alone has their version too, and other services as they were.
+ */
+function releaseOf(history, version) {
+    const named = history.findLast((entry) => entry.release === version);
+    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
+    return (named ?? deployed)?.release;
+}
+/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
 function componentOf(history, kept, service, version) {
-    const named = history.findLast(({ release }) => {
-        const manifest = kept.get(release);
-        return [manifest?.services[service]?.version, manifest?.version, manifest?.release].includes(version);
-    });
-    return kept.get(named?.release ?? '')?.services[service];
+    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
+    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
 }
 /**
  * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
@@ -78963,6 +79090,8 @@ class LeaseLostError extends Error {
 }
 /** Exit code of what may change nothing any more. */
 const lostLease = 97;
+/** Exit code of a reader that finds nothing there. */
+const noFile = 44;
 /** How programs say that a disk is full. */
 const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
@@ -79009,28 +79138,35 @@ class Host {
         if (this.token === undefined)
             throw new Error(`No lease on ${this.name} yet.`);
         const argv = ['sh', '-c', fenced, 'fenced', String(this.token), ...command];
+        const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
+            stderr.trim(), { cause });
         try {
-            return await this.read(argv, options);
+            const result = await this.read(argv, options);
+            if (result.code === lostLease)
+                throw lost(result.stderr);
+            return result;
         }
         catch (error) {
             if (error instanceof errors/* RemoteCommandError */.at && error.code === lostLease) {
-                throw new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
-                    error.stderr.trim(), { cause: error });
+                throw lost(error.stderr, error);
             }
             throw error;
         }
     }
-    /** Replaces a file atomically. */
+    /** Replaces a file atomically, with the whole of its content or not at all. */
     async write(path, content, mode, owner = 'root:root') {
+        // A connection that breaks ends the input, and the command goes on as if that were all.
         const script = `set -eu
 temporary="$(mktemp "$1.XXXXXX")"
 trap 'rm -f "$temporary"' EXIT
 cat >"$temporary"
+[ "$(stat -c %s "$temporary")" = "$4" ] || { echo "only a part of $1 arrived" >&2; exit 1; }
 chmod "$2" "$temporary"
 chown "$3" "$temporary"
 sync "$temporary"
 mv -f "$temporary" "$1"`;
-        await this.change(['sh', '-c', script, 'write', path, mode, owner], { input: content });
+        const size = String(Buffer.byteLength(content));
+        await this.change(['sh', '-c', script, 'write', path, mode, owner, size], { input: content });
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
@@ -79038,10 +79174,19 @@ mv -f "$temporary" "$1"`;
 cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
         await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
     }
-    /** Content of a file, or `undefined` when there is none. */
+    /**
+     * Content of a file, or `undefined` when there is none.
+     * @throws Error when it is there and cannot be read, or nobody knows.
+     */
     async content(path) {
-        const result = await this.read(['cat', path], { allowFailure: true });
-        return result.code === 0 ? result.stdout : undefined;
+        const script = `cat "$1" || { [ -e "$1" ] || exit ${noFile}; exit 1; }`;
+        const words = ['sh', '-c', script, 'content', path];
+        const { code, stdout, stderr } = await this.read(words, { allowFailure: true });
+        if (code === 0)
+            return stdout;
+        if (code === noFile)
+            return undefined;
+        throw new Error(`${path} on ${this.name} cannot be read: ${stderr.trim()}`);
     }
     /** What runs here now. */
     async state() {
@@ -79062,10 +79207,13 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
             timeoutMs: 180_000,
         });
     }
-    /** An HTTP request from this host to a container on it. */
+    /** An HTTP request from this host to a container on it; a POST is made under the lease alone. */
     async http(url, ...options) {
         const command = ['curl', '-sS', '--max-time', '4', '-w', '\\n%{http_code}', ...options, url];
-        const { code, stdout } = await this.read(command, { allowFailure: true, timeoutMs: 15_000 });
+        const limits = { allowFailure: true, timeoutMs: 15_000 };
+        const { code, stdout } = options.includes('POST')
+            ? await this.change(command, limits)
+            : await this.read(command, limits);
         const end = stdout.lastIndexOf('\n');
         return code === 0
             ? { status: Number(stdout.slice(end + 1)), body: stdout.slice(0, end) }
@@ -79256,7 +79404,7 @@ function secretsInput(runner) {
         runner.mask(content);
     return secrets;
 }
-/** What a rollback asks for: `reason`, `confirm`, `version`, `services`. */
+/** What a rollback asks for: `reason`, `confirm`, `version`, `services`, `from`. */
 function askedInputs(runner) {
     const environment = environmentInput(runner);
     const reason = (0,inputs/* required */.mw)(runner, 'reason', 'say why, for the audit log and those who read it.');
@@ -79265,8 +79413,13 @@ function askedInputs(runner) {
         throw new inputs/* InputError */.dz('confirm', `is '${confirm}': repeat the environment, '${environment}'.`);
     }
     const version = (0,inputs/* optional */.lq)(runner, 'version');
+    const from = (0,inputs/* optional */.lq)(runner, 'from');
     const services = (0,inputs/* lines */.Mn)(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
-    return { environment, reason, services, ...(version !== undefined && { version }) };
+    return {
+        ...{ environment, reason, services },
+        ...(version !== undefined && { version }),
+        ...(from !== undefined && { from }),
+    };
 }
 /** `registry`, `username` and `password`: all of them or none. */
 function loginInputs(runner) {
@@ -79411,8 +79564,13 @@ expires=$(field expires); token=$(field token)
 if [ "$4" != force ] && [ "\${expires:-0}" -gt "$now" ]; then cat ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} >&2; exit ${held}; fi
 if [ "\${token:-0}" -ge "$2" ]; then cat ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} >&2; exit ${held}; fi
 put "$1" "$((now + $3))"`;
-/** $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced. */
+/**
+ * $1 the lease without its end, $2 seconds it lasts on (0 gives it back, for good). Runs fenced, beside
+ * others with the same token: one at a time, or a renewal would revive what is freed in its midst.
+ */
 const renewScript = `set -eu
+exec 8<${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .root */ .zr}
+flock -x 8
 ${field}
 put() { ${put}; }
 if [ "$2" = 0 ]; then put "$1" 0; exit; fi
@@ -80030,8 +80188,9 @@ function flat(secrets) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   F: () => (/* binding */ standingsOf),
-/* harmony export */   t: () => (/* binding */ leaderOf)
+/* harmony export */   F3: () => (/* binding */ standingsOf),
+/* harmony export */   g9: () => (/* binding */ behindOf),
+/* harmony export */   tY: () => (/* binding */ leaderOf)
 /* harmony export */ });
 /* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4859);
 
@@ -80046,10 +80205,16 @@ function standingsOf(hosts) {
  * host that was away during a release, or is new, is not it.
  */
 function leaderOf(standings) {
-    const since = ({ history }) => history.at(-1)?.at ?? '';
+    // Not by the last line: a host that is being caught up has the others' history before their release.
+    const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
     return standings
         .filter(({ current }) => current !== undefined)
         .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+}
+/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
+function behindOf(standings) {
+    const release = leaderOf(standings)?.current?.release;
+    return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
 }
 
 
@@ -80300,13 +80465,19 @@ async function unfinished(host) {
     const text = await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .journalFile */ .i7);
     if (text === undefined)
         return undefined;
+    // Its connection broke when it was about to say more.
+    if (text === '')
+        return 'a release';
     return zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({ release: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP() }).parse(JSON.parse(text)).release;
 }
-/** Makes a release the current one and closes the journal. */
+/**
+ * Makes a release the current one and closes the journal. History comes first: a current release
+ * that it does not know has none before it to go back to.
+ */
 async function record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}.new && mv -T ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}.new ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}`;
-    await host.change(['sh', '-c', link, 'current', release]);
     await host.append(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2, JSON.stringify(entry));
+    await host.change(['sh', '-c', link, 'current', release]);
     await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
     await closeJournal(host);
 }
@@ -80415,10 +80586,14 @@ async function proveContract(host, slot) {
         'POST /actuator/traffic {"accept":false}, which turns GET /actuator/health/readiness to ' +
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
         'GET /actuator/traffic answers {"accept":…,"inFlight":…}.');
-    const off = await accept(host, slot, false);
+    const isNone = (status) => status === 0;
+    const off = await (0,_waiting_js__WEBPACK_IMPORTED_MODULE_4__/* .answered */ .oQ)(() => accept(host, slot, false), isNone);
     if (off < 200 || off > 299)
         throw refuse(`POST /actuator/traffic answered ${off || 'nothing'}`);
-    const [closed, counts] = await Promise.all([readiness(host, slot), traffic(host, slot)]);
+    const [closed, counts] = await Promise.all([
+        (0,_waiting_js__WEBPACK_IMPORTED_MODULE_4__/* .answered */ .oQ)(() => readiness(host, slot), isNone),
+        (0,_waiting_js__WEBPACK_IMPORTED_MODULE_4__/* .answered */ .oQ)(() => traffic(host, slot), (counts) => counts === undefined),
+    ]);
     if (closed !== 503)
         throw refuse(`readiness is ${closed} after {"accept":false}`);
     if (counts === undefined)
@@ -80445,6 +80620,7 @@ async function proveContract(host, slot) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Rj: () => (/* binding */ WaitedTooLong),
 /* harmony export */   TG: () => (/* binding */ until),
+/* harmony export */   oQ: () => (/* binding */ answered),
 /* harmony export */   v7: () => (/* binding */ pause)
 /* harmony export */ });
 /** Time ran out before something became true. */
@@ -80462,6 +80638,15 @@ async function until(what, timeoutMs, ask) {
         if (Date.now() > deadline) {
             throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
         }
+        await pause(200);
+    }
+}
+/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
+async function answered(ask, isSilence) {
+    for (let attempt = 1;; attempt++) {
+        const answer = await ask();
+        if (!isSilence(answer) || attempt === 5)
+            return answer;
         await pause(200);
     }
 }
@@ -80550,14 +80735,13 @@ function elapsed(milliseconds) {
 function cutToBytes(text, limit, note) {
     if (Buffer.byteLength(text) <= limit)
         return text;
-    const room = limit - Buffer.byteLength(note) - 2;
-    let kept = '';
-    for (const line of text.split('\n')) {
-        if (Buffer.byteLength(kept) + Buffer.byteLength(line) + 1 > room)
-            break;
-        kept += `${line}\n`;
-    }
-    return `${kept}\n${note}`;
+    let room = limit - Buffer.byteLength(note) - 2;
+    const lines = text.split('\n');
+    const first = lines.findIndex((line) => {
+        room -= Buffer.byteLength(line) + 1;
+        return room < 0;
+    });
+    return [...lines.slice(0, first), '', note].join('\n');
 }
 function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -80696,14 +80880,21 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
 var lib_core = __nccwpck_require__(8806);
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/runner/runner.js
 
 
 
-/** GitHub rejects a step's summary beyond 1024 KiB. */
+
+
+/** GitHub rejects a step's summary beyond 1024 KiB, the whole of it. */
 const SUMMARY_LIMIT = 1_000_000;
+const SUMMARY_CUT = '_The rest is left out: GitHub shows no longer summary._\n';
 /**
  * The real runner, over @actions/core and the runner's command files.
  *
@@ -80716,8 +80907,11 @@ function runner_githubRunner(env = process.env) {
     return {
         input: (name) => core.getInput(name),
         mask(secret) {
+            // Not of several lines: the runner would take each of them, down to a lone brace; the longer
+            // ones are among the forms themselves.
             for (const form of redactor.add(secret))
-                core.setSecret(form);
+                if (!/[\r\n]/.test(form))
+                    core.setSecret(form);
         },
         redact,
         info: (line) => core.info(redact(line)),
@@ -80725,20 +80919,31 @@ function runner_githubRunner(env = process.env) {
         warning: (message, at) => core.warning(redact(message), at),
         error: (message, at) => core.error(redact(message), at),
         group: (title, body) => core.group(redact(title), body),
-        output: (name, value) => core.setOutput(name, redact(String(value))),
+        output(name, value) {
+            const text = String(value);
+            core.setOutput(name, isPlace(text) ? text : redact(text));
+        },
         saveState: (name, value) => core.saveState(name, value),
         state: (name) => core.getState(name),
         summary(markdown) {
             const file = env.GITHUB_STEP_SUMMARY;
-            const text = `${redact(markdown)}\n`;
-            if (!file || summaryBytes + Buffer.byteLength(text) > SUMMARY_LIMIT)
+            if (!file || summaryBytes >= SUMMARY_LIMIT)
                 return;
-            summaryBytes += Buffer.byteLength(text);
+            const whole = `${redact(markdown)}\n`;
+            const text = cutToBytes(whole, SUMMARY_LIMIT - summaryBytes, SUMMARY_CUT);
+            summaryBytes += Buffer.byteLength(whole);
             appendFileSync(file, text);
         },
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * Whether it is the path of something that is there. A secret may be an everyday word, as the user
+ * `runner` or a label `terraform`: a path that was redacted for it would lead the next step nowhere.
+ */
+function isPlace(text) {
+    return isAbsolute(text) && existsSync(text);
 }
 
 ;// CONCATENATED MODULE: ./lib/runner/main.js
@@ -81093,13 +81298,20 @@ class Connection {
         const server = (0,external_node_net_.createServer)((socket) => {
             open.add(socket);
             socket.on('close', () => open.delete(socket)).on('error', () => socket.destroy());
-            this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, (error, stream) => {
+            const lead = (error, stream) => {
                 if (error)
                     return socket.destroy();
                 stream.on('error', () => socket.destroy()).on('close', () => socket.destroy());
                 socket.on('close', () => stream.destroy());
                 socket.pipe(stream).pipe(socket);
-            });
+            };
+            try {
+                this.#client.forwardOut('127.0.0.1', socket.remotePort ?? 0, host, port, lead);
+            }
+            catch {
+                // The connection is gone, which ssh2 throws here, where nobody would catch it.
+                socket.destroy();
+            }
         });
         await new Promise((resolve, reject) => {
             server.once('error', reject).listen(0, '127.0.0.1', resolve);
