@@ -87,7 +87,7 @@ const LATE = 'did not answer in time';
 
 /** fetch() says "fetch failed" and keeps the reason in its cause. */
 function reasonOf(error: unknown): string {
+  if ((error as Error).name === 'TimeoutError') return LATE;
   if (!(error instanceof Error)) return String(error);
-  if (error.name === 'TimeoutError') return LATE;
   return error.cause instanceof Error ? error.cause.message : error.message;
 }
