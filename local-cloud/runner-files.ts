@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readPins } from '../tools/installer/pins.ts';
 import { cacheDirectory, checkout } from './claim.ts';
 import type { Certificates, Identity } from './identity.ts';
 import { gatewayAddress, type Instance, loopback } from './instance.ts';
@@ -65,7 +66,7 @@ export function writeRunnerFiles(
     SLACK_API_URL: `${slackUrl(instance)}/api`,
     SMOKE_BROWSER: '/usr/bin/chromium',
     // Built here from its Go module, which its second major version is not.
-    K6_VERSION: pinned('k6'),
+    K6_VERSION: readPins(join(checkout, 'tools/pins.json')).get('k6')?.version ?? '',
     STAGING_TERRAFORM_VARIABLES: JSON.stringify({
       authorized_keys: { ci: identity.sshPublicKey },
       // An office elsewhere: the runner is let in for the length of a job.
@@ -138,11 +139,6 @@ export function writeTrustedAuthorities(instance: Instance, certificates: Certif
     trustedAuthorities(instance),
     bundle + readFileSync(certificates.authority, 'utf8'),
   );
-}
-
-function pinned(tool: string): string {
-  const pins = JSON.parse(readFileSync(join(checkout, 'tools/pins.json'), 'utf8'));
-  return pins[tool].version;
 }
 
 /** The example key that opens the repository's example vault; see its README. */

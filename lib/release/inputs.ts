@@ -143,7 +143,9 @@ export function askedInputs(runner: Runner): Asked & { environment: string; reas
   const from = optional(runner, 'from');
   const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
   return {
-    ...{ environment, reason, services },
+    environment,
+    reason,
+    services,
     ...(version !== undefined && { version }),
     ...(from !== undefined && { from }),
   };

@@ -68396,7 +68396,9 @@ function askedInputs(runner) {
     const from = optional(runner, 'from');
     const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
     return {
-        ...{ environment, reason, services },
+        environment,
+        reason,
+        services,
         ...(version !== undefined && { version }),
         ...(from !== undefined && { from }),
     };

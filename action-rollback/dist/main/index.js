@@ -84044,7 +84044,9 @@ function askedInputs(runner) {
     const from = inputs_optional(runner, 'from');
     const services = lines(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
     return {
-        ...{ environment, reason, services },
+        environment,
+        reason,
+        services,
         ...(version !== undefined && { version }),
         ...(from !== undefined && { from }),
     };

@@ -79416,7 +79416,9 @@ function askedInputs(runner) {
     const from = (0,inputs/* optional */.lq)(runner, 'from');
     const services = (0,inputs/* lines */.Mn)(runner, 'services').flatMap((line) => line.split(/[\s,]+/));
     return {
-        ...{ environment, reason, services },
+        environment,
+        reason,
+        services,
         ...(version !== undefined && { version }),
         ...(from !== undefined && { from }),
     };

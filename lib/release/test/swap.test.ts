@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { Host } from '../host.ts';
+import type { Step } from '../plan.ts';
 import type { Slot } from '../slots.ts';
 import { perform } from '../swap.ts';
 
@@ -56,38 +57,35 @@ class OneSlot extends Host {
   }
 }
 
+const step = (kind: Step['kind']): Step => ({ kind, service: 'auth-service', slot: 'a' });
 const patience = { healthTimeout: 60_000, drainTimeout: 60_000 };
 
 test('a slot too busy to answer is not ended before it says that it takes no more', async () => {
   const host = new OneSlot();
   host.lost = 2;
-  const step = { kind: 'retire', service: 'auth-service', slot: 'a' } as const;
-  await perform(host, step, '1', patience, () => {});
+  await perform(host, step('retire'), '1', patience, () => {});
   expect(host.acceptedAtItsEnd).toBe(false);
 });
 
 test('a slot that serves is fit to stay, though it ended a few times since it was released', async () => {
   const host = new OneSlot();
   host.restarts = 5;
-  const step = { kind: 'settle', service: 'auth-service', slot: 'a' } as const;
-  await perform(host, step, '1', patience, () => {});
+  await perform(host, step('settle'), '1', patience, () => {});
   expect(host.accepting).toBe(true);
 });
 
 test('a new slot that ends again and again is given up', async () => {
   const host = new OneSlot();
   host.restarts = 2;
-  const step = { kind: 'prove', service: 'auth-service', slot: 'a' } as const;
-  const waiting = perform(host, step, '1', patience, () => {});
+  const waiting = perform(host, step('prove'), '1', patience, () => {});
   await expect(waiting).rejects.toThrow('did not become healthy: it ended 2 times.');
 });
 
 test('a slot that starts is not waited for by a job that was cancelled', async () => {
   const job = new AbortController();
   setTimeout(() => job.abort(new Error('The job was cancelled.')), 300);
-  const step = { kind: 'settle', service: 'auth-service', slot: 'a' } as const;
   const host = new OneSlot();
   host.health = 'starting';
-  const waiting = perform(host, step, '1', { ...patience, stop: job.signal }, () => {});
+  const waiting = perform(host, step('settle'), '1', { ...patience, stop: job.signal }, () => {});
   await expect(waiting).rejects.toThrow('The job was cancelled.');
 });

@@ -1,18 +1,15 @@
 import { expect, test } from '@jest/globals';
 import { requestsUnderWay } from '../edge.ts';
 import type { Host } from '../host.ts';
-import type { Step } from '../plan.ts';
 import type { Slot } from '../slots.ts';
-import { perform } from '../swap.ts';
 import { proveContract } from '../traffic.ts';
 
 const slot = { service: 'auth-service', slot: 'b', address: '172.30.0.9' } as Slot;
 
 /**
  * A server with Caddy and a service that keeps the contract; so many answers to each question get lost.
- * @param ends told whether the service took traffic when its container was stopped.
  */
-function busy(lost: number, ends = (_accept: boolean): void => {}): Host {
+function busy(lost: number): Host {
   let accept = true;
   const asked = new Map<string, number>();
   const http = async (url: string, ...options: string[]) => {
@@ -26,9 +23,7 @@ function busy(lost: number, ends = (_accept: boolean): void => {}): Host {
     if (url.endsWith('/readiness')) return { status: accept ? 200 : 503, body: '' };
     return { status: 200, body: JSON.stringify({ accept, inFlight: 0 }) };
   };
-  const state = async () => ({ slots: [slot], edge: undefined, outOfRotation: false });
-  const change = async () => ends(accept);
-  return { name: 'app-1', http, state, change } as unknown as Host;
+  return { name: 'app-1', http } as unknown as Host;
 }
 
 test('a service keeps the contract, though a busy server loses an answer to each question', async () => {
@@ -43,18 +38,4 @@ test('one that never answers does not', async () => {
 
 test('what Caddy has under way is asked for again when the answer is lost', async () => {
   expect(await requestsUnderWay(busy(1), slot)).toBe(2);
-});
-
-test('a slot is out of rotation when it is ended, though a busy server loses answers', async () => {
-  const step = { kind: 'retire', service: 'auth-service', slot: 'b' } as Step;
-  const patience = { healthTimeout: 5_000, drainTimeout: 5_000 };
-  const ended: boolean[] = [];
-  await perform(
-    busy(1, (accept) => ended.push(accept)),
-    step,
-    'r',
-    patience,
-    () => {},
-  );
-  expect(ended).toEqual([false]);
 });
