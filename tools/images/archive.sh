@@ -6,7 +6,8 @@
 write_image() {
   local root=$1 output=$2 tag=$3 config=$4 work=$1.image layer
   mkdir -p "$work"
-  tar --numeric-owner --sort=name -C "$root" -cf "$work/layer.tar" .
+  tar --numeric-owner --sort=name --xattrs --xattrs-include=security.capability \
+    -C "$root" -cf "$work/layer.tar" .
   layer=$(sha256sum "$work/layer.tar" | cut -d' ' -f1)
   cat >"$work/config.json" <<JSON
 {
