@@ -159,6 +159,18 @@ describe.each(['production', 'staging', 'dev'])('%s', (name) => {
     }
   });
 
+  test('lets an administrator open the dashboards, as the documentation says it', () => {
+    const monitoring = group('monitoring');
+    const document = readFileSync(resolve(infra, '../docs/monitoring.md'), 'utf8');
+    const tunnels = [...document.matchAll(/-L \d+:(127\.0\.0\.1:\d+)/g)].map(
+      ([, target]) => target,
+    );
+    expect(tunnels).toHaveLength(3);
+    expect(monitoring.common_ssh_forwarding).toBe(true);
+    expect(monitoring.common_ssh_permit_open).toEqual(tunnels);
+    expect(group('bastion').common_ssh_permit_open).toContain(`*:${all.ansible_port}`);
+  });
+
   test('keeps the database where Terraform put its volume, on the ports that services use', () => {
     const database = group('database');
     expect(database.postgresql_volume_device).toBe("{{ volume_device | default('', true) }}");
