@@ -163,6 +163,18 @@ test('what listens beyond loopback is in the table of ports', async () => {
   }
 });
 
+test('what chkrootkit finds every day is in the journal', async () => {
+  const name = 'staging-app-1';
+  const trace = '/tmp/.uua';
+  await servers.console(name, ['touch', trace]);
+  await servers.console(name, ['systemctl', 'start', 'chkrootkit.service']);
+  await servers.console(name, ['rm', trace]);
+  const journal = ['journalctl', '--unit=chkrootkit', '--boot', '--output=cat'];
+  const said = await servers.console(name, journal);
+  expect(said).toContain('WARNING: Possible Scalper Worm installed');
+  expect(said).not.toMatch(/can't (find|exec)/);
+});
+
 test('a server that nobody answers at ends the run before anything is done on the others', async () => {
   const app = (verb: string) =>
     servers.console('staging-app-1', ['systemctl', verb, 'ssh.service']);
