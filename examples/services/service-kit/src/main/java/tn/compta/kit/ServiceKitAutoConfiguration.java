@@ -10,6 +10,7 @@ import org.springframework.core.Ordered;
 import tn.compta.kit.problem.ProblemAdvice;
 import tn.compta.kit.readiness.Dependency;
 import tn.compta.kit.readiness.DependencyWait;
+import tn.compta.kit.traffic.EventStreams;
 import tn.compta.kit.traffic.InFlightFilter;
 import tn.compta.kit.traffic.TrafficEndpoint;
 import tn.compta.kit.traffic.TrafficGate;
@@ -32,6 +33,11 @@ public class ServiceKitAutoConfiguration {
         var registration = new FilterRegistrationBean<>(new InFlightFilter(gate));
         registration.setOrder(Ordered.HIGHEST_PRECEDENCE);
         return registration;
+    }
+
+    @Bean
+    EventStreams eventStreams() {
+        return new EventStreams();
     }
 
     @Bean

@@ -57,19 +57,21 @@ public abstract class ReadinessContract {
 
     @Test
     void turnsReadinessOffWhileItStillServesAndOnAgain() throws Exception {
-        assertThat(traffic(false).body()).isEqualTo("{\"accept\":false,\"inFlight\":0}");
+        assertThat(traffic(false).body())
+                .isEqualTo("{\"accept\":false,\"inFlight\":0,\"streams\":0}");
         assertThat(management("/actuator/health/readiness").statusCode()).isEqualTo(503);
         assertThat(management("/actuator/health/liveness").statusCode()).isEqualTo(200);
         assertThat(send(request(versionPath()).build()).statusCode()).isEqualTo(200);
 
-        assertThat(traffic(true).body()).isEqualTo("{\"accept\":true,\"inFlight\":0}");
+        assertThat(traffic(true).body())
+                .isEqualTo("{\"accept\":true,\"inFlight\":0,\"streams\":0}");
         assertThat(management("/actuator/health/readiness").statusCode()).isEqualTo(200);
     }
 
     @Test
     void doesNotCountWhatTheManagementPortServes() throws Exception {
         assertThat(management("/actuator/traffic").body())
-                .isEqualTo("{\"accept\":true,\"inFlight\":0}");
+                .isEqualTo("{\"accept\":true,\"inFlight\":0,\"streams\":0}");
     }
 
     @Test

@@ -7,11 +7,16 @@ import jakarta.servlet.ServletException;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
+import org.springframework.http.HttpHeaders;
+import org.springframework.http.MediaType;
 import org.springframework.web.filter.OncePerRequestFilter;
 
 /**
  * Counts the requests in flight. The count falls when the last filter is left; the container writes
  * the end of the answer right after, which graceful shutdown waits for.
+ *
+ * <p>Who asked for events and is left with an open answer has a stream, which may never end: it is
+ * counted apart. What was asked for tells, as Spring sets the answer's type with its first event.
  *
  * <p>It is a bean of the application's context only: the management
  * port is a context of its own, so health polls and drain questions are never counted.
@@ -29,26 +34,35 @@ public final class InFlightFilter extends OncePerRequestFilter {
             HttpServletRequest request, HttpServletResponse response, FilterChain chain)
             throws ServletException, IOException {
         gate.begin();
-        boolean open = true;
+        boolean over = true;
         try {
             chain.doFilter(request, response);
             if (request.isAsyncStarted()) {
-                request.getAsyncContext().addListener(new EndOnCompletion(gate));
-                open = false;
+                boolean stream = asksForEvents(request);
+                Runnable end = stream ? gate::endStream : gate::end;
+                request.getAsyncContext().addListener(new EndOnCompletion(end));
+                if (stream) {
+                    gate.beginStream();
+                }
+                over = stream;
             }
         } finally {
-            if (open) {
+            if (over) {
                 gate.end();
             }
         }
     }
 
+    private static boolean asksForEvents(HttpServletRequest request) {
+        return MediaType.TEXT_EVENT_STREAM_VALUE.equals(request.getHeader(HttpHeaders.ACCEPT));
+    }
+
     /** The container calls onComplete exactly once, also after an error or a timeout. */
-    private record EndOnCompletion(TrafficGate gate) implements AsyncListener {
+    private record EndOnCompletion(Runnable end) implements AsyncListener {
 
         @Override
         public void onComplete(AsyncEvent event) {
-            gate.end();
+            end.run();
         }
 
         @Override

@@ -22,11 +22,11 @@ public final class TrafficEndpoint {
     }
 
     /** What both operations answer. */
-    public record Traffic(boolean accept, int inFlight) {}
+    public record Traffic(boolean accept, int inFlight, int streams) {}
 
     @ReadOperation
     public Traffic read() {
-        return new Traffic(gate.isAccepting(), gate.inFlight());
+        return new Traffic(gate.isAccepting(), gate.inFlight(), gate.streams());
     }
 
     /** Idempotent: saying the same twice changes nothing. */

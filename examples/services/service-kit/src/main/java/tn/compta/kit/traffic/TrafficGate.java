@@ -11,6 +11,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 public final class TrafficGate {
 
     private final AtomicInteger inFlight = new AtomicInteger();
+    private final AtomicInteger streams = new AtomicInteger();
     private volatile boolean accepting = true;
 
     public boolean isAccepting() {
@@ -24,6 +25,20 @@ public final class TrafficGate {
     /** Requests on the application port that have begun and whose answer is not complete. */
     public int inFlight() {
         return inFlight.get();
+    }
+
+    /** Server-sent events and websockets that are open; the deploy does not wait for these. */
+    public int streams() {
+        return streams.get();
+    }
+
+    /** For a websocket, whose request is over with its handshake; {@link #endStream} when it closes. */
+    public void beginStream() {
+        streams.incrementAndGet();
+    }
+
+    public void endStream() {
+        streams.decrementAndGet();
     }
 
     void begin() {

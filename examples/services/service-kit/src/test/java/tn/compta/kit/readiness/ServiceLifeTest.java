@@ -1,8 +1,14 @@
 package tn.compta.kit.readiness;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertTimeout;
 
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -22,6 +28,8 @@ import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.web.bind.annotation.GetMapping;
 import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.servlet.mvc.method.annotation.SseEmitter;
+import tn.compta.kit.traffic.EventStreams;
 
 /** A service from its start to its end, as a deploy sees it. */
 class ServiceLifeTest {
@@ -57,7 +65,8 @@ class ServiceLifeTest {
         CompletableFuture<HttpResponse<String>> held =
                 HTTP.sendAsync(life.request("/held"), BodyHandlers.ofString());
         life.entered.await();
-        assertThat(life.traffic()).isEqualTo("{\"accept\":true,\"inFlight\":1}");
+        assertThat(life.traffic())
+                .isEqualTo("{\"accept\":true,\"inFlight\":1,\"streams\":0}");
 
         Thread stopping = new Thread(life.context::close);
         stopping.start();
@@ -68,6 +77,23 @@ class ServiceLifeTest {
         assertThat(held.join().statusCode()).isEqualTo(200);
         assertThat(held.join().body()).isEqualTo("done");
         stopping.join();
+    }
+
+    @Test
+    void countsStreamsApartAndEndsThemAtTheStopSignal() throws Exception {
+        Life life = new Life();
+        life.start();
+        HttpResponse<InputStream> events =
+                HTTP.send(life.requestForEvents(), BodyHandlers.ofInputStream());
+        BufferedReader lines = new BufferedReader(new InputStreamReader(events.body(), UTF_8));
+        assertThat(lines.readLine()).isEqualTo("data:first");
+        String counted = "{\"accept\":true,\"inFlight\":0,\"streams\":1}";
+        await().untilAsserted(() -> assertThat(life.traffic()).isEqualTo(counted));
+
+        assertTimeout(Duration.ofSeconds(10), life.context::close, "nobody waits for a stream");
+        assertThat(lines.lines())
+                .as("the rest of the event, and an end that is none of an error")
+                .containsExactly("");
     }
 
     /** One run of a small service with its knobs. */
@@ -112,6 +138,12 @@ class ServiceLifeTest {
             return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + path)).build();
         }
 
+        HttpRequest requestForEvents() {
+            return HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + port + "/events"))
+                    .header("Accept", "text/event-stream")
+                    .build();
+        }
+
         int management(String path) throws Exception {
             return HTTP.send(managementRequest(path), BodyHandlers.discarding()).statusCode();
         }
@@ -151,6 +183,11 @@ class ServiceLifeTest {
         Held held(Life life) {
             return new Held(life);
         }
+
+        @Bean
+        Events events(EventStreams streams) {
+            return new Events(streams);
+        }
     }
 
     @RestController
@@ -167,6 +204,23 @@ class ServiceLifeTest {
             life.entered.countDown();
             life.release.await();
             return "done";
+        }
+    }
+
+    @RestController
+    static final class Events {
+
+        private final EventStreams streams;
+
+        Events(EventStreams streams) {
+            this.streams = streams;
+        }
+
+        @GetMapping("/events")
+        SseEmitter events() throws IOException {
+            SseEmitter emitter = streams.open();
+            emitter.send("first");
+            return emitter;
         }
     }
 }
