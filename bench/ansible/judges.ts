@@ -7,7 +7,7 @@ import { lynis, openPorts, sshAudit } from '../../infra/ansible/test/judges.ts';
 import { play } from '../../infra/ansible/test/playbook.ts';
 import { orderServers, type Servers, STAGING_SERVERS } from '../../infra/ansible/test/servers.ts';
 import { checkout } from '../../local-cloud/claim.ts';
-import { atLeast, type Figures } from '../measurement.ts';
+import { atLeast, atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 
 /** Not that of the roles' own test, which may run beside it. */
@@ -23,11 +23,11 @@ export const judges: Scenario = {
       assert.deepEqual((await play(servers, 'site.yml')).errors, []);
       const file = join(checkout, 'infra/ansible/test/exceptions.yml');
       const exceptions = parse(readFileSync(file, 'utf8')) as Exceptions;
-      const audits = await holdHardening(servers, exceptions, print);
-      await holdPorts(servers, print);
+      const figures = await hardening(servers, exceptions, print);
+      figures.ports = await ports(servers, print);
       // Last: fail2ban takes its many half connections for what they are, and bans this machine.
-      await holdSsh(servers, exceptions);
-      return audits;
+      figures['ssh-audit'] = await ssh(servers, exceptions, print);
+      return figures;
     } finally {
       await servers.remove();
     }
@@ -36,16 +36,20 @@ export const judges: Scenario = {
 
 type Exceptions = Record<'lynis' | 'ssh-audit', Record<string, string>>;
 
-async function holdSsh(servers: Servers, { 'ssh-audit': reasons }: Exceptions): Promise<void> {
+async function ssh(
+  servers: Servers,
+  { 'ssh-audit': reasons }: Exceptions,
+  print: (line: string) => void,
+): Promise<Figures> {
   const { bastion, servers: all } = servers.inventory;
   const heard = await sshAudit(servers, 'outside', bastion.publicIp);
   for (const { privateIp } of all) {
     heard.push(...(await sshAudit(servers, bastion.name, privateIp)));
   }
-  explained('ssh-audit', heard, reasons);
+  return held('ssh-audit', heard, reasons, print);
 }
 
-async function holdHardening(
+async function hardening(
   servers: Servers,
   { lynis: reasons }: Exceptions,
   print: (line: string) => void,
@@ -55,46 +59,67 @@ async function holdHardening(
   for (const { name } of servers.inventory.servers) {
     const { index, tests, warnings, suggestions } = await lynis(servers, name);
     print(`${name}: ${index} of 100 by ${tests} tests, ${suggestions.length} suggestions`);
-    assert.deepEqual(warnings, [], name);
+    for (const warning of warnings) print(`${name}: Lynis warns: ${warning}`);
     heard.push(...suggestions);
     figures[name] = {
       hardeningIndex: atLeast(LEAST_INDEX, index, 'of 100'),
+      warnings: atMost(0, warnings.length, 'warnings'),
       tests,
       suggestions: suggestions.length,
     };
   }
-  explained('lynis', heard, reasons);
-  return figures;
+  return { ...figures, lynis: held('Lynis', heard, reasons, print) };
 }
 
 /** Whatever a judge says has its reason, and no reason is left over from before. */
-function explained(judge: string, heard: readonly string[], reasons: Record<string, string>): void {
-  const unexplained = heard.filter((finding) => !(finding in reasons));
-  assert.deepEqual(unexplained, [], `${judge} says what exceptions.yml has no reason for`);
+function held(
+  judge: string,
+  heard: readonly string[],
+  reasons: Record<string, string>,
+  print: (line: string) => void,
+): Figures {
+  const unexplained = [...new Set(heard)].filter((finding) => !(finding in reasons));
   const stale = Object.keys(reasons).filter((finding) => !heard.includes(finding));
-  assert.deepEqual(stale, [], `${judge} no longer says it: take it out of exceptions.yml`);
+  for (const finding of unexplained) print(`${judge}: no reason in exceptions.yml for ${finding}`);
+  for (const finding of stale) print(`${judge} no longer says ${finding}: take its reason out`);
+  return {
+    withoutReason: atMost(0, unexplained.length, 'findings'),
+    reasonsLeftOver: atMost(0, stale.length, 'reasons'),
+  };
 }
 
-async function holdPorts(servers: Servers, print: (line: string) => void): Promise<void> {
+async function ports(servers: Servers, print: (line: string) => void): Promise<Figures> {
   const { bastion, servers: all } = servers.inventory;
+  const beyond = { private: 0, public: 0, publicWithoutCloudFirewall: 0 };
+  const look = async (
+    kind: keyof typeof beyond,
+    from: string,
+    name: string,
+    address: string,
+    allowed: readonly number[],
+  ) => {
+    const found = await openPorts(servers, from, address);
+    assert.ok(found.length > 0 || allowed.length === 0, `${name}, ${kind}: nothing answers at all`);
+    const more = found.filter((port) => !allowed.includes(port));
+    if (more.length > 0) print(`${name}, ${kind}: open, but not in ports.yml: ${more.join(', ')}`);
+    beyond[kind] += more.length;
+  };
   for (const { name, role, privateIp } of all) {
     // From a server that is not the one that is looked at.
     const from =
       name === bastion.name ? (all.find((one) => one.name !== name)?.name ?? '') : bastion.name;
-    within(await openPorts(servers, from, privateIp), portsOf(role, 'private'), `${name}, private`);
+    await look('private', from, name, privateIp, portsOf(role, 'private'));
   }
-  for (const opened of [false, true]) {
-    if (opened) await servers.openFirewall();
+  for (const kind of ['public', 'publicWithoutCloudFirewall'] as const) {
+    if (kind === 'publicWithoutCloudFirewall') await servers.openFirewall();
     for (const { name, role, publicIp } of all) {
-      const found = await openPorts(servers, 'outside', publicIp ?? '');
-      within(found, portsOf(role, 'public'), `${name}, public, cloud's firewall off: ${opened}`);
+      if (publicIp) await look(kind, 'outside', name, publicIp, portsOf(role, 'public'));
     }
-    print(`from outside, cloud's firewall ${opened ? 'off' : 'on'}: as in the table`);
   }
-}
-
-function within(found: readonly number[], allowed: readonly number[], where: string): void {
-  const beyond = found.filter((port) => !allowed.includes(port));
-  assert.deepEqual(beyond, [], `${where}: open, but not in ports.yml`);
-  assert.ok(found.length > 0 || allowed.length === 0, `${where}: nothing answers at all`);
+  return Object.fromEntries(
+    Object.entries(beyond).map(([kind, count]) => [
+      kind,
+      atMost(0, count, 'ports beyond the table'),
+    ]),
+  );
 }

@@ -102,14 +102,19 @@ export async function orderServers(number: number, names: readonly string[]): Pr
   return servers;
 }
 
-/** Staging's own servers. */
-const STAGING = {
+/** Staging's own servers, which are the first four, and more of them. */
+const OFFERED = {
   'staging-bastion-1': { role: 'bastion', private_ip: '10.0.1.2' },
   'staging-db-1': { role: 'database', private_ip: '10.0.1.11', volume_gb: 10 },
   'staging-app-1': { role: 'application', private_ip: '10.0.1.21' },
   'staging-app-2': { role: 'application', private_ip: '10.0.1.22' },
+  'staging-app-3': { role: 'application', private_ip: '10.0.1.23' },
+  'staging-app-4': { role: 'application', private_ip: '10.0.1.24' },
+  'staging-app-5': { role: 'application', private_ip: '10.0.1.25' },
+  'staging-app-6': { role: 'application', private_ip: '10.0.1.26' },
 };
-export const STAGING_SERVERS = Object.keys(STAGING);
+export const EIGHT_SERVERS = Object.keys(OFFERED);
+export const STAGING_SERVERS = EIGHT_SERVERS.slice(0, 4);
 
 async function terraformed(
   url: string,
@@ -118,7 +123,7 @@ async function terraformed(
   names: readonly string[],
 ) {
   const wanted = Object.fromEntries(
-    Object.entries(STAGING).filter(([name]) => names.includes(name)),
+    Object.entries(OFFERED).filter(([name]) => names.includes(name)),
   );
   const code = copyOfTheCode();
   const terraform = code.terraform('environments/staging', {
