@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
 import { claimInstance } from '../local-cloud/claim.ts';
 import { judges } from './ansible/judges.ts';
+import { production } from './ansible/production.ts';
 import { speed } from './ansible/speed.ts';
 import { building } from './build/scenario.ts';
 import { backups, moments } from './data/scenario.ts';
@@ -53,6 +54,7 @@ const SCENARIOS: Record<string, Scenario> = {
   'terraform-kills': terraformKills,
   'terraform-overhead': terraformOverhead,
   'roles-judges': judges,
+  'roles-production': production,
   'ansible-speed': speed,
   backups,
   moments,

@@ -102,7 +102,7 @@ export async function orderServers(number: number, names: readonly string[]): Pr
   return servers;
 }
 
-/** Staging's own servers, which are the first four, and more of them. */
+/** Staging's own servers, which are the first four, and what else it may be given. */
 const OFFERED = {
   'staging-bastion-1': { role: 'bastion', private_ip: '10.0.1.2' },
   'staging-db-1': { role: 'database', private_ip: '10.0.1.11', volume_gb: 10 },
@@ -112,9 +112,12 @@ const OFFERED = {
   'staging-app-4': { role: 'application', private_ip: '10.0.1.24' },
   'staging-app-5': { role: 'application', private_ip: '10.0.1.25' },
   'staging-app-6': { role: 'application', private_ip: '10.0.1.26' },
+  'staging-monitoring-1': { role: 'monitoring', private_ip: '10.0.1.31' },
 };
-export const EIGHT_SERVERS = Object.keys(OFFERED);
+export const EIGHT_SERVERS = Object.keys(OFFERED).slice(0, 8);
 export const STAGING_SERVERS = EIGHT_SERVERS.slice(0, 4);
+/** As many of each role as production has. */
+export const PRODUCTION_SERVERS = [...STAGING_SERVERS, 'staging-monitoring-1'];
 
 async function terraformed(
   url: string,
