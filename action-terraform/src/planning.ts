@@ -82,7 +82,7 @@ export function refuseForbidden({ forbidden, violations: broken }: PlanReport): 
 }
 
 /** Hetzner's API, when there is a token for it. */
-export function apiOf({ inputs, runner, cancelled }: Session): HetznerApi | undefined {
+function apiOf({ inputs, runner, cancelled }: Session): HetznerApi | undefined {
   return inputs.hcloudToken ? hetznerApi(inputs.hcloudToken, runner.env, cancelled) : undefined;
 }
 

@@ -1,5 +1,10 @@
+import { createServer, request as requestHttp, type Server } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
 import { type Action, settled } from '../../lib/hetzner/actions.ts';
-import type { HetznerApi } from '../../lib/hetzner/api.ts';
+import { endpointOf, type HetznerApi, hetznerApi } from '../../lib/hetzner/api.ts';
+import { messageOf } from '../../lib/runner/main.ts';
 import { kindOf, managed, type Plan } from './plan.ts';
 import type { Session } from './session.ts';
 
@@ -31,19 +36,113 @@ export function protectedDestroys(plan: Plan): Protected[] {
 }
 
 /**
- * The first of the two steps that Hetzner asks for: what is about to be destroyed, and was
- * allowed to be by `allow-destroy`, loses its protection. Terraform does the second.
+ * Destroys in the two steps that Hetzner asks for, each thing by itself: Terraform reaches the API
+ * through a door on the loopback, where what the plan destroys loses its protection just before the
+ * request that deletes it is passed on. So the state's lock is held by then, and whatever Terraform
+ * does not come to, or Hetzner does not delete, is protected as before.
+ *
+ * @param destroy gets what Terraform's environment needs besides
  */
-export async function liftProtection(
-  { runner }: Pick<Session, 'runner'>,
+export async function liftingProtection<T>(
+  session: Pick<Session, 'inputs' | 'runner' | 'env'>,
   plan: Plan,
-  api: HetznerApi,
-): Promise<void> {
-  for (const { address, collection, id } of protectedDestroys(plan)) {
-    // Hetzner wants the two protections of a server to be equal.
-    const body = collection === 'servers' ? { delete: false, rebuild: false } : { delete: false };
-    const answer = await api.post(`/${collection}/${id}/actions/change_protection`, body);
-    await settled(api, (answer as { action?: Action } | undefined)?.action);
-    runner.notice(`Lifted the delete protection of ${address} (${id}): the plan destroys it.`);
+  destroy: (env: NodeJS.ProcessEnv) => Promise<T>,
+): Promise<T> {
+  const token = session.inputs.hcloudToken;
+  const going = protectedDestroys(plan);
+  if (token === undefined || going.length === 0) return destroy({});
+  // Not the job's signal: what Terraform has begun when it is interrupted, it does to the end.
+  const api = hetznerApi(token, session.env, new AbortController().signal);
+  const protection = new Protection(session, api, going);
+  const server = doorTo(new URL(endpointOf(session.env)), token, protection);
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  try {
+    const { port } = server.address() as AddressInfo;
+    return await destroy({ HCLOUD_ENDPOINT: `http://127.0.0.1:${port}` });
+  } finally {
+    server.close();
+    server.closeAllConnections();
+    await protection.putBack();
   }
+}
+
+/** What has lost its protection, and is not deleted yet. */
+class Protection {
+  readonly #session: Pick<Session, 'runner'>;
+  readonly #api: HetznerApi;
+  readonly #going: Map<string, Protected>;
+  readonly #lifted = new Map<string, Protected>();
+
+  constructor(session: Pick<Session, 'runner'>, api: HetznerApi, going: readonly Protected[]) {
+    this.#session = session;
+    this.#api = api;
+    this.#going = new Map(going.map((thing) => [`/${thing.collection}/${thing.id}`, thing]));
+  }
+
+  /** When it does not come off, Hetzner itself refuses the deletion that follows. */
+  async lift(path: string): Promise<void> {
+    const thing = this.#going.get(path);
+    if (thing === undefined || this.#lifted.has(path)) return;
+    const { address, id } = thing;
+    this.#lifted.set(path, thing);
+    try {
+      await this.#protect(thing, false);
+      this.#session.runner.notice(
+        `Lifted the delete protection of ${address} (${id}): the plan destroys it.`,
+      );
+    } catch (error) {
+      this.#session.runner.warning(
+        `The delete protection of ${address} (${id}) could not be lifted: ${messageOf(error)}`,
+      );
+    }
+  }
+
+  deleted(path: string): void {
+    this.#lifted.delete(path);
+    this.#going.delete(path);
+  }
+
+  async putBack(): Promise<void> {
+    for (const thing of this.#lifted.values()) {
+      const { address, id } = thing;
+      try {
+        await this.#protect(thing, true);
+        this.#session.runner.notice(`${address} (${id}) was not deleted: it is protected again.`);
+      } catch (error) {
+        this.#session.runner.warning(
+          `${address} (${id}) was not deleted and is not protected: ${messageOf(error)}\nThe next plan shows it, and its apply protects it again.`,
+        );
+      }
+    }
+  }
+
+  async #protect({ collection, id }: Protected, on: boolean): Promise<void> {
+    // Hetzner wants the two protections of a server to be equal.
+    const body = collection === 'servers' ? { delete: on, rebuild: on } : { delete: on };
+    const answer = await this.#api.post(`/${collection}/${id}/actions/change_protection`, body);
+    await settled(this.#api, (answer as { action?: Action } | undefined)?.action);
+  }
+}
+
+/** Passes everything on as it is; nobody without the token of the API lifts a protection by it. */
+function doorTo(endpoint: URL, token: string, protection: Protection): Server {
+  const send = endpoint.protocol === 'https:' ? requestHttps : requestHttp;
+  const base = endpoint.pathname.replace(/\/+$/, '');
+  return createServer(async (request, response) => {
+    const { method, url: path = '/', headers } = request;
+    const deletes = method === 'DELETE' && headers.authorization === `Bearer ${token}`;
+    if (deletes) await protection.lift(path);
+    const target = new URL(`${base}${path}`, endpoint);
+    // A connection each: one that is kept may be closed just when it is used again.
+    const how = { method, headers: { ...headers, host: target.host }, agent: false };
+    const onward = send(target, how, (answer) => {
+      const status = answer.statusCode ?? 502;
+      if (deletes && (status < 300 || status === 404)) protection.deleted(path);
+      response.writeHead(status, answer.headers);
+      pipeline(answer, response, () => undefined);
+    });
+    // As if there were no door: a connection that breaks.
+    onward.on('error', () => response.destroy());
+    pipeline(request, onward, () => undefined);
+  });
 }

@@ -31,6 +31,8 @@ export interface Options {
   allowedExitCodes?: readonly number[];
   /** Prints the lines as they come. */
   live?: boolean;
+  /** Over the session's own environment. */
+  env?: NodeJS.ProcessEnv;
 }
 
 export async function openSession(
@@ -56,7 +58,11 @@ export async function openSession(
     cancelled,
     async terraform(argv, options = {}) {
       if (cancelled.aborted) throw new StepFailed('cancelled', 'The job was cancelled.');
-      const settings: RunOptions = { cwd: inputs.directory, env, signal: cancelled };
+      const settings: RunOptions = {
+        cwd: inputs.directory,
+        env: { ...env, ...options.env },
+        signal: cancelled,
+      };
       if (options.live) settings.onLine = (line) => runner.info(line);
       if (options.allowedExitCodes) settings.allowedExitCodes = options.allowedExitCodes;
       try {

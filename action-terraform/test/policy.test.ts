@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { type Offers, offerFindings } from '../src/offers.ts';
 import { violations } from '../src/policy.ts';
-import { liftProtection, protectedDestroys } from '../src/protection.ts';
 import { hcloudVersion, refuseOldProvider } from '../src/provider.ts';
 import { planOf, resource } from './fixtures.ts';
 
@@ -175,45 +174,6 @@ describe('a load balancer', () => {
     expect(of('lb01', 'no-op').warnings).toEqual([
       'hcloud_load_balancer.a: load balancer type lb01 is deprecated and ends on 2027-01-01.',
     ]);
-  });
-});
-
-describe('a protected resource', () => {
-  const before = { id: '7', delete_protection: true };
-  const plan = planOf([
-    resource('hcloud_server.goes', ['delete'], before, null),
-    resource('hcloud_volume.replaced', ['delete', 'create'], before, before),
-    resource('hcloud_network.stays', ['no-op'], before, before),
-    resource('hcloud_volume.open', ['delete'], { id: '8', delete_protection: false }, null),
-  ]);
-
-  it('is one that the plan takes away', () => {
-    expect(protectedDestroys(plan).map(({ address }) => address)).toEqual([
-      'hcloud_server.goes',
-      'hcloud_volume.replaced',
-    ]);
-  });
-
-  it('loses its protection first, and the step says so', async () => {
-    const asked: unknown[] = [];
-    const said: string[] = [];
-    const api = {
-      get: async () => ({ action: { id: 1, status: 'success' } }),
-      post: async (path: string, body: unknown) => {
-        asked.push([path, body]);
-        return { action: { id: 1, status: 'running' } };
-      },
-      byName: async () => undefined,
-      byId: async () => undefined,
-      all: async () => [],
-    };
-    const runner = { notice: (line: string) => said.push(line) };
-    await liftProtection({ runner } as never, plan, api);
-    expect(asked).toEqual([
-      ['/servers/7/actions/change_protection', { delete: false, rebuild: false }],
-      ['/volumes/7/actions/change_protection', { delete: false }],
-    ]);
-    expect(said).toHaveLength(2);
   });
 });
 

@@ -24,6 +24,12 @@ interface Page {
 }
 
 const HETZNER = 'https://api.hetzner.cloud/v1';
+
+/** Where the API is, as the provider itself is told; without a slash at its end. */
+export function endpointOf(env: NodeJS.ProcessEnv): string {
+  return (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+}
+
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 
@@ -36,7 +42,7 @@ export function hetznerApi(
   env: NodeJS.ProcessEnv,
   cancelled: AbortSignal,
 ): HetznerApi {
-  const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+  const base = endpointOf(env);
 
   /** The whole answer: one that breaks off is none. */
   async function send(path: string, init: RequestInit) {

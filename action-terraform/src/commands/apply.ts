@@ -11,8 +11,8 @@ import { locked } from '../locking.ts';
 import { writeOutputs } from '../outputs.ts';
 import { type Parcel, unpacked } from '../parcel.ts';
 import { countsOf, type Plan } from '../plan.ts';
-import { apiOf, readPlan } from '../planning.ts';
-import { liftProtection } from '../protection.ts';
+import { readPlan } from '../planning.ts';
+import { liftingProtection } from '../protection.ts';
 import { keepingState } from '../rescue.ts';
 import { opening, PlanRefused } from '../seal.ts';
 import { initialiseBeside, type Session } from '../session.ts';
@@ -65,11 +65,11 @@ export async function applyFile(session: Session, file: string, plan: Plan): Pro
   runner.output('plan-digest', planDigest(plan));
 
   const start = Date.now();
-  const api = apiOf(session);
-  if (api) await liftProtection(session, plan, api);
   await runner.group('Terraform apply', () =>
-    keepingState(session, () =>
-      locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true }),
+    liftingProtection(session, plan, (env) =>
+      keepingState(session, () =>
+        locked(session, (lockTimeout) => applyArgv(file, lockTimeout), { live: true, env }),
+      ),
     ),
   );
   await writeOutputs(session);
