@@ -1,6 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type HetznerApi, hetznerApi } from '../../lib/hetzner/api.ts';
+import { messageOf } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { type Adoption, fetchExisting, findAdoptions, importBlocks } from './adoption.ts';
 import { type PlanMode, planArgv, showArgv } from './argv.ts';
@@ -96,7 +97,22 @@ async function tell(session: Session, report: PlanReport): Promise<void> {
   runner.output('report-file', file);
   if (inputs.comment === 'off' || !inputs.githubToken || !inputs.planKey) return;
   const body = planComment(report, inputs.comment === 'full');
-  await keepComment(session, inputs.githubToken, inputs.planKey, body);
+  // A plan is no worse for it: whoever reviews finds all of it in the summary.
+  await keepComment(session, inputs.githubToken, inputs.planKey, body).catch((error: unknown) =>
+    runner.warning(`${NOT_COMMENTED}${hintIn(error)}\n${messageOf(error)}`, {
+      title: 'No comment',
+    }),
+  );
+}
+
+const NOT_COMMENTED =
+  "GitHub did not take the pull request's comment: what it would say is in the summary of this job.";
+
+function hintIn(error: unknown): string {
+  const refused = [401, 403, 404].includes((error as { status?: number }).status ?? 0);
+  return refused
+    ? " Input 'github-token' needs 'pull-requests: write', which the run of a fork never has."
+    : '';
 }
 
 interface Drawn {

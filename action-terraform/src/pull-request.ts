@@ -34,7 +34,15 @@ export function markerOf(
   return `<!-- compta-terraform ${keyedDigest(key, place)} -->`;
 }
 
-/** Writes the comment, or rewrites the one that is there. @returns its address */
+/** For all pages and the writing together. */
+const PATIENCE_MS = 60_000;
+
+/**
+ * Writes the comment, or rewrites the one that is there.
+ *
+ * @returns its address
+ * @throws RequestError when GitHub refuses it
+ */
 export async function keepComment(
   session: Session,
   token: string,
@@ -54,14 +62,23 @@ export async function keepComment(
   });
   const marker = markerOf(inputs, pullRequest, key);
   const text = runner.redact(`${marker}\n${body}`);
-  const comments = await paginate(rest.issues.listComments, {
-    ...repository,
-    issue_number,
-    per_page: 100,
-  });
-  const ours = comments.find((comment) => comment.body?.startsWith(marker));
+  const request = {
+    signal: AbortSignal.any([session.cancelled, AbortSignal.timeout(PATIENCE_MS)]),
+  };
+  const common = { ...repository, issue_number, request };
+  const ours = await find();
   const { data } = ours
-    ? await rest.issues.updateComment({ ...repository, comment_id: ours.id, body: text })
-    : await rest.issues.createComment({ ...repository, issue_number, body: text });
+    ? await rest.issues.updateComment({ ...repository, comment_id: ours, body: text, request })
+    : await rest.issues.createComment({ ...common, body: text });
   return data.html_url;
+
+  /** Page by page, as a long conversation has many, and ours is mostly on the first. */
+  async function find(): Promise<number | undefined> {
+    const pages = paginate.iterator(rest.issues.listComments, { ...common, per_page: 100 });
+    for await (const { data: page } of pages) {
+      const found = page.find((comment) => comment.body?.startsWith(marker));
+      if (found) return found.id;
+    }
+    return undefined;
+  }
 }

@@ -11,6 +11,8 @@ export interface Comment {
 export async function startComments() {
   const comments: Comment[] = [];
   const requests: string[] = [];
+  /** What every request is answered with, for as long as there is something. */
+  const trouble: { status?: number } = {};
   const server = createServer(async (request, response) => {
     requests.push(`${request.method} ${request.url?.split('?')[0]}`);
     let text = '';
@@ -24,7 +26,17 @@ export async function startComments() {
       response.end(JSON.stringify(body));
     };
     if (request.headers.authorization !== 'token github-token') return answer(401, {});
-    if (request.method === 'GET' && issue) return answer(200, comments);
+    if (trouble.status) return answer(trouble.status, { message: 'Not for you.' });
+    if (request.method === 'GET' && issue) {
+      const asked = new URL(request.url ?? '/', `http://${request.headers.host}`);
+      const size = Number(asked.searchParams.get('per_page') ?? 30);
+      const page = Number(asked.searchParams.get('page') ?? 1);
+      if (page * size < comments.length) {
+        asked.searchParams.set('page', String(page + 1));
+        response.setHeader('link', `<${asked}>; rel="next"`);
+      }
+      return answer(200, comments.slice((page - 1) * size, page * size));
+    }
     const { body } = JSON.parse(text || '{}') as { body: string };
     if (request.method === 'POST' && issue) {
       const made = { id: comments.length + 1, body, html_url: `https://github/${issue}` };
@@ -40,6 +52,7 @@ export async function startComments() {
   return {
     comments,
     requests,
+    trouble,
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     close: () => server.close(),
   };

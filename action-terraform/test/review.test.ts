@@ -63,6 +63,23 @@ describe('a pull request', () => {
     expect(github.comments[0]?.body).toMatch(/\n### ❌ [\s\S]*private-port-open/);
   }, 60_000);
 
+  it('that GitHub lets nobody comment on costs no plan that was made', async () => {
+    github.trouble.status = 403;
+    const planned = await world.step('plan', comment, { run: 9, env: event() });
+    delete github.trouble.status;
+    expect(planned.exitCode).toBe(0);
+    expect(planned.stdout).toMatch(
+      /::warning title=No comment::GitHub did not take the pull request's comment: .*summary of this job\. Input 'github-token' needs 'pull-requests: write'/,
+    );
+    expect(planned.summary).toMatch(/^### ✅ terraform\/tiny plan: 2 to add/);
+    expect(planned.outputs).toMatchObject({ changes: 'true', add: '2' });
+    expect(
+      readFileSync(planned.outputs['plan-path'] ?? '')
+        .subarray(0, 14)
+        .toString(),
+    ).toBe('compta-plan-v1');
+  }, 60_000);
+
   it('is not commented on by a run that is of none', async () => {
     const before = github.requests.length;
     const result = await world.step('plan', comment, {

@@ -80,16 +80,21 @@ export function elapsed(milliseconds: number): string {
   return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
 }
 
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+const FOLD_END = '</details>';
+
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did, outside of a fold. */
 export function cutToBytes(text: string, limit: number, note: string): string {
   if (Buffer.byteLength(text) <= limit) return text;
-  let room = limit - Buffer.byteLength(note) - 2;
+  const end = text.includes(FOLD_END) ? FOLD_END.length + 2 : 0;
+  let room = limit - Buffer.byteLength(note) - 2 - end;
   const lines = text.split('\n');
   const first = lines.findIndex((line) => {
     room -= Buffer.byteLength(line) + 1;
     return room < 0;
   });
-  return [...lines.slice(0, first), '', note].join('\n');
+  const kept = lines.slice(0, first).join('\n');
+  const isOpen = kept.lastIndexOf('<details>') > kept.lastIndexOf(FOLD_END);
+  return [kept, ...(isOpen ? ['', FOLD_END] : []), '', note].join('\n');
 }
 
 export function escapeHtml(text: string): string {

@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { code, cutToBytes, elapsed, table, timeline } from '../markdown.ts';
+import { code, cutToBytes, details, elapsed, table, timeline } from '../markdown.ts';
 
 test('a table survives pipes and line breaks in its cells', () => {
   expect(table(['a'], [['x | y\nz']])).toBe('| a |\n|---|\n| x \\| y<br>z |');
@@ -13,6 +13,15 @@ test('a fence is longer than any run of backticks inside', () => {
 test('text is cut at a line, by bytes, and says so', () => {
   expect(cutToBytes('é\né\né\né', 9, 'cut')).toBe('é\n\ncut');
   expect(cutToBytes('short', 100, 'cut')).toBe('short');
+});
+
+test('a note on what was cut does not hide in a fold', () => {
+  const folded = details('more', Array.from({ length: 50 }, (_, row) => `row ${row}`).join('\n'));
+  const text = cutToBytes(folded, 200, 'cut');
+  expect(text).toMatch(/row \d+\n\n<\/details>\n\ncut$/);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(200);
+  const after = `${details('more', 'row')}\n${'x\n'.repeat(200)}`;
+  expect(cutToBytes(after, 200, 'cut').split('</details>')).toHaveLength(2);
 });
 
 test.each([
