@@ -3,13 +3,15 @@ import { stringify } from 'yaml';
 import { ansibleInventory, knownHosts } from '../../lib/inventory/formats.ts';
 import { type Inventory, parseTerraformOutputs } from '../../lib/inventory/inventory.ts';
 
-/** The environment that outputs describe; undefined for a root module that is none. */
-export function environmentIn(outputs: unknown): Inventory | undefined {
-  try {
-    return parseTerraformOutputs(outputs);
-  } catch {
-    return undefined;
-  }
+/**
+ * The environment that outputs describe; undefined for a root module that is none, as it names no
+ * environment with a bastion.
+ *
+ * @throws Error that lists each output of an environment that is missing or malformed
+ */
+export function environmentIn(outputs: Record<string, unknown>): Inventory | undefined {
+  const isMeant = 'environment' in outputs && 'bastion' in outputs;
+  return isMeant ? parseTerraformOutputs(outputs) : undefined;
 }
 
 /**

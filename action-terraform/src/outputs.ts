@@ -11,7 +11,10 @@ const schema = z.record(z.string(), z.looseObject({ sensitive: z.boolean(), valu
 
 /**
  * Writes `terraform output -json` to a file that only we can read, with sensitive values masked
- * everywhere else. @returns the names of the outputs
+ * everywhere else; for an environment its inventory too.
+ *
+ * @returns the names of the outputs
+ * @throws Error when they name an environment and do not describe one
  */
 export async function writeOutputs(session: Session): Promise<string[]> {
   const { inputs, runner } = session;
@@ -40,7 +43,10 @@ async function writePrivately(file: string, text: string): Promise<void> {
   }
 }
 
-async function writeForAnsible({ runner, work }: Session, outputs: unknown): Promise<void> {
+async function writeForAnsible(
+  { runner, work }: Session,
+  outputs: Record<string, unknown>,
+): Promise<void> {
   const environment = environmentIn(outputs);
   if (environment === undefined) return;
   const files = { inventory: join(work, 'inventory.yml'), knownHosts: join(work, 'known_hosts') };

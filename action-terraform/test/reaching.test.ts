@@ -137,6 +137,44 @@ describe('the outputs', () => {
   });
 });
 
+describe('the inventory', () => {
+  /** What comes of outputs, and which files the next step is told of. */
+  async function written(outputs: Record<string, unknown>) {
+    const work = mkdtempSync(join(tmpdir(), 'compta-outputs-'));
+    const told: string[] = [];
+    const wrapped = Object.entries(outputs).map(([name, value]) => [
+      name,
+      { sensitive: false, value },
+    ]);
+    const session = {
+      inputs: {},
+      runner: { output: (name: string) => told.push(name) },
+      work,
+      terraform: async () => ({ stdout: JSON.stringify(Object.fromEntries(wrapped)) }),
+    };
+    return writeOutputs(session as never)
+      .then(() => told)
+      .finally(() => rmSync(work, { recursive: true }));
+  }
+
+  it('is left out of a root module that is no environment', async () => {
+    expect(await written({})).toEqual(['outputs-file']);
+    expect(await written({ environment: 'shared', bucket: 'b' })).toEqual(['outputs-file']);
+  });
+
+  it('of an environment that is half described ends the step, with what is wrong in it', async () => {
+    const ssh = { user: 'deploy', port: 2222 };
+    const half = { environment: 'staging', bastion: 'bastion-1', servers: {}, ssh };
+    await expect(written(half)).rejects.toThrow(
+      /do not describe an environment:\n {2}load_balancer: .*\n {2}network_cidr: /,
+    );
+    const server = { role: 'bastion', private_ip: '10.0.1.2', public_ip: null, host_key: 'x' };
+    await expect(written({ ...half, servers: { 'bastion-1': server } })).rejects.toThrow(
+      /servers\.bastion-1\.host_key: not a public host key/,
+    );
+  });
+});
+
 describe('terraform fmt', () => {
   it('is told as the lines that would change', () => {
     const diff = [
