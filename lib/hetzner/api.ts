@@ -6,6 +6,10 @@ export interface HetznerApi {
   get(path: string): Promise<unknown>;
   /** Asked again when the answer was lost, so only for what may be done twice. */
   post(path: string, body: unknown): Promise<unknown>;
+  /** Asked once, whatever comes: for what is no more what is meant a moment later. */
+  postOnce(path: string, body: unknown): Promise<unknown>;
+  /** Nothing happens to what is not there. */
+  delete(path: string): Promise<void>;
   byName(collection: string, name: string): Promise<HetznerObject | undefined>;
   byId(collection: string, id: string): Promise<HetznerObject | undefined>;
   /** Every one that the filters let through, whatever the number of pages. */
@@ -33,6 +37,26 @@ export function endpointOf(env: NodeJS.ProcessEnv): string {
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
 
+/** What Hetzner refused, or did not answer. */
+export class HetznerError extends Error {
+  override readonly name = 'HetznerError';
+  /** Hetzner's own word for it, such as `uniqueness_error`. */
+  readonly code: string | undefined;
+  /** Whether the same may be answered otherwise in a moment. */
+  readonly passes: boolean;
+  constructor(message: string, { code, passes, cause }: Reason) {
+    super(message, cause === undefined ? {} : { cause });
+    this.code = code;
+    this.passes = passes;
+  }
+}
+
+interface Reason {
+  code?: string | undefined;
+  passes: boolean;
+  cause?: unknown;
+}
+
 /**
  * With the endpoint that the provider itself uses. What is not answered, or will be answered
  * otherwise in a moment, is asked for again.
@@ -55,18 +79,24 @@ export function hetznerApi(
     return { ok, status, headers, text: await answer.text() };
   }
 
-  async function ask(path: string, init: RequestInit = {}): Promise<unknown> {
+  async function ask(path: string, init: RequestInit = {}, attempts = ATTEMPTS): Promise<unknown> {
     for (let attempt = 1; ; attempt += 1) {
-      const isLast = attempt === ATTEMPTS;
+      const isLast = attempt === attempts;
       const answer = await send(path, init).catch((cause: unknown) => {
         if (!isLast && !cancelled.aborted) return undefined;
-        throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
+        throw new HetznerError(`${base}${path} did not answer (attempt ${attempt})`, {
+          passes: true,
+          cause,
+        });
       });
       if (answer?.status === 404) return undefined;
-      if (answer?.ok) return JSON.parse(answer.text);
-      const said = answer && reasonIn(answer.text);
+      if (answer?.ok) return answer.text === '' ? undefined : JSON.parse(answer.text);
       if (answer && (isLast || !RETRIED.has(answer.status))) {
-        throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
+        const said = reasonIn(answer.text);
+        throw new HetznerError(
+          `${base}${path} answered ${answer.status} (attempt ${attempt})${said ? `: ${said.code}, ${said.message}` : ''}`,
+          { code: said?.code, passes: RETRIED.has(answer.status) },
+        );
       }
       const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
       await sleep(pause, undefined, { signal: cancelled });
@@ -76,6 +106,10 @@ export function hetznerApi(
   return {
     get: (path) => ask(path),
     post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
+    postOnce: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }, 1),
+    async delete(path) {
+      await ask(path, { method: 'DELETE' });
+    },
     async byName(collection, name) {
       const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
       return (body as Record<string, HetznerObject[]> | undefined)?.[collection]?.[0];
@@ -97,13 +131,12 @@ export function hetznerApi(
   };
 }
 
-/** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
-function reasonIn(text: string): string {
+/** What Hetzner says to a refusal, such as `token_readonly`, "only allowed for write tokens". */
+function reasonIn(text: string): { code: string; message: string } | undefined {
   try {
-    const { error } = JSON.parse(text) as { error?: { code: string; message: string } };
-    return error ? `: ${error.code}, ${error.message}` : '';
+    return (JSON.parse(text) as { error?: { code: string; message: string } }).error;
   } catch {
-    return ''; // A gateway's page.
+    return undefined; // A gateway's page.
   }
 }
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Action, settled } from '../hetzner/actions.ts';
-import type { HetznerApi } from '../hetzner/api.ts';
+import { type HetznerApi, HetznerError } from '../hetzner/api.ts';
 import { type Access, closed, isOpen, opened, type Rule } from './rules.ts';
+import { takeTurn } from './turn.ts';
 
-const ATTEMPTS = 6;
-/** Longer than another runner has between its reading the rules and its writing them. */
-const SETTLING_MS = 1_500;
+const ATTEMPTS = 5;
+const PAUSE_MS = 1_500;
 
 /** The firewall on the bastion that Terraform leaves to the runners: `<environment>-runners`. */
 export async function runnersFirewall(api: HetznerApi, environment: string): Promise<number> {
@@ -22,6 +22,7 @@ export async function open(api: HetznerApi, firewall: number, access: Access): P
   await change(
     api,
     firewall,
+    access.owner,
     (rules) => opened(rules, access, new Date()),
     (rules) => isOpen(rules, access.owner),
   );
@@ -32,32 +33,53 @@ export async function close(api: HetznerApi, firewall: number, owner: string): P
   await change(
     api,
     firewall,
+    owner,
     (rules) => closed(rules, owner, new Date()),
     (rules) => !isOpen(rules, owner),
   );
 }
 
+/** A turn that is older begins no writing: others may take it for over before the writing is. */
+const FRESH_MS = 10_000;
+
 /**
- * Rules can only be replaced as a whole, so two runners at once may undo each other: each looks
- * once more when the other must have written, and writes again when its change is gone.
+ * Rules can only be replaced as a whole, so it is one runner's turn at a time, and each attempt
+ * reads them anew: what was sent once is never sent again as it was.
  */
 async function change(
   api: HetznerApi,
   firewall: number,
+  owner: string,
   edit: (rules: Rule[]) => Rule[],
   isDone: (rules: Rule[]) => boolean,
 ): Promise<void> {
+  let failure: unknown;
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
-    const wanted = { rules: edit(await rulesOf(api, firewall)) };
-    const answer = await api.post(`/firewalls/${firewall}/actions/set_rules`, wanted);
-    const { actions = [] } = (answer ?? {}) as { actions?: Action[] };
-    for (const action of actions) await settled(api, action);
-    await sleep(SETTLING_MS * (1 + Math.random()));
-    if (isDone(await rulesOf(api, firewall))) return;
+    const turn = await takeTurn(api, firewall, owner);
+    try {
+      const rules = edit(await rulesOf(api, firewall));
+      if (Date.now() - turn.since > FRESH_MS) continue;
+      await write(api, firewall, rules);
+      if (isDone(await rulesOf(api, firewall))) return;
+    } catch (error) {
+      if (!(error instanceof HetznerError) || !error.passes) throw error;
+      failure = error;
+      // What was sent may still be done: not in another one's turn.
+      await sleep(PAUSE_MS);
+    } finally {
+      await turn.end();
+    }
   }
   throw new Error(
-    `The rules of firewall ${firewall} were replaced by somebody else ${ATTEMPTS} times: let fewer jobs reach the environment at once.`,
+    `The rules of firewall ${firewall} are not what they were set to after ${ATTEMPTS} attempts: nobody but the runners may change them.`,
+    { cause: failure },
   );
+}
+
+async function write(api: HetznerApi, firewall: number, rules: Rule[]): Promise<void> {
+  const answer = await api.postOnce(`/firewalls/${firewall}/actions/set_rules`, { rules });
+  const { actions = [] } = (answer ?? {}) as { actions?: Action[] };
+  for (const action of actions) await settled(api, action);
 }
 
 async function rulesOf(api: HetznerApi, firewall: number): Promise<Rule[]> {
