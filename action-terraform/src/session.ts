@@ -74,23 +74,35 @@ export async function openSession(
   };
 }
 
-/** Providers, backend and workspace. @throws StepFailed 'provider-refused' */
-export function initialise(session: Session): Promise<void> {
-  return initialiseBeside(session, async () => {});
+/**
+ * Providers, backend and workspace.
+ *
+ * @param begun called when Terraform is at work
+ * @throws StepFailed 'provider-refused'
+ */
+export async function initialise(session: Session, begun = () => {}): Promise<void> {
+  const { backendConfig, workspace, directory } = session.inputs;
+  refuseOldProvider(await contentOf(join(directory, '.terraform.lock.hcl')));
+  await withProviders(session, () =>
+    patiently(session, () => {
+      const init = session.terraform(initArgv(backendConfig));
+      begun();
+      return init;
+    }),
+  );
+  if (workspace !== 'default') await session.terraform(workspaceArgv(workspace));
 }
 
 /**
- * The same with other work, which is begun when Terraform is at its own: the code that it loads
- * would keep Terraform waiting.
- *
- * @returns what came of that work
+ * The same and what comes next, with other work beside both, which is begun when Terraform is at its
+ * own: the code that it loads would keep Terraform waiting.
  */
-export async function initialiseBeside<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  const { backendConfig, workspace, directory } = session.inputs;
-  refuseOldProvider(await contentOf(join(directory, '.terraform.lock.hcl')));
-  const [, result] = await withProviders(session, () =>
-    patiently(session, () => sideBySide(session.terraform(initArgv(backendConfig)), work())),
-  );
-  if (workspace !== 'default') await session.terraform(workspaceArgv(workspace));
-  return result;
+export function initialiseBeside<A, B>(
+  session: Session,
+  next: () => Promise<A>,
+  work: () => Promise<B>,
+): Promise<[A, B]> {
+  const atWork = Promise.withResolvers<void>();
+  const first = initialise(session, atWork.resolve).finally(atWork.resolve).then(next);
+  return sideBySide(first, atWork.promise.then(work));
 }

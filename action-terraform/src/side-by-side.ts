@@ -1,8 +1,10 @@
 /**
- * Two things at a time. Both are waited for even when one fails, so that nothing of them goes on
- * behind a step that has ended; the first one's failure is told before the other's.
+ * Several things at a time. All are waited for even when one fails, so that nothing of them goes on
+ * behind a step that has ended; of two failures the one that stands first is told.
  */
-export async function sideBySide<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([one, other]);
-  return [await one, await other];
+export async function sideBySide<T extends unknown[]>(
+  ...things: { [K in keyof T]: Promise<T[K]> }
+): Promise<T> {
+  await Promise.allSettled(things);
+  return (await Promise.all(things)) as T;
 }

@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync, renameSync, rmdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { downloadTool } from '@actions/tool-cache';
 import { run } from '../process/run.ts';
 
 /**
@@ -12,7 +11,7 @@ import { run } from '../process/run.ts';
  */
 export async function fetchArchive(url: string): Promise<string> {
   const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
-  if (scheme === undefined) return downloadTool(url);
+  if (scheme === undefined) return (await import('@actions/tool-cache')).downloadTool(url);
   const folder = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'compta-tool-'));
   const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
   // Beside no project, and with no input of the action: among those are secrets.

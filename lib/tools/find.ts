@@ -4,7 +4,6 @@ import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { cacheDir, extractTar, extractZip } from '@actions/tool-cache';
 import { run } from '../process/run.ts';
 import { type Architecture, CATALOGUE, type Download, type ToolName } from './catalogue.ts';
 import { fetchArchive } from './fetch.ts';
@@ -69,6 +68,7 @@ async function install(request: ToolRequest, arch: Architecture): Promise<string
       );
     }
     const unpacked = await unpack(archive, tool);
+    const { cacheDir } = await import('@actions/tool-cache');
     return await cacheDir(join(unpacked, tool.folder(version, arch)), name, version, arch);
   } finally {
     await rm(archive, { force: true });
@@ -76,6 +76,8 @@ async function install(request: ToolRequest, arch: Architecture): Promise<string
 }
 
 async function unpack(archive: string, { archive: kind, members }: Download): Promise<string> {
+  // Seldom wanted: most tools are in the cache already.
+  const { extractTar, extractZip } = await import('@actions/tool-cache');
   if (kind === 'zip') return extractZip(archive);
   if (members === undefined) return extractTar(archive);
   const folder = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'compta-tool-'));

@@ -27,19 +27,16 @@ export async function apply(session: Session, artifacts: Artifacts, key: string)
   const parcel = await received(session, artifacts, key).catch(asFailure);
   const file = join(session.work, 'plan.tfplan');
   await writeFile(file, parcel.file, { mode: 0o600 });
-  await examineBackend(session);
   const { plan } = await readPlan(session, file, parcel.json);
   await applyFile(session, file, plan);
 }
 
-/** The plan of this run, opened with what this step is bound to. */
+/** The plan of this run, opened with what this step is bound to; over a backend that locks. */
 async function received(session: Session, artifacts: Artifacts, key: string): Promise<Parcel> {
-  const open = await initialiseBeside(session, async () =>
-    opening(await receivePlan(session, artifacts), key),
-  );
-  const [{ lineage, serial }, binding] = await sideBySide(
-    readState(session),
-    currentBinding(session, key),
+  const [[{ lineage, serial }, binding], open] = await initialiseBeside(
+    session,
+    () => sideBySide(readState(session), currentBinding(session, key), examineBackend(session)),
+    async () => opening(await receivePlan(session, artifacts), key),
   );
   const now = { ...binding, stateLineage: lineage, stateSerial: serial };
   return unpacked(

@@ -9,15 +9,22 @@ import { clearPlan, sendPlan } from '../travel.ts';
 
 /** Plans, shows the plan to whoever must judge it, and leaves it sealed for `apply`. */
 export async function plan(session: Session, artifacts: Artifacts, key: string): Promise<void> {
-  await initialiseBeside(session, () => clearPlan(session, artifacts));
+  const [sealed] = await initialiseBeside(
+    session,
+    () => sealedPlan(session, key),
+    () => clearPlan(session, artifacts),
+  );
+  session.runner.output('plan-path', await sendPlan(session, sealed, artifacts));
+}
+
+async function sealedPlan(session: Session, key: string): Promise<Buffer> {
   const seal = sealing(key);
   const binding = await currentBinding(session, key);
   const { file, json, report, state } = await makePlan(session, 'plan');
   refuseForbidden(report);
-  const sealed = await seal(packed({ file: await readFile(file), json }), {
+  return seal(packed({ file: await readFile(file), json }), {
     ...binding,
     stateLineage: state.lineage,
     stateSerial: state.serial,
   });
-  session.runner.output('plan-path', await sendPlan(session, sealed, artifacts));
 }
