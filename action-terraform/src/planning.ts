@@ -21,7 +21,7 @@ import { maskValue, sensitiveValues } from './sensitive.ts';
 import type { Session } from './session.ts';
 import { sideBySide } from './side-by-side.ts';
 import { maskState, readState, type StateIdentity } from './state.ts';
-import { type PlanReport, planComment, planSummary } from './summary.ts';
+import { type PlanReport, planComment, planReport, planSummary } from './summary.ts';
 
 export interface Planned {
   plan: Plan;
@@ -90,10 +90,9 @@ function apiOf({ inputs, runner, cancelled }: Session): HetznerApi | undefined {
 /** Summary, file, and the pull request's comment. */
 async function tell(session: Session, report: PlanReport): Promise<void> {
   const { inputs, runner, work } = session;
-  const summary = planSummary(report);
-  runner.summary(summary);
+  runner.summary(planSummary(report));
   const file = join(work, 'report.md');
-  await writeFile(file, runner.redact(summary), { mode: 0o600 });
+  await writeFile(file, runner.redact(planReport(report)), { mode: 0o600 });
   runner.output('report-file', file);
   if (inputs.comment === 'off' || !inputs.githubToken || !inputs.planKey) return;
   const body = planComment(report, inputs.comment === 'full');

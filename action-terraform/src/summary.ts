@@ -44,12 +44,17 @@ const SUMMARY_LIMIT = 900_000;
 /** A comment has 65,536 characters; what others append to it counts as well. */
 const COMMENT_LIMIT = 60_000;
 
-/** The job summary: everything, with the values that change. */
+/** Everything, with the values that change, however long. */
+export function planReport(report: PlanReport): string {
+  return whole(report, true);
+}
+
+/** The job summary: the same, as far as GitHub shows it. */
 export function planSummary(report: PlanReport): string {
   return cutToBytes(
-    whole(report, true),
+    planReport(report),
     SUMMARY_LIMIT,
-    '_The rest is in the log: it was too long for here._',
+    '_The rest was too long for here: it is in the file that output `report-file` names._',
   );
 }
 

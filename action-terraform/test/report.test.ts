@@ -5,7 +5,7 @@ import { explained, lockIn, StepFailed } from '../src/failure.ts';
 import type { Plan } from '../src/plan.ts';
 import { pricesFrom } from '../src/prices.ts';
 import { expression } from '../src/sensitive.ts';
-import { type PlanReport, planComment, planSummary } from '../src/summary.ts';
+import { type PlanReport, planComment, planReport, planSummary } from '../src/summary.ts';
 import { planOf, resource } from './fixtures.ts';
 
 const monthly = (net: string) => [{ location: 'nbg1', price_monthly: { net } }];
@@ -125,6 +125,16 @@ describe('the summary', () => {
     const text = summary([resource('hcloud_server.a', ['create'], null, server('cpx22'))]);
     expect(text).toContain('**Monthly cost: 0.00 EUR → 20.49 EUR** (+20.49 EUR)');
     expect(text).toContain('on 2026-11-22');
+  });
+
+  it('is cut where GitHub would refuse it, and the report is not', () => {
+    const many = Array.from({ length: 15_000 }, (_, i) =>
+      resource(`hcloud_server.a-server-with-a-name-of-some-length-${i}`, ['create'], null, {}),
+    );
+    const of = report({ plan: planOf(many) });
+    expect(Buffer.byteLength(planSummary(of))).toBeLessThanOrEqual(900_000);
+    expect(planSummary(of)).toMatch(/The rest was too long .*`report-file`/);
+    expect(planReport(of)).toContain('some-length-14999`');
   });
 
   it('takes secrets out before it shortens or escapes them', () => {
