@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { archived, beats, type Moment } from './heart.ts';
-import { makeWorld, type World } from './world.ts';
+import { makeWorld, mountDisk, type World } from './world.ts';
 
 // Seconds on an idle machine; a busy one may take its time.
 jest.setTimeout(240_000);
@@ -150,6 +151,26 @@ test('a moment that the archive does not reach is refused, one before the base b
   expect(early.stderr).toContain('there is no backup');
 });
 
+describe('a full disk where the cluster comes up', () => {
+  beforeAll(() => mountDisk(world.at('restore'), '300m'));
+  afterAll(() => {
+    execFileSync('umount', [world.at('restore')]);
+  });
+
+  test.each([
+    ['zstd', '"$*" == "--decompress --quiet"', /opening base-\S+ failed: the disk of \S+ is full/],
+    ['rclone', '"$*" == *--files-from*', /fetching WAL failed: the disk of \S+ is full/],
+  ])('is said as such, and not taken for damage (%s)', (program, when, said) => {
+    const fill = `head -c 1G /dev/zero 2>/dev/null >>${world.at('restore/fill')}`;
+    const full = world.wrap(program, `[[ ! ${when} ]] || ${fill}\nexec "$real" "$@"`);
+    const done = world.script('compta-pitr', ['latest'], { input: world.identity, ...full });
+    rmSync(world.at('restore/fill'));
+    expect(done.code).toBe(28);
+    expect(done.stderr).toMatch(said);
+    expect(readdirSync(world.at('restore'))).toEqual(['.pitr.lock']);
+  });
+});
+
 test('a segment with one byte flipped stops the recovery', () => {
   const [cluster = ''] = readdirSync(world.at('remote/wal'));
   const file =
@@ -216,6 +237,32 @@ test('a moment at which a base backup was being made is reached from the one bef
   const done = recover(new Date(Date.parse(String(time)) + 1000).toISOString());
   expect(done).toMatchObject({ code: 0 });
   expect(done.json).toMatchObject({ base: first });
+});
+
+test('a base backup whose upload is cut is uploaded by the next run, and no other one again', () => {
+  const [cluster = ''] = readdirSync(world.at('remote/base'));
+  const there = () => readdirSync(world.at('remote/base', cluster)).sort();
+  const before = there();
+  const [first = ''] = before;
+  // As one that was uploaded before there was a mark.
+  rmSync(world.at('backups/base', first, 'uploaded'));
+  const none = world.wrap('rclone', '[[ "$*" != *" copy "* ]] || exit 1\nexec "$real" "$@"');
+  const cut = world.script('compta-base-backup', [], none);
+  expect(cut.code).toBe(69);
+  const [, name = ''] =
+    /the upload of (base-\S+) failed: it lies in \S+, whole, and the next run/.exec(cut.stderr) ??
+    [];
+  expect(there()).toEqual(before);
+  expect(readdirSync(world.at('backups/base', first))).toContain('uploaded');
+
+  const next = world.script('compta-base-backup');
+  expect(next).toMatchObject({ code: 0 });
+  expect(there()).toEqual([...before, name, next.json.name]);
+  const file = readFileSync(world.at('remote/base', cluster, name, 'base.tar.zst.age'));
+  const sum = createHash('sha256').update(file).digest('hex');
+  expect(readFileSync(world.at('remote/base', cluster, name, 'manifest.json'), 'utf8')).toContain(
+    sum,
+  );
 });
 
 test('WAL that a checkpoint would recycle while the cluster is copied is in the copy', () => {

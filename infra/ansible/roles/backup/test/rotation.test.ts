@@ -156,6 +156,7 @@ describe('a rotation', () => {
     const rotate = () =>
       ['local', 'remote'].map((place) => world.script('compta-rotate-backups', [place]).code);
     const FIRST = { 50: 2, 43: 4, 36: 6, 10: 8 };
+    const waiting = base(33);
     const names = Object.fromEntries(Object.keys(FIRST).map((age) => [age, base(Number(age))]));
 
     beforeAll(() => {
@@ -169,6 +170,11 @@ describe('a rotation', () => {
           );
         }
       }
+      // One whose upload was cut leads nowhere yet: neither is it the one that stays, nor does it go.
+      const about = { system_identifier: cluster, start_wal: segment(7), proof: 'page-checksums' };
+      mkdirSync(world.at(String(places[0]), waiting));
+      writeFileSync(world.at(String(places[0]), waiting, 'manifest.json'), JSON.stringify(about));
+      writeFileSync(world.at(String(places[0]), waiting, 'base.tar.zst.age'), '');
       writeFileSync(world.at(String(places[1]), String(names[10]), 'verified.json'), '{}');
       for (const place of ['wal', 'remote/wal']) {
         mkdirSync(world.at(place, cluster, '0000000100000000'), { recursive: true });
@@ -195,7 +201,10 @@ describe('a rotation', () => {
 
     test('keeps what leads to each of the last 30 days: one from before them, and the WAL since', () => {
       expect(rotate()).toEqual([0, 0]);
-      for (const place of bases()) expect(place).toEqual([names[36], names[10]]);
+      expect(bases()).toEqual([
+        [names[36], waiting, names[10]],
+        [names[36], names[10]],
+      ]);
       for (const place of wal()) expect(place).toEqual([6, 7, 8, 9]);
     });
   });
