@@ -55,13 +55,24 @@ describe('a backup', () => {
       sha256: expect.stringMatching(/^[0-9a-f]{64}$/),
     });
     const name = String(done.json.name);
-    expect(readdirSync(remoteOf(name)).sort()).toEqual(['dump.age', 'manifest.json', 'sql.gz.age']);
+    expect(readdirSync(remoteOf(name)).sort()).toEqual([
+      'dump.age',
+      'manifest.json',
+      'settings.json.age',
+      'sql.gz.age',
+    ]);
+    // Which is not encrypted: so it has no value of a setting.
+    expect(JSON.stringify(manifestOf(name))).not.toContain('secret');
     expect(manifestOf(name)).toMatchObject({
       versions: { postgresql: expect.stringMatching(/^16\./) },
       sequences: expect.arrayContaining([
         { name: 'public.receipt', cycle: false, from: '1010', to: '1010' },
       ]),
       roles: expect.arrayContaining(['compta_books_app', 'compta_books_owner']),
+      settings: expect.arrayContaining([
+        expect.objectContaining({ role: null, here: true, parameter: 'compta.stamp' }),
+        expect.objectContaining({ role: 'compta_books_app', here: false, parameter: 'work_mem' }),
+      ]),
     });
     // Each format opens with an identity, and is the database.
     const clear = execFileSync('age', ['-d', '-i', '-', join(remoteOf(name), 'sql.gz.age')], {
@@ -223,9 +234,17 @@ describe('verification', () => {
     }
   });
 
-  test('sees a sequence that lies behind', () => {
-    const said = verifyChanged([['"from":"1010","to":"1010"', '"from":"1015","to":"1020"']]);
+  test('sees a sequence that lies behind, and settings that are not what they were', () => {
+    const said = verifyChanged([
+      ['"from":"1010","to":"1010"', '"from":"1015","to":"1020"'],
+      ['"parameter":"compta.stamp"', '"parameter":"compta.former"'],
+      [/("here":false,"parameter":"work_mem","hash":")../, '$1__'],
+    ]);
     expect(said).toContain('sequence public.receipt: 1015 to 1020 in the manifest, 1010 restored');
+    expect(said).toMatch(/manifest .*"compta.former"/);
+    expect(said).toMatch(/restored .*"compta.stamp"/);
+    expect(said).toMatch(/manifest .*"compta_books_app","here":false,"parameter":"work_mem"/);
+    expect(said).not.toContain('secret');
   });
 });
 
@@ -293,5 +312,48 @@ describe('restore', () => {
     const done = world.script('compta-restore', [String(path), 'compta_copy']);
     expect(done).toMatchObject({ code: 0 });
     expect(contents('compta_copy')).toBe(contents('compta_books'));
+  });
+
+  test('puts back what was set for the database and its roles; what the server has set since stays', () => {
+    const settings = (where: string) =>
+      world
+        .sql(
+          'postgres',
+          `SELECT coalesce(r.rolname, 'everybody'), unnest(s.setconfig) FROM pg_db_role_setting AS s
+           LEFT JOIN pg_database AS d ON d.oid = s.setdatabase LEFT JOIN pg_roles AS r ON r.oid = s.setrole
+           WHERE ${where} ORDER BY 1, 2`,
+        )
+        .split('\n');
+    const ofDatabase = (name: string) => settings(`d.datname = '${name}'`);
+    const ofRoles = () => settings("s.setdatabase = 0 AND r.rolname LIKE 'compta_books_%'");
+    const before = [
+      'compta_books_app|statement_timeout=30s',
+      "everybody|compta.stamp=it's a \\ secret",
+      'everybody|search_path="$user", public, "Grand livre"',
+    ];
+    expect(ofDatabase('compta_books')).toEqual(before);
+    const { path } = world.script('compta-backup', ['compta_books', '--listing']).json;
+    world.sql(
+      'postgres',
+      `ALTER DATABASE compta_books RESET ALL;
+       ALTER ROLE compta_books_app RESET ALL;
+       ALTER ROLE compta_books_owner SET lock_timeout = '9s'`,
+    );
+    // To look into a backup changes nothing for those who work.
+    const look = world.script('compta-restore', [String(path), 'compta_look']);
+    expect(look).toMatchObject({ code: 0 });
+    expect(ofDatabase('compta_look')).toEqual(before);
+    expect(ofRoles()).toEqual(['compta_books_owner|lock_timeout=9s']);
+
+    const replace = ['compta_books', '--replace=compta_books'];
+    const done = world.script('compta-restore', [String(path), ...replace]);
+    expect(done).toMatchObject({ code: 0 });
+    expect(ofDatabase('compta_books')).toEqual(before);
+    expect(ofRoles()).toEqual([
+      'compta_books_app|work_mem=8MB',
+      'compta_books_owner|lock_timeout=9s',
+    ]);
+    expect(done.stderr).toContain('the role compta_books_owner has another lock_timeout');
+    expect(look.stderr + done.stderr).not.toContain('secret');
   });
 });

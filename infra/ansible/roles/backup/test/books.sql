@@ -5,6 +5,10 @@ CREATE DATABASE compta_books OWNER compta_books_owner;
 REVOKE ALL ON DATABASE compta_books FROM PUBLIC;
 GRANT CONNECT ON DATABASE compta_books TO compta_books_app;
 ALTER ROLE compta_books_app IN DATABASE compta_books SET statement_timeout = '30s';
+ALTER ROLE compta_books_app SET work_mem = '8MB';
+ALTER ROLE compta_books_owner SET lock_timeout = '5s';
+ALTER DATABASE compta_books SET search_path = "$user", public, 'Grand livre';
+ALTER DATABASE compta_books SET compta.stamp = E'it''s a \\ secret';
 \connect compta_books
 ALTER DEFAULT PRIVILEGES FOR ROLE compta_books_owner IN SCHEMA public GRANT SELECT, INSERT ON TABLES TO compta_books_app;
 CREATE EXTENSION pgcrypto;

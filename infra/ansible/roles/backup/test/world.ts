@@ -2,6 +2,7 @@ import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:chil
 import {
   chmodSync,
   chownSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -231,9 +232,7 @@ function render(folder: string, recipients: string[]): void {
     'postgresql/templates/maintenance.sh.j2': 'sbin/compta-postgresql-maintenance',
   };
   for (const name of ['lib', 'etc', 'sbin']) mkdirSync(join(folder, name));
-  for (const name of ['contents.sql', 'sequences.sql']) {
-    writeFileSync(join(folder, 'lib', name), readFileSync(join(roles, 'backup/files', name)));
-  }
+  cpSync(join(roles, 'backup/files'), join(folder, 'lib'), { recursive: true });
   const play = {
     hosts: 'localhost',
     connection: 'local',
