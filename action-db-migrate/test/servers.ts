@@ -21,10 +21,13 @@ export interface Servers {
   close: () => Promise<void>;
 }
 
+/** The PostgreSQL that the database server has. */
+type Server = Pick<Postgres, 'port' | 'program' | 'socket'>;
+
 export const SERVICE = 'books-service';
 const APPLICATIONS = ['app-1', 'app-2'];
 
-export async function startServers(postgres: Postgres): Promise<Servers> {
+export async function startServers(postgres: Server): Promise<Servers> {
   const root = mkdtempSync(join(tmpdir(), 'compta-servers-'));
   const loopback = `127.89.${(process.pid % 250) + 1}`;
   const user = keyPair();
@@ -64,7 +67,7 @@ export async function startServers(postgres: Postgres): Promise<Servers> {
 }
 
 /** What sudo leads to is this PostgreSQL. */
-function databaseServer(root: string, postgres: Postgres, backups: string): NodeJS.ProcessEnv {
+function databaseServer(root: string, postgres: Server, backups: string): NodeJS.ProcessEnv {
   const bin = join(root, 'db-bin');
   mkdirSync(bin);
   const program = (name: string, text: string) => {

@@ -298,6 +298,17 @@ describe('a full disk', () => {
     expect(readdirSync(world.at('backups/base'))).toEqual([]);
   });
 
+  test('at the roles is said as such, and leaves nothing of them', () => {
+    const options = world.wrap('age', `${fill()}\nexec "$real" "$@"`);
+    const done = world.script('compta-backup', ['--globals'], options);
+    empty();
+    expect(done.code).toBe(28);
+    expect(words(done)).toEqual([
+      expect.stringMatching(/roles: the encryption failed: .* is full/),
+    ]);
+    expect(readdirSync(world.at('backups/globals'))).toEqual([]);
+  });
+
   test('at WAL archives nothing, so that PostgreSQL keeps the file', () => {
     writeFileSync(world.at('home/segment'), 'wal');
     // Seen by this run alone: PostgreSQL archives at any time, with the configuration that there is.
@@ -496,7 +507,7 @@ describe('a remote copy', () => {
 
   test('with one byte flipped is not verified, nor restored', () => {
     const { name } = backUp().json;
-    for (const file of ['dump.age', 'sql.gz.age']) {
+    for (const file of ['dump.age', 'sql.gz.age', 'settings.json.age']) {
       const path = remoteFile(String(name), file);
       const bytes = readFileSync(path);
       const middle = Math.floor(bytes.length / 2);

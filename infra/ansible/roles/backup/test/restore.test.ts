@@ -1,9 +1,18 @@
 import { execFileSync, type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { startServers } from '../../../../../action-db-migrate/test/servers.ts';
 import { historyIn } from '../../../../../lib/migration/drill.ts';
 import { makeWorld, type World } from './world.ts';
 
@@ -92,7 +101,14 @@ describe('a restore', () => {
     const back = world.configure({ remote: '' });
     const backup = world.script('compta-backup', ['compta_sorted', '--listing']);
     back();
-    const done = world.script('compta-restore', [String(backup.json.path), 'compta_sorted_again']);
+    // One that was made before settings were taken along: it still opens.
+    const path = String(backup.json.path);
+    rmSync(join(path, 'settings.json'));
+    const about = JSON.parse(readFileSync(join(path, 'manifest.json'), 'utf8'));
+    const { settings, ...former } = { ...about, plain: { dump: about.plain.dump } };
+    expect(settings).toBeDefined();
+    writeFileSync(join(path, 'manifest.json'), JSON.stringify(former));
+    const done = world.script('compta-restore', [path, 'compta_sorted_again']);
     expect(done).toMatchObject({ code: 0 });
     expect(
       world.sql(
@@ -227,19 +243,28 @@ describe('by script', () => {
       JSON.stringify({
         database: { hosts: { 'db-1': host } },
         restore: { hosts: { 'db-1': host } },
+        application: { hosts: { 'app-1': host, 'app-2': host } },
       }),
     );
+    symlinkSync(join(infra, '../cli'), world.at('cli'));
     writeFileSync(world.at('identity.txt'), `# of the test\n${world.identity}`, { mode: 0o600 });
   });
 
-  function type(script: string, ...argv: string[]) {
+  const type = (script: string, ...argv: string[]) => typeWith({}, script, ...argv);
+  /** Without waiting for it in this process, which carries the servers of the lease. */
+  async function typeWith(env: NodeJS.ProcessEnv, script: string, ...argv: string[]) {
     const own = `mount --bind ${world.at('sbin')} /usr/local/sbin && exec "$@"`;
-    const { status, stdout, stderr } = spawnSync(
+    const child = spawn(
       'unshare',
       ['-m', 'sh', '-c', own, 'own', join(tree, 'scripts/backup', script), ...argv],
-      { cwd: world.folder, encoding: 'utf8' },
+      { cwd: world.folder, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] },
     );
-    return { status, said: stdout + stderr };
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text: Buffer) => (said += text));
+    }
+    const [status] = await once(child, 'close');
+    return { status, said };
   }
   /** Everything that a backup or a verification would change; WAL comes to the remote at any time. */
   const state = () =>
@@ -247,26 +272,50 @@ describe('by script', () => {
       readdirSync(world.at(place), { recursive: true }).sort(),
     );
 
-  test('a dry run says what would be backed up and proven, and changes nothing', () => {
+  test('a dry run says what would be backed up and proven, and changes nothing', async () => {
     const before = state();
-    const backup = type('backup-db.sh', 'staging', '--dry-run');
+    const backup = await type('backup-db.sh', 'staging', '--dry-run');
     expect(backup).toMatchObject({ status: 0 });
     expect(backup.said).toMatch(/check\W+true.*database\W+compta_books/s);
-    const verification = type('verify-backup.sh', 'staging', 'identity.txt', '--dry-run');
+    const verification = await type('verify-backup.sh', 'staging', 'identity.txt', '--dry-run');
     expect(verification).toMatchObject({ status: 0 });
     expect(verification.said).toMatch(/check\W+true.*name\W+compta_books-\d{8}T/s);
     expect(state()).toEqual(before);
   });
 
-  test('one database is backed up, and then proven', () => {
-    const backup = type('backup-db.sh', 'staging', 'compta_books');
+  test('one database is backed up, and then proven', async () => {
+    const backup = await type('backup-db.sh', 'staging', 'compta_books');
     expect(backup).toMatchObject({ status: 0 });
     expect(backup.said).toContain('restored-and-compared');
     const newest = readdirSync(world.at('remote/dumps/compta_books')).sort().at(-1) ?? '';
-    const verification = type('verify-backup.sh', 'staging', 'identity.txt');
+    const verification = await type('verify-backup.sh', 'staging', 'identity.txt');
     expect(verification).toMatchObject({ status: 0 });
     expect(readdirSync(world.at('remote/dumps/compta_books', newest))).toContain('verified.json');
     expect(verification.said).not.toContain('AGE-SECRET-KEY');
+  });
+
+  test('the newest one is put back under the release lease, which is free again then', async () => {
+    const bin = world.at('postgresql/usr/lib/postgresql/16/bin');
+    const program = (name: string) => join(bin, name);
+    const servers = await startServers({ port: 5432, socket: world.at('home'), program });
+    try {
+      world.sql('compta_books', 'DELETE FROM journal_line WHERE id = 1');
+      const done = await typeWith(
+        { COMPTA_TERRAFORM_OUTPUTS: servers.outputs, COMPTA_SSH_KEY: servers.privateKey },
+        'restore-db.sh',
+        ...['staging', 'compta_books', 'latest', 'compta_books'],
+        ...['--extra-vars', `backup_identity_file=${world.at('identity.txt')}`],
+      );
+      expect(done).toMatchObject({ status: 0 });
+      expect(lines()).toBe('20000');
+      for (const host of ['app-1', 'app-2']) {
+        expect(servers.file(host, 'audit.log')).toContain('restore of compta_books from latest');
+        expect(JSON.parse(servers.file(host, 'lease.json'))).toMatchObject({ expires: 0 });
+      }
+      expect(done.said).not.toMatch(/AGE-SECRET-KEY|PRIVATE KEY/);
+    } finally {
+      await servers.close();
+    }
   });
 
   test.each([
@@ -276,8 +325,8 @@ describe('by script', () => {
     ['verify-backup.sh', ['staging'], /give the file that has an age identity/],
     ['verify-backup.sh', ['staging', 'hosts.json'], /hosts.json has no age identity/],
     ['verify-backup.sh', ['moon', 'identity.txt'], /no environment moon/],
-  ])('%s %j is refused', (script, argv, message) => {
-    const { status, said } = type(script, ...argv);
+  ])('%s %j is refused', async (script, argv, message) => {
+    const { status, said } = await type(script, ...argv);
     expect(status).not.toBe(0);
     expect(said).toMatch(message);
   });
