@@ -9,12 +9,20 @@ import type { Manifest } from './manifest.ts';
 import { isEmpty, planHost } from './plan.ts';
 import type { Login } from './preflight.ts';
 import { note, step, type Tell } from './progress.ts';
-import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
+import {
+  canLeave,
+  type HostTarget,
+  isServing,
+  journal,
+  type RollOptions,
+  type Row,
+  rollHosts,
+} from './roll.ts';
 import { leaderOf, type Standing } from './standing.ts';
 import * as store from './store.ts';
 
 /** Who does it and how; the same for a deploy, a rollback and the rest. */
-export interface Circumstances extends Omit<RollOptions, 'stop'> {
+export interface Circumstances extends Omit<RollOptions, 'stop' | 'servers'> {
   by: string;
   run: string;
   reason?: string;
@@ -94,7 +102,8 @@ export async function bring(
   const started = Date.now();
   const rows: Row[] = [];
   const stop = AbortSignal.any([how.cancelled, lease.lost]);
-  const options: RollOptions = { ...how, stop };
+  const servers = standings.map(({ host }) => host);
+  const options: RollOptions = { ...how, stop, servers };
   const targets = standings.map(({ host, current }): HostTarget => ({ host, target, current }));
   const previous = leaderOf(standings)?.current;
   const finish = (rest: Pick<Outcome, 'status' | 'problem' | 'evidence'>): Outcome => ({
@@ -163,8 +172,8 @@ export async function askPublicly(
 }
 
 /**
- * Everything that was swapped goes back, last host first: the plan finds out what that is.
- * A host that cannot go back does not keep the others from it.
+ * Everything that was swapped goes back: the plan finds out what that is. First who is out of
+ * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
  */
 async function goBack(
@@ -177,7 +186,7 @@ async function goBack(
   const started = Date.now();
   const stuck: string[] = [];
   note(how.tell, '', 'Rolling back everything that was swapped');
-  for (const { host, current } of [...targets].reverse()) {
+  for (const { host, current } of await inOrderOfReturn(targets, previous)) {
     const done: Row[] = [];
     try {
       await store.dropBallast(host);
@@ -185,7 +194,7 @@ async function goBack(
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
         await recordAll([back], previous, 'automatic-rollback', how, started, false);
-      } else {
+      } else if (await canLeave(host, options.servers)) {
         // It was behind, or new: what it had before is nothing to go back to.
         await host.change(['touch', caddy.outOfRotation]);
         note(how.tell, host.name, 'stays out of rotation until `compta converge`');
@@ -196,6 +205,20 @@ async function goBack(
     rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
   }
   return stuck;
+}
+
+/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+async function inOrderOfReturn(
+  targets: readonly HostTarget[],
+  previous: Manifest,
+): Promise<HostTarget[]> {
+  const ranked = await Promise.all(
+    [...targets].reverse().map(async (target) => {
+      const returns = target.current?.release === previous.release;
+      return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+    }),
+  );
+  return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
 }
 
 /**

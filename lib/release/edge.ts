@@ -54,28 +54,30 @@ export async function validateEdge(host: Host, target: Manifest): Promise<void> 
 }
 
 export interface EdgeChange {
-  how: 'start' | 'replace';
+  /** Whether the load balancer sends this host nothing meanwhile. */
+  leave: boolean;
   /** The host was out of rotation before, and its services are not what they have to be yet. */
   stayOut: boolean;
   /** How long the load balancer may take to see that the host is out of rotation, or back. */
   drainMs: number;
 }
 
-/** Starts Caddy, or replaces it while the load balancer sends this host nothing. */
+/** Brings Caddy to the target's image, file and settings. */
 export async function applyEdge(
   host: Host,
   target: Manifest,
-  { how, stayOut, drainMs }: EdgeChange,
+  { leave, stayOut, drainMs }: EdgeChange,
   say: (line: string) => void,
 ): Promise<void> {
   const folder = layout.releaseFolder(target.release);
-  if (how === 'replace') {
+  if (leave) {
     say(`out of rotation for ${drainMs / 1000} s, as Caddy itself changes`);
     await host.change(['touch', layout.caddy.outOfRotation]);
     await pause(drainMs);
   }
-  const source = `${folder}/caddy/Caddyfile`;
-  await host.change(['install', '-m', '0644', source, `${layout.caddy.configuration}/Caddyfile`]);
+  const install = 'install -m 0644 "$1" "$2.new" && mv -f "$2.new" "$2"';
+  const files = [`${folder}/caddy/Caddyfile`, `${layout.caddy.configuration}/Caddyfile`];
+  await host.change(['sh', '-c', install, 'install', ...files]);
   await host.compose(target.release, 'up', '-d', '--no-deps', '--pull', 'never', 'caddy');
   await until('Caddy to answer', 30_000, async () => {
     const { edge } = await host.state();
@@ -84,8 +86,13 @@ export async function applyEdge(
     const url = `http://${edge.address}:${layout.ports.publicSite}/actuator`;
     return (await host.http(url)).status === 404;
   });
+  // Compose does not touch a container that is the target's already. What it has read may be another's:
+  // the file of a run that was killed before it replaced the container. The same again changes nothing.
+  const options = ['--config', '/etc/caddy/Caddyfile', '--adapter', 'caddyfile'];
+  const reload = ['exec', '-T', 'caddy', '/usr/bin/caddy', 'reload', ...options];
+  await host.compose(target.release, ...reload);
   if (stayOut) return;
   await host.change(['rm', '-f', layout.caddy.outOfRotation]);
   // The next host may leave at once: by then the load balancer has to send requests here again.
-  if (how === 'replace') await pause(drainMs);
+  if (leave) await pause(drainMs);
 }

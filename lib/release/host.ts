@@ -121,12 +121,18 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
   async state(): Promise<HostState> {
     const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout.project})
 [ -z "$ids" ] || exec docker inspect $ids`;
-    const [containers, out] = await Promise.all([
+    const files = `sha256sum ${layout.caddy.configuration}/Caddyfile 2>/dev/null
+test -e ${layout.caddy.outOfRotation}`;
+    const [containers, { code, stdout }] = await Promise.all([
       this.read(['sh', '-c', script]),
-      this.read(['test', '-e', layout.caddy.outOfRotation], { allowFailure: true }),
+      this.read(['sh', '-c', files], { allowFailure: true }),
     ]);
-    const state = readContainers(containers.stdout, layout.backendNetwork);
-    return { ...state, outOfRotation: out.code === 0 };
+    const [caddyfile] = stdout.split(' ');
+    return {
+      ...readContainers(containers.stdout, layout.backendNetwork),
+      outOfRotation: code === 0,
+      ...(caddyfile && { caddyfile }),
+    };
   }
 
   /** `docker compose …` with a release's files. */

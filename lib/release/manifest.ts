@@ -26,7 +26,12 @@ const manifestSchema = z.object({
   order: z.array(z.string()),
   /** Path at the public address where a service tells its version. */
   versionPaths: z.record(z.string(), z.string()),
-  edge: z.object({ image: z.string(), config: z.string() }),
+  edge: z.object({
+    image: z.string(),
+    config: z.string(),
+    /** SHA-256 of the Caddyfile; releases of earlier versions of this program do not say it. */
+    caddyfile: z.string().optional(),
+  }),
   createdAt: z.string(),
 });
 

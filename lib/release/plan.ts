@@ -23,7 +23,7 @@ export interface ServicePlan {
 }
 
 export interface HostPlan {
-  /** Caddy is missing, or its image or file differ from the target's. */
+  /** Caddy is missing, or its image, its settings or the file that it would start with differ. */
   edge: 'keep' | 'start' | 'replace';
   /** In order; a service with nothing to do has no steps. */
   services: ServicePlan[];
@@ -44,7 +44,7 @@ export function planHost(
   target: Manifest,
   current: Manifest | undefined,
 ): HostPlan {
-  const { edge, outOfRotation: join } = state;
+  const { edge, caddyfile, outOfRotation: join } = state;
   const services = target.order.flatMap((service) => {
     const component = target.services[service];
     if (component === undefined) return [];
@@ -60,7 +60,11 @@ export function planHost(
     ];
   });
   if (edge === undefined) return { edge: 'start', services, join };
-  const same = edge.image === target.edge.image && edge.config === target.edge.config;
+  const same =
+    edge.image === target.edge.image &&
+    edge.config === target.edge.config &&
+    // A killed run may have left its file beside a Caddy that it did not get to replace.
+    (target.edge.caddyfile ?? caddyfile) === caddyfile;
   return { edge: same ? 'keep' : 'replace', services, join };
 }
 

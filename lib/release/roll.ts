@@ -5,6 +5,7 @@ import type { Manifest } from './manifest.ts';
 import { describe, type HostPlan, planHost, type ServicePlan } from './plan.ts';
 import { note, step, type Tell } from './progress.ts';
 import { type Patience, perform } from './swap.ts';
+import { pause } from './waiting.ts';
 
 /** What happened to one service on one host; the rows and bars of the report. */
 export interface Row {
@@ -21,8 +22,10 @@ export interface Row {
 export interface RollOptions extends Patience {
   /** Hosts at a time. */
   batch: number;
-  /** Milliseconds that the load balancer needs to notice a host that goes out of rotation. */
+  /** Milliseconds that the load balancer needs to notice a host that goes out of rotation, or is back. */
   edgeDrain: number;
+  /** All that the load balancer may send requests to: one of them always stays in rotation. */
+  servers: readonly Host[];
   tell: Tell;
   /** Fires when the job is cancelled or the lease is lost: the next step is not begun. */
   stop: AbortSignal;
@@ -38,7 +41,8 @@ export interface HostTarget {
 type Done = 'swapped' | 'rolled-back';
 
 /**
- * Host after host, `batch` at a time; within a host, service after service.
+ * Host after host, `batch` at a time; within a host, service after service. Who is out of rotation
+ * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
  * @param rows receives what was done, also when it throws.
  * @param outcome what a finished row is called.
  */
@@ -48,14 +52,59 @@ export async function rollHosts(
   options: RollOptions,
   outcome: Done = 'swapped',
 ): Promise<void> {
-  for (let first = 0; first < targets.length; first += options.batch) {
-    const batch = targets.slice(first, first + options.batch);
-    const results = await Promise.allSettled(
-      batch.map((target) => rollHost(target, rows, options, outcome)),
-    );
-    const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw failed.reason;
+  const serving = await Promise.all(targets.map(({ host }) => isServing(host)));
+  const away = targets.filter((_, index) => !serving[index]);
+  for (const batch of inBatches(away, options.batch)) {
+    await rollBatch(batch, rows, options, outcome);
   }
+  if (away.length > 0 && away.length < options.servers.length) {
+    const names = away.map(({ host }) => host.name).join(', ');
+    note(options.tell, '', `${options.edgeDrain / 1000} s for the load balancer to see ${names}`);
+    await pause(options.edgeDrain);
+  }
+  const rest = targets.filter((_, index) => serving[index]);
+  for (const batch of inBatches(rest, options.batch)) {
+    for (const target of batch) {
+      await rollEdge(target, await planOf(target), rows, options, outcome);
+    }
+    await rollBatch(batch, rows, options, outcome);
+  }
+}
+
+function inBatches<T>(all: readonly T[], size: number): T[][] {
+  const count = Math.ceil(all.length / size);
+  return Array.from({ length: count }, (_, index) => all.slice(index * size, (index + 1) * size));
+}
+
+async function rollBatch(
+  batch: readonly HostTarget[],
+  rows: Row[],
+  options: RollOptions,
+  outcome: Done,
+): Promise<void> {
+  const results = await Promise.allSettled(
+    batch.map((target) => rollHost(target, rows, options, outcome)),
+  );
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Whether the load balancer sends a server requests; one that does not answer is not counted on. */
+export async function isServing(host: Host): Promise<boolean> {
+  return host.state().then(
+    ({ edge, outOfRotation }) => edge !== undefined && !outOfRotation,
+    () => false,
+  );
+}
+
+/** Whether requests go on to be served when this host leaves the rotation. */
+export async function canLeave(host: Host, servers: readonly Host[]): Promise<boolean> {
+  const others = servers.filter((server) => server !== host);
+  return (await Promise.all(others.map(isServing))).some(Boolean);
+}
+
+async function planOf({ host, target, current }: HostTarget): Promise<HostPlan> {
+  return planHost(await host.state(), target, current);
 }
 
 async function rollHost(
@@ -65,7 +114,7 @@ async function rollHost(
   outcome: Done,
 ): Promise<void> {
   const { host } = target;
-  const plan = planHost(await host.state(), target.target, target.current);
+  const plan = await planOf(target);
   await rollEdge(target, plan, rows, options, outcome);
   for (const service of plan.services) {
     const { from, to } = service;
@@ -120,11 +169,10 @@ async function rollEdge(
     await step(options.tell, host.name, what, async () => {
       await journal(host, target.release, what);
       await validateEdge(host, target);
-      await applyEdge(
-        host,
-        target,
-        { how: edge, stayOut: join, drainMs: options.edgeDrain },
-        (line) => note(options.tell, host.name, line),
+      // The only one that serves stays: that turns people away for a moment, its absence for longer.
+      const leave = edge === 'replace' && (join || (await canLeave(host, options.servers)));
+      await applyEdge(host, target, { leave, stayOut: join, drainMs: options.edgeDrain }, (line) =>
+        note(options.tell, host.name, line),
       );
     });
     row.outcome = outcome;
@@ -140,8 +188,5 @@ function now(): { start: number; end: number } {
 /** Says on the host what is going on there, for whoever finds it after a crash. */
 export async function journal(host: Host, release: string, what: string): Promise<void> {
   const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
-  // Never half a line: the next run reads it.
-  await host.change(['sh', '-c', 'cat >"$1.new" && mv -f "$1.new" "$1"', 'journal', journalFile], {
-    input: `${JSON.stringify(entry)}\n`,
-  });
+  await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }

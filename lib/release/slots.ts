@@ -33,6 +33,8 @@ export interface HostState {
   edge: Edge | undefined;
   /** The load balancer is told to send nothing: the host may have missed a release. */
   outOfRotation: boolean;
+  /** SHA-256 of the Caddyfile that Caddy would start with; nothing when there is none. */
+  caddyfile?: string;
 }
 
 const containerSchema = z.object({
@@ -49,7 +51,7 @@ const containerSchema = z.object({
 });
 
 /** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
-export function readContainers(json: string, network: string): Omit<HostState, 'outOfRotation'> {
+export function readContainers(json: string, network: string): Pick<HostState, 'slots' | 'edge'> {
   const containers = z.array(containerSchema).parse(JSON.parse(json || '[]'));
   const state: ReturnType<typeof readContainers> = { slots: [], edge: undefined };
   for (const container of containers.filter((candidate) => candidate.State.Running)) {

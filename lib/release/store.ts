@@ -144,8 +144,6 @@ export async function copyState(from: Host, to: Host): Promise<void> {
 export async function unfinished(host: Host): Promise<string | undefined> {
   const text = await host.content(layout.journalFile);
   if (text === undefined) return undefined;
-  // Its connection broke when it was about to say more.
-  if (text === '') return 'a release';
   return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
 }
 

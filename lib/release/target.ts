@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   type ComposeFile,
   configFingerprint,
@@ -51,6 +52,7 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
   const edge = {
     image: variables.CADDY_IMAGE ?? '',
     config: configFingerprint(compose.edge, variables, wanted.caddyfile),
+    caddyfile: createHash('sha256').update(wanted.caddyfile).digest('hex'),
   };
   const missing = neededVariables(compose.text).filter(
     (name) => !variables[name] && !isOwn(name, compose.order),

@@ -13,6 +13,8 @@ class Answering extends Host {
     super('app-1', '', () => Promise.reject(new Error('nobody is there')));
   }
 
+  override async compose() {}
+
   override async change(command: readonly string[]) {
     if (command.includes(caddy.outOfRotation)) this.turns.push(Date.now());
     return { code: 0, stdout: '', stderr: '' };
@@ -31,7 +33,7 @@ class Answering extends Host {
 test('the next server does not leave before the load balancer saw that this one is back', async () => {
   const host = new Answering();
   const target = { release: '1' } as Manifest;
-  const change = { how: 'replace', stayOut: false, drainMs: 300 } as const;
+  const change = { leave: true, stayOut: false, drainMs: 300 } as const;
   await applyEdge(host, target, change, () => {});
   const [left = 0, back = 0] = host.turns;
   // A timer may be a millisecond early.

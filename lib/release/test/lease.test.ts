@@ -226,11 +226,15 @@ describe('a connection that breaks before a file has arrived', () => {
     await lease.free();
   }, 60_000);
 
-  test('leaves a journal by which the next run sees that one had begun', async () => {
+  test('leaves the journal as it was, and what it was about to say is not begun', async () => {
+    const [whole] = run();
     const host = cutOff();
+    if (!whole) throw new Error('there is no server');
     const lease = await Lease.take([host], by('cut'));
-    await journal(host, '1.0.0-abc', 'begin').catch(() => {});
-    expect(await unfinished(host)).toBeDefined();
+    whole.token = lease.token;
+    await journal(whole, '1.0.0-abc', 'begin');
+    await expect(journal(host, '1.0.1-def', 'begin')).rejects.toThrow(/only a part of .* arrived/);
+    expect(await unfinished(host)).toBe('1.0.0-abc');
     await host.change(['rm', '-f', journalFile]);
     expect(await unfinished(host)).toBeUndefined();
     await lease.free();

@@ -116,6 +116,12 @@ test('Caddy is started when it is missing, and replaced when its file changed', 
   expect(planHost(state(), manifest('1'), undefined).edge).toBe('keep');
 });
 
+test("Caddy that would start with another release's file is made to read its own", () => {
+  const target = { ...manifest('1'), edge: { image: 'caddy', config: 'e1', caddyfile: 'f1' } };
+  const lies = (caddyfile: string) => planHost({ ...state(), caddyfile }, target, target).edge;
+  expect([lies('f1'), lies('f2')]).toEqual(['keep', 'replace']);
+});
+
 test('a host that was out of rotation shows that it serves everything before it comes back', () => {
   const out = { ...state(slot('a', '1')), outOfRotation: true };
   const plan = planHost(out, manifest('1'), manifest('1'));

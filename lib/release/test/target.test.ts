@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { envFile, parseEnvFile, renderCompose } from '../compose.ts';
 import { sortImages } from '../images.ts';
@@ -55,6 +56,7 @@ describe('a release', () => {
     const current = buildRelease(wanted(), undefined).manifest;
     const next = buildRelease(wanted({ caddyfile: ':81' }), current).manifest;
     expect(next.edge.config).not.toBe(current.edge.config);
+    expect(next.edge.caddyfile).toBe(createHash('sha256').update(':81').digest('hex'));
     expect(next.services).toEqual(current.services);
   });
 

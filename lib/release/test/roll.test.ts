@@ -1,0 +1,177 @@
+import { describe, expect, test } from '@jest/globals';
+import { Host } from '../host.ts';
+import { caddy, journalFile } from '../layout.ts';
+import type { Manifest } from '../manifest.ts';
+import { type RollOptions, rollHosts } from '../roll.ts';
+
+/** Milliseconds that the load balancer needs to see who left or came back. */
+const edgeDrain = 50;
+
+/** Two releases that differ in Caddy's file alone. */
+const release = (name: string): Manifest => ({
+  release: name,
+  version: name,
+  environment: 'staging',
+  services: {},
+  order: [],
+  versionPaths: {},
+  edge: { image: 'caddy', config: name, caddyfile: `file of ${name}` },
+  createdAt: '',
+});
+const [old, next] = [release('r1'), release('r2')];
+
+/** A server with Caddy, without a service. */
+class Server extends Host {
+  readonly fleet: Fleet;
+  out = false;
+  cameBack = 0;
+  /** How often it left the rotation. */
+  left = 0;
+  runs: string | undefined = 'r1';
+  /** Caddyfile that lies there, and the one that Caddy has read. */
+  lies = 'file of r1';
+  hasRead = 'file of r1';
+  starts = true;
+  journal = '';
+
+  constructor(fleet: Fleet, name: string) {
+    super(name, '', () => Promise.reject(new Error('nobody is there')));
+    this.fleet = fleet;
+  }
+
+  /** Whether the load balancer is sure to send it requests. */
+  get used(): boolean {
+    // A timer may be a millisecond early.
+    return this.runs !== undefined && !this.out && Date.now() - this.cameBack >= edgeDrain - 5;
+  }
+
+  override async change(command: readonly string[]) {
+    const [program] = command;
+    if (command.includes(caddy.outOfRotation)) {
+      if (this.out && program === 'rm') this.cameBack = Date.now();
+      this.out = program === 'touch';
+      if (this.out) this.left += 1;
+    }
+    const source = command.find((word) => word.endsWith('/caddy/Caddyfile'));
+    if (source) this.lies = `file of ${source.split('/').at(-3)}`;
+    this.fleet.look();
+    return { code: 0, stdout: '', stderr: '' };
+  }
+
+  override async compose(name: string, ...words: string[]) {
+    if (!this.starts) throw new Error(`${this.name} cannot start Caddy`);
+    if (words.includes('reload')) this.hasRead = this.lies;
+    else if (this.runs !== name) {
+      if (this.runs === undefined) this.cameBack = Date.now();
+      this.runs = name;
+      this.hasRead = this.lies;
+    }
+  }
+
+  override async write(path: string, content: string) {
+    if (path === journalFile) this.journal = content;
+  }
+
+  override async state() {
+    const config = this.runs ?? '';
+    const edge = { id: 'ed9e', image: 'caddy', config, address: '172.18.0.3' };
+    return {
+      slots: [],
+      edge: this.runs === undefined ? undefined : edge,
+      outOfRotation: this.out,
+      caddyfile: this.lies,
+    };
+  }
+
+  override async http() {
+    return { status: 404, body: '' };
+  }
+}
+
+class Fleet {
+  readonly servers: Server[];
+  /** Fewest servers that the load balancer could send requests to at any time. */
+  fewest: number;
+
+  constructor(count: number) {
+    this.servers = Array.from({ length: count }, (_, i) => new Server(this, `app-${i + 1}`));
+    this.fewest = count;
+  }
+
+  look(): void {
+    const used = this.servers.filter((server) => server.used).length;
+    this.fewest = Math.min(this.fewest, used);
+  }
+
+  roll(target: Manifest, batch: number): Promise<void> {
+    const options: RollOptions = {
+      batch,
+      edgeDrain,
+      servers: this.servers,
+      healthTimeout: 1_000,
+      drainTimeout: 1_000,
+      tell: () => {},
+      stop: new AbortController().signal,
+    };
+    const targets = this.servers.map((host) => ({ host, target, current: old }));
+    return rollHosts(targets, [], options);
+  }
+}
+
+describe('when Caddy itself changes', () => {
+  test('one server after the other leaves, however many are released to at a time', async () => {
+    const fleet = new Fleet(3);
+    await fleet.roll(next, 3);
+    expect(fleet.servers.map(({ runs, out }) => [runs, out])).toEqual(Array(3).fill(['r2', false]));
+    expect(fleet.fewest).toBe(2);
+  });
+
+  test.each([
+    ['is out', { out: true }],
+    ['is new', { runs: undefined }],
+  ])('nobody leaves before one that %s is back', async (_what, how) => {
+    const fleet = new Fleet(2);
+    const [serving, away] = fleet.servers;
+    Object.assign(away as Server, how);
+    await fleet.roll(next, 2);
+    expect(fleet.servers.map(({ runs, out }) => [runs, out])).toEqual(Array(2).fill(['r2', false]));
+    expect(serving?.left).toBe(1);
+    expect(fleet.fewest).toBe(1);
+  });
+
+  test('when it fails on one server, no other leaves', async () => {
+    const fleet = new Fleet(3);
+    const [broken, ...others] = fleet.servers;
+    if (broken) broken.starts = false;
+    await expect(fleet.roll(next, 3)).rejects.toThrow('app-1 cannot start Caddy');
+    expect(others.map(({ runs, out }) => [runs, out])).toEqual(Array(2).fill(['r1', false]));
+  });
+
+  test('the only one that serves is not taken out: nobody would be left', async () => {
+    const fleet = new Fleet(1);
+    await fleet.roll(next, 1);
+    expect(fleet.servers[0]).toMatchObject({ runs: 'r2', out: false, left: 0 });
+  });
+});
+
+test("a Caddyfile that a killed run left is replaced by the release's own, and read", async () => {
+  const fleet = new Fleet(2);
+  const [left] = fleet.servers;
+  if (!left) throw new Error('there are two');
+  // Killed before Caddy was replaced; the server booted since.
+  Object.assign(left, { out: true, lies: 'file of r2', hasRead: 'file of r2' });
+  await fleet.roll(old, 1);
+  expect(left).toMatchObject({ out: false, runs: 'r1', lies: 'file of r1', hasRead: 'file of r1' });
+});
+
+test('the journal says what is done, for whom, under which lease', async () => {
+  const fleet = new Fleet(1);
+  const [server] = fleet.servers;
+  if (server) server.token = 7;
+  await fleet.roll(next, 1);
+  expect(JSON.parse(server?.journal ?? '')).toMatchObject({
+    release: 'r2',
+    step: 'replace caddy',
+    token: 7,
+  });
+});
