@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -254,6 +254,32 @@ describe('a server that was off during a release', () => {
   }, 400_000);
 });
 
+describe('a service that is gone from the Compose file', () => {
+  test('ends, and a rollback brings it back; the load balancer always has a server', async () => {
+    const slots = async () =>
+      (await compta('status')).data.map((host: { slots: { service: string }[] }) =>
+        host.slots.map(({ service }) => service),
+      );
+    const options = await release('1.2.0', ['auth-service']);
+    const without = ['--compose-file', composeWithout('reporting-service'), '--edge-drain', '3s'];
+    const asking = startAsking(`${balancer.base}/api/version`);
+    // Both servers at a time, and Caddy changes: it has the names of the services.
+    const gone = await compta('deploy', ...options, ...without);
+    const unanswered = await asking.stop();
+    expect({ status: gone.data?.status, stderr: gone.data ? '' : gone.stderr }).toEqual({
+      status: 'deployed',
+      stderr: '',
+    });
+    expect((await slots()).flat()).not.toContain('reporting-service');
+    expect(unanswered).toEqual([]);
+    const undo = ['--reason', 'still needed', '--confirm', 'staging', '--batch', '2'];
+    const back = await compta('rollback', ...undo, '--edge-drain', '1s');
+    expect(back.data?.status).toBe('deployed');
+    for (const names of await slots()) expect(names).toContain('reporting-service');
+    expect(await versionAt('/api/reporting/version', 1)).toBe('1.0.0');
+  }, 240_000);
+});
+
 describe('what is in the way of a release', () => {
   test('a connection that is cut in the middle does not lose a request, nor the release', async () => {
     underLoad();
@@ -361,6 +387,45 @@ async function whenBegun(service: string, act: () => unknown): Promise<void> {
     await pause(100);
   }
   await act();
+}
+
+/** Staging's Compose template without a service. */
+function composeWithout(service: string): string {
+  const templates = join(repository, 'infra/docker/compose');
+  cpSync(templates, join(folder, 'compose'), { recursive: true });
+  const file = join(folder, 'compose/staging/docker-compose.yml.j2');
+  const text = readFileSync(file, 'utf8')
+    .replaceAll(`'${service}', `, '')
+    .replaceAll(` ${service}, `, ' ')
+    .replace(new RegExp(`^ +${service}: /.*\\n`, 'm'), '');
+  writeFileSync(file, text);
+  return file;
+}
+
+/** Asks all the time, on new connections, and tells when there was no answer twice in a row. */
+function startAsking(url: string): { stop: () => Promise<string[]> } {
+  const unanswered: string[] = [];
+  let running = true;
+  const answers = (): Promise<boolean> =>
+    fetch(url, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  const asking = (async () => {
+    for (let before = true; running; await pause(50)) {
+      const now = await answers();
+      // Once may be a connection that was cut as its server left.
+      if (!before && !now) unanswered.push(new Date().toISOString());
+      before = now;
+    }
+  })();
+  return {
+    async stop() {
+      running = false;
+      await asking;
+      return unanswered;
+    },
+  };
 }
 
 /** A service takes no traffic any more, though it is healthy, as a run that was killed may leave it. */

@@ -18,6 +18,7 @@ export interface ServicePlan {
   service: string;
   /** Version that serves now, or '' when none does. */
   from: string;
+  /** '' for a service that the target does not have. */
   to: string;
   steps: Step[];
 }
@@ -45,7 +46,7 @@ export function planHost(
   current: Manifest | undefined,
 ): HostPlan {
   const { edge, caddyfile, outOfRotation: join } = state;
-  const services = target.order.flatMap((service) => {
+  const wanted = target.order.flatMap((service) => {
     const component = target.services[service];
     if (component === undefined) return [];
     const slots = state.slots.filter((slot) => slot.service === service);
@@ -59,6 +60,8 @@ export function planHost(
       },
     ];
   });
+  // Last: by then nobody is left who calls it.
+  const services = [...wanted, ...planGone(state.slots, target)];
   if (edge === undefined) return { edge: 'start', services, join };
   const same =
     edge.image === target.edge.image &&
@@ -66,6 +69,16 @@ export function planHost(
     // A killed run may have left its file beside a Caddy that it did not get to replace.
     (target.edge.caddyfile ?? caddyfile) === caddyfile;
   return { edge: same ? 'keep' : 'replace', services, join };
+}
+
+/** Services that run and that the target does not have: they end. */
+function planGone(slots: readonly Slot[], target: Manifest): ServicePlan[] {
+  const gone = slots.filter(({ service }) => target.services[service] === undefined);
+  return [...new Set(gone.map(({ service }) => service))].map((service) => {
+    const own = gone.filter((slot) => slot.service === service);
+    const steps = own.map(({ slot }): Step => ({ kind: 'retire', service, slot }));
+    return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
+  });
 }
 
 function planService(

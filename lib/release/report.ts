@@ -33,7 +33,7 @@ export function outcomeMarkdown(action: string, environment: string, outcome: Ou
     row.host,
     row.service,
     row.from || '–',
-    row.to,
+    row.to || '–',
     row.outcome === 'unchanged' ? '–' : elapsed(row.end - row.start),
     row.outcome,
   ]);
@@ -96,7 +96,7 @@ export function previewRows(hosts: readonly HostPreview[]): string[][] {
       host,
       service.service,
       service.from || '–',
-      service.to,
+      service.to || '–',
       service.steps.map(describe).join('; ') || 'unchanged',
     ]),
     ...(plan.join ? [[host, '', '', '', 'back into rotation']] : []),

@@ -109,6 +109,47 @@ describe('what a killed run left', () => {
   });
 });
 
+describe('a service that the release does not have any more', () => {
+  const two: Manifest = {
+    ...manifest('1'),
+    services: { mail: component('1'), auth: component('1') },
+    order: ['mail', 'auth'],
+  };
+  const mail = (name: 'a' | 'b', changes: Partial<Slot> = {}): Slot =>
+    slot(name, '1', { service: 'mail', ...changes });
+  const named = (now: HostState, target: Manifest, current: Manifest): string[] =>
+    planHost(now, target, current).services.flatMap(({ steps }) =>
+      steps.map(({ kind, service, slot }) => `${kind} ${service}-${slot}`),
+    );
+
+  test('ends when all the others are through, in whichever slots it runs', () => {
+    const now = state(mail('b'), mail('a', { health: 'starting' }), slot('a', '1'));
+    expect(named(now, manifest('2'), two)).toEqual([
+      'start auth-b',
+      'prove auth-b',
+      'retire auth-a',
+      'retire mail-b',
+      'retire mail-a',
+    ]);
+    expect(planHost(now, manifest('2'), two).services.at(-1)).toMatchObject({ from: '1', to: '' });
+  });
+
+  test('is something to do, though nothing else is', () => {
+    const now = state(mail('a'), slot('a', '1'));
+    expect(isEmpty(planHost(now, manifest('1'), manifest('1')))).toBe(false);
+  });
+
+  test('is brought back by a rollback before those that call it', () => {
+    expect(named(state(slot('b', '2')), two, manifest('2'))).toEqual([
+      'start mail-a',
+      'prove mail-a',
+      'start auth-a',
+      'prove auth-a',
+      'retire auth-b',
+    ]);
+  });
+});
+
 test('Caddy is started when it is missing, and replaced when its file changed', () => {
   expect(planHost({ ...state(), edge: undefined }, manifest('1'), undefined).edge).toBe('start');
   const other = { ...manifest('1'), edge: { image: 'caddy', config: 'e2' } };
