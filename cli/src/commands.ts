@@ -56,6 +56,7 @@ export const COMMANDS: Record<string, Command> = {
     options: [
       ...CONNECTION,
       'version',
+      'from',
       'services',
       'reason',
       'confirm',

@@ -34,6 +34,7 @@ export const OPTIONS = {
   caddyfile: { value: 'FILE', what: 'Caddyfile of the servers', default: 'infra/docker/Caddyfile' },
   registry: { value: 'HOST', what: 'registry to log in to for the pull' },
   username: { value: 'NAME', what: 'login there; its password in COMPTA_REGISTRY_PASSWORD' },
+  from: { value: 'RELEASE', what: 'what is taken back, and nothing that was released since' },
   services: { value: 'NAME,…', what: 'services that go back; all when left out' },
   reason: { value: 'TEXT', what: 'why, for history and audit log' },
   confirm: { value: 'NAME', what: "the environment's name once more" },

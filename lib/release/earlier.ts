@@ -27,6 +27,20 @@ export function componentBefore(
   return kept.get(previous)?.services[service];
 }
 
+/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
+export function broughtBy(
+  history: readonly HistoryEntry[],
+  kept: Kept,
+  from: string,
+  now: Manifest,
+): string[] {
+  const services = Object.entries(now.services).filter(
+    ([service, component]) =>
+      component.version === from || arrivalOf(history, kept, service, component)?.release === from,
+  );
+  return services.map(([service]) => service);
+}
+
 /**
  * The release of this name, or the newest that was deployed as this version. A rollback of some
  * services alone has their version too, and other services as they were.

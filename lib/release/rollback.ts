@@ -1,6 +1,6 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import { allImages, pullImages } from './deploy.ts';
-import { componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
+import { broughtBy, componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import type { Component, Manifest } from './manifest.ts';
@@ -16,7 +16,7 @@ export interface Asked {
   version?: string;
   /** Services that go back; all of them when empty. */
   services: readonly string[];
-  /** Version that is to be taken back: any other that runs stays. Not asked for when left out. */
+  /** Release or version that is to be taken back: whatever else runs stays. Not asked for when left out. */
   from?: string;
 }
 
@@ -54,7 +54,6 @@ export async function previewRollback(hosts: readonly Host[], asked: Asked): Pro
 async function permittedTarget(standings: readonly Standing[], asked: Asked): Promise<Release> {
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
-  refuseOther(leader.current, asked);
   const target = await chooseTarget(standings, leader, leader.current, asked);
   // Each is asked: one that was away when a migration ran knows nothing of it.
   for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
@@ -63,15 +62,26 @@ async function permittedTarget(standings: readonly Standing[], asked: Asked): Pr
   return target;
 }
 
-/** @throws Error when what is to be taken back does not run: that was done, or something else released. */
-function refuseOther(now: Manifest, { from, services }: Asked): void {
-  const running =
-    services.length === 0
-      ? [now.version]
-      : services.flatMap((service) => now.services[service]?.version ?? []);
-  const other = running.find((version) => version !== from);
-  if (from === undefined || other === undefined) return;
-  throw new Error(`${from} does not run here, but ${other}: nothing was rolled back.`);
+/**
+ * What goes back: some services, or everything when there are none. Of a release that others came
+ * after, only what it brought and nobody replaced since.
+ * @param brought services that run what is to be taken back.
+ * @param begun releases that runs which ended in the middle had begun.
+ * @throws Error when nothing of it runs: it was taken back already, or something else released.
+ */
+export function whatGoesBack(
+  { from, services }: Asked,
+  now: Manifest,
+  brought: readonly string[],
+  begun: readonly string[],
+): readonly string[] {
+  const whole = [now.release, now.version, ...begun];
+  if (from === undefined || (services.length === 0 && whole.includes(from))) return services;
+  const wanted = services.length === 0 ? brought : services;
+  const other = wanted.find((service) => now.services[service] && !brought.includes(service));
+  if (wanted.length > 0 && other === undefined) return wanted;
+  const { version } = now.services[other ?? ''] ?? now;
+  throw new Error(`${from} does not run here, but ${version}: nothing was rolled back.`);
 }
 
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
@@ -96,31 +106,35 @@ async function chooseTarget(
   standings: readonly Standing[],
   leader: Standing,
   now: Manifest,
-  { version, services }: Asked,
+  asked: Asked,
 ): Promise<Release> {
+  const { version, from } = asked;
   const { history, host } = leader;
+  // A host that joined later has the newest alone.
+  const all = await Promise.all(standings.map((standing) => store.keptReleases(standing.host)));
+  const kept = new Map(all.flatMap((each) => [...each]));
+  // On a host that is behind the others, it is one that they have gone beyond.
+  const behind = behindOf(standings);
+  const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
+  const begun = (await Promise.all(level.map(store.unfinished))).flatMap((each) => each ?? []);
+  const brought = from === undefined ? [] : broughtBy(history, kept, from, now);
+  const services = whatGoesBack(asked, now, brought, begun);
   if (services.length > 0) {
-    // A host that joined later has the newest alone.
-    const kept = await Promise.all(standings.map((standing) => store.keptReleases(standing.host)));
-    const all = new Map(kept.flatMap((each) => [...each]));
     const components = Object.fromEntries(
-      services.map((service) => [service, earlierComponent(history, all, service, now, version)]),
+      services.map((service) => [service, earlierComponent(history, kept, service, now, version)]),
     );
     const current = await store.readRelease(host, now.release);
     if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
     return withComponents(current, components);
   }
-  // A run that ended in the middle has not changed `current`: that is what to go back to. On a host
-  // that is behind the others, it is one that they have gone beyond.
-  const behind = behindOf(standings);
-  const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
-  const begun = await Promise.all(level.map(store.unfinished));
+  // A run that ended in the middle has not changed `current`: that is what to go back to.
+  const isBegun = from === undefined ? begun.length > 0 : begun.includes(from);
   const name =
-    version === undefined
-      ? begun.some(Boolean)
+    version !== undefined
+      ? releaseOf(history, version)
+      : isBegun
         ? now.release
-        : releaseBefore(history, now.release)
-      : releaseOf(history, version);
+        : releaseBefore(history, now.release);
   if (name === undefined) {
     throw new Error(
       version === undefined

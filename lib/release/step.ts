@@ -57,6 +57,7 @@ export function conclude(
   );
   runner.output('status', outcome.status);
   runner.output('version', outcome.version);
+  runner.output('release', outcome.release);
   runner.output('previous-version', outcome.previousVersion);
   runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
   runner.output('report-file', report);
