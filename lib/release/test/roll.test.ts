@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { bring, type Circumstances, type Outcome } from '../bring.ts';
 import { Host } from '../host.ts';
 import { caddy, journalFile } from '../layout.ts';
+import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
 import { type RollOptions, rollHosts } from '../roll.ts';
 
@@ -31,7 +33,8 @@ class Server extends Host {
   /** Caddyfile that lies there, and the one that Caddy has read. */
   lies = 'file of r1';
   hasRead = 'file of r1';
-  starts = true;
+  /** Release whose Caddy does not start here. */
+  refuses = '';
   journal = '';
 
   constructor(fleet: Fleet, name: string) {
@@ -59,7 +62,7 @@ class Server extends Host {
   }
 
   override async compose(name: string, ...words: string[]) {
-    if (!this.starts) throw new Error(`${this.name} cannot start Caddy`);
+    if (name === this.refuses) throw new Error(`${this.name} cannot start Caddy`);
     if (words.includes('reload')) this.hasRead = this.lies;
     else if (this.runs !== name) {
       if (this.runs === undefined) this.cameBack = Date.now();
@@ -86,7 +89,20 @@ class Server extends Host {
   override async http() {
     return { status: 404, body: '' };
   }
+
+  override async read() {
+    return { code: 0, stdout: '', stderr: '' };
+  }
+
+  override async content() {
+    return undefined;
+  }
+
+  override async append() {}
 }
+
+const limits = { edgeDrain, healthTimeout: 1_000, drainTimeout: 1_000, tell: () => {} };
+const never = new AbortController().signal;
 
 class Fleet {
   readonly servers: Server[];
@@ -104,17 +120,24 @@ class Fleet {
   }
 
   roll(target: Manifest, batch: number): Promise<void> {
-    const options: RollOptions = {
-      batch,
-      edgeDrain,
-      servers: this.servers,
-      healthTimeout: 1_000,
-      drainTimeout: 1_000,
-      tell: () => {},
-      stop: new AbortController().signal,
-    };
+    const options: RollOptions = { ...limits, batch, servers: this.servers, stop: never };
     const targets = this.servers.map((host) => ({ host, target, current: old }));
     return rollHosts(targets, [], options);
+  }
+
+  deploy(target: Manifest, batch: number): Promise<Outcome> {
+    const how: Circumstances = {
+      ...limits,
+      batch,
+      by: '',
+      run: '',
+      lockTimeout: 0,
+      keep: 3,
+      rollbackOnFailure: true,
+      cancelled: never,
+    };
+    const standings = this.servers.map((host) => ({ host, current: old, history: [] }));
+    return bring(standings, target, 'deploy', how, { lost: never } as Lease);
   }
 }
 
@@ -142,9 +165,21 @@ describe('when Caddy itself changes', () => {
   test('when it fails on one server, no other leaves', async () => {
     const fleet = new Fleet(3);
     const [broken, ...others] = fleet.servers;
-    if (broken) broken.starts = false;
+    if (broken) broken.refuses = 'r2';
     await expect(fleet.roll(next, 3)).rejects.toThrow('app-1 cannot start Caddy');
     expect(others.map(({ runs, out }) => [runs, out])).toEqual(Array(2).fill(['r1', false]));
+  });
+
+  test('who is out goes back first, and again one after the other', async () => {
+    const fleet = new Fleet(2);
+    const [broken, done] = fleet.servers;
+    if (broken) broken.refuses = 'r2';
+    // By a run that was killed.
+    if (done) Object.assign(done, { runs: 'r2', lies: 'file of r2', hasRead: 'file of r2' });
+    expect(await fleet.deploy(next, 2)).toMatchObject({ status: 'rolled-back' });
+    expect(fleet.servers.map(({ runs, out }) => [runs, out])).toEqual(Array(2).fill(['r1', false]));
+    expect(fleet.servers.map(({ left }) => left)).toEqual([2, 1]);
+    expect(fleet.fewest).toBe(1);
   });
 
   test('the only one that serves is not taken out: nobody would be left', async () => {
