@@ -198,6 +198,8 @@ async function goBack(
         // It was behind, or new: what it had before is nothing to go back to.
         await host.change(['touch', caddy.outOfRotation]);
         note(how.tell, host.name, 'stays out of rotation until `compta converge`');
+      } else {
+        note(how.tell, host.name, 'stays as it is, as no other server serves');
       }
     } catch (error) {
       stuck.push(`${host.name}: ${messageOf(error)}`);

@@ -169,11 +169,11 @@ async function rollEdge(
     await step(options.tell, host.name, what, async () => {
       await journal(host, target.release, what);
       await validateEdge(host, target);
+      const say = (line: string): void => note(options.tell, host.name, line);
       // The only one that serves stays: that turns people away for a moment, its absence for longer.
       const leave = edge === 'replace' && (join || (await canLeave(host, options.servers)));
-      await applyEdge(host, target, { leave, stayOut: join, drainMs: options.edgeDrain }, (line) =>
-        note(options.tell, host.name, line),
-      );
+      if (edge === 'replace' && !leave) say('stays in rotation, as no other server serves');
+      await applyEdge(host, target, { leave, stayOut: join, drainMs: options.edgeDrain }, say);
     });
     row.outcome = outcome;
   } finally {
