@@ -45,6 +45,7 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
         `it has ${compose.order.join(', ')}.`,
     );
   }
+  refuseToEndInPassing(wanted, current);
   const services: Record<string, Component> = {};
   for (const service of compose.order) {
     services[service] = component(service, wanted, current?.services[service]);
@@ -71,6 +72,23 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
   return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+
+/**
+ * A service that the Compose file has no more is ended by a release of all the others. A release of
+ * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
+ */
+function refuseToEndInPassing(
+  { environment, compose, images }: Wanted,
+  current: Manifest | undefined,
+): void {
+  const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
+  if (gone.length === 0 || compose.order.every((service) => service in images)) return;
+  throw new Error(
+    `${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
+      '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
+      'all other services at once.',
+  );
 }
 
 /** The current release with other images of some services: what a rollback of these alone brings. */

@@ -41,6 +41,18 @@ describe('a release', () => {
     expect(services['api-gateway']).toEqual(current.services['api-gateway']);
   });
 
+  test('ends a service that its Compose file does not have, if it brings all the others', () => {
+    const { manifest } = buildRelease(wanted(), undefined);
+    const billing = { image: reference('billing', 'a'), version: '1.0.0', config: 'c' };
+    const current = { ...manifest, services: { ...manifest.services, billing } };
+    const one = { 'auth-service': reference('auth-service', 'b') };
+    expect(() => buildRelease(wanted({ images: one }), current)).toThrow(
+      /staging runs billing, which the Compose file does not have: take a newer one/,
+    );
+    const next = buildRelease(wanted({ images: all('b') }), current).manifest;
+    expect(Object.keys(next.services)).toEqual(compose.order);
+  });
+
   test('that changes a variable changes the configuration of those who use it, not the version', () => {
     const current = buildRelease(wanted(), undefined).manifest;
     const variables = { ...wanted().variables, LOG_LEVEL: 'INFO' };
