@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 
@@ -41,8 +41,11 @@ export class CommandFailed extends Error {
   }
 }
 
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+/** Until SIGTERM and SIGKILL. GitHub kills us 10 s after a job is cancelled, and we have to tidy up before. */
 const GRACE_MS = 7_500;
+const KILL_MS = 9_000;
+/** For what a child that has ended leaves unread in its pipes. */
+const LINGER_MS = 1_000;
 
 /**
  * The one door to child processes: an argument vector, never a shell.
@@ -70,7 +73,7 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
       child.once('close', (code, signal) => resolve({ code, signal }));
     },
   );
-  const ending = endGracefully(child.pid, options);
+  const ending = endGracefully(child, options);
   child.stdin?.on('error', () => {}); // a child that ends without reading closes the pipe: its exit code tells
   child.stdin?.end(options.input ?? '');
 
@@ -97,24 +100,40 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
 }
 
 /** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid: number | undefined, options: RunOptions) {
+function endGracefully(child: ChildProcess, options: RunOptions) {
+  const { pid } = child;
   let why: string | undefined;
   const timers: NodeJS.Timeout[] = [];
+  const after = (milliseconds: number, act: () => void) => {
+    timers.push(setTimeout(act, milliseconds));
+  };
+  // A process that has left the group may hold them open for as long as it likes.
+  const closePipes = () => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
   const end = (reason: string) => {
     if (why !== undefined || pid === undefined) return;
     why = reason;
     // With its group, where it has one of its own.
     const target = options.foreground ? pid : -pid;
     send(target, 'SIGINT');
-    timers.push(setTimeout(() => send(target, 'SIGTERM'), GRACE_MS));
-    timers.push(setTimeout(() => send(target, 'SIGKILL'), GRACE_MS + 2_500));
+    after(GRACE_MS, () => send(target, 'SIGTERM'));
+    after(KILL_MS, () => {
+      send(target, 'SIGKILL');
+      closePipes();
+    });
+    const watchGroup = () =>
+      after(LINGER_MS, () => {
+        if (!send(target, 0)) closePipes();
+      });
+    if (child.exitCode === null && child.signalCode === null) child.once('exit', watchGroup);
+    else watchGroup();
   };
   const onAbort = () => end('was cancelled');
   options.signal?.addEventListener('abort', onAbort, { once: true });
   const limit = options.timeoutMs;
-  if (limit !== undefined) {
-    timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
-  }
+  if (limit !== undefined) after(limit, () => end(`did not end within ${limit / 1000} s`));
   return {
     reason: () => why,
     disarm() {
@@ -124,11 +143,12 @@ function endGracefully(pid: number | undefined, options: RunOptions) {
   };
 }
 
-function send(target: number, signal: NodeJS.Signals): void {
+/** @returns whether anybody was there to get it; 0 only asks. */
+function send(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
-    process.kill(target, signal);
+    return process.kill(target, signal);
   } catch {
-    // It is gone already, which is what the signal was for.
+    return false; // It is gone already, which is what the signal was for.
   }
 }
 

@@ -37,6 +37,15 @@ test('a time limit interrupts the child and its children, and lets them clean up
   expect(String(error)).toContain('did not end within 1 s');
 });
 
+test('nobody is waited for who left the group and holds the output open', async () => {
+  const started = Date.now();
+  const daemon = run(['sh', '-c', 'echo begun; setsid sleep 6 & exec sleep 30'], {
+    timeoutMs: 300,
+  });
+  await expect(daemon).rejects.toMatchObject({ stdout: 'begun\n' });
+  expect(Date.now() - started).toBeLessThan(4_000);
+});
+
 test('a cancelled step ends the child and says so', async () => {
   const cancel = new AbortController();
   setTimeout(() => cancel.abort(new Error('The job was cancelled (SIGINT).')), 200);
