@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { githubArtifacts } from '../../lib/runner/artifacts.ts';
-import type { Step } from '../../lib/runner/main.ts';
+import { messageOf, type Step } from '../../lib/runner/main.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
 import { findTool } from '../../lib/tools/find.ts';
 import { awaitVersion, checkHttp } from './http.ts';
 import { type Inputs, readInputs } from './inputs.ts';
@@ -25,7 +26,7 @@ export async function run(step: Step): Promise<void> {
   runner.output('results-file', resultsFile);
   runner.output('junit-file', junitFile);
   runner.summary(summary(checks, ok, inputs.baseUrl));
-  if (inputs.artifact) await uploaded(inputs.artifact, inputs.resultsPath);
+  if (inputs.artifact) await uploaded(inputs.artifact, inputs.resultsPath, runner);
   if (ok) return;
   const failed = checks.filter((check) => check.status === 'failed' || check.status === 'flaky');
   throw new Error(
@@ -35,10 +36,15 @@ export async function run(step: Step): Promise<void> {
   );
 }
 
-async function uploaded(artifact: string, folder: string): Promise<void> {
-  const artifacts = githubArtifacts();
-  await artifacts.remove(artifact);
-  await artifacts.upload(artifact, folder);
+/** A full store of artifacts says nothing of the release, which would be rolled back for it. */
+async function uploaded(artifact: string, folder: string, runner: Runner): Promise<void> {
+  try {
+    const artifacts = githubArtifacts();
+    await artifacts.remove(artifact);
+    await artifacts.upload(artifact, folder);
+  } catch (error) {
+    runner.warning(`The results could not be uploaded as ${artifact}: ${messageOf(error)}`);
+  }
 }
 
 /** The old version answering makes every further result worthless, so that ends the probing. */

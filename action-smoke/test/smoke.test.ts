@@ -74,6 +74,12 @@ describe('HTTP checks', () => {
     expect(junit()).toContain('Bon &quot;retour&quot; &lt;ici&gt;');
   });
 
+  test('that hold are a verdict also where results cannot be uploaded', async () => {
+    const ended = await smoke({ http: '- { path: / }', artifact: 'smoke-results' });
+    expect(ended).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
+    expect(ended.warnings).toEqual([expect.stringContaining('uploaded as smoke-results: ')]);
+  });
+
   test('an address where nobody listens', async () => {
     await application.close();
     const ended = await smoke({ http: '- { path: / }' });
