@@ -50,6 +50,8 @@ async function uploaded(artifact: string, folder: string, runner: Runner): Promi
 /** The old version answering makes every further result worthless, so that ends the probing. */
 async function probe(inputs: Inputs, { runner, cancelled }: Step): Promise<Check[]> {
   const { baseUrl, timeoutMs, resultsPath: results } = inputs;
+  // What is missing is said before anything is tested, and what was tested is not lost for it.
+  const k6 = inputs.k6Scripts.length > 0 ? await findK6(inputs) : '';
   const checks: Check[] = [];
   if (inputs.expectedVersion !== undefined) {
     runner.info(`Waiting for ${inputs.expectedVersion} at ${baseUrl}${inputs.versionPath}`);
@@ -73,17 +75,14 @@ async function probe(inputs: Inputs, { runner, cancelled }: Step): Promise<Check
       })),
     );
   }
-  if (inputs.k6Scripts.length > 0) {
-    const folder = await findTool({
-      name: 'k6',
-      version: inputs.k6Version,
-      mirror: inputs.toolMirror,
-    });
-    for (const script of inputs.k6Scripts) {
-      checks.push(...(await runK6(script, { ...shared, k6: join(folder, 'k6'), onLine: show })));
-    }
+  for (const script of inputs.k6Scripts) {
+    checks.push(...(await runK6(script, { ...shared, k6, onLine: show })));
   }
   return checks;
+}
+
+async function findK6({ k6Version: version, toolMirror: mirror }: Inputs): Promise<string> {
+  return join(await findTool({ name: 'k6', version, mirror }), 'k6');
 }
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { run } from '../../lib/process/run.ts';
+import { CommandFailed, run } from '../../lib/process/run.ts';
 import type { Check } from './result.ts';
 
 export interface PlaywrightContext {
@@ -17,15 +17,29 @@ export interface PlaywrightContext {
 
 /**
  * Runs the Playwright of the folder's own packages, so that the tests decide its version.
- * The exit code is not asked: what counts is what the JSON report says of each test.
- *
- * @throws Error when there is no readable report, which means that nothing was tested.
+ * What counts is what the JSON report says of each test, unless Playwright itself says worse.
  */
 export async function runPlaywright(folder: string, context: PlaywrightContext): Promise<Check[]> {
   const report = join(context.results, 'playwright.json');
   const output = join(context.results, 'playwright');
   rmSync(report, { force: true }); // an earlier run's would prove nothing
-  await run(
+  const started = Date.now();
+  const failure = await playwright(folder, report, output, context);
+  const checks = existsSync(report) ? testsOf(readFileSync(report, 'utf8')) : [];
+  const isTold = failure?.exitCode === 1 && checks.some(({ status }) => status === 'failed');
+  if (isTold || (failure === undefined && checks.length > 0)) return checks;
+  const message = failure?.message ?? `Playwright found no test in ${folder}`;
+  return [...checks, outside(message, Date.now() - started)];
+}
+
+/** @returns how it ended, unless by itself and well. */
+async function playwright(
+  folder: string,
+  report: string,
+  output: string,
+  context: PlaywrightContext,
+): Promise<CommandFailed | undefined> {
+  const ended = run(
     // A trace holds what was typed and sent, passwords and tokens too, and results are kept.
     [
       ...['npx', '--no-install', 'playwright', 'test'],
@@ -43,18 +57,18 @@ export async function runPlaywright(folder: string, context: PlaywrightContext):
         PLAYWRIGHT_NO_COPY_PROMPT: '1',
         CI: 'true',
       },
-      allowedExitCodes: [0, 1],
       timeoutMs: context.timeoutMs,
       signal: context.cancelled,
       onLine: context.onLine,
     },
   );
-  if (!existsSync(report)) {
-    throw new Error(`Playwright wrote no report: look above for what is wrong in ${folder}.`);
-  }
-  const checks = testsOf(readFileSync(report, 'utf8'));
-  if (checks.length === 0) throw new Error(`Playwright found no test in ${folder}.`);
-  return checks;
+  return ended.then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof CommandFailed) return error;
+      throw error;
+    },
+  );
 }
 
 const result = z.looseObject({
@@ -92,15 +106,6 @@ const STATUS = {
 
 export function testsOf(report: string): Check[] {
   const { suites, errors } = jsonReport.parse(JSON.parse(report));
-  const outside = errors.map(
-    ({ message }): Check => ({
-      probe: 'playwright',
-      name: 'outside of the tests',
-      status: 'failed',
-      milliseconds: 0,
-      message: firstLine(message),
-    }),
-  );
   const tests = suites.flatMap(specsOf).flatMap(({ title, tests }) =>
     tests.map((test): Check => {
       const error = test.results.findLast(({ error }) => error)?.error?.message ?? '';
@@ -113,7 +118,12 @@ export function testsOf(report: string): Check[] {
       };
     }),
   );
-  return [...outside, ...tests];
+  return [...errors.map(({ message }) => outside(firstLine(message), 0)), ...tests];
+}
+
+function outside(message: string, milliseconds: number): Check {
+  const name = 'outside of the tests';
+  return { probe: 'playwright', name, status: 'failed', milliseconds, message };
 }
 
 function specsOf(parent: Suite): Suite['specs'] {

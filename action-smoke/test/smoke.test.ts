@@ -160,6 +160,48 @@ echo '${JSON.stringify(report)}' > "$PLAYWRIGHT_JSON_OUTPUT_FILE"`;
 });
 const passing = { status: 'expected', results: [{ duration: 1 }] };
 
+test.each([
+  [
+    'fails though each test passed',
+    'echo no teardown; exit 1',
+    /failed with exit code 1:\nno teardown$/,
+  ],
+  ['does not end', 'exec sleep 30', /did not end within 2 s/],
+])('a Playwright that %s fails beside what else was seen', async (_what, last, said) => {
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'playwright.config.ts'), '');
+  const report = JSON.stringify({ suites: [{ specs: [{ title: 'signs in', tests: [passing] }] }] });
+  const npx = `#!/bin/sh\necho '${report}' > "$PLAYWRIGHT_JSON_OUTPUT_FILE"\n${last}`;
+  writeFileSync(join(folder, 'bin/npx'), npx, { mode: 0o755 });
+  const ended = await runAction(
+    'action-smoke',
+    {
+      ...{ 'base-url': application.url, 'results-path': folder, timeout: '2s' },
+      ...{ http: '- { path: / }', playwright: folder },
+    },
+    { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+  );
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
+  expect(ended.errors).toEqual([expect.stringMatching(said)]);
+  expect(results().checks).toMatchObject([
+    { probe: 'http', status: 'passed' },
+    { name: 'signs in', status: 'passed' },
+    { name: 'outside of the tests', status: 'failed' },
+  ]);
+});
+
+test('a k6 that nobody can get is told before anything is tested', async () => {
+  writeFileSync(join(folder, 'load.js'), '');
+  const inputs = { http: '- { path: / }', k6: join(folder, 'load.js'), 'k6-version': '9.9.9' };
+  const ended = await runAction(
+    'action-smoke',
+    { 'base-url': application.url, ...inputs },
+    { RUNNER_TOOL_CACHE: folder },
+  );
+  expect(ended.errors).toEqual([expect.stringContaining('no SHA-256 is known')]);
+  expect(application.asked).toEqual([]);
+});
+
 test('nothing to test is a failure, not a success', async () => {
   const ended = await smoke({});
   expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
