@@ -10,7 +10,6 @@ const MEANING: Record<number, string> = {
   100: 'setup() took too long',
   101: 'teardown() took too long',
   104: 'its options are not valid',
-  105: 'it was stopped from outside',
   107: 'the script threw an error',
   108: 'the script aborted the test',
   110: 'the script marked itself as failed',

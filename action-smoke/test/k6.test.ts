@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runAction } from '../../lib/runner/test/start-action.ts';
-import { outcomes, thresholds } from '../src/k6.ts';
+import { outcomes, runK6, thresholds } from '../src/k6.ts';
 import { type Application, startApplication } from './application.ts';
 
 let application: Application;
@@ -95,6 +95,19 @@ test('a threshold that k6 calls crossed fails, whatever its summary looks like',
     const checks = outcomes('load', exitCode, JSON.stringify({ metrics }), 900);
     expect(checks.map(({ status }) => status)).toEqual(statuses);
   }
+});
+
+test('a k6 that was stopped for the time says so', async () => {
+  const program = join(folder, 'slow-k6');
+  writeFileSync(program, '#!/bin/sh\ntrap "exit 105" INT; sleep 30', { mode: 0o755 });
+  const [outcome] = await runK6('load.js', {
+    ...{ k6: program, baseUrl: '', results: folder, timeoutMs: 1_000, env: process.env },
+    ...{ cancelled: new AbortController().signal, onLine: () => {} },
+  });
+  expect(outcome).toMatchObject({
+    status: 'failed',
+    message: expect.stringMatching(/did not end within 1 s/),
+  });
 });
 
 /** The newest that is a Go module; its second major version is none. */
