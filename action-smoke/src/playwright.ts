@@ -25,11 +25,17 @@ export async function runPlaywright(folder: string, context: PlaywrightContext):
   rmSync(report, { force: true }); // an earlier run's would prove nothing
   const started = Date.now();
   const failure = await playwright(folder, report, output, context);
-  const checks = existsSync(report) ? testsOf(readFileSync(report, 'utf8')) : [];
+  const isWritten = existsSync(report);
+  const checks = isWritten ? testsOf(readFileSync(report, 'utf8')) : [];
   const isTold = failure?.exitCode === 1 && checks.some(({ status }) => status === 'failed');
   if (isTold || (failure === undefined && checks.length > 0)) return checks;
-  const message = failure?.message ?? `Playwright found no test in ${folder}`;
-  return [...checks, outside(message, Date.now() - started)];
+  const messages = [
+    ...(isWritten
+      ? []
+      : [`Playwright wrote no report: look above for what is wrong in ${folder}.`]),
+    failure?.message ?? `Playwright found no test in ${folder}.`,
+  ];
+  return [...checks, outside(messages.join('\n'), Date.now() - started)];
 }
 
 /** @returns how it ended, unless by itself and well. */
