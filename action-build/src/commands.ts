@@ -64,8 +64,11 @@ export interface Scan {
   report: string;
 }
 
-/** A trivy.yaml of the checkout must not decide. */
-const UNSWAYED = ['--config', '/dev/null', '--cache-dir'] as const;
+/**
+ * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
+ * the database of Java does not come over a slow line: who runs it has limits.
+ */
+const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'] as const;
 
 /**
  * No network, and nothing ignored: what may pass is decided in code. The exit code for findings

@@ -45,7 +45,7 @@ describe('the build', () => {
 test('the scan takes no settings of the checkout, ignores nothing, and asks the network for nothing', () => {
   const scan = { trivy: '/opt/trivy', layout: '/tmp/1', cache: '/tmp/c', report: '/tmp/r.json' };
   const argv = scanArgv(scan).join(' ');
-  expect(argv).toContain('--config /dev/null');
+  expect(argv).toContain('--config /dev/null --timeout 1h');
   expect(argv).toContain('--ignorefile /dev/null --secret-config /nonexistent');
   expect(argv).toContain('--skip-db-update --skip-java-db-update --offline-scan');
 });
@@ -55,7 +55,9 @@ test.each([
   ['db', 'r.test/a', '--download-db-only --db-repository r.test/a/trivy-db:2'],
   ['java-db', 'r.test/a', '--java-db-repository r.test/a/trivy-java-db:1'],
 ] as const)('the %s comes from the mirror %j', (part, mirror, expected) => {
-  expect(databaseArgv('/opt/trivy', part, '/tmp/c', mirror).join(' ')).toContain(expected);
+  const argv = databaseArgv('/opt/trivy', part, '/tmp/c', mirror).join(' ');
+  expect(argv).toContain(expected);
+  expect(argv).toContain('--timeout 1h');
 });
 
 test.each([
