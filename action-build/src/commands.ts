@@ -134,33 +134,25 @@ export function inspectArgv(
   return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
 }
 
-/** Copies the layout's own bytes, all platforms, keeping every digest. */
+/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
+const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'] as const;
+
+/** Copies the layout's own bytes, all platforms. */
 export function pushArgv(
   layout: string,
   reference: string,
   authFile: string | undefined,
 ): string[] {
   const auth = authFile ? ['--dest-authfile', authFile] : [];
-  return [
-    'skopeo',
-    'copy',
-    '--all',
-    '--preserve-digests',
-    ...auth,
-    `oci:${layout}`,
-    `docker://${reference}`,
-  ];
+  return [...COPY, ...auth, `oci:${layout}`, `docker://${reference}`];
 }
 
-/** The other way round: an image of the registry into a layout, all platforms, digests kept. */
+/** The other way round: an image of the registry into a layout, all platforms. */
 export function takeArgv(
   reference: string,
   layout: string,
   authFile: string | undefined,
 ): string[] {
   const auth = authFile ? ['--src-authfile', authFile] : [];
-  return [
-    ...['skopeo', 'copy', '--all', '--preserve-digests', ...auth],
-    ...[`docker://${reference}`, `oci:${layout}`],
-  ];
+  return [...COPY, ...auth, `docker://${reference}`, `oci:${layout}`];
 }

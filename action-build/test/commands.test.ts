@@ -63,9 +63,9 @@ test.each([
 test.each([
   [undefined, []],
   ['/tmp/auth.json', ['--dest-authfile', '/tmp/auth.json']],
-])('the push keeps every digest; login from %j', (authFile, options) => {
+])('the push keeps every digest, and tries again; login from %j', (authFile, options) => {
   expect(pushArgv('/tmp/out', 'registry.test/compta/x:1', authFile)).toEqual([
-    ...['skopeo', 'copy', '--all', '--preserve-digests', ...options],
+    ...['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3', ...options],
     ...['oci:/tmp/out', 'docker://registry.test/compta/x:1'],
   ]);
 });
