@@ -8,6 +8,9 @@ export type BuildCache =
   | { kind: 'registry'; repository: string }
   | { kind: 'folder'; folder: string };
 
+/** No release depends on it: a service that is full, busy or away costs time alone. */
+const OPTIONAL = ',ignore-error=true';
+
 /**
  * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
  * default one, each would throw out what the other has just written (moby/buildkit#2885).
@@ -21,10 +24,11 @@ export function cacheOptions(cache: BuildCache, image: string): { from: string[]
     case 'none':
       return { from: [], to: [] };
     case 'github':
-      return options(`type=gha,scope=${image}`, `type=gha,scope=${image}`);
+      return options(`type=gha,scope=${image}`, `type=gha,scope=${image}${OPTIONAL}`);
     case 'registry': {
       const reference = `type=registry,ref=${cache.repository}/${image}:buildcache`;
-      return options(reference, `${reference},image-manifest=true,oci-mediatypes=true`);
+      const form = ',image-manifest=true,oci-mediatypes=true';
+      return options(reference, `${reference}${form}${OPTIONAL}`);
     }
     case 'folder': {
       const folder = join(cache.folder, image);
