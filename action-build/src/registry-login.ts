@@ -26,15 +26,44 @@ export function writeLogin(
   const [host = ''] = registry.split('/');
   const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
   const known = existing(join(former, 'config.json'));
-  const auths = { ...known.auths, [host]: { auth } };
-  writeFileSync(authFile, JSON.stringify({ ...known, auths }), { mode: 0o600 });
-  if (existsSync(join(former, 'cli-plugins'))) {
-    symlinkSync(join(former, 'cli-plugins'), join(folder, 'cli-plugins'));
+  writeFileSync(authFile, JSON.stringify(withLogin(known, namesOf(host), auth)), { mode: 0o600 });
+  for (const folderOfDocker of ['cli-plugins', 'contexts']) {
+    const path = join(former, folderOfDocker);
+    if (existsSync(path)) symlinkSync(path, join(folder, folderOfDocker));
   }
   const BUILDX_CONFIG = env.BUILDX_CONFIG ?? join(former, 'buildx');
   return { env: { ...env, DOCKER_CONFIG: folder, BUILDX_CONFIG }, authFile };
 }
 
-function existing(file: string): { auths?: Record<string, unknown> } {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as object) : {};
+interface DockerConfig {
+  auths?: Record<string, unknown>;
+  credHelpers?: Record<string, string>;
+  credsStore?: string;
+}
+
+/** A store or a helper would be asked in the place of our login, so the other registries alone keep theirs. */
+function withLogin(known: DockerConfig, names: readonly string[], auth: string): DockerConfig {
+  const { credsStore, credHelpers, ...rest } = known;
+  const isOther = (name: string) => !names.includes(name);
+  const stored = credsStore
+    ? Object.keys(known.auths ?? {}).map((name) => [name, credsStore] as const)
+    : [];
+  const helpers = [...stored, ...Object.entries(credHelpers ?? {})].filter(([name]) =>
+    isOther(name),
+  );
+  const ours = names.map((name) => [name, { auth }] as const);
+  return {
+    ...rest,
+    auths: { ...known.auths, ...Object.fromEntries(ours) },
+    ...(helpers.length > 0 ? { credHelpers: Object.fromEntries(helpers) } : {}),
+  };
+}
+
+/** Docker looks for its own registry's login under the name of old. */
+function namesOf(host: string): string[] {
+  return host === 'docker.io' ? [host, 'https://index.docker.io/v1/'] : [host];
+}
+
+function existing(file: string): DockerConfig {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as DockerConfig) : {};
 }
