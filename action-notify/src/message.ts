@@ -100,6 +100,8 @@ function origin(run: RunFacts): string {
   return `<${run.url}|${escapeHtml(run.workflow)}> · ${where} · by ${escapeHtml(run.actor)}`;
 }
 
+/** Not in the midst of a sign, nor of one that is escaped: Slack would take half of either for nothing. */
 function cut(text: string, limit: number): string {
-  return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+  if (text.length <= limit) return text;
+  return `${text.slice(0, limit - 1).replace(/[\ud800-\udbff]$|&[a-z]{0,3}$/, '')}…`;
 }

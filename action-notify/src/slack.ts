@@ -12,6 +12,13 @@ export interface Sent {
 /** Slack did not take the message; says what it answered and, where known, what to do. */
 export class SlackRefused extends Error {
   override readonly name = 'SlackRefused';
+  /** As Slack calls it. */
+  readonly error: string;
+  constructor(error: string) {
+    const advice = ADVICE[error];
+    super(`Slack refused the message: ${error}${advice ? ` (${advice})` : ''}.`);
+    this.error = error;
+  }
 }
 
 /** https://docs.slack.dev/reference/methods/chat.postMessage#errors, those a set-up can cause. */
@@ -20,26 +27,36 @@ const ADVICE: Record<string, string> = {
   not_authed: 'check the token',
   channel_not_found: 'give the ID of the channel, not its name, and invite the bot',
   not_in_channel: 'invite the bot to the channel',
-  message_not_found: "'update' is no message of this bot in this channel",
   invalid_blocks: 'this is a bug of the action: please report it with the inputs',
   invalid_token: 'check the webhook URL',
 };
 
+/** Answers to an update of what is no more: the news are posted anew then, as somebody waits for them. */
+const GONE = ['message_not_found', 'cant_update_message', 'edit_window_closed'];
+
+/** Slack's own trouble of the moment, answered with 200 all the same. */
+const PASSING = ['service_unavailable', 'internal_error', 'fatal_error', 'request_timeout'];
+
 /**
- * Posts the message, or updates the one named by the destination.
+ * Posts the message, or updates the one named by the destination; one that is gone is posted anew.
  *
- * Waits as long as a rate limit says and tries again; retries what never reached Slack;
+ * Waits as long as a rate limit says and tries again, as it does after trouble of network or Slack;
  * gives up when `timeoutMs` has passed.
  *
  * @throws SlackRefused when Slack answered no; Error when it could not be reached in time.
  */
 export async function send(to: Destination, message: Message, timeoutMs: number): Promise<Sent> {
   const deadline = Date.now() + timeoutMs;
+  let address = to;
   for (let attempt = 1; ; attempt += 1) {
     try {
-      return await read(to, await ask(to, message, deadline));
+      return await read(address, await ask(address, message, deadline));
     } catch (error) {
-      if (error instanceof SlackRefused) throw error;
+      if (error instanceof SlackRefused) {
+        if (!isGone(address, error)) throw error;
+        address = { ...address, update: undefined };
+        continue;
+      }
       const wait = error instanceof RateLimited ? error.waitMs : 500 * 2 ** attempt;
       if (Date.now() + wait > deadline) {
         throw new Error(`Slack did not take the message within ${timeoutMs / 1000} s.`, {
@@ -53,7 +70,9 @@ export async function send(to: Destination, message: Message, timeoutMs: number)
 
 class RateLimited extends Error {
   readonly waitMs: number;
-  constructor(seconds: number) {
+  /** @param retryAfter as the header has it: seconds, if Slack wrote it and nobody on the way. */
+  constructor(retryAfter: string | null) {
+    const seconds = Math.max(1, Number(retryAfter) || 1);
     super(`Slack asked to wait ${seconds} s (429)`);
     this.waitMs = seconds * 1000;
   }
@@ -69,8 +88,7 @@ async function ask(to: Destination, message: Message, deadline: number): Promise
     body: JSON.stringify(to.kind === 'bot' ? { ...message, ...addressOf(to) } : message),
     signal: AbortSignal.timeout(Math.max(1, Math.min(10_000, deadline - Date.now()))),
   });
-  if (response.status === 429)
-    throw new RateLimited(Number(response.headers.get('retry-after') ?? 1));
+  if (response.status === 429) throw new RateLimited(response.headers.get('retry-after'));
   if (response.status >= 500) throw new Error(`Slack answered ${response.status}`);
   return response;
 }
@@ -94,15 +112,20 @@ const webApiAnswer = z.object({
 async function read(to: Destination, response: Response): Promise<Sent> {
   const body = await response.text();
   if (to.kind === 'webhook') {
-    if (!response.ok) throw refused(body);
+    if (!response.ok) throw new SlackRefused(body);
     return { channel: '', ts: '' };
   }
   const answer = webApiAnswer.parse(JSON.parse(body));
-  if (!answer.ok) throw refused(answer.error ?? 'unknown');
+  if (!answer.ok) {
+    const { error = 'unknown' } = answer;
+    throw PASSING.includes(error) ? new Error(`Slack answered ${error}`) : new SlackRefused(error);
+  }
   return { channel: answer.channel ?? to.channel, ts: answer.ts ?? '' };
 }
 
-function refused(error: string): SlackRefused {
-  const advice = ADVICE[error];
-  return new SlackRefused(`Slack refused the message: ${error}${advice ? ` (${advice})` : ''}.`);
+function isGone(
+  to: Destination,
+  { error }: SlackRefused,
+): to is Extract<Destination, { kind: 'bot' }> {
+  return to.kind === 'bot' && to.update !== undefined && GONE.includes(error);
 }
