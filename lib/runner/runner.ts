@@ -56,7 +56,7 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
       for (const form of redactor.add(secret)) if (!/[\r\n]/.test(form)) core.setSecret(form);
     },
     redact,
-    info: (line) => core.info(redact(line)),
+    info: (line) => core.info(withoutCommands(redact(line))),
     notice: (message, at) => core.notice(redact(message), at),
     warning: (message, at) => core.warning(redact(message), at),
     error: (message, at) => core.error(redact(message), at),
@@ -78,6 +78,14 @@ export function githubRunner(env: NodeJS.ProcessEnv = process.env): Runner {
     temp: env.RUNNER_TEMP ?? '/tmp',
     env,
   };
+}
+
+/**
+ * What a tool or a server printed is no word of ours: the runner takes `::set-output …` at the start
+ * of a line for one, and `##[…]` wherever it stands.
+ */
+function withoutCommands(text: string): string {
+  return text.replaceAll(/^([^\S\r\n]*:)(?=:)/gm, '$1 ').replaceAll('##[', '## [');
 }
 
 /**

@@ -29,6 +29,17 @@ test('an output has no secret in it, and still leads to a file whose path has on
   expect(outputs).toContain('\nan *** greeting\n');
 });
 
+test('what tools print gives the runner no commands', () => {
+  let said = '';
+  const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    said += String(text);
+    return true;
+  });
+  githubRunner({}).info('a::b\n ::set-output name=passed::true\r::add-mask::a\nx ##[add-mask]a');
+  write.mockRestore();
+  expect(said).toBe('a::b\n : :set-output name=passed::true\r: :add-mask::a\nx ## [add-mask]a\n');
+});
+
 test('the runner is told the long lines of a secret, and not the short ones, which are ordinary text', () => {
   let said = '';
   const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
