@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync, mkdtempSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { createReadStream, existsSync } from 'node:fs';
+import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { run } from '../process/run.ts';
@@ -42,7 +41,7 @@ export async function findTool(request: ToolRequest): Promise<string> {
         'set it to a folder, outside a runner too.',
     );
   }
-  return cached(cache, request) ?? install(request, architecture());
+  return cached(cache, request) ?? install(cache, request, architecture());
 }
 
 /** As tool-cache's own `find`, which would write to a command line's standard output. */
@@ -51,7 +50,7 @@ function cached(cache: string, { name, version }: ToolRequest): string | undefin
   return existsSync(folder) && existsSync(`${folder}.complete`) ? folder : undefined;
 }
 
-async function install(request: ToolRequest, arch: Architecture): Promise<string> {
+async function install(cache: string, request: ToolRequest, arch: Architecture): Promise<string> {
   const { name, version, mirror } = request;
   const tool = CATALOGUE[name];
   const sum = request.sha256 ?? tool?.sha256[version]?.[arch];
@@ -59,7 +58,10 @@ async function install(request: ToolRequest, arch: Architecture): Promise<string
     throw new ToolUnavailable(explainUnknown(name, version, arch, tool));
   }
   const url = mirrored(tool.url(version, arch), mirror);
+  const shelf = join(cache, name, version);
+  await mkdir(shelf, { recursive: true });
   const archive = await fetched(url, `${name} ${version}`);
+  const unpacked = await mkdtemp(join(shelf, 'unpacked-'));
   try {
     const actual = await sha256Of(archive);
     if (actual !== sum) {
@@ -67,24 +69,39 @@ async function install(request: ToolRequest, arch: Architecture): Promise<string
         `${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`,
       );
     }
-    const unpacked = await unpack(archive, tool);
-    const { cacheDir } = await import('@actions/tool-cache');
-    return await cacheDir(join(unpacked, tool.folder(version, arch)), name, version, arch);
+    await unpack(archive, tool, unpacked);
+    return (
+      cached(cache, request) ??
+      (await settle(join(unpacked, tool.folder(version, arch)), join(shelf, arch)))
+    );
   } finally {
     await rm(archive, { force: true });
+    await rm(unpacked, { recursive: true, force: true });
   }
 }
 
-async function unpack(archive: string, { archive: kind, members }: Download): Promise<string> {
-  // Seldom wanted: most tools are in the cache already.
-  const { extractTar, extractZip } = await import('@actions/tool-cache');
-  if (kind === 'zip') return extractZip(archive);
-  if (members === undefined) return extractTar(archive);
-  const folder = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'compta-tool-'));
-  // tool-cache would put its own -C behind the patterns, where it is too late for them.
-  const patterns = ['--wildcards', '--no-wildcards-match-slash', ...members];
+/** As tool-cache's own `cacheDir`, but whole or not at all, and without a word on standard output. */
+async function settle(unpacked: string, place: string): Promise<string> {
+  await rm(place, { recursive: true, force: true });
+  await chmod(unpacked, 0o755);
+  await rename(unpacked, place);
+  await writeFile(`${place}.complete`, '');
+  return place;
+}
+
+async function unpack(
+  archive: string,
+  { archive: kind, members }: Download,
+  folder: string,
+): Promise<void> {
+  if (kind === 'zip') {
+    // Seldom wanted: most tools are in the cache already.
+    const { extractZip } = await import('@actions/tool-cache');
+    await extractZip(archive, folder);
+    return;
+  }
+  const patterns = members ? ['--wildcards', '--no-wildcards-match-slash', ...members] : [];
   await run(['tar', '-xzf', archive, '-C', folder, ...patterns]);
-  return folder;
 }
 
 async function fetched(url: string, what: string): Promise<string> {

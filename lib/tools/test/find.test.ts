@@ -14,7 +14,16 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  jest,
+} from '@jest/globals';
 import { zipSync } from 'fflate';
 import { findTool, mirrored } from '../find.ts';
 
@@ -130,7 +139,16 @@ describe('what the runner’s own clients get', () => {
         /^npm:@squawk-cli\/linux-\w+@0\.0\.1 has SHA-256 [0-9a-f]{64}, but/,
       );
       expect(await readdir(join(root, 'temp'))).toEqual([]);
-      const folder = await findTool({ ...request, sha256: sum });
+      // Standard output belongs to a command line's answer, and no runner may be there at all.
+      delete process.env.RUNNER_TEMP;
+      let said = '';
+      const write = jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+        said += String(text);
+        return true;
+      });
+      const folder = await findTool({ ...request, sha256: sum }).finally(() => write.mockRestore());
+      expect(said).toBe('');
+      expect(await readdir(dirname(folder))).toEqual([process.arch, `${process.arch}.complete`]);
       expect(execFileSync(join(folder, 'bin/squawk'), { encoding: 'utf8' })).toBe('linted\n');
       expect(requests.join(' ')).toMatch(/linux-\w+ \/squawk\.tgz/);
     } finally {
