@@ -43,9 +43,7 @@ export async function pullImages(
 ): Promise<number> {
   const pulled = await Promise.all(
     hosts.map((host) =>
-      step(how.tell, host.name, `pull ${images.length} images`, () =>
-        pull(host, images, how.login),
-      ),
+      step(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how)),
     ),
   );
   return pulled.reduce((sum, count) => sum + count, 0);

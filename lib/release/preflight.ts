@@ -60,10 +60,15 @@ done`;
 
 /**
  * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
- * in memory for the time of the pull, and is gone after it.
+ * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
+ * ends by itself: it is minutes, and a job that is cancelled has seconds.
  * @returns how many had to be fetched.
  */
-export async function pull(host: Host, images: readonly string[], login?: Login): Promise<number> {
+export async function pull(
+  host: Host,
+  images: readonly string[],
+  { login, cancelled }: { login?: Login; cancelled: AbortSignal },
+): Promise<number> {
   const script = `set -eu
 if [ "$1" = login ]; then
   DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
@@ -80,6 +85,7 @@ done`;
   const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
     allowFailure: true,
     timeoutMs: 900_000,
+    signal: cancelled,
     ...(login !== undefined && { input: dockerConfig(login) }),
   });
   if (code === 0) return stdout.split('\n').filter((line) => line !== '').length;

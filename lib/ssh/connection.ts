@@ -14,6 +14,8 @@ export interface ExecOptions {
   onLine?: (line: string) => void;
   /** Return a non-zero code instead of throwing. */
   allowFailure?: boolean;
+  /** Aborting ends the wait with its reason; the command may go on by itself. */
+  signal?: AbortSignal;
 }
 
 export interface ExecResult {
@@ -83,6 +85,7 @@ export class Connection {
    * @throws RemoteCommandError, RemoteTimeoutError, HostUnreachableError.
    */
   async exec(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    options.signal?.throwIfAborted();
     const line = quote(command);
     const result = await new Promise<ExecResult>((resolve, reject) => {
       const lost = (cause?: Error) =>
@@ -111,6 +114,14 @@ export class Connection {
         reject(new RemoteTimeoutError(this.name, shorten(line), timeoutMs));
         channel.destroy();
       }, timeoutMs);
+      const leave = () => {
+        clearTimeout(timer);
+        reject(options.signal?.reason);
+        channel.destroy();
+      };
+      // It may have fired while the channel was opened.
+      if (options.signal?.aborted) leave();
+      else options.signal?.addEventListener('abort', leave, { once: true });
       channel.on('data', (data: Buffer) => stdout.push(data));
       channel.stderr.on('data', (data: Buffer) => stderr.push(data));
       if (options.onLine !== undefined) {
@@ -124,6 +135,7 @@ export class Connection {
       channel.on('error', () => {});
       channel.on('close', () => {
         clearTimeout(timer);
+        options.signal?.removeEventListener('abort', leave);
         if (!ended) {
           reject(new HostUnreachableError(this.name, 'the connection was lost during a command'));
           return;

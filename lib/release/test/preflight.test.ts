@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
+import type { ExecOptions } from '../../ssh/connection.ts';
 import type { Host } from '../host.ts';
-import { preflight } from '../preflight.ts';
+import { preflight, pull } from '../preflight.ts';
 
 const gibibyte = 1024 ** 3;
 
@@ -34,4 +35,15 @@ describe('a server that is not fit for a release is refused with what it lacks',
   test('one that has it all is taken', async () => {
     await expect(preflight(server({ sizes: [2, 1] }), need)).resolves.toBeUndefined();
   });
+});
+
+test('a pull is not waited for by a job that was cancelled', async () => {
+  const job = new AbortController();
+  const read = async (_: readonly string[], { signal }: ExecOptions = {}) =>
+    new Promise((_done, failed) => signal?.addEventListener('abort', () => failed(signal.reason)));
+  const waiting = pull({ name: 'app-1', read } as unknown as Host, need.images, {
+    cancelled: job.signal,
+  });
+  job.abort(new Error('The job was cancelled.'));
+  await expect(waiting).rejects.toThrow('The job was cancelled.');
 });

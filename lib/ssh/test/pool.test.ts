@@ -75,6 +75,21 @@ describe('a host that is what known_hosts says', () => {
     await expect(ssh.exec(['sleep', '2'], { timeoutMs: 100 })).rejects.toThrow(RemoteTimeoutError);
   });
 
+  test('does not wait for a command that nobody wants any more', async () => {
+    const host = await server();
+    const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
+      '127.0.0.1',
+    );
+    const job = new AbortController();
+    const started = Date.now();
+    const waiting = ssh.exec(['sleep', '5'], { signal: job.signal, allowFailure: true });
+    setTimeout(() => job.abort(new Error('The job was cancelled.')), 100);
+    await expect(waiting).rejects.toThrow('The job was cancelled.');
+    await expect(ssh.exec(['true'], { signal: job.signal })).rejects.toThrow('was cancelled');
+    expect(Date.now() - started).toBeLessThan(2_000);
+    expect((await ssh.exec(['echo', 'still there'])).stdout).toBe('still there\n');
+  });
+
   test('puts a file in place with its mode', async () => {
     const host = await server();
     const ssh = await pool({ port: host.port, knownHosts: host.knownHosts('127.0.0.1') }).connect(
