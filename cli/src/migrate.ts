@@ -18,7 +18,9 @@ import {
 import type { ScriptSource } from '../../lib/migration/scripts.ts';
 import { summary } from '../../lib/migration/summary.ts';
 import { identity, inventoryFrom } from '../../lib/release/inputs.ts';
+import { secret } from '../../lib/runner/inputs.ts';
 import { UsageError } from './arguments.ts';
+import { commandLineRunner } from './runner.ts';
 
 export const migrateHelp = `compta migrate: a database's schema, as action-db-migrate brings it up to date
 
@@ -74,10 +76,15 @@ export async function migrateCommand(
     return 0;
   }
   const wanted = request();
-  const inventory = inventoryFrom(given(values['terraform-outputs'], 'terraform-outputs'));
-  const key =
-    process.env.COMPTA_SSH_KEY ?? readFileSync(given(values['private-key'], 'private-key'), 'utf8');
-  const say = (line: string) => console.error(line);
+  const outputs = values['terraform-outputs'] ?? process.env.COMPTA_TERRAFORM_OUTPUTS;
+  const inventory = inventoryFrom(given(outputs, 'terraform-outputs'));
+  const { 'private-key': file } = values;
+  const runner = commandLineRunner(file === undefined ? {} : { 'private-key': file }, process.env);
+  const key = secret(runner, 'private-key', 'give --private-key, or the key in COMPTA_SSH_KEY.');
+  for (const other of [wanted.identity, process.env.COMPTA_REGISTRY_PASSWORD]) {
+    if (other) runner.mask(other);
+  }
+  const say = (line: string) => runner.info(line);
   const report = await reach(inventory, key, tmpdir(), (places) =>
     carryOut(wanted, {
       ...places,
@@ -86,11 +93,11 @@ export async function migrateCommand(
       workspace: process.cwd(),
       cancelled,
       say,
-      mask: () => {},
+      mask: (password) => runner.mask(password),
       annotate: (message, { file, startLine }) => say(`${file}:${startLine}: ${message}`),
     }),
   );
-  console.log(values.json ? forProgram(report) : summary(report));
+  console.log(runner.redact(values.json ? forProgram(report) : summary(report)));
   for (const problem of report.problems) say(problem);
   return report.problems.length > 0 ? 1 : 0;
 }

@@ -22,9 +22,9 @@ export function commandLineRunner(values: Values, env: NodeJS.ProcessEnv): Runne
   const redactor = new Redactor();
   const say = (line: string): void => console.error(redactor.redact(line));
   const input = (name: string): string => {
-    const secret = env[FROM_ENVIRONMENT[name] ?? ''];
-    if (secret) return secret.trim();
     const value = values[name as OptionName];
+    const secret = env[FROM_ENVIRONMENT[name] ?? ''];
+    if (secret && value === undefined) return secret.trim();
     if (name === 'environment' && value === undefined) return environmentOf(values);
     if (value === undefined) return '';
     const option: Option | undefined = OPTIONS[name as OptionName];
