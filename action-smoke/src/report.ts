@@ -50,6 +50,9 @@ export function junit(checks: readonly Check[]): string {
   ].join('\n');
 }
 
+/** Without the control characters of what tools print, which XML has no way to write. */
 function attribute(text: string): string {
-  return escapeHtml(text).replaceAll('"', '&quot;').replaceAll('\n', '&#10;');
+  return escapeHtml(text.replaceAll(/[^\t\n\r\u0020-\ufffd\u{10000}-\u{10ffff}]/gu, ''))
+    .replaceAll('"', '&quot;')
+    .replaceAll('\n', '&#10;');
 }

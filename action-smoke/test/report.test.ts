@@ -90,6 +90,14 @@ test('JUnit tells failed and skipped tests', () => {
   ]);
 });
 
+test('JUnit stays XML whatever a tool has printed', () => {
+  const [, , testcase] = junit([check('é😀', 'failed', 1, '\u001b[31m"<k6>"\u0000\nended')]).split(
+    '\n',
+  );
+  expect(testcase).toContain('name="é😀"');
+  expect(testcase).toContain('message="[31m&quot;&lt;k6&gt;&quot;&#10;ended"');
+});
+
 function spec(title: string, status: string, results: object[]) {
   return {
     title,
