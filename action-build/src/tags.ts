@@ -12,5 +12,7 @@ export function derivedTags(version: string, ref: string): string[] {
     ...(release ? [`${major}.${minor}`] : []),
     ...(release && major !== '0' ? [major] : []),
     ...(branch ? [branch.replaceAll(/[^\w.-]+/g, '-').replace(/^[.-]+/, '')] : []),
-  ].map((tag) => tag.slice(0, 128));
+  ]
+    .map((tag) => tag.slice(0, 128))
+    .filter((tag) => tag !== '');
 }

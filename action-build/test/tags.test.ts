@@ -8,6 +8,7 @@ test.each([
   ['1.4.2-rc.1', 'refs/heads/develop', ['develop']],
   ['1.4.2-0123abc', 'refs/heads/feature/Login form', ['feature-Login-form']],
   ['nightly', 'refs/pull/7/merge', []],
+  ['nightly', 'refs/heads/功能', []],
   ['1.0.0', 'refs/heads/.hidden', ['1.0', '1', 'hidden']],
 ])('%s of %j', (version, ref, expected) => {
   expect(derivedTags(version, ref)).toEqual(expected);
