@@ -1,6 +1,7 @@
 import { matchesGlob } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { InputError } from '../../lib/runner/inputs.ts';
 import type { Finding } from './findings.ts';
 
 /**
@@ -31,11 +32,14 @@ const ignoreFile = z.strictObject({
   secrets: entries,
 });
 
-/** @throws Error that names the file and what is wrong in it */
+/** @throws InputError that names the file and what is wrong in it */
 export function readIgnoreFile(text: string, file: string): Acceptance[] {
-  const result = ignoreFile.safeParse(parse(text) ?? {});
+  const result = ignoreFile.safeParse(parsed(text, file) ?? {});
   if (!result.success) {
-    throw new Error(`Input 'ignore-file': ${file} is not valid:\n${z.prettifyError(result.error)}`);
+    throw new InputError(
+      'ignore-file',
+      `names ${file}, which is not valid:\n${z.prettifyError(result.error)}`,
+    );
   }
   const of = (kind: Finding['kind'], list: z.infer<typeof entries>) =>
     (list ?? []).map(({ expired_at, paths, ...rest }) => ({
@@ -49,6 +53,14 @@ export function readIgnoreFile(text: string, file: string): Acceptance[] {
     ...of('misconfiguration', result.data.misconfigurations),
     ...of('secret', result.data.secrets),
   ];
+}
+
+function parsed(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new InputError('ignore-file', `names ${file}, which is not YAML.`, cause);
+  }
 }
 
 /** The entry that lets this finding pass today, if there is one. */

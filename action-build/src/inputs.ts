@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { z } from 'zod';
 import {
   boolean,
@@ -87,7 +88,7 @@ export function readInputs(runner: Runner): Inputs {
     platforms: platforms(runner),
     severities: severities(runner),
     ignoreUnfixed: boolean(runner, 'ignore-unfixed', false),
-    ignoreFile: optional(runner, 'ignore-file'),
+    ignoreFile: ignoreFile(runner),
     trivyVersion: optional(runner, 'trivy-version') ?? '0.70.0',
     trivyDatabase: optional(runner, 'trivy-database'),
     databaseMirror: optional(runner, 'trivy-database-mirror'),
@@ -125,6 +126,14 @@ function registry(runner: Runner): string {
     );
   }
   return value;
+}
+
+function ignoreFile(runner: Runner): string | undefined {
+  const path = optional(runner, 'ignore-file');
+  if (path !== undefined && !existsSync(path)) {
+    throw new InputError('ignore-file', `names '${path}', which does not exist.`);
+  }
+  return path;
 }
 
 function buildCache(runner: Runner, repository: string): BuildCache {

@@ -60,6 +60,11 @@ test('an entry without a reason is refused, naming the file', () => {
   expect(() => readIgnoreFile(text, 'accepted.yaml')).toThrow(/accepted\.yaml.*statement/s);
 });
 
+test('what is no YAML is refused, naming input and file', () => {
+  const said = /Input 'ignore-file' names accepted\.yaml, which is not YAML/;
+  expect(() => readIgnoreFile('secrets: [', 'accepted.yaml')).toThrow(said);
+});
+
 test('an empty file accepts nothing', () => {
   expect(readIgnoreFile('', 'accepted.yaml')).toEqual([]);
 });

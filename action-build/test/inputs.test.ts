@@ -27,6 +27,7 @@ test.each([
   ['severity', 'CRITICAL,SEVERE', "has 'SEVERE'"],
   ['ignore-unfixed', 'yes', 'give true or false'],
   ['push', '1', 'give true or false'],
+  ['ignore-file', '/nowhere.yaml', "names '/nowhere.yaml'"],
   ['parallel', '0', 'whole number from 1 to 16'],
   ['username', 'pipeline', "Input 'password' is missing"],
   ['password', 'a-registry-password', "Input 'username' is missing"],
