@@ -66,6 +66,7 @@ export function slugOf(name: string, platform: string): string {
  */
 export function scannerEnvironment(env: NodeJS.ProcessEnv, home: string): NodeJS.ProcessEnv {
   const allowed = ['PATH', 'TMPDIR', 'HTTPS_PROXY', 'HTTP_PROXY', 'NO_PROXY', 'SSL_CERT_FILE'];
-  const kept = allowed.flatMap((key) => (env[key] ? [[key, env[key]]] : []));
+  // Proxies go by either case, and most set-ups have the lower one alone.
+  const kept = Object.entries(env).filter(([key]) => allowed.includes(key.toUpperCase()));
   return { ...Object.fromEntries(kept), HOME: home };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { buildArgv, databaseArgv, layoutOutput, pushArgv, scanArgv } from '../src/commands.ts';
 import { inParallel, oneAtATime } from '../src/parallel.ts';
+import { scannerEnvironment } from '../src/scan.ts';
 
 describe('the build', () => {
   const labels = { revision: 'abc', source: 'https://x.test/compta', created: '1970-01-01' };
@@ -48,6 +49,22 @@ test('the scan takes no settings of the checkout, ignores nothing, and asks the 
   expect(argv).toContain('--config /dev/null --timeout 1h');
   expect(argv).toContain('--ignorefile /dev/null --secret-config /nonexistent');
   expect(argv).toContain('--skip-db-update --skip-java-db-update --offline-scan');
+});
+
+test('the scanner gets proxies of either case, and no secret', () => {
+  const proxies = { https_proxy: 'http://proxy.test:3128', NO_PROXY: '.test' };
+  const env = {
+    ...proxies,
+    PATH: '/bin',
+    INPUT_PASSWORD: 'x',
+    TRIVY_SKIP_FILES: '*',
+    HOME: '/root',
+  };
+  expect(scannerEnvironment(env, '/tmp/home')).toEqual({
+    ...proxies,
+    PATH: '/bin',
+    HOME: '/tmp/home',
+  });
 });
 
 test.each([
