@@ -108,7 +108,7 @@ async function withFlyway(work: Work, alone: boolean): Promise<void> {
   const { request, database, server, temp, cancelled, env, say } = work;
   const { owner, statements } = request;
   const [tool, scripts] = await Promise.all([
-    findTool({ name: 'flyway', version: request.flyway }),
+    findTool({ name: 'flyway', version: request.flyway, cancelled }),
     scriptsFolder(await sourceFor(work), temp, cancelled),
   ]);
   const tunnel = await server.forward('127.0.0.1', request.port);
@@ -201,10 +201,10 @@ async function holdRestored(work: Work, flyway: Flyway, restored: RestoredHistor
 
 /** Holds the scripts to what they say of themselves. */
 async function lintPending(work: Work): Promise<void> {
-  const { request, report, annotate, workspace } = work;
+  const { request, report, annotate, workspace, cancelled } = work;
   refuseUnspoken(report.pending);
   refuseMixed(report.pending);
-  const squawk = await findTool({ name: 'squawk', version: request.squawk });
+  const squawk = await findTool({ name: 'squawk', version: request.squawk, cancelled });
   report.findings = await lint(
     join(squawk, 'bin', 'squawk'),
     report.pending.map(({ path }) => path),

@@ -9,14 +9,18 @@ import { run } from '../process/run.ts';
  *
  * @returns the file.
  */
-export async function fetchArchive(url: string): Promise<string> {
+export async function fetchArchive(url: string, cancelled?: AbortSignal): Promise<string> {
   const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
   if (scheme === undefined) return (await import('@actions/tool-cache')).downloadTool(url);
   const folder = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'compta-tool-'));
   const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
   // Beside no project, and with no input of the action: among those are secrets.
   const env = Object.entries(process.env).filter(([variable]) => !variable.startsWith('INPUT_'));
-  await run(argv, { cwd: folder, env: Object.fromEntries(env) });
+  await run(argv, {
+    cwd: folder,
+    env: Object.fromEntries(env),
+    ...(cancelled && { signal: cancelled }),
+  });
   const [file = ''] = readdirSync(folder);
   const archive = `${folder}.archive`;
   renameSync(join(folder, file), archive);

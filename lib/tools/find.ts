@@ -15,6 +15,8 @@ export interface ToolRequest {
   mirror?: string | undefined;
   /** SHA-256 of the archive for a version that the catalogue does not list. */
   sha256?: string | undefined;
+  /** Aborting ends what the runner's own client is fetching. */
+  cancelled?: AbortSignal;
 }
 
 /** A tool that is neither in the tool cache nor to be had safely. */
@@ -60,7 +62,7 @@ async function install(cache: string, request: ToolRequest, arch: Architecture):
   const url = mirrored(tool.url(version, arch), mirror);
   const shelf = join(cache, name, version);
   await mkdir(shelf, { recursive: true });
-  const archive = await fetched(url, `${name} ${version}`);
+  const archive = await fetched(url, `${name} ${version}`, request.cancelled);
   const unpacked = await mkdtemp(join(shelf, 'unpacked-'));
   try {
     const actual = await sha256Of(archive);
@@ -104,10 +106,11 @@ async function unpack(
   await run(['tar', '-xzf', archive, '-C', folder, ...patterns]);
 }
 
-async function fetched(url: string, what: string): Promise<string> {
+async function fetched(url: string, what: string, cancelled?: AbortSignal): Promise<string> {
   try {
-    return await fetchArchive(url);
+    return await fetchArchive(url, cancelled);
   } catch (cause) {
+    cancelled?.throwIfAborted();
     throw new ToolUnavailable(
       `${what} could not be downloaded from ${url}: make it reachable, name a mirror, or put it into the tool cache.`,
       { cause },

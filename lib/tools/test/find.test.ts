@@ -157,6 +157,23 @@ describe('what the runner’s own clients get', () => {
     }
   }, 30_000);
 
+  it('is not waited for by a job that was cancelled', async () => {
+    const silent = createServer(() => {});
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    process.env.npm_config_registry = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const job = new AbortController();
+    silent.once('connection', () => job.abort(new Error('The job was cancelled.')));
+    try {
+      const request = { name: 'squawk', version: '0.0.1', sha256: sum } as const;
+      await expect(findTool({ ...request, cancelled: job.signal })).rejects.toThrow(
+        'The job was cancelled.',
+      );
+    } finally {
+      silent.closeAllConnections();
+      silent.close();
+    }
+  }, 12_000);
+
   it('by Maven is held to its sum, and only what is of use is unpacked', async () => {
     const { path, sum } = pack({
       'flyway-0.0.1/flyway': '#!/bin/sh\necho migrated\n',
