@@ -139,6 +139,8 @@ function endGracefully(child: ChildProcess, options: RunOptions) {
     disarm() {
       options.signal?.removeEventListener('abort', onAbort);
       for (const timer of timers) clearTimeout(timer);
+      // What a shell puts into the background takes no SIGINT, and may hold no pipe of ours.
+      if (why !== undefined && pid !== undefined && !options.foreground) send(-pid, 'SIGTERM');
     },
   };
 }

@@ -1,3 +1,5 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from '@jest/globals';
 import { CommandFailed, run } from '../run.ts';
 
@@ -44,6 +46,18 @@ test('nobody is waited for who left the group and holds the output open', async 
   });
   await expect(daemon).rejects.toMatchObject({ stdout: 'begun\n' });
   expect(Date.now() - started).toBeLessThan(4_000);
+});
+
+test('a child that was ended leaves no child of its own, also not a silent one', async () => {
+  const script = 'sleep 30 >/dev/null 2>&1 & echo $!; exec sleep 30';
+  const error = await run(['sh', '-c', script], { timeoutMs: 300 }).catch((caught) => caught);
+  const left = Number((error as CommandFailed).stdout);
+  expect(left).toBeGreaterThan(0);
+  await sleep(200);
+  const state = existsSync(`/proc/${left}/stat`)
+    ? readFileSync(`/proc/${left}/stat`, 'utf8')
+    : 'gone';
+  expect(state).toMatch(/gone|\) Z/); // ended, or not yet buried
 });
 
 test('a cancelled step ends the child and says so', async () => {
