@@ -102,8 +102,9 @@ async function act(
       env: { ...process.env, XDG_CACHE_HOME: runnerFolder(instance) },
       ...(signal ? { signal } : {}),
       onLine(line) {
-        appendFileSync(log, `${line}\n`, { mode: 0o600 });
         const entry = parsed(line);
+        if (tellsSecret(entry)) return;
+        appendFileSync(log, `${line}\n`, { mode: 0o600 });
         if (entry) onEntry(entry);
       },
     });
@@ -166,6 +167,11 @@ async function freshRunner(instance: Instance): Promise<void> {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'act'), { recursive: true, mode: 0o700 });
   symlinkSync(process.env.RUNNER_TOOL_CACHE ?? '', join(folder, 'act', 'tool_cache'));
+}
+
+/** What a step masks: act logs the command as it was given, GitHub's runner does not. */
+export function tellsSecret(entry: LogEntry | undefined): boolean {
+  return entry?.command === 'add-mask';
 }
 
 function parsed(line: string): LogEntry | undefined {
