@@ -10,11 +10,19 @@ export const imagesSchema = z.record(
   ]),
 );
 
-/** Values for a Compose file; numbers and booleans are taken as they are written. */
-export const variablesSchema = z.record(
-  z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'),
-  z.union([z.string(), z.number(), z.boolean()]).transform(String),
-);
+/**
+ * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
+ * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ */
+export const variablesSchema = z
+  .record(
+    z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'),
+    z.union([z.string(), z.number(), z.boolean()]).transform(String),
+  )
+  .refine(({ CADDY_IMAGE: image }) => !image || imageReference.safeParse(image).success, {
+    path: ['CADDY_IMAGE'],
+    error: 'not of the form repository@sha256:<64 hex digits>',
+  });
 
 /** The name Caddy goes by among the images; it is no service with slots. */
 const edgeName = 'caddy';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { envFile, parseEnvFile, renderCompose } from '../compose.ts';
-import { sortImages } from '../images.ts';
+import { sortImages, variablesSchema } from '../images.ts';
 import { buildRelease, type Wanted, withComponents } from '../target.ts';
 
 const staging = new URL(
@@ -105,6 +105,19 @@ test("Caddy's image among the images is a variable", () => {
     images: { 'api-gateway': 'g' },
     variables: { A: '1', CADDY_IMAGE: 'c' },
   });
+});
+
+test("Caddy's image is given by digest, as those of services are", () => {
+  const given = (image: string) => variablesSchema.safeParse({ CADDY_IMAGE: image });
+  expect(given(reference('caddy', 'c')).success).toBe(true);
+  for (const tagged of ['caddy:2.11.4', 'registry.example/compta/caddy', 'caddy:2@sha256:abc']) {
+    expect(given(tagged).error?.issues).toEqual([
+      expect.objectContaining({
+        path: ['CADDY_IMAGE'],
+        message: 'not of the form repository@sha256:<64 hex digits>',
+      }),
+    ]);
+  }
 });
 
 test('a .env file is read back as it was written', () => {
