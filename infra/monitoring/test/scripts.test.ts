@@ -1,8 +1,18 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 
 const root = resolve(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'compta-scripts-'));
@@ -34,18 +44,25 @@ function runWith(env: Record<string, string>, script: string, ...argv: string[])
 function values(): Map<string, string> {
   const argv = ['view', `--vault-password-file=${key}`, vault];
   const { stdout } = spawnSync('ansible-vault', argv, { encoding: 'utf8' });
-  return new Map(
-    [...stdout.matchAll(/^(\w+): '(.*)'$/gm)].map(([, name = '', value = '']) => [name, value]),
-  );
+  return new Map(Object.entries(parse(stdout) as Record<string, string>));
 }
 
+/** `NAME=FILE` with a new file. */
+function given(name: string, value: string): string {
+  const file = join(mkdtempSync(join(folder, 'given-')), 'value.txt');
+  writeFileSync(file, value);
+  return `${name}=${file}`;
+}
+
+const WEBHOOK = 'vault_slack_webhook_url';
+const HOOK = 'https://hooks.example/T/B/secret\n';
+
 test('a new vault has every value that the inventory needs, strong and never shown', () => {
-  writeFileSync(join(folder, 'webhook'), 'https://hooks.example/T/B/secret\n');
-  const { status, said } = generate(`vault_slack_webhook_url=${join(folder, 'webhook')}`);
+  const { status, said } = generate(given(WEBHOOK, HOOK));
   expect(status).toBe(0);
   expect(statSync(key).mode & 0o777).toBe(0o600);
   const made = values();
-  expect(made.get('vault_slack_webhook_url')).toBe('https://hooks.example/T/B/secret');
+  expect(made.get(WEBHOOK)).toBe(HOOK.trim());
   for (const name of ['vault_auth_app_password', 'vault_jwt_secret', 'vault_redis_password']) {
     expect(made.get(name)).toMatch(/^[0-9a-f]{48}$/);
   }
@@ -55,24 +72,35 @@ test('a new vault has every value that the inventory needs, strong and never sho
 
 test('a second run changes nothing, a renewal only what it names', () => {
   const bytes = readFileSync(vault);
-  expect(generate().said).toContain('has everything');
+  expect(generate(given(WEBHOOK, HOOK)).said).toContain('has everything');
   expect(readFileSync(vault)).toEqual(bytes);
 
   const before = values();
-  expect(generate('--renew', 'vault_auth_app_password').status).toBe(0);
+  const renewals = ['vault_auth_app_password', given(WEBHOOK, 'https://hooks.example/T/B/next')];
+  const more = given('vault_smtp_password', `it's "one" # of: {them}\n`);
+  expect(generate(more, ...renewals.flatMap((name) => ['--renew', name])).status).toBe(0);
   const after = values();
   expect(after.get('vault_auth_app_password')).not.toBe(before.get('vault_auth_app_password'));
+  expect(after.get(WEBHOOK)).toBe('https://hooks.example/T/B/next');
+  expect(after.get('vault_smtp_password')).toBe(`it's "one" # of: {them}`);
   for (const [name, value] of before) {
-    if (name !== 'vault_auth_app_password') expect(after.get(name)).toBe(value);
+    if (!renewals.some((renewed) => renewed.startsWith(name))) expect(after.get(name)).toBe(value);
   }
 }, 120_000);
 
 test.each([
   ['an environment that there is not', ['moon', key], /no environment moon/],
-  ['another key', ['production', join(folder, 'webhook')], /does not open/],
+  ['another key', ['production', given('', 'other').slice(1)], /does not open/],
   ['no key for a vault that is there', ['production', join(folder, 'none')], /its key .* does not/],
   ['a value out of nowhere', ['production', key, 'vault_x=/nowhere'], /is not NAME=FILE/],
+  ['a value of two lines', ['production', key, given('vault_x', 'a\nb')], /hold one line/],
+  [
+    'a second value',
+    ['production', key, given(WEBHOOK, 'other')],
+    /--renew vault_slack\S+ replaces/,
+  ],
   ['a renewal of nothing', ['production', key, '--renew', 'vault_x'], /has no such value/],
+  ['a webhook out of nowhere', ['production', key, '--renew', WEBHOOK], /give --renew \w+=FILE/],
 ])(
   '%s is refused, and the vault stays as it is',
   (_what, argv, message) => {
@@ -84,6 +112,18 @@ test.each([
   },
   60_000,
 );
+
+test('what nobody can make up is asked for before anything is made', () => {
+  const inventory = join(folder, 'infra/ansible/inventories/dev/group_vars');
+  for (const name of ['access', 'secret']) {
+    appendFileSync(join(inventory, 'all.yml'), `${name}: "{{ vault_backup_${name}_key }}"\n`);
+  }
+  const { status, said } = run('setup/generate-secrets.sh', 'dev', join(folder, 'dev-key'));
+  expect(status).toBe(1);
+  expect(said).toContain('vault_backup_access_key=FILE vault_backup_secret_key=FILE');
+  expect(existsSync(join(folder, 'dev-key'))).toBe(false);
+  expect(existsSync(join(inventory, 'all.vault.yml'))).toBe(false);
+});
 
 test.each([
   'setup/generate-secrets.sh',

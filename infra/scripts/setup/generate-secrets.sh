@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# Fills the vault of an environment: every value that its inventory takes from the vault, and that is
-# not there yet, is made from 24 random bytes. What is there stays. Nothing is shown.
+# Fills the vault of an environment: every password and secret that its inventory takes from the vault,
+# and that is not there yet, is made from 24 random bytes. What is there stays. Nothing is shown.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: generate-secrets.sh ENVIRONMENT KEY_FILE [NAME=FILE …] [--renew NAME …]
+Usage: generate-secrets.sh ENVIRONMENT KEY_FILE [NAME=FILE …] [--renew NAME[=FILE] …]
 
   ENVIRONMENT  production, staging or dev
   KEY_FILE     the vault's password; made, readable for you alone, if it does not exist
-  NAME=FILE    a value that nobody can make up, out of a file: vault_slack_webhook_url=webhook.txt
-  --renew      makes NAME anew; see docs/monitoring.md, Rotating secrets, for what has to follow
+  NAME=FILE    a value that nobody can make up, the one line of a file: vault_slack_webhook_url=webhook.txt
+  --renew      another value for NAME: made anew, or the file's; see docs/monitoring.md, Rotating
+               secrets, for what has to follow
 
-Needed are the vault_… names in infra/ansible/inventories/ENVIRONMENT/group_vars; those with a
-default are left out unless a file is given. Run it again at any time: nothing that is there changes.
+Needed are the vault_… names in infra/ansible/inventories/ENVIRONMENT/group_vars. Those that end in
+_password or _secret are made up, all others have to be given; those with a default are left out unless
+a file is given. Run it again at any time: nothing that is there changes.
 TEXT
 }
 
@@ -29,46 +31,75 @@ vault=$folder/all.vault.yml
 command -v ansible-vault >/dev/null || fail 'ansible-vault is missing: install ansible-core'
 umask 077
 
-if [[ ! -e $key ]]; then
-  [[ ! -e $vault ]] || fail "$vault exists, but its key $key does not: give the key that it was made with"
-  openssl rand -hex 32 > "$key"
-  echo "Made the key $key: keep it, and put it into the secret ANSIBLE_VAULT_PASSWORD."
-fi
-
 content=---
 if [[ -e $vault ]]; then
+  [[ -e $key ]] || fail "$vault exists, but its key $key does not: give the key that it was made with"
   content=$(ansible-vault view --vault-password-file "$key" "$vault") || fail "$key does not open $vault"
 fi
-added=()
-add() { # NAME VALUE
-  [[ $2 != *\'* && $2 != *$'\n'* ]] || fail "the value of $1 has a quote or a second line"
-  content+=$'\n'"$1: '$2'"
-  added+=("$1")
-}
+needed=$(sed -nE '/\|[[:space:]]*default\(/d; s/.*\{\{[[:space:]]*(vault_[a-z0-9_]+).*/\1/p' "$folder"/*.yml | sort -u)
+
 has() { [[ -n $1 ]] && grep -q "^$1:" <<< "$content"; }
+can_be_made() { [[ $1 =~ _(password|secret)$ ]] && grep -qx "$1" <<< "$needed"; }
+make() { openssl rand -hex 24; }
+quote=\'
+line() { printf "%s: '%s'" "$1" "${2//$quote/$quote$quote}"; } # NAME VALUE
+read_file() { # NAME=FILE; sets name, file and value
+  name=${1%%=*} file=${1#*=}
+  [[ $1 == *=* && $name =~ ^vault_[a-z0-9_]+$ && -r $file && ! -d $file ]] ||
+    fail "$name is not NAME=FILE with a file that can be read"
+  value=$(< "$file")
+  [[ -n $value && $value != *[[:cntrl:]]* ]] || fail "$name=$file: the file has to hold one line of text, the value"
+}
+changed=()
+put() { # NAME VALUE; what `ansible-vault edit` wrote over several lines goes as a whole
+  content=$(awk -v name="$1:" 'index($0, name) == 1 { own = 1; next } own && /^([ \t]|$)/ { next } { own = 0; print }' <<< "$content")
+  content+=$'\n'$(line "$1" "$2")
+  changed+=("$1")
+}
 
 while [[ $# -gt 0 ]]; do
-  name=${1%%=*} file=${1#*=}
   if [[ $1 == --renew ]]; then
-    has "${2:-}" || fail "--renew ${2:-}: the vault has no such value"
-    content=$(grep -v "^$2:" <<< "$content")
-    add "$2" "$(openssl rand -hex 24)"
+    name=${2:-} name=${name%%=*}
+    has "$name" || fail "--renew $name: the vault has no such value"
+    if [[ $2 == *=* ]]; then
+      read_file "$2"
+    else
+      can_be_made "$name" || fail "--renew $name: nobody can make that up, give --renew $name=FILE"
+      value=$(make)
+    fi
+    put "$name" "$value"
     shift 2
     continue
   fi
-  [[ $name =~ ^vault_[a-z0-9_]+$ && -r $file ]] || fail "$1 is not NAME=FILE with a file that can be read"
-  has "$name" || add "$name" "$(< "$file")"
+  read_file "$1"
+  if ! has "$name"; then
+    put "$name" "$value"
+  elif [[ $'\n'$content$'\n' != *$'\n'"$(line "$name" "$value")"$'\n'* ]]; then
+    fail "the vault has a value of $name already: --renew $name=$file replaces it"
+  fi
   shift
 done
-needed=$(sed -nE '/\|[[:space:]]*default\(/d; s/.*\{\{[[:space:]]*(vault_[a-z0-9_]+).*/\1/p' "$folder"/*.yml | sort -u)
+missing=()
 for name in $needed; do
-  has "$name" || add "$name" "$(openssl rand -hex 24)"
+  if has "$name"; then
+    continue
+  elif can_be_made "$name"; then
+    put "$name" "$(make)"
+  else
+    missing+=("$name=FILE")
+  fi
 done
+[[ ${#missing[@]} -eq 0 ]] || fail "nobody can make these up, so give the file of each: ${missing[*]}"
 
-if [[ ${#added[@]} -eq 0 ]]; then
+if [[ ${#changed[@]} -eq 0 ]]; then
   echo "$vault has everything."
   exit
 fi
-printf '%s\n' "$content" | ansible-vault encrypt --vault-password-file "$key" --output "$vault.new" - 2>/dev/null
+if [[ ! -e $key ]]; then
+  openssl rand -hex 32 > "$key"
+  echo "Made the key $key: keep it, and put it into the secret ANSIBLE_VAULT_PASSWORD."
+fi
+said=$(printf '%s\n' "$content" | ansible-vault encrypt --vault-password-file "$key" --output "$vault.new" - 2>&1) ||
+  fail "the vault could not be written: $said"
 mv "$vault.new" "$vault"
-echo "$vault has ${#added[@]} new values: ${added[*]}"
+echo "$vault has ${#changed[@]} new values: ${changed[*]}"
