@@ -4,6 +4,7 @@ import {
   cpSync,
   existsSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -125,20 +126,29 @@ test('what nobody can make up is asked for before anything is made', () => {
   expect(existsSync(join(inventory, 'all.vault.yml'))).toBe(false);
 });
 
-test.each([
-  'setup/generate-secrets.sh',
-  'backup/backup-db.sh',
-  'backup/restore-db.sh',
-  'backup/verify-backup.sh',
-  'maintenance/rotate-logs.sh',
-  'maintenance/cleanup.sh',
-  'monitoring/health-check.sh',
-])('%s says how it is used, and refuses to be used otherwise', (script) => {
+test.each(
+  readdirSync(join(root, 'infra/scripts'), { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.sh'),
+  ),
+)('%s says how it is used, and refuses to be used otherwise', (script) => {
   expect(run(script, '--help')).toMatchObject({
     status: 0,
     said: expect.stringContaining('Usage:'),
   });
   expect(run(script).status).not.toBe(0);
+});
+
+test.each([
+  'deploy/deploy-production.sh',
+  'deploy/deploy-staging.sh',
+  'deploy/rollback.sh',
+  'monitoring/health-check.sh',
+])('%s asks for the outputs when an option comes first', (script) => {
+  const { status, said } = run(script, '--private-key', key);
+  expect(status).toBe(2);
+  expect(said).toBe(
+    '--private-key cannot be read: give the file of terraform output -json first\n',
+  );
 });
 
 test.each<[Record<string, string>, RegExp]>([

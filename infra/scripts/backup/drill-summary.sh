@@ -2,6 +2,7 @@
 # Turns the report of playbooks/restore-drill.yml into Markdown, for a job's summary.
 # Usage: drill-summary.sh REPORT.json
 set -eu
+[ "${1:-}" != --help ] || { sed -n '2,3s/^# //p' "$0"; exit; }
 report=${1:?"give the report"}
 [ -s "$report" ] || { echo '### ❌ Restore drill: no report, so nothing is proven'; exit 1; }
 jq --raw-output '

@@ -5,6 +5,7 @@
 set -eu
 [ "${1:-}" != --help ] || { sed -n '2,4s/^# //p' "$0"; exit; }
 outputs=${1:?"give the file of terraform output -json first"}
+[ -r "$outputs" ] || { echo "$outputs cannot be read: give the file of terraform output -json first" >&2; exit 2; }
 shift
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 url=
