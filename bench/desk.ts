@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pushedLast } from '../demo/repository.ts';
 import { copyOfTheCode } from '../infra/terraform/test/terraform.ts';
 import { type Inventory, parseTerraformOutputs } from '../lib/inventory/inventory.ts';
 import { runAction, startAction } from '../lib/runner/test/start-action.ts';
-import { checkout } from '../local-cloud/claim.ts';
 import { type Identity, loadIdentity } from '../local-cloud/identity.ts';
 import { gatewayAddress, type Instance } from '../local-cloud/instance.ts';
 import { hetznerUrl, parseDotenv, runnerFiles } from '../local-cloud/runner-files.ts';
@@ -35,6 +35,7 @@ export async function sitDown(instance: Instance, folder: string): Promise<Desk>
   const files = runnerFiles(instance);
   const settings = (name: 'secrets' | 'variables') =>
     parseDotenv(readFileSync(files[name], 'utf8'));
+  const { workspace } = await pushedLast(instance.stateDirectory);
   const outputs = await terraformOutputs(instance, identity);
   const outputsFile = file({ folder }, 'outputs.json', JSON.stringify(outputs));
   const keyFile = file({ folder }, 'key', identity.sshPrivateKey);
@@ -42,7 +43,7 @@ export async function sitDown(instance: Instance, folder: string): Promise<Desk>
     folder,
     identity,
     inputs: {
-      directory: join(checkout, 'infra/ansible'),
+      directory: join(workspace, 'infra/ansible'),
       inventory: 'inventories/staging',
       'terraform-outputs': outputsFile,
       'private-key': identity.sshPrivateKey,

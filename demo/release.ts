@@ -36,7 +36,7 @@ export async function release(
   print: (line: string) => void,
   { change, secrets = {} }: ReleaseOptions = {},
 ): Promise<Outcome & { push: Push; cloud: Inventory }> {
-  const push = await pushNextVersion(checkout, instance.stateDirectory, change);
+  const push = await pushNextVersion(checkout, instance, change);
   print(`Pushed ${push.version} (${push.sha.slice(0, 7)}) to develop.`);
   const payload = {
     ref: 'refs/heads/develop',

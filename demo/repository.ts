@@ -1,6 +1,8 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { run } from '../lib/process/run.ts';
+import { vaultKey } from '../local-cloud/identity.ts';
+import type { Instance } from '../local-cloud/instance.ts';
 
 /** What a push leaves for the workflow to run on. */
 export interface Push {
@@ -13,21 +15,23 @@ export interface Push {
 
 const ADDRESS = 'https://github.com/compta/compta.git';
 const VERSION_FILE = 'examples/services/VERSION';
+export const VAULT_FILE = 'infra/ansible/inventories/staging/group_vars/all.vault.yml';
 
 /**
  * Makes the next version of the checkout and pushes it to `develop` of a bare repository that
  * stands for the one on GitHub. The clone knows it under GitHub's address, so that whoever asks
- * git for the repository's name gets the same answer as there.
+ * git for the repository's name gets the same answer as there. In one file the clone is not the
+ * checkout: it has a vault of its own, as the checkout's opens only for those who keep its key.
  *
  * `change` may alter files of the clone before the commit, as a developer would.
  */
 export async function pushNextVersion(
   checkout: string,
-  state: string,
+  instance: Instance,
   change: (workspace: string) => void = () => {},
 ): Promise<Push> {
-  const bare = join(state, 'github', 'compta.git');
-  const workspace = join(state, 'workspace');
+  const bare = join(instance.stateDirectory, 'github', 'compta.git');
+  const workspace = join(instance.stateDirectory, 'workspace');
   const git = async (...args: string[]) =>
     (await run(['git', '-C', workspace, ...args])).stdout.trim();
   if (!existsSync(join(workspace, '.git'))) {
@@ -42,6 +46,9 @@ export async function pushNextVersion(
   const before = await git('rev-parse', '--verify', '--quiet', 'HEAD').catch(() => '0'.repeat(40));
   const version = nextVersion(join(workspace, VERSION_FILE), join(checkout, VERSION_FILE));
   await copyTree(checkout, workspace);
+  // Makes what the vault lacks and leaves the rest: passwords stay for as long as the cloud does.
+  const script = join(workspace, 'infra/scripts/setup/generate-secrets.sh');
+  await run([script, 'staging', vaultKey(instance)]);
   writeFileSync(join(workspace, VERSION_FILE), `${version}\n`);
   change(workspace);
   await git('add', '--all');
@@ -64,15 +71,15 @@ function nextVersion(pushed: string, initial: string): string {
   return `${major}.${minor}.${Number(patch) + 1}`;
 }
 
-/** What git tracks or would track, as it stands in the working tree. */
+/** What git tracks or would track, as it stands in the working tree, without the vault. */
 async function copyTree(from: string, to: string): Promise<void> {
   const list = async (folder: string, ...more: string[]) =>
     (await run(['git', '-C', folder, 'ls-files', '-z', ...more])).stdout
       .split('\0')
       .filter(Boolean);
   const files = await list(from, '--cached', '--others', '--exclude-standard');
-  const present = files.filter((file) => existsSync(join(from, file)));
-  const kept = new Set(present);
+  const present = files.filter((file) => file !== VAULT_FILE && existsSync(join(from, file)));
+  const kept = new Set([...present, VAULT_FILE]);
   for (const file of await list(to)) if (!kept.has(file)) rmSync(join(to, file), { force: true });
   for (const file of present) {
     mkdirSync(dirname(join(to, file)), { recursive: true });

@@ -32,6 +32,13 @@ export function loadIdentity(instance: Instance): Identity {
   return identity;
 }
 
+/** The file of the key that opens this cloud's own vault, made once. */
+export function vaultKey(instance: Instance): string {
+  const file = join(instance.stateDirectory, 'vault-key');
+  if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString('hex'), { mode: 0o600 });
+  return file;
+}
+
 function makeIdentity(): Identity {
   const word = (bytes: number) => randomBytes(bytes).toString('hex');
   const key = keyPair('compta-deploy');

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { readPins } from '../tools/installer/pins.ts';
 import { cacheDirectory, checkout } from './claim.ts';
-import type { Certificates, Identity } from './identity.ts';
+import { type Certificates, type Identity, vaultKey } from './identity.ts';
 import { gatewayAddress, type Instance, loopback } from './instance.ts';
 import type { BaseImage } from './services/base-images.ts';
 import { builderName } from './services/builder.ts';
@@ -41,7 +41,7 @@ export function writeRunnerFiles(
     REGISTRY_USERNAME: identity.registryUser,
     REGISTRY_PASSWORD: identity.registryPassword,
     STAGING_SSH_PRIVATE_KEY: identity.sshPrivateKey,
-    ANSIBLE_VAULT_PASSWORD: vaultPassword(),
+    ANSIBLE_VAULT_PASSWORD: readFileSync(vaultKey(instance), 'utf8'),
     SLACK_WEBHOOK_URL: `${slackUrl(instance)}/services/T0COMPTA/B0COMPTA/${WEBHOOK_SECRET}`,
     SLACK_BOT_TOKEN: identity.slackToken,
     TERRAFORM_PLAN_KEY: identity.planKey,
@@ -139,12 +139,6 @@ export function writeTrustedAuthorities(instance: Instance, certificates: Certif
     trustedAuthorities(instance),
     bundle + readFileSync(certificates.authority, 'utf8'),
   );
-}
-
-/** The example key that opens the repository's example vault; see its README. */
-function vaultPassword(): string {
-  const file = 'infra/ansible/inventories/staging/group_vars/all.vault.example-key';
-  return readFileSync(join(checkout, file), 'utf8').trim();
 }
 
 /** With double quotes, in which a line break is written `\\n`, as act reads it. */

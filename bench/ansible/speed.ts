@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import { GROUP_VARS, play, VAULT_KEY } from '../../infra/ansible/test/playbook.ts';
+import { play } from '../../infra/ansible/test/playbook.ts';
 import {
   EIGHT_SERVERS,
   orderServers,
@@ -13,7 +13,6 @@ import {
 import { ansibleInventory, knownHosts, sshConfig } from '../../lib/inventory/formats.ts';
 import { parseTerraformOutputs } from '../../lib/inventory/inventory.ts';
 import { run } from '../../lib/process/run.ts';
-import { checkout } from '../../local-cloud/claim.ts';
 import { atLeast, atMost, type Figures } from '../measurement.ts';
 import { type Scenario, seconds } from '../scenarios/scenario.ts';
 import { stretch } from './delay.ts';
@@ -105,6 +104,7 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
 
 /** ansible-playbook with its defaults: only where roles, hosts and keys are is said. */
 async function plainly(servers: Servers, limit: string): Promise<void> {
+  const { directory, vaultKey } = servers.ansible;
   const work = mkdtempSync(join(tmpdir(), 'compta-plain-'));
   const file = (name: string, text: string) => {
     writeFileSync(join(work, name), text, { mode: 0o600 });
@@ -112,7 +112,8 @@ async function plainly(servers: Servers, limit: string): Promise<void> {
   };
   try {
     mkdirSync(join(work, 'inventory'));
-    symlinkSync(GROUP_VARS, join(work, 'inventory/group_vars'));
+    const variables = join(directory, 'inventories/staging/group_vars');
+    symlinkSync(variables, join(work, 'inventory/group_vars'));
     file('inventory/hosts.yml', stringify(ansibleInventory(servers.inventory)));
     const config = sshConfig(servers.inventory, {
       identityFile: file('key', servers.privateKey),
@@ -122,19 +123,18 @@ async function plainly(servers: Servers, limit: string): Promise<void> {
       'ansible-playbook',
       `--inventory=${join(work, 'inventory')}`,
       `--extra-vars=@${file('variables.json', JSON.stringify(servers.variables))}`,
-      `--vault-password-file=${VAULT_KEY}`,
+      `--vault-password-file=${vaultKey}`,
       `--ssh-common-args=-F ${file('ssh_config', config)}`,
       `--limit=${limit}`,
       'playbooks/site.yml',
     ];
-    const folder = join(checkout, 'infra/ansible');
     const env = {
       ...process.env,
       ANSIBLE_CONFIG: file('ansible.cfg', ''),
-      ANSIBLE_ROLES_PATH: join(folder, 'roles'),
+      ANSIBLE_ROLES_PATH: join(directory, 'roles'),
       ANSIBLE_SSH_CONTROL_PATH_DIR: work,
     };
-    await run(argv, { cwd: folder, env });
+    await run(argv, { cwd: directory, env });
   } finally {
     rmSync(work, { recursive: true, force: true });
   }

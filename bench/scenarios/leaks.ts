@@ -5,9 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { unzipSync } from 'fflate';
+import { pushedLast, VAULT_FILE } from '../../demo/repository.ts';
 import { run } from '../../lib/process/run.ts';
 import { checkout } from '../../local-cloud/claim.ts';
 import { docker, findEngine } from '../../local-cloud/hardware/engine.ts';
+import { vaultKey } from '../../local-cloud/identity.ts';
 import { type Instance, nameOf } from '../../local-cloud/instance.ts';
 import { parseDotenv, runnerFiles } from '../../local-cloud/runner-files.ts';
 import { cloud } from '../cloud.ts';
@@ -45,13 +47,13 @@ export const leaks: Scenario = {
 async function secretsOf(instance: Instance): Promise<Map<string, string>> {
   const file = readFileSync(runnerFiles(instance).secrets, 'utf8');
   const secrets = new Map(Object.entries(parseDotenv(file)));
-  const inventory = join(checkout, 'infra/ansible/inventories/staging/group_vars');
+  const { workspace } = await pushedLast(instance.stateDirectory);
   const { stdout } = await run([
     'ansible-vault',
     'view',
     '--vault-password-file',
-    join(inventory, 'all.vault.example-key'),
-    join(inventory, 'all.vault.yml'),
+    vaultKey(instance),
+    join(workspace, VAULT_FILE),
   ]);
   for (const [, name, value] of stdout.matchAll(/^(\w+): *["']?(.+?)["']?$/gm)) {
     if (name && value) secrets.set(name, value);

@@ -1,12 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { runAction } from '../../../lib/runner/test/start-action.ts';
 import type { Servers } from './servers.ts';
-
-const folder = resolve(import.meta.dirname, '..');
-export const GROUP_VARS = join(folder, 'inventories/staging/group_vars');
-export const VAULT_KEY = join(GROUP_VARS, 'all.vault.example-key');
 
 /** What one task, or one turn of its loop, did on one host. */
 export interface Result {
@@ -38,13 +34,13 @@ export async function play(
     const { errors, stdout } = await runAction(
       'action-ansible',
       {
-        directory: folder,
+        directory: servers.ansible.directory,
         playbook: `playbooks/${playbook}`,
         inventory: 'inventories/staging',
         'terraform-outputs': outputs,
         'private-key': servers.privateKey,
         'hcloud-token': servers.hetzner.token,
-        'vault-password': readFileSync(VAULT_KEY, 'utf8').trim(),
+        'vault-password': readFileSync(servers.ansible.vaultKey, 'utf8').trim(),
         'extra-vars': JSON.stringify({ ...servers.variables, ...SHOWN }),
         strategy: 'mitogen_free',
         ...more,
@@ -62,7 +58,7 @@ export async function play(
   }
 }
 
-/** The vault in the repository is an example, so that a test may see what was changed. */
+/** The vault is this test's alone, so it may see what was changed. */
 const SHOWN = {
   postgresql_no_log: false,
   pgbouncer_no_log: false,

@@ -12,6 +12,7 @@ import { gatewayAddress, type Instance, loopback, nameOf } from '../../../local-
 import { serverVariables } from '../../../local-cloud/runner-files.ts';
 import { filesAddress, serveFiles } from '../../../local-cloud/services/files.ts';
 import { copyOfTheCode } from '../../terraform/test/terraform.ts';
+import { type AnsibleCode, copyOfAnsible } from './code.ts';
 
 const TOKEN = 't'.repeat(64);
 
@@ -21,6 +22,8 @@ export interface Servers {
   /** What `terraform output -json` says of them. */
   outputs: unknown;
   privateKey: string;
+  /** What configures them. */
+  ansible: AnsibleCode;
   hetzner: { url: string; token: string };
   /** Mirrors and sizes, as extra variables for Ansible. */
   variables: Record<string, unknown>;
@@ -46,6 +49,7 @@ export interface Servers {
 export async function orderServers(number: number, names: readonly string[]): Promise<Servers> {
   const stateDirectory = mkdtempSync(join(tmpdir(), 'compta-roles-'));
   const instance: Instance = { number, stateDirectory };
+  const ansible = await copyOfAnsible();
   const machinery = createMachinery(instance, () => {});
   const watching = new AbortController();
   await machinery.up();
@@ -74,6 +78,7 @@ export async function orderServers(number: number, names: readonly string[]): Pr
     inventory: parseTerraformOutputs(outputs),
     outputs,
     privateKey: key.private,
+    ansible,
     hetzner: { url: api.url, token: TOKEN },
     variables: serverVariables(instance),
     console: (server, argv) => inEngine(['exec', container(server), ...argv]),
@@ -91,6 +96,7 @@ export async function orderServers(number: number, names: readonly string[]): Pr
     openFirewall: () => machinery.setFirewalls([]),
     async remove() {
       terraform.remove();
+      ansible.remove();
       await api.close();
       await mirror.close();
       watching.abort();

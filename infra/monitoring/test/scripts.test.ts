@@ -42,24 +42,29 @@ function runWith(env: Record<string, string>, script: string, ...argv: string[])
 }
 
 /** Name → value of what is in the vault. */
-function values(): Map<string, string> {
-  const argv = ['view', `--vault-password-file=${key}`, vault];
+function values(opener = key): Map<string, string> {
+  const argv = ['view', `--vault-password-file=${opener}`, vault];
   const { stdout } = spawnSync('ansible-vault', argv, { encoding: 'utf8' });
   return new Map(Object.entries(parse(stdout) as Record<string, string>));
 }
 
-/** `NAME=FILE` with a new file. */
-function given(name: string, value: string): string {
-  const file = join(mkdtempSync(join(folder, 'given-')), 'value.txt');
-  writeFileSync(file, value);
-  return `${name}=${file}`;
+/** @returns the path of a new file */
+function file(content: string): string {
+  const path = join(mkdtempSync(join(folder, 'file-')), 'value.txt');
+  writeFileSync(path, content);
+  return path;
 }
+
+const given = (name: string, value: string): string => `${name}=${file(value)}`;
 
 const WEBHOOK = 'vault_slack_webhook_url';
 const HOOK = 'https://hooks.example/T/B/secret\n';
 
 test('a new vault has every value that the inventory needs, strong and never shown', () => {
-  const { status, said } = generate(given(WEBHOOK, HOOK));
+  // As a shell has it in which playbooks are run by hand.
+  const env = { ANSIBLE_VAULT_PASSWORD_FILE: file('another key') };
+  const script = 'setup/generate-secrets.sh';
+  const { status, said } = runWith(env, script, 'production', key, given(WEBHOOK, HOOK));
   expect(status).toBe(0);
   expect(statSync(key).mode & 0o777).toBe(0o600);
   const made = values();
@@ -91,7 +96,7 @@ test('a second run changes nothing, a renewal only what it names', () => {
 
 test.each([
   ['an environment that there is not', ['moon', key], /no environment moon/],
-  ['another key', ['production', given('', 'other').slice(1)], /does not open/],
+  ['another key', ['production', file('another key')], /does not open/],
   ['no key for a vault that is there', ['production', join(folder, 'none')], /its key .* does not/],
   ['a value out of nowhere', ['production', key, 'vault_x=/nowhere'], /is not NAME=FILE/],
   ['a value of two lines', ['production', key, given('vault_x', 'a\nb')], /hold one line/],
@@ -113,6 +118,23 @@ test.each([
   },
   60_000,
 );
+
+test('another key opens the vault after a rotation in a shell that exports the old one', () => {
+  const before = values();
+  const next = file('n'.repeat(32));
+  const playbook = join(folder, 'infra/ansible/playbooks/rotate-vault.yml');
+  cpSync(join(root, 'infra/ansible/playbooks/rotate-vault.yml'), playbook);
+  const variables = `compta_environment=production rotation_vault_key=${key} rotation_vault_new_key=${next}`;
+  const { status, stdout } = spawnSync('ansible-playbook', [playbook, '--extra-vars', variables], {
+    encoding: 'utf8',
+    env: { ...process.env, ANSIBLE_VAULT_PASSWORD_FILE: key },
+  });
+  expect({ status, stdout }).toMatchObject({
+    status: 0,
+    stdout: expect.stringMatching(/changed=1/),
+  });
+  expect(values(next)).toEqual(before);
+}, 60_000);
 
 test('what nobody can make up is asked for before anything is made', () => {
   const inventory = join(folder, 'infra/ansible/inventories/dev/group_vars');

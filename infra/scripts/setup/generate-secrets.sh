@@ -29,6 +29,7 @@ folder=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../ansible/inventories" && pwd)/$
 vault=$folder/all.vault.yml
 [[ -d $folder ]] || fail "there is no environment $environment"
 command -v ansible-vault >/dev/null || fail 'ansible-vault is missing: install ansible-core'
+unset ANSIBLE_VAULT_PASSWORD_FILE ANSIBLE_VAULT_IDENTITY_LIST # the key is the one that is given
 umask 077
 
 content=---
