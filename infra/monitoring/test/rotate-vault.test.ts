@@ -1,15 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
 
 const ansible = resolve(import.meta.dirname, '../../ansible');
-const groupVars = join(ansible, 'inventories/staging/group_vars');
-const oldKey = join(groupVars, 'all.vault.example-key');
 const folder = mkdtempSync(join(tmpdir(), 'compta-rekey-'));
-const [vault, newKey] = [join(folder, 'all.vault.yml'), join(folder, 'key')];
-copyFileSync(join(groupVars, 'all.vault.yml'), vault);
+const [vault, oldKey, newKey] = ['all.vault.yml', 'old-key', 'new-key'].map((name) =>
+  join(folder, name),
+) as [string, string, string];
+writeFileSync(oldKey, 'o'.repeat(64), { mode: 0o600 });
+writeFileSync(vault, "vault_a_password: 'a'\n");
+run('ansible-vault', 'encrypt', `--vault-password-file=${oldKey}`, vault);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What a program said, and how it ended. */
@@ -18,6 +20,11 @@ function run(...argv: [string, ...string[]]) {
   const { status, stdout, stderr } = spawnSync(program, options, {
     cwd: ansible,
     encoding: 'utf8',
+    // As a shell has it in which playbooks are run by hand.
+    env: {
+      ...process.env,
+      ...(program === 'ansible-playbook' && { ANSIBLE_VAULT_PASSWORD_FILE: oldKey }),
+    },
   });
   return { status, stdout, said: stdout + stderr };
 }
