@@ -106,6 +106,11 @@ test.each([
     /--renew vault_slack\S+ replaces/,
   ],
   ['a renewal of nothing', ['production', key, '--renew', 'vault_x'], /has no such value/],
+  [
+    'a pattern for a name',
+    ['production', key, '--renew', 'vault_.*_password'],
+    /has no such value/,
+  ],
   ['a webhook out of nowhere', ['production', key, '--renew', WEBHOOK], /give --renew \w+=FILE/],
 ])(
   '%s is refused, and the vault stays as it is',

@@ -39,14 +39,15 @@ if [[ -e $vault ]]; then
 fi
 needed=$(sed -nE '/\|[[:space:]]*default\(/d; s/.*\{\{[[:space:]]*(vault_[a-z0-9_]+).*/\1/p' "$folder"/*.yml | sort -u)
 
-has() { [[ -n $1 ]] && grep -q "^$1:" <<< "$content"; }
+is_name() { [[ $1 =~ ^vault_[a-z0-9_]+$ ]]; }
+has() { is_name "$1" && grep -q "^$1:" <<< "$content"; }
 can_be_made() { [[ $1 =~ _(password|secret)$ ]] && grep -qx "$1" <<< "$needed"; }
 make() { openssl rand -hex 24; }
 quote=\'
 line() { printf "%s: '%s'" "$1" "${2//$quote/$quote$quote}"; } # NAME VALUE
 read_file() { # NAME=FILE; sets name, file and value
   name=${1%%=*} file=${1#*=}
-  [[ $1 == *=* && $name =~ ^vault_[a-z0-9_]+$ && -r $file && ! -d $file ]] ||
+  { [[ $1 == *=* && -r $file && ! -d $file ]] && is_name "$name"; } ||
     fail "$name is not NAME=FILE with a file that can be read"
   value=$(< "$file")
   [[ -n $value && $value != *[[:cntrl:]]* ]] || fail "$name=$file: the file has to hold one line of text, the value"
