@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { run } from '../lib/process/run.ts';
 import { vaultKey } from '../local-cloud/identity.ts';
 import type { Instance } from '../local-cloud/instance.ts';
+import { fillVault } from '../local-cloud/vault.ts';
 
 /** What a push leaves for the workflow to run on. */
 export interface Push {
@@ -21,7 +22,7 @@ export const VAULT_FILE = 'infra/ansible/inventories/staging/group_vars/all.vaul
  * Makes the next version of the checkout and pushes it to `develop` of a bare repository that
  * stands for the one on GitHub. The clone knows it under GitHub's address, so that whoever asks
  * git for the repository's name gets the same answer as there. In one file the clone is not the
- * checkout: it has a vault of its own, as the checkout's opens only for those who keep its key.
+ * checkout: it has a vault of its own, which stays: the checkout's opens only for those who keep its key.
  *
  * `change` may alter files of the clone before the commit, as a developer would.
  */
@@ -46,9 +47,7 @@ export async function pushNextVersion(
   const before = await git('rev-parse', '--verify', '--quiet', 'HEAD').catch(() => '0'.repeat(40));
   const version = nextVersion(join(workspace, VERSION_FILE), join(checkout, VERSION_FILE));
   await copyTree(checkout, workspace);
-  // Makes what the vault lacks and leaves the rest: passwords stay for as long as the cloud does.
-  const script = join(workspace, 'infra/scripts/setup/generate-secrets.sh');
-  await run([script, 'staging', vaultKey(instance)]);
+  await fillVault(join(workspace, 'infra'), vaultKey(instance));
   writeFileSync(join(workspace, VERSION_FILE), `${version}\n`);
   change(workspace);
   await git('add', '--all');

@@ -98,6 +98,9 @@ export function serverVariables(instance: Instance) {
   return {
     postgresql_repository_url: `${files}/apt`,
     postgresql_repository_key: readFileSync(join(cacheDirectory(), 'apt-repo', 'key.asc'), 'utf8'),
+    // Nothing goes to a place outside that the inventory may name.
+    backup_remote: '',
+    backup_rclone_remotes: {},
     docker_edition: 'docker.io',
     docker_compose_url: `${files}/bin/docker-compose`,
     docker_compose_sha256: createHash('sha256').update(readFileSync(compose)).digest('hex'),

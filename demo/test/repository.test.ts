@@ -27,7 +27,8 @@ async function push(): Promise<string> {
 test('what is pushed has a vault that stays, whatever vault the checkout has', async () => {
   const script = 'infra/scripts/setup/generate-secrets.sh';
   write('examples/services/VERSION', '1.0.0\n');
-  write(join(dirname(VAULT_FILE), 'all.yml'), 'a: "{{ vault_a_password }}"\n');
+  const variables = 'a: "{{ vault_a_password }}"\nb: "{{ vault_bank_api_key }}"\n';
+  write(join(dirname(VAULT_FILE), 'all.yml'), variables);
   write(script, '');
   cpSync(join(root, script), join(checkout, script));
   write(VAULT_FILE, 'a vault with a key that is elsewhere');
@@ -36,7 +37,10 @@ test('what is pushed has a vault that stays, whatever vault the checkout has', a
 
   const vault = await push();
   const view = ['ansible-vault', 'view', `--vault-password-file=${vaultKey(instance)}`, '-'];
-  expect((await run(view, { input: vault })).stdout).toMatch(/^vault_a_password: '\w{48}'$/m);
+  const { stdout } = await run(view, { input: vault });
+  expect(stdout).toMatch(
+    /^vault_a_password: '\w{48}'\nvault_bank_api_key: 'no-account-elsewhere'$/m,
+  );
 
   write(VAULT_FILE, 'another one');
   expect(await push()).toBe(vault);

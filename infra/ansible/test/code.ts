@@ -1,7 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { run } from '../../../lib/process/run.ts';
+import { fillVault } from '../../../local-cloud/vault.ts';
 
 const infra = resolve(import.meta.dirname, '../..');
 
@@ -23,7 +23,7 @@ export async function copyOfAnsible(): Promise<AnsibleCode> {
     });
   }
   const vaultKey = join(folder, 'vault-key');
-  await run([join(folder, 'scripts/setup/generate-secrets.sh'), 'staging', vaultKey]);
+  await fillVault(folder, vaultKey);
   return {
     directory: join(folder, 'ansible'),
     vaultKey,

@@ -5,13 +5,14 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: generate-secrets.sh ENVIRONMENT KEY_FILE [NAME=FILE …] [--renew NAME[=FILE] …]
+Usage: generate-secrets.sh ENVIRONMENT KEY_FILE [NAME=FILE …] [--renew NAME[=FILE] …] [--stand-in FILE]
 
   ENVIRONMENT  production, staging or dev
   KEY_FILE     the vault's password; made, readable for you alone, if it does not exist
   NAME=FILE    a value that nobody can make up, the one line of a file: vault_slack_webhook_url=webhook.txt
   --renew      another value for NAME: made anew, or the file's; see docs/monitoring.md, Rotating
                secrets, for what has to follow
+  --stand-in   the file's line for all that still has to be given: for a trial without accounts elsewhere
 
 Needed are the vault_… names in infra/ansible/inventories/ENVIRONMENT/group_vars. Those that end in
 _password or _secret are made up, all others have to be given; those with a default are left out unless
@@ -45,14 +46,17 @@ can_be_made() { [[ $1 =~ _(password|secret)$ ]] && grep -qx "$1" <<< "$needed"; 
 make() { openssl rand -hex 24; }
 quote=\'
 line() { printf "%s: '%s'" "$1" "${2//$quote/$quote$quote}"; } # NAME VALUE
+read_line() { # FILE WHAT; sets value
+  value=$(< "$1")
+  [[ -n $value && $value != *[[:cntrl:]]* ]] || fail "$2: $1 has to hold one line of text"
+}
 read_file() { # NAME=FILE; sets name, file and value
   name=${1%%=*} file=${1#*=}
   { [[ $1 == *=* && -r $file && ! -d $file ]] && is_name "$name"; } ||
     fail "$name is not NAME=FILE with a file that can be read"
-  value=$(< "$file")
-  [[ -n $value && $value != *[[:cntrl:]]* ]] || fail "$name=$file: the file has to hold one line of text, the value"
+  read_line "$file" "$name"
 }
-changed=()
+changed=() stand_in=
 put() { # NAME VALUE; what `ansible-vault edit` wrote over several lines goes as a whole
   content=$(awk -v name="$1:" 'index($0, name) == 1 { own = 1; next } own && /^([ \t]|$)/ { next } { own = 0; print }' <<< "$content")
   content+=$'\n'$(line "$1" "$2")
@@ -73,6 +77,13 @@ while [[ $# -gt 0 ]]; do
     shift 2
     continue
   fi
+  if [[ $1 == --stand-in ]]; then
+    [[ -f ${2:-} ]] || fail '--stand-in needs a file'
+    read_line "$2" --stand-in
+    stand_in=$value
+    shift 2
+    continue
+  fi
   read_file "$1"
   if ! has "$name"; then
     put "$name" "$value"
@@ -87,6 +98,8 @@ for name in $needed; do
     continue
   elif can_be_made "$name"; then
     put "$name" "$(make)"
+  elif [[ -n $stand_in ]]; then
+    put "$name" "$stand_in"
   else
     missing+=("$name=FILE")
   fi
