@@ -55,10 +55,11 @@ export function withTable(document: string, results: Results): string {
   return `${before}${BEGIN}\n\n${[...head, ...rows].join('\n')}\n\n${END}${after}`;
 }
 
-/** To be asked before the first result is written, which alters the checkout. */
+/** With `-dirty` for a checkout that differs from it in more than figures. */
 export async function currentCommit(): Promise<string> {
-  const { stdout } = await run(['git', 'describe', '--always', '--dirty', '--exclude', '*'], {
-    cwd: checkout,
-  });
-  return stdout.trim();
+  const git = async (...argv: string[]) =>
+    (await run(['git', ...argv], { cwd: checkout })).stdout.trim();
+  const figures = ['bench/results.json', 'bench/README.md'].map((file) => `:(exclude)${file}`);
+  const altered = await git('status', '--porcelain', '--untracked-files=no', '--', '.', ...figures);
+  return (await git('rev-parse', '--short', 'HEAD')) + (altered ? '-dirty' : '');
 }
