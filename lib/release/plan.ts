@@ -7,9 +7,11 @@ import type { HostState, Slot, SlotName } from './slots.ts';
  * - `prove`: as `settle`, and hold it to the readiness contract first, while it is idle.
  * - `settle`: wait until it is healthy, takes traffic and Caddy sends it some.
  * - `retire`: take the slot out of rotation, wait until it is idle, end it.
+ * - `end`: wait until the slot is idle, end it. No other slot serves in its place, so it takes requests
+ *   to its end: a run that is killed meanwhile leaves what a rollback can keep as it is.
  */
 export interface Step {
-  kind: 'start' | 'prove' | 'settle' | 'retire';
+  kind: 'start' | 'prove' | 'settle' | 'retire' | 'end';
   service: string;
   slot: SlotName;
 }
@@ -76,7 +78,7 @@ function planGone(slots: readonly Slot[], target: Manifest): ServicePlan[] {
   const gone = slots.filter(({ service }) => target.services[service] === undefined);
   return [...new Set(gone.map(({ service }) => service))].map((service) => {
     const own = gone.filter((slot) => slot.service === service);
-    const steps = own.map(({ slot }): Step => ({ kind: 'retire', service, slot }));
+    const steps = own.map(({ slot }): Step => ({ kind: 'end', service, slot }));
     return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
   });
 }
@@ -135,6 +137,7 @@ export function describe({ kind, service, slot }: Step): string {
     prove: 'wait until healthy, prove its readiness contract, bring into rotation',
     settle: 'wait until healthy, bring into rotation',
     retire: 'take out of rotation, drain and end',
+    end: 'drain and end',
   }[kind];
   return `${what} ${service}-${slot}`;
 }

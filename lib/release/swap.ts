@@ -34,9 +34,11 @@ export async function perform(
     await host.compose(release, 'up', '-d', '--no-deps', '--no-build', '--pull', 'never', name);
     return;
   }
-  if (step.kind === 'retire') {
+  if (step.kind === 'retire' || step.kind === 'end') {
     const slot = await runningSlot(host, step);
-    if (slot !== undefined) await retire(host, slot, patience, say);
+    if (slot === undefined) return;
+    if (step.kind === 'retire') await outOfRotation(host, slot, say);
+    await end(host, slot, patience, say);
     return;
   }
   try {
@@ -113,24 +115,27 @@ async function inRotation(host: Host, slot: Slot): Promise<void> {
   await pause(2 * healthInterval);
 }
 
-/**
- * Out of rotation, idle, ended, in this order: a request never meets a slot that is going. Streams
- * are not waited for, as they may never end: SIGTERM tells the service to close them, and whoever
- * opens one again is served by the other slot.
- */
-async function retire(
-  host: Host,
-  slot: Slot,
-  patience: Patience,
-  say: (line: string) => void,
-): Promise<void> {
-  const name = slotName(slot.service, slot.slot);
+/** Before a slot ends: a request never meets one that is going. */
+async function outOfRotation(host: Host, slot: Slot, say: (line: string) => void): Promise<void> {
   const ready = await readiness(host, slot);
   await accept(host, slot, false);
   // No answer is no refusal: on a busy server the question may be lost, and the order as well.
   if (ready === 200 || ready === 0) await closed(host, slot, say);
   // Two checks of Caddy, each of which may take as long as the interval between them.
   await pause(3 * healthInterval);
+}
+
+/**
+ * Idle, then ended. Streams are not waited for, as they may never end: SIGTERM tells the service to
+ * close them, and whoever opens one again is served by the other slot.
+ */
+async function end(
+  host: Host,
+  slot: Slot,
+  patience: Patience,
+  say: (line: string) => void,
+): Promise<void> {
+  const name = slotName(slot.service, slot.slot);
   try {
     let idle = 0;
     await until(`${name} to be idle`, patience.drainTimeout, async () => {
@@ -145,8 +150,8 @@ async function retire(
     say(`${name}: ${error.message} It is ended with its grace of ${grace} s all the same.`);
   }
   const timeoutMs = (grace + 30) * 1000;
-  const end = 'docker stop -t "$2" "$1" >/dev/null && docker rm -f "$1" >/dev/null';
-  await host.change(['sh', '-c', end, 'end', slot.id, String(grace)], { timeoutMs });
+  const script = 'docker stop -t "$2" "$1" >/dev/null && docker rm -f "$1" >/dev/null';
+  await host.change(['sh', '-c', script, 'end', slot.id, String(grace)], { timeoutMs });
 }
 
 /**

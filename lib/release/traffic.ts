@@ -12,7 +12,7 @@ import { answered, pause } from './waiting.ts';
 const trafficSchema = z.object({
   accept: z.boolean(),
   inFlight: z.number(),
-  /** Open server-sent events and websockets, which are not in flight: see `retire`. */
+  /** Open server-sent events and websockets, which are not in flight: see `end` in swap.ts. */
   streams: z.number().default(0),
 });
 export type Traffic = z.infer<typeof trafficSchema>;

@@ -128,8 +128,8 @@ describe('a service that the release does not have any more', () => {
       'start auth-b',
       'prove auth-b',
       'retire auth-a',
-      'retire mail-b',
-      'retire mail-a',
+      'end mail-b',
+      'end mail-a',
     ]);
     expect(planHost(now, manifest('2'), two).services.at(-1)).toMatchObject({ from: '1', to: '' });
   });

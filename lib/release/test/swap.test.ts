@@ -67,6 +67,12 @@ test('a slot too busy to answer is not ended before it says that it takes no mor
   expect(host.acceptedAtItsEnd).toBe(false);
 });
 
+test('the last slot of a service that goes takes requests to its end, should the run be killed', async () => {
+  const host = new OneSlot();
+  await perform(host, step('end'), '1', patience, () => {});
+  expect(host.acceptedAtItsEnd).toBe(true);
+});
+
 test('a slot that serves is fit to stay, though it ended a few times since it was released', async () => {
   const host = new OneSlot();
   host.restarts = 5;
