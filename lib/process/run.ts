@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { isatty } from 'node:tty';
 
 export interface RunOptions {
   cwd?: string;
@@ -16,7 +17,10 @@ export interface RunOptions {
   allowedExitCodes?: readonly number[];
   /** Called with each line as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** The child has our own terminal and process group, as a shell's would; nothing is captured. */
+  /**
+   * The child has our own terminal and process group, as a shell's would; nothing is captured. In a
+   * terminal it is interrupted once and waited for: whoever sits there can do more.
+   */
   foreground?: boolean;
 }
 
@@ -99,6 +103,11 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
   }
 }
 
+/** Whether a terminal's keys reach us, and with us whoever is in our process group. */
+export function inTerminal(): boolean {
+  return [0, 1, 2].some((stream) => isatty(stream));
+}
+
 /** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
 function endGracefully(child: ChildProcess, options: RunOptions) {
   const { pid } = child;
@@ -118,6 +127,8 @@ function endGracefully(child: ChildProcess, options: RunOptions) {
     // With its group, where it has one of its own.
     const target = options.foreground ? pid : -pid;
     send(target, 'SIGINT');
+    // Terraform drops its state at a second signal.
+    if (options.foreground && inTerminal()) return;
     after(GRACE_MS, () => send(target, 'SIGTERM'));
     after(KILL_MS, () => {
       send(target, 'SIGKILL');
