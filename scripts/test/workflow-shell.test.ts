@@ -153,6 +153,21 @@ describe.each(['deploy-staging.yml', 'deploy-production.yml', 'service-release.y
   },
 );
 
+test.each(['deploy-staging.yml', 'deploy-production.yml', 'service-release.yml'])(
+  'a tag as the image of Caddy is refused by %s before anything else',
+  async (file) => {
+    const check = (image: string) =>
+      shell(file, "Make sure that Caddy's image", { CADDY_IMAGE: image });
+    const tagged = await check('docker.io/library/caddy:2.11.7');
+    expect(tagged.exitCode).toBe(1);
+    expect(tagged.said).toContain("::error::The variable CADDY_IMAGE is 'docker.io/library/caddy:");
+    const digest = `docker.io/library/caddy@sha256:${'0a'.repeat(32)}`;
+    expect(await check(digest)).toMatchObject({ exitCode: 0, said: '' });
+    // That of an environment, which the job does not see.
+    expect(await check('')).toMatchObject({ exitCode: 0, said: '' });
+  },
+);
+
 describe('what a service repository asks for', () => {
   const good = {
     SERVICE: 'auth-service',
