@@ -5,9 +5,10 @@ import { caddy, journalFile } from '../layout.ts';
 import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
 import { type RollOptions, rollHosts } from '../roll.ts';
+import { pause } from '../waiting.ts';
 
 /** Milliseconds that the load balancer needs to see who left or came back. */
-const edgeDrain = 50;
+const edgeDrain = 20;
 
 /** Two releases that differ in Caddy's file alone. */
 const release = (name: string): Manifest => ({
@@ -49,6 +50,7 @@ class Server extends Host {
   }
 
   override async change(command: readonly string[]) {
+    this.fleet.act();
     const [program] = command;
     if (command.includes(caddy.outOfRotation)) {
       if (this.out && program === 'rm') this.cameBack = Date.now();
@@ -62,6 +64,7 @@ class Server extends Host {
   }
 
   override async compose(name: string, ...words: string[]) {
+    this.fleet.act();
     if (name === this.refuses) throw new Error(`${this.name} cannot start Caddy`);
     if (words.includes('reload')) this.hasRead = this.lies;
     else if (this.runs !== name) {
@@ -72,6 +75,7 @@ class Server extends Host {
   }
 
   override async write(path: string, content: string) {
+    this.fleet.act();
     if (path === journalFile) this.journal = content;
   }
 
@@ -108,10 +112,17 @@ class Fleet {
   readonly servers: Server[];
   /** Fewest servers that the load balancer could send requests to at any time. */
   fewest: number;
+  /** Changes until the run is killed. */
+  remaining = Number.POSITIVE_INFINITY;
 
   constructor(count: number) {
     this.servers = Array.from({ length: count }, (_, i) => new Server(this, `app-${i + 1}`));
     this.fewest = count;
+  }
+
+  act(): void {
+    if (this.remaining <= 0) throw new Error('killed');
+    this.remaining -= 1;
   }
 
   look(): void {
@@ -188,6 +199,32 @@ describe('when Caddy itself changes', () => {
     expect(fleet.servers[0]).toMatchObject({ runs: 'r2', out: false, left: 0 });
   });
 });
+
+test.each([old, next])(
+  'a run that is killed, after whichever change, is made up for by $release',
+  async (target) => {
+    for (let changes = 0; ; changes++) {
+      const fleet = new Fleet(2);
+      fleet.remaining = changes;
+      const { status } = await fleet.deploy(next, 2);
+      if (status === 'deployed') {
+        expect(changes).toBeGreaterThan(15);
+        return;
+      }
+      fleet.remaining = Number.POSITIVE_INFINITY;
+      await pause(edgeDrain);
+      await fleet.deploy(target, 2);
+      const { release, edge } = target;
+      const whole = { runs: release, lies: edge.caddyfile, hasRead: edge.caddyfile, out: false };
+      const ends = fleet.servers.map((server) => {
+        const { runs, lies, hasRead, out } = server;
+        return { runs, lies, hasRead, out };
+      });
+      expect({ changes, ends }).toEqual({ changes, ends: [whole, whole] });
+      expect(fleet.fewest).toBeGreaterThan(0);
+    }
+  },
+);
 
 test("a Caddyfile that a killed run left is replaced by the release's own, and read", async () => {
   const fleet = new Fleet(2);
