@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { isatty } from 'node:tty';
@@ -87,7 +88,8 @@ export async function run(argv: readonly string[], options: RunOptions = {}): Pr
       collect(child.stderr, 'stderr', options.onLine),
       ended,
     ]);
-    const result = { exitCode: end.code ?? 128, stdout, stderr };
+    const exitCode = end.code ?? 128 + (end.signal ? constants.signals[end.signal] : 0);
+    const result = { exitCode, stdout, stderr };
     const reason = ending.reason();
     if (reason) throw new CommandFailed(program, reason, result, options.signal?.reason);
     if (end.signal) throw new CommandFailed(program, `was killed by ${end.signal}`, result);

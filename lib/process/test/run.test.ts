@@ -24,6 +24,11 @@ test('a failure says which program, which code and its last words', async () => 
   await expect(failure).rejects.toThrow(/^sh failed with exit code 2:\nno such table$/);
 });
 
+test('a child that a signal ended has the exit code that a shell gives it', async () => {
+  const ended = run(['sh', '-c', 'kill -INT $$']);
+  await expect(ended).rejects.toMatchObject({ exitCode: 130 });
+});
+
 test('a program that is not there is told apart', async () => {
   await expect(run(['no-such-program'])).rejects.toThrow('no-such-program could not be started');
 });
