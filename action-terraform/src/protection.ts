@@ -2,6 +2,7 @@ import { createServer, request as requestHttp, type Server } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Action, settled } from '../../lib/hetzner/actions.ts';
 import { endpointOf, type HetznerApi, hetznerApi } from '../../lib/hetzner/api.ts';
 import { messageOf } from '../../lib/runner/main.ts';
@@ -66,12 +67,16 @@ export async function liftingProtection<T>(
   }
 }
 
-/** What has lost its protection, and is not deleted yet. */
+/** For a deletion that nobody waits for any more. */
+const PATIENCE_MS = 5_000;
+
+/** What has lost its protection for the deletion that follows. */
 class Protection {
   readonly #session: Pick<Session, 'runner'>;
   readonly #api: HetznerApi;
   readonly #going: Map<string, Protected>;
-  readonly #lifted = new Map<string, Protected>();
+  readonly #lifted = new Map<Protected, Promise<void>>();
+  readonly #deletions: Promise<void>[] = [];
 
   constructor(session: Pick<Session, 'runner'>, api: HetznerApi, going: readonly Protected[]) {
     this.#session = session;
@@ -82,9 +87,33 @@ class Protection {
   /** When it does not come off, Hetzner itself refuses the deletion that follows. */
   async lift(path: string): Promise<void> {
     const thing = this.#going.get(path);
-    if (thing === undefined || this.#lifted.has(path)) return;
+    if (thing === undefined) return;
+    const lifting = this.#lifted.get(thing) ?? this.#lift(thing);
+    this.#lifted.set(thing, lifting);
+    await lifting;
+  }
+
+  /** @param ended resolves when the answer is here, or will never be */
+  deleting(ended: Promise<void>): void {
+    this.#deletions.push(ended);
+  }
+
+  /**
+   * Whatever is still there is protected again. A Terraform that is interrupted waits for nothing: so
+   * first what is under way comes to its end, lest it be done after this.
+   */
+  async putBack(): Promise<void> {
+    const patience = sleep(PATIENCE_MS, undefined, { ref: false });
+    const deleted = Promise.race([Promise.all(this.#deletions), patience]);
+    const things = [...this.#lifted].map(async ([thing, lifting]) => {
+      await Promise.all([lifting, deleted]);
+      await this.#putBack(thing);
+    });
+    await Promise.all(things);
+  }
+
+  async #lift(thing: Protected): Promise<void> {
     const { address, id } = thing;
-    this.#lifted.set(path, thing);
     try {
       await this.#protect(thing, false);
       this.#session.runner.notice(
@@ -97,22 +126,16 @@ class Protection {
     }
   }
 
-  deleted(path: string): void {
-    this.#lifted.delete(path);
-    this.#going.delete(path);
-  }
-
-  async putBack(): Promise<void> {
-    for (const thing of this.#lifted.values()) {
-      const { address, id } = thing;
-      try {
-        await this.#protect(thing, true);
-        this.#session.runner.notice(`${address} (${id}) was not deleted: it is protected again.`);
-      } catch (error) {
-        this.#session.runner.warning(
-          `${address} (${id}) was not deleted and is not protected: ${messageOf(error)}\nThe next plan shows it, and its apply protects it again.`,
-        );
-      }
+  async #putBack(thing: Protected): Promise<void> {
+    const { address, collection, id } = thing;
+    try {
+      if ((await this.#api.byId(collection, id)) === undefined) return;
+      await this.#protect(thing, true);
+      this.#session.runner.notice(`${address} (${id}) was not deleted: it is protected again.`);
+    } catch (error) {
+      this.#session.runner.warning(
+        `${address} (${id}) was not deleted and is not protected: ${messageOf(error)}\nThe next plan shows it, and its apply protects it again.`,
+      );
     }
   }
 
@@ -132,15 +155,17 @@ function doorTo(endpoint: URL, token: string, protection: Protection): Server {
     const { method, url: path = '/', headers } = request;
     const deletes = method === 'DELETE' && headers.authorization === `Bearer ${token}`;
     if (deletes) await protection.lift(path);
+    if (response.destroyed) return; // Whoever asked has been ended meanwhile.
     const target = new URL(`${base}${path}`, endpoint);
     // A connection each: one that is kept may be closed just when it is used again.
     const how = { method, headers: { ...headers, host: target.host }, agent: false };
     const onward = send(target, how, (answer) => {
-      const status = answer.statusCode ?? 502;
-      if (deletes && (status < 300 || status === 404)) protection.deleted(path);
-      response.writeHead(status, answer.headers);
+      // An interrupted Terraform waits for no answer.
+      if (response.destroyed) return void answer.resume();
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
       pipeline(answer, response, () => undefined);
     });
+    if (deletes) protection.deleting(new Promise((done) => onward.once('close', done)));
     // As if there were no door: a connection that breaks.
     onward.on('error', () => response.destroy());
     pipeline(request, onward, () => undefined);

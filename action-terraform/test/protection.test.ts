@@ -1,5 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { liftingProtection, protectedDestroys } from '../src/protection.ts';
 import { planOf, resource } from './fixtures.ts';
@@ -13,25 +14,37 @@ const plan = planOf([
   resource('hcloud_volume.open', ['delete'], { id: '8', delete_protection: false }, null),
 ]);
 
-/** Hetzner's API: what it was asked for, and which paths of it refuse. */
+/** Hetzner's API: what it has done, in that order, what it refuses, and what it takes its time for. */
 let asked: string[];
 let refused: Set<string>;
+let slow: string;
 let url: string;
 let close: () => void;
 beforeEach(async () => {
   asked = [];
   refused = new Set();
+  slow = 'nothing';
+  const gone = new Set<string>();
   const server = createServer(async (request, response) => {
     let text = '';
     for await (const chunk of request) text += chunk;
-    const path = request.url ?? '';
-    asked.push(`${request.method} ${path} ${text}`.trim());
-    const isRefused = refused.has(path) || request.headers.authorization !== `Bearer ${TOKEN}`;
-    response.writeHead(isRefused ? 423 : 200, { 'ratelimit-remaining': '3599' });
+    const { method, url: path = '' } = request;
+    const line = `${method} ${path} ${text}`.trim();
+    if (line.includes(slow)) await sleep(300);
+    asked.push(line);
+    const [, , collection = '', id] = path.split('/');
+    const thing = `${collection}/${id}`;
+    const isRefused =
+      refused.has(`${method} ${path}`) || request.headers.authorization !== `Bearer ${TOKEN}`;
+    response.writeHead(gone.has(thing) ? 404 : isRefused ? 423 : 200, {
+      'ratelimit-remaining': '3599',
+    });
+    if (method === 'DELETE' && !isRefused) gone.add(thing);
+    const action = { id: 1, command: 'change_protection', status: 'success' };
     response.end(
       isRefused
         ? '{"error":{"code":"locked","message":"not now"}}'
-        : '{"action":{"id":1,"command":"change_protection","status":"success"}}',
+        : JSON.stringify({ action, [collection.replace(/s$/, '')]: { id } }),
     );
   });
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
@@ -84,6 +97,7 @@ describe('a protected resource', () => {
     expect(asked).toEqual([
       'POST /v1/servers/7/actions/change_protection {"delete":false,"rebuild":false}',
       'DELETE /v1/servers/7',
+      'GET /v1/servers/7',
     ]);
     expect(said).toEqual([
       'notice: Lifted the delete protection of hcloud_server.goes (7): the plan destroys it.',
@@ -100,7 +114,7 @@ describe('a protected resource', () => {
   });
 
   it('is protected again when Hetzner does not delete it', async () => {
-    refused.add('/v1/volumes/7');
+    refused.add('DELETE /v1/volumes/7');
     await destroying(async (request) => {
       expect((await request('DELETE', '/volumes/7')).status).toBe(423);
     });
@@ -110,8 +124,40 @@ describe('a protected resource', () => {
     );
   });
 
+  it('is protected again when Terraform is ended while its protection comes off', async () => {
+    slow = '{"delete":false';
+    await destroying(async (request) => {
+      void request('DELETE', '/volumes/7').catch(() => undefined);
+      await sleep(100);
+    });
+    expect(asked).toEqual([
+      'POST /v1/volumes/7/actions/change_protection {"delete":false}',
+      'GET /v1/volumes/7',
+      'POST /v1/volumes/7/actions/change_protection {"delete":true}',
+    ]);
+  });
+
+  it('that is deleted after Terraform was ended is not said to be there', async () => {
+    slow = 'DELETE';
+    await destroying(async (request) => {
+      void request('DELETE', '/volumes/7').catch(() => undefined);
+      while (asked.length === 0) await sleep(10);
+      await sleep(100);
+    });
+    expect(asked.slice(1)).toEqual(['DELETE /v1/volumes/7', 'GET /v1/volumes/7']);
+    expect(said).toEqual([expect.stringContaining('Lifted the delete protection')]);
+  });
+
+  it('that is asked for twice loses it once, and before either is passed on', async () => {
+    slow = '{"delete":false';
+    await destroying((request) =>
+      Promise.all([request('DELETE', '/volumes/7'), request('DELETE', '/volumes/7')]),
+    );
+    expect(asked.map((line) => line.split(' ')[0])).toEqual(['POST', 'DELETE', 'DELETE', 'GET']);
+  });
+
   it('that Hetzner does not unprotect is for Hetzner to refuse', async () => {
-    refused.add('/v1/servers/7/actions/change_protection');
+    refused.add('POST /v1/servers/7/actions/change_protection');
     await destroying((request) => request('DELETE', '/servers/7'));
     expect(said[0]).toMatch(
       /^warning: The delete protection of hcloud_server\.goes \(7\) could not be lifted: .*423/,
