@@ -5,6 +5,7 @@ import { type HetznerApi, HetznerError } from '../hetzner/api.ts';
 const LONGEST_TURN_MS = 120_000;
 const PATIENCE_MS = 300_000;
 const PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 3_000;
 
 /** One runner's turn to change a firewall. */
 export interface Turn {
@@ -29,7 +30,7 @@ export async function takeTurn(
 ): Promise<Turn> {
   const name = `turn-of-firewall-${firewall}`;
   const mine = labelOf(owner);
-  const deadline = Date.now() + PATIENCE_MS;
+  const begun = Date.now();
   let seen = { id: 0, since: 0 };
   for (;;) {
     const since = Date.now();
@@ -40,13 +41,24 @@ export async function takeTurn(
     const isOver = holder && Date.now() - seen.since > longest;
     // By its id: whoever has the turn by now has another one.
     if (holder && (isOver || holder.labels?.runner === mine)) await end(api, holder.id);
-    if (Date.now() > deadline) {
+    const waited = Date.now() - begun;
+    if (waited > PATIENCE_MS) {
       throw new Error(
         `The turn to change firewall ${firewall} did not come within ${PATIENCE_MS / 60_000} minutes: ${holder?.labels?.runner ?? 'nobody'} has it. Let fewer jobs reach the environment at once.`,
       );
     }
-    await sleep(PAUSE_MS * (1 + Math.random()));
+    await sleep(pauseAfter(waited) * (1 + Math.random()));
   }
+}
+
+/**
+ * A turn takes about a second. One that lasts is of somebody who was killed: until it is over, who
+ * waits has to leave the project's requests, one a second, to Terraform and the other runners.
+ *
+ * @param waited milliseconds, as is what it returns: the least pause before asking again
+ */
+export function pauseAfter(waited: number): number {
+  return Math.min(Math.max(PAUSE_MS, waited / 10), LONGEST_PAUSE_MS);
 }
 
 /** @returns undefined when another has the turn, or nobody knows whether we have it */

@@ -6,7 +6,7 @@ import { startCloud, TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { hetznerApi } from '../../hetzner/api.ts';
 import { close, open } from '../firewall.ts';
 import type { Rule } from '../rules.ts';
-import { takeTurn } from '../turn.ts';
+import { pauseAfter, takeTurn } from '../turn.ts';
 
 /** Runners that change one firewall, which Hetzner's API lets nobody change in part. */
 let cloud: Awaited<ReturnType<typeof startCloud>>;
@@ -91,6 +91,13 @@ describe('a turn', () => {
     const next = await takeTurn(api, firewall, 'run 9 (ae)', 500);
     expect(Date.now() - began).toBeGreaterThan(500);
     await next.end();
+  });
+
+  it('that does not end is asked for ever more seldom: the project has one request a second', () => {
+    expect(pauseAfter(1_000)).toBe(200);
+    let asked = 0;
+    for (let waited = 0; waited < 120_000; waited += pauseAfter(waited)) asked += 1;
+    expect(asked).toBeLessThan(70);
   });
 });
 
