@@ -13,7 +13,8 @@ const NUMBER = 13;
 const CHANNEL = { vault_slack_webhook_url: 'http://127.0.0.1:9/nobody' };
 
 export const production: Scenario = {
-  shows: "production's servers from bare to watched: check mode, site.yml, reboots, nothing to do",
+  shows:
+    "as many servers as production has, with staging's settings, from bare to watched: check mode, site.yml, reboots, nothing to do",
   async run(_, print) {
     const servers = await orderServers(NUMBER, PRODUCTION_SERVERS);
     Object.assign(servers.variables, CHANNEL);
