@@ -21,7 +21,7 @@ afterEach(() => {
 const inputs = { directoryName: 'terraform/tiny', workspace: 'default' };
 const marker = markerOf(inputs, { owner: 'compta', repo: 'deploy', number: 7 }, KEY);
 
-function keep(body: string, token = 'github-token') {
+function keep(body: string, token = 'token-of-the-job') {
   const event = join(folder, 'event.json');
   writeFileSync(event, JSON.stringify({ pull_request: { number: 7 } }));
   const env = {

@@ -25,7 +25,7 @@ export async function startComments() {
       response.writeHead(status, { 'content-type': 'application/json' });
       response.end(JSON.stringify(body));
     };
-    if (request.headers.authorization !== 'token github-token') return answer(401, {});
+    if (request.headers.authorization !== 'token token-of-the-job') return answer(401, {});
     if (trouble.status) return answer(trouble.status, { message: 'Not for you.' });
     if (request.method === 'GET' && issue) {
       const asked = new URL(request.url ?? '/', `http://${request.headers.host}`);

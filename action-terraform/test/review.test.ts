@@ -25,7 +25,7 @@ const tiny = { 'working-directory': TINY };
 const variables = (values: object) => ({ variables: JSON.stringify(values) });
 
 describe('a pull request', () => {
-  const comment = { ...tiny, comment: 'summary', 'github-token': 'github-token' };
+  const comment = { ...tiny, comment: 'summary', 'github-token': 'token-of-the-job' };
   const event = () => {
     const file = join(world.folder, 'event.json');
     writeFileSync(file, JSON.stringify({ pull_request: { number: 7 } }));

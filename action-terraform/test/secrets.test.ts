@@ -139,7 +139,7 @@ async function step(command: string, run: number, variables: object, more = {}):
       variables: '',
       'secret-variables': JSON.stringify(variables),
       comment: 'full',
-      'github-token': 'github-token',
+      'github-token': 'token-of-the-job',
       ...more,
     },
     {
