@@ -67135,9 +67135,9 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 /* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9051);
 /* harmony import */ var _lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9850);
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2291);
-/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8895);
+/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3036);
 /* harmony import */ var _lib_ssh_inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2676);
-/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8776);
+/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8219);
 
 
 
@@ -67166,7 +67166,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8776:
+/***/ 8219:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -67183,9 +67183,15 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
+;// CONCATENATED MODULE: external "node:os"
+const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 // EXTERNAL MODULE: external "node:readline"
 var external_node_readline_ = __nccwpck_require__(481);
+;// CONCATENATED MODULE: external "node:tty"
+const external_node_tty_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:tty");
 ;// CONCATENATED MODULE: ./lib/process/run.js
+
+
 
 
 /** A child that ended with a code we did not allow, was killed, or could not be started. */
@@ -67202,8 +67208,11 @@ class CommandFailed extends Error {
         this.stderr = result.stderr ?? '';
     }
 }
-/** Grace between the three signals: what GitHub itself gives a cancelled job. */
+/** Until SIGTERM and SIGKILL. GitHub kills us 10 s after a job is cancelled, and we have to tidy up before. */
 const GRACE_MS = 7_500;
+const KILL_MS = 9_000;
+/** For what a child that has ended leaves unread in its pipes. */
+const LINGER_MS = 1_000;
 /**
  * The one door to child processes: an argument vector, never a shell.
  *
@@ -67228,7 +67237,7 @@ async function run(argv, options = {}) {
         child.once('error', reject);
         child.once('close', (code, signal) => resolve({ code, signal }));
     });
-    const ending = endGracefully(child.pid, options);
+    const ending = endGracefully(child, options);
     child.stdin?.on('error', () => { }); // a child that ends without reading closes the pipe: its exit code tells
     child.stdin?.end(options.input ?? '');
     try {
@@ -67237,7 +67246,8 @@ async function run(argv, options = {}) {
             collect(child.stderr, 'stderr', options.onLine),
             ended,
         ]);
-        const result = { exitCode: end.code ?? 128, stdout, stderr };
+        const exitCode = end.code ?? 128 + (end.signal ? external_node_os_namespaceObject.constants.signals[end.signal] : 0);
+        const result = { exitCode, stdout, stderr };
         const reason = ending.reason();
         if (reason)
             throw new CommandFailed(program, reason, result, options.signal?.reason);
@@ -67257,10 +67267,23 @@ async function run(argv, options = {}) {
         ending.disarm();
     }
 }
+/** Whether a terminal's keys reach us, and with us whoever is in our process group. */
+function inTerminal() {
+    return [0, 1, 2].some((stream) => (0,external_node_tty_namespaceObject.isatty)(stream));
+}
 /** Watches for the time limit and the abort signal; sends SIGINT, SIGTERM, SIGKILL in turn. */
-function endGracefully(pid, options) {
+function endGracefully(child, options) {
+    const { pid } = child;
     let why;
     const timers = [];
+    const after = (milliseconds, act) => {
+        timers.push(setTimeout(act, milliseconds));
+    };
+    // A process that has left the group may hold them open for as long as it likes.
+    const closePipes = () => {
+        child.stdout?.destroy();
+        child.stderr?.destroy();
+    };
     const end = (reason) => {
         if (why !== undefined || pid === undefined)
             return;
@@ -67268,30 +67291,47 @@ function endGracefully(pid, options) {
         // With its group, where it has one of its own.
         const target = options.foreground ? pid : -pid;
         send(target, 'SIGINT');
-        timers.push(setTimeout(() => send(target, 'SIGTERM'), GRACE_MS));
-        timers.push(setTimeout(() => send(target, 'SIGKILL'), GRACE_MS + 2_500));
+        // Terraform drops its state at a second signal.
+        if (options.foreground && inTerminal())
+            return;
+        after(GRACE_MS, () => send(target, 'SIGTERM'));
+        after(KILL_MS, () => {
+            send(target, 'SIGKILL');
+            closePipes();
+        });
+        const watchGroup = () => after(LINGER_MS, () => {
+            if (!send(target, 0))
+                closePipes();
+        });
+        if (child.exitCode === null && child.signalCode === null)
+            child.once('exit', watchGroup);
+        else
+            watchGroup();
     };
     const onAbort = () => end('was cancelled');
     options.signal?.addEventListener('abort', onAbort, { once: true });
     const limit = options.timeoutMs;
-    if (limit !== undefined) {
-        timers.push(setTimeout(() => end(`did not end within ${limit / 1000} s`), limit));
-    }
+    if (limit !== undefined)
+        after(limit, () => end(`did not end within ${limit / 1000} s`));
     return {
         reason: () => why,
         disarm() {
             options.signal?.removeEventListener('abort', onAbort);
             for (const timer of timers)
                 clearTimeout(timer);
+            // What a shell puts into the background takes no SIGINT, and may hold no pipe of ours.
+            if (why !== undefined && pid !== undefined && !options.foreground)
+                send(-pid, 'SIGTERM');
         },
     };
 }
+/** @returns whether anybody was there to get it; 0 only asks. */
 function send(target, signal) {
     try {
-        process.kill(target, signal);
+        return process.kill(target, signal);
     }
     catch {
-        // It is gone already, which is what the signal was for.
+        return false; // It is gone already, which is what the signal was for.
     }
 }
 async function collect(stream, name, onLine) {
@@ -67612,6 +67652,7 @@ class Connection {
      * @throws RemoteCommandError, RemoteTimeoutError, HostUnreachableError.
      */
     async exec(command, options = {}) {
+        options.signal?.throwIfAborted();
         const line = quote(command);
         const result = await new Promise((resolve, reject) => {
             const lost = (cause) => reject(new errors/* HostUnreachableError */.Zt(this.name, 'the connection was lost', { cause }));
@@ -67641,6 +67682,16 @@ class Connection {
                 reject(new errors/* RemoteTimeoutError */.aC(this.name, shorten(line), timeoutMs));
                 channel.destroy();
             }, timeoutMs);
+            const leave = () => {
+                clearTimeout(timer);
+                reject(options.signal?.reason);
+                channel.destroy();
+            };
+            // It may have fired while the channel was opened.
+            if (options.signal?.aborted)
+                leave();
+            else
+                options.signal?.addEventListener('abort', leave, { once: true });
             channel.on('data', (data) => stdout.push(data));
             channel.stderr.on('data', (data) => stderr.push(data));
             if (options.onLine !== undefined) {
@@ -67654,6 +67705,7 @@ class Connection {
             channel.on('error', () => { });
             channel.on('close', () => {
                 clearTimeout(timer);
+                options.signal?.removeEventListener('abort', leave);
                 if (!ended) {
                     reject(new errors/* HostUnreachableError */.Zt(this.name, 'the connection was lost during a command'));
                     return;
@@ -68183,12 +68235,18 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
     async state() {
         const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv})
 [ -z "$ids" ] || exec docker inspect $ids`;
-        const [containers, out] = await Promise.all([
+        const files = `sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null
+test -e ${layout/* caddy */.GG.outOfRotation}`;
+        const [containers, { code, stdout }] = await Promise.all([
             this.read(['sh', '-c', script]),
-            this.read(['test', '-e', layout/* caddy */.GG.outOfRotation], { allowFailure: true }),
+            this.read(['sh', '-c', files], { allowFailure: true }),
         ]);
-        const state = readContainers(containers.stdout, layout/* backendNetwork */.L4);
-        return { ...state, outOfRotation: out.code === 0 };
+        const [caddyfile] = stdout.split(' ');
+        return {
+            ...readContainers(containers.stdout, layout/* backendNetwork */.L4),
+            outOfRotation: code === 0,
+            ...(caddyfile && { caddyfile }),
+        };
     }
     /** `docker compose …` with a release's files. */
     async compose(release, ...command) {
@@ -68275,7 +68333,12 @@ const manifestSchema = schemas/* object */.Ikc({
     order: schemas/* array */.YOg(schemas/* string */.YjP()),
     /** Path at the public address where a service tells its version. */
     versionPaths: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* string */.YjP()),
-    edge: schemas/* object */.Ikc({ image: schemas/* string */.YjP(), config: schemas/* string */.YjP() }),
+    edge: schemas/* object */.Ikc({
+        image: schemas/* string */.YjP(),
+        config: schemas/* string */.YjP(),
+        /** SHA-256 of the Caddyfile; releases of earlier versions of this program do not say it. */
+        caddyfile: schemas/* string */.YjP().optional(),
+    }),
     createdAt: schemas/* string */.YjP(),
 });
 /** @throws Error when the text is not a manifest. */
@@ -68426,8 +68489,15 @@ const images_imagesSchema = schemas/* record */.g1P(schemas/* string */.YjP(), s
     imageReference,
     schemas/* looseObject */._H3({ reference: imageReference }).transform((image) => image.reference),
 ]));
-/** Values for a Compose file; numbers and booleans are taken as they are written. */
-const images_variablesSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas/* union */.KCZ([schemas/* string */.YjP(), schemas/* number */.aig(), schemas/* boolean */.zMY()]).transform(String));
+/**
+ * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
+ * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ */
+const images_variablesSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas/* union */.KCZ([schemas/* string */.YjP(), schemas/* number */.aig(), schemas/* boolean */.zMY()]).transform(String))
+    .refine(({ CADDY_IMAGE: image }) => !image || imageReference.safeParse(image).success, {
+    path: ['CADDY_IMAGE'],
+    error: 'not of the form repository@sha256:<64 hex digits>',
+});
 /** The name Caddy goes by among the images; it is no service with slots. */
 const edgeName = 'caddy';
 /** Splits off Caddy's own image, and drops the `compta/` of a name. */
@@ -69010,7 +69080,7 @@ function report_outcomeMarkdown(action, environment, outcome) {
         row.host,
         row.service,
         row.from || '–',
-        row.to,
+        row.to || '–',
         row.outcome === 'unchanged' ? '–' : elapsed(row.end - row.start),
         row.outcome,
     ]);
@@ -69065,7 +69135,7 @@ function previewRows(hosts) {
             host,
             service.service,
             service.from || '–',
-            service.to,
+            service.to || '–',
             service.steps.map(describe).join('; ') || 'unchanged',
         ]),
         ...(plan.join ? [[host, '', '', '', 'back into rotation']] : []),
@@ -69110,6 +69180,7 @@ function conclude(runner, action, environment, hosts, outcome) {
     writeFileSync(report, runner.redact(JSON.stringify({ action, environment, ...outcome }, null, 2)));
     runner.output('status', outcome.status);
     runner.output('version', outcome.version);
+    runner.output('release', outcome.release);
     runner.output('previous-version', outcome.previousVersion);
     runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
     runner.output('report-file', report);
@@ -69219,17 +69290,21 @@ function elapsed(milliseconds) {
     const seconds = Math.round(milliseconds / 1000);
     return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
 }
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+const FOLD_END = '</details>';
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did, outside of a fold. */
 function cutToBytes(text, limit, note) {
     if (Buffer.byteLength(text) <= limit)
         return text;
-    let room = limit - Buffer.byteLength(note) - 2;
+    const end = text.includes(FOLD_END) ? FOLD_END.length + 2 : 0;
+    let room = limit - Buffer.byteLength(note) - 2 - end;
     const lines = text.split('\n');
     const first = lines.findIndex((line) => {
         room -= Buffer.byteLength(line) + 1;
         return room < 0;
     });
-    return [...lines.slice(0, first), '', note].join('\n');
+    const kept = lines.slice(0, first).join('\n');
+    const isOpen = kept.lastIndexOf('<details>') > kept.lastIndexOf(FOLD_END);
+    return [kept, ...(isOpen ? ['', FOLD_END] : []), '', note].join('\n');
 }
 function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -69238,7 +69313,7 @@ function escapeHtml(text) {
 
 /***/ }),
 
-/***/ 8895:
+/***/ 3036:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -69258,14 +69333,31 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 ;// CONCATENATED MODULE: ./lib/hetzner/api.js
 
 const HETZNER = 'https://api.hetzner.cloud/v1';
+/** Where the API is, as the provider itself is told; without a slash at its end. */
+function endpointOf(env) {
+    return (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+}
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
+/** What Hetzner refused, or did not answer. */
+class HetznerError extends Error {
+    name = 'HetznerError';
+    /** Hetzner's own word for it, such as `uniqueness_error`. */
+    code;
+    /** Whether the same may be answered otherwise in a moment. */
+    passes;
+    constructor(message, { code, passes, cause }) {
+        super(message, cause === undefined ? {} : { cause });
+        this.code = code;
+        this.passes = passes;
+    }
+}
 /**
  * With the endpoint that the provider itself uses. What is not answered, or will be answered
  * otherwise in a moment, is asked for again.
  */
 function api_hetznerApi(token, env, cancelled) {
-    const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    const base = endpointOf(env);
     /** The whole answer: one that breaks off is none. */
     async function send(path, init) {
         const answer = await fetch(`${base}${path}`, {
@@ -69276,21 +69368,24 @@ function api_hetznerApi(token, env, cancelled) {
         const { ok, status, headers } = answer;
         return { ok, status, headers, text: await answer.text() };
     }
-    async function ask(path, init = {}) {
+    async function ask(path, init = {}, attempts = ATTEMPTS) {
         for (let attempt = 1;; attempt += 1) {
-            const isLast = attempt === ATTEMPTS;
+            const isLast = attempt === attempts;
             const answer = await send(path, init).catch((cause) => {
                 if (!isLast && !cancelled.aborted)
                     return undefined;
-                throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
+                throw new HetznerError(`${base}${path} did not answer (attempt ${attempt})`, {
+                    passes: true,
+                    cause,
+                });
             });
             if (answer?.status === 404)
                 return undefined;
             if (answer?.ok)
-                return JSON.parse(answer.text);
-            const said = answer && reasonIn(answer.text);
+                return answer.text === '' ? undefined : JSON.parse(answer.text);
             if (answer && (isLast || !RETRIED.has(answer.status))) {
-                throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
+                const said = reasonIn(answer.text);
+                throw new HetznerError(`${base}${path} answered ${answer.status} (attempt ${attempt})${said ? `: ${said.code}, ${said.message}` : ''}`, { code: said?.code, passes: RETRIED.has(answer.status) });
             }
             const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
             await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
@@ -69299,6 +69394,10 @@ function api_hetznerApi(token, env, cancelled) {
     return {
         get: (path) => ask(path),
         post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
+        postOnce: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }, 1),
+        async delete(path) {
+            await ask(path, { method: 'DELETE' });
+        },
         async byName(collection, name) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
@@ -69319,14 +69418,13 @@ function api_hetznerApi(token, env, cancelled) {
         },
     };
 }
-/** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
+/** What Hetzner says to a refusal, such as `token_readonly`, "only allowed for write tokens". */
 function reasonIn(text) {
     try {
-        const { error } = JSON.parse(text);
-        return error ? `: ${error.code}, ${error.message}` : '';
+        return JSON.parse(text).error;
     }
     catch {
-        return ''; // A gateway's page.
+        return undefined; // A gateway's page.
     }
 }
 const LONGEST_PAUSE_MS = 60_000;
@@ -69448,13 +69546,87 @@ function rules_isOpen(rules, owner) {
     return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
 }
 
+;// CONCATENATED MODULE: ./lib/runner-access/turn.js
+
+
+/** Who is killed in its turn keeps the others waiting for so long. */
+const LONGEST_TURN_MS = 120_000;
+const PATIENCE_MS = 300_000;
+const PAUSE_MS = 200;
+const turn_LONGEST_PAUSE_MS = 3_000;
+/**
+ * Waits for the one turn to change a firewall's rules, which Hetzner replaces as a whole, whoever
+ * wrote them last. Of two firewalls with one name it refuses the second: so who has made an empty
+ * one, applied to nothing, has the turn until it is deleted.
+ *
+ * @param owner the same in every step of a job, which takes up what an interrupted step left
+ * @throws HetznerError, and Error naming the holder of a turn that never ends
+ */
+async function takeTurn(api, firewall, owner, longest = LONGEST_TURN_MS) {
+    const name = `turn-of-firewall-${firewall}`;
+    const mine = labelOf(owner);
+    const begun = Date.now();
+    let seen = { id: 0, since: 0 };
+    for (;;) {
+        const since = Date.now();
+        const id = await make(api, name, mine);
+        if (id !== undefined)
+            return { since, end: () => end(api, id) };
+        const holder = await api.byName('firewalls', name);
+        if (holder && holder.id !== seen.id)
+            seen = { id: holder.id, since: Date.now() };
+        const isOver = holder && Date.now() - seen.since > longest;
+        // By its id: whoever has the turn by now has another one.
+        if (holder && (isOver || holder.labels?.runner === mine))
+            await end(api, holder.id);
+        const waited = Date.now() - begun;
+        if (waited > PATIENCE_MS) {
+            throw new Error(`The turn to change firewall ${firewall} did not come within ${PATIENCE_MS / 60_000} minutes: ${holder?.labels?.runner ?? 'nobody'} has it. Let fewer jobs reach the environment at once.`);
+        }
+        await (0,promises_namespaceObject.setTimeout)(turn_pauseAfter(waited) * (1 + Math.random()));
+    }
+}
+/**
+ * A turn takes about a second. One that lasts is of somebody who was killed: until it is over, who
+ * waits has to leave the project's requests, one a second, to Terraform and the other runners.
+ *
+ * @param waited milliseconds, as is what it returns: the least pause before asking again
+ */
+function turn_pauseAfter(waited) {
+    return Math.min(Math.max(PAUSE_MS, waited / 10), turn_LONGEST_PAUSE_MS);
+}
+/** @returns undefined when another has the turn, or nobody knows whether we have it */
+async function make(api, name, runner) {
+    try {
+        const made = await api.postOnce('/firewalls', { name, labels: { runner } });
+        return made.firewall.id;
+    }
+    catch (error) {
+        if (!(error instanceof HetznerError))
+            throw error;
+        if (error.code === 'uniqueness_error' || error.passes)
+            return undefined;
+        throw error;
+    }
+}
+/** When it does not come off, the others wait until the turn is over by itself. */
+async function end(api, id) {
+    await api.delete(`/firewalls/${id}`).catch(() => undefined);
+}
+/** A label's value is of 63 letters, digits, dots and dashes at most, and has a letter or digit at each end. */
+function labelOf(owner) {
+    const text = owner.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(-63);
+    return text.replaceAll(/^-|-$/g, '');
+}
+
 ;// CONCATENATED MODULE: ./lib/runner-access/firewall.js
 
 
 
-const firewall_ATTEMPTS = 6;
-/** Longer than another runner has between its reading the rules and its writing them. */
-const SETTLING_MS = 1_500;
+
+
+const firewall_ATTEMPTS = 5;
+const firewall_PAUSE_MS = 1_500;
 /** The firewall on the bastion that Terraform leaves to the runners: `<environment>-runners`. */
 async function firewall_runnersFirewall(api, environment) {
     const name = `${environment}-runners`;
@@ -69465,28 +69637,48 @@ async function firewall_runnersFirewall(api, environment) {
 }
 /** Resolves when the runner may come in. @throws Error when Hetzner refuses it */
 async function firewall_open(api, firewall, access) {
-    await change(api, firewall, (rules) => opened(rules, access, new Date()), (rules) => isOpen(rules, access.owner));
+    await change(api, firewall, access.owner, (rules) => opened(rules, access, new Date()), (rules) => isOpen(rules, access.owner));
 }
 /** Resolves when the runner may not come in any more; nothing happens when it never might. */
 async function firewall_close(api, firewall, owner) {
-    await change(api, firewall, (rules) => rules_closed(rules, owner, new Date()), (rules) => !rules_isOpen(rules, owner));
+    await change(api, firewall, owner, (rules) => rules_closed(rules, owner, new Date()), (rules) => !rules_isOpen(rules, owner));
 }
+/** A turn that is older begins no writing: others may take it for over before the writing is. */
+const FRESH_MS = 10_000;
 /**
- * Rules can only be replaced as a whole, so two runners at once may undo each other: each looks
- * once more when the other must have written, and writes again when its change is gone.
+ * Rules can only be replaced as a whole, so it is one runner's turn at a time, and each attempt
+ * reads them anew: what was sent once is never sent again as it was.
  */
-async function change(api, firewall, edit, isDone) {
+async function change(api, firewall, owner, edit, isDone) {
+    let failure;
     for (let attempt = 0; attempt < firewall_ATTEMPTS; attempt += 1) {
-        const wanted = { rules: edit(await rulesOf(api, firewall)) };
-        const answer = await api.post(`/firewalls/${firewall}/actions/set_rules`, wanted);
-        const { actions = [] } = (answer ?? {});
-        for (const action of actions)
-            await settled(api, action);
-        await (0,promises_namespaceObject.setTimeout)(SETTLING_MS * (1 + Math.random()));
-        if (isDone(await rulesOf(api, firewall)))
-            return;
+        const turn = await takeTurn(api, firewall, owner);
+        try {
+            const rules = edit(await rulesOf(api, firewall));
+            if (Date.now() - turn.since > FRESH_MS)
+                continue;
+            await write(api, firewall, rules);
+            if (isDone(await rulesOf(api, firewall)))
+                return;
+        }
+        catch (error) {
+            if (!(error instanceof HetznerError) || !error.passes)
+                throw error;
+            failure = error;
+            // What was sent may still be done: not in another one's turn.
+            await (0,promises_namespaceObject.setTimeout)(firewall_PAUSE_MS);
+        }
+        finally {
+            await turn.end();
+        }
     }
-    throw new Error(`The rules of firewall ${firewall} were replaced by somebody else ${firewall_ATTEMPTS} times: let fewer jobs reach the environment at once.`);
+    throw new Error(`The rules of firewall ${firewall} are not what they were set to after ${firewall_ATTEMPTS} attempts: nobody but the runners may change them.`, { cause: failure });
+}
+async function write(api, firewall, rules) {
+    const answer = await api.postOnce(`/firewalls/${firewall}/actions/set_rules`, { rules });
+    const { actions = [] } = (answer ?? {});
+    for (const action of actions)
+        await settled(api, action);
 }
 async function rulesOf(api, firewall) {
     const found = await api.byId('firewalls', String(firewall));
@@ -72768,7 +72960,7 @@ function githubRunner(env = process.env) {
                     core_setSecret(form);
         },
         redact,
-        info: (line) => info(redact(line)),
+        info: (line) => info(withoutCommands(redact(line))),
         notice: (message, at) => notice(redact(message), at),
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
@@ -72791,6 +72983,13 @@ function githubRunner(env = process.env) {
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * What a tool or a server printed is no word of ours: the runner takes `::set-output …` at the start
+ * of a line for one, and `##[…]` wherever it stands.
+ */
+function withoutCommands(text) {
+    return text.replaceAll(/^([^\S\r\n]*:)(?=:)/gm, '$1 ').replaceAll('##[', '## [');
 }
 /**
  * Whether it is the path of something that is there. A secret may be an everyday word, as the user

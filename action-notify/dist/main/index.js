@@ -46870,8 +46870,11 @@ function origin(run) {
     const where = `${at}${(0,markdown/* escapeHtml */.ZD)(run.ref)} of ${(0,markdown/* escapeHtml */.ZD)(run.repository)}`;
     return `<${run.url}|${(0,markdown/* escapeHtml */.ZD)(run.workflow)}> · ${where} · by ${(0,markdown/* escapeHtml */.ZD)(run.actor)}`;
 }
+/** Not in the midst of a sign, nor of one that is escaped: Slack would take half of either for nothing. */
 function cut(text, limit) {
-    return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;
+    if (text.length <= limit)
+        return text;
+    return `${text.slice(0, limit - 1).replace(/[\ud800-\udbff]$|&[a-z]{0,3}$/, '')}…`;
 }
 
 ;// CONCATENATED MODULE: ./action-notify/src/inputs.js
@@ -46934,6 +46937,13 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 /** Slack did not take the message; says what it answered and, where known, what to do. */
 class SlackRefused extends Error {
     name = 'SlackRefused';
+    /** As Slack calls it. */
+    error;
+    constructor(error) {
+        const advice = ADVICE[error];
+        super(`Slack refused the message: ${error}${advice ? ` (${advice})` : ''}.`);
+        this.error = error;
+    }
 }
 /** https://docs.slack.dev/reference/methods/chat.postMessage#errors, those a set-up can cause. */
 const ADVICE = {
@@ -46941,27 +46951,35 @@ const ADVICE = {
     not_authed: 'check the token',
     channel_not_found: 'give the ID of the channel, not its name, and invite the bot',
     not_in_channel: 'invite the bot to the channel',
-    message_not_found: "'update' is no message of this bot in this channel",
     invalid_blocks: 'this is a bug of the action: please report it with the inputs',
     invalid_token: 'check the webhook URL',
 };
+/** Answers to an update of what is no more: the news are posted anew then, as somebody waits for them. */
+const GONE = ['message_not_found', 'cant_update_message', 'edit_window_closed'];
+/** Slack's own trouble of the moment, answered with 200 all the same. */
+const PASSING = ['service_unavailable', 'internal_error', 'fatal_error', 'request_timeout'];
 /**
- * Posts the message, or updates the one named by the destination.
+ * Posts the message, or updates the one named by the destination; one that is gone is posted anew.
  *
- * Waits as long as a rate limit says and tries again; retries what never reached Slack;
+ * Waits as long as a rate limit says and tries again, as it does after trouble of network or Slack;
  * gives up when `timeoutMs` has passed.
  *
  * @throws SlackRefused when Slack answered no; Error when it could not be reached in time.
  */
 async function send(to, message, timeoutMs) {
     const deadline = Date.now() + timeoutMs;
+    let address = to;
     for (let attempt = 1;; attempt += 1) {
         try {
-            return await read(to, await ask(to, message, deadline));
+            return await read(address, await ask(address, message, deadline));
         }
         catch (error) {
-            if (error instanceof SlackRefused)
-                throw error;
+            if (error instanceof SlackRefused) {
+                if (!isGone(address, error))
+                    throw error;
+                address = { ...address, update: undefined };
+                continue;
+            }
             const wait = error instanceof RateLimited ? error.waitMs : 500 * 2 ** attempt;
             if (Date.now() + wait > deadline) {
                 throw new Error(`Slack did not take the message within ${timeoutMs / 1000} s.`, {
@@ -46974,7 +46992,9 @@ async function send(to, message, timeoutMs) {
 }
 class RateLimited extends Error {
     waitMs;
-    constructor(seconds) {
+    /** @param retryAfter as the header has it: seconds, if Slack wrote it and nobody on the way. */
+    constructor(retryAfter) {
+        const seconds = Math.max(1, Number(retryAfter) || 1);
         super(`Slack asked to wait ${seconds} s (429)`);
         this.waitMs = seconds * 1000;
     }
@@ -46990,7 +47010,7 @@ async function ask(to, message, deadline) {
         signal: AbortSignal.timeout(Math.max(1, Math.min(10_000, deadline - Date.now()))),
     });
     if (response.status === 429)
-        throw new RateLimited(Number(response.headers.get('retry-after') ?? 1));
+        throw new RateLimited(response.headers.get('retry-after'));
     if (response.status >= 500)
         throw new Error(`Slack answered ${response.status}`);
     return response;
@@ -47013,17 +47033,18 @@ async function read(to, response) {
     const body = await response.text();
     if (to.kind === 'webhook') {
         if (!response.ok)
-            throw refused(body);
+            throw new SlackRefused(body);
         return { channel: '', ts: '' };
     }
     const answer = webApiAnswer.parse(JSON.parse(body));
-    if (!answer.ok)
-        throw refused(answer.error ?? 'unknown');
+    if (!answer.ok) {
+        const { error = 'unknown' } = answer;
+        throw PASSING.includes(error) ? new Error(`Slack answered ${error}`) : new SlackRefused(error);
+    }
     return { channel: answer.channel ?? to.channel, ts: answer.ts ?? '' };
 }
-function refused(error) {
-    const advice = ADVICE[error];
-    return new SlackRefused(`Slack refused the message: ${error}${advice ? ` (${advice})` : ''}.`);
+function isGone(to, { error }) {
+    return to.kind === 'bot' && to.update !== undefined && GONE.includes(error);
 }
 
 ;// CONCATENATED MODULE: ./action-notify/src/main.js
@@ -47140,17 +47161,21 @@ function elapsed(milliseconds) {
     const seconds = Math.round(milliseconds / 1000);
     return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
 }
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+const FOLD_END = '</details>';
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did, outside of a fold. */
 function cutToBytes(text, limit, note) {
     if (Buffer.byteLength(text) <= limit)
         return text;
-    let room = limit - Buffer.byteLength(note) - 2;
+    const end = text.includes(FOLD_END) ? FOLD_END.length + 2 : 0;
+    let room = limit - Buffer.byteLength(note) - 2 - end;
     const lines = text.split('\n');
     const first = lines.findIndex((line) => {
         room -= Buffer.byteLength(line) + 1;
         return room < 0;
     });
-    return [...lines.slice(0, first), '', note].join('\n');
+    const kept = lines.slice(0, first).join('\n');
+    const isOpen = kept.lastIndexOf('<details>') > kept.lastIndexOf(FOLD_END);
+    return [kept, ...(isOpen ? ['', FOLD_END] : []), '', note].join('\n');
 }
 function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -50255,7 +50280,7 @@ function githubRunner(env = process.env) {
                     core_setSecret(form);
         },
         redact,
-        info: (line) => info(redact(line)),
+        info: (line) => info(withoutCommands(redact(line))),
         notice: (message, at) => notice(redact(message), at),
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
@@ -50278,6 +50303,13 @@ function githubRunner(env = process.env) {
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * What a tool or a server printed is no word of ours: the runner takes `::set-output …` at the start
+ * of a line for one, and `##[…]` wherever it stands.
+ */
+function withoutCommands(text) {
+    return text.replaceAll(/^([^\S\r\n]*:)(?=:)/gm, '$1 ').replaceAll('##[', '## [');
 }
 /**
  * Whether it is the path of something that is there. A secret may be an everyday word, as the user

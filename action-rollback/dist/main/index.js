@@ -67972,7 +67972,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1489);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(390);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2783);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67982,7 +67982,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 390:
+/***/ 2783:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -77811,6 +77811,7 @@ class Connection {
      * @throws RemoteCommandError, RemoteTimeoutError, HostUnreachableError.
      */
     async exec(command, options = {}) {
+        options.signal?.throwIfAborted();
         const line = quote(command);
         const result = await new Promise((resolve, reject) => {
             const lost = (cause) => reject(new HostUnreachableError(this.name, 'the connection was lost', { cause }));
@@ -77840,6 +77841,16 @@ class Connection {
                 reject(new RemoteTimeoutError(this.name, shorten(line), timeoutMs));
                 channel.destroy();
             }, timeoutMs);
+            const leave = () => {
+                clearTimeout(timer);
+                reject(options.signal?.reason);
+                channel.destroy();
+            };
+            // It may have fired while the channel was opened.
+            if (options.signal?.aborted)
+                leave();
+            else
+                options.signal?.addEventListener('abort', leave, { once: true });
             channel.on('data', (data) => stdout.push(data));
             channel.stderr.on('data', (data) => stderr.push(data));
             if (options.onLine !== undefined) {
@@ -77853,6 +77864,7 @@ class Connection {
             channel.on('error', () => { });
             channel.on('close', () => {
                 clearTimeout(timer);
+                options.signal?.removeEventListener('abort', leave);
                 if (!ended) {
                     reject(new HostUnreachableError(this.name, 'the connection was lost during a command'));
                     return;
@@ -78410,12 +78422,18 @@ cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
     async state() {
         const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${project})
 [ -z "$ids" ] || exec docker inspect $ids`;
-        const [containers, out] = await Promise.all([
+        const files = `sha256sum ${layout_caddy.configuration}/Caddyfile 2>/dev/null
+test -e ${layout_caddy.outOfRotation}`;
+        const [containers, { code, stdout }] = await Promise.all([
             this.read(['sh', '-c', script]),
-            this.read(['test', '-e', layout_caddy.outOfRotation], { allowFailure: true }),
+            this.read(['sh', '-c', files], { allowFailure: true }),
         ]);
-        const state = readContainers(containers.stdout, backendNetwork);
-        return { ...state, outOfRotation: out.code === 0 };
+        const [caddyfile] = stdout.split(' ');
+        return {
+            ...readContainers(containers.stdout, backendNetwork),
+            outOfRotation: code === 0,
+            ...(caddyfile && { caddyfile }),
+        };
     }
     /** `docker compose …` with a release's files. */
     async compose(release, ...command) {
@@ -83723,7 +83741,12 @@ const manifestSchema = object({
     order: array(schemas_string()),
     /** Path at the public address where a service tells its version. */
     versionPaths: record(schemas_string(), schemas_string()),
-    edge: object({ image: schemas_string(), config: schemas_string() }),
+    edge: object({
+        image: schemas_string(),
+        config: schemas_string(),
+        /** SHA-256 of the Caddyfile; releases of earlier versions of this program do not say it. */
+        caddyfile: schemas_string().optional(),
+    }),
     createdAt: schemas_string(),
 });
 /** @throws Error when the text is not a manifest. */
@@ -83872,8 +83895,15 @@ const images_imagesSchema = record(schemas_string(), union([
     imageReference,
     looseObject({ reference: imageReference }).transform((image) => image.reference),
 ]));
-/** Values for a Compose file; numbers and booleans are taken as they are written. */
-const images_variablesSchema = record(schemas_string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), union([schemas_string(), schemas_number(), schemas_boolean()]).transform(String));
+/**
+ * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
+ * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ */
+const images_variablesSchema = record(schemas_string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), union([schemas_string(), schemas_number(), schemas_boolean()]).transform(String))
+    .refine(({ CADDY_IMAGE: image }) => !image || imageReference.safeParse(image).success, {
+    path: ['CADDY_IMAGE'],
+    error: 'not of the form repository@sha256:<64 hex digits>',
+});
 /** The name Caddy goes by among the images; it is no service with slots. */
 const edgeName = 'caddy';
 /** Splits off Caddy's own image, and drops the `compta/` of a name. */
@@ -84106,6 +84136,11 @@ function releaseBefore(history, current) {
 function componentBefore(history, kept, service, now) {
     const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
     return kept.get(previous)?.services[service];
+}
+/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
+function broughtBy(history, kept, from, now) {
+    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
+    return services.map(([service]) => service);
 }
 /**
  * The release of this name, or the newest that was deployed as this version. A rollback of some
@@ -84517,8 +84552,8 @@ async function followMaintenance(targets) {
  * @param current the release that the host's `current` names: who is trusted when both slots run.
  */
 function planHost(state, target, current) {
-    const { edge, outOfRotation: join } = state;
-    const services = target.order.flatMap((service) => {
+    const { edge, caddyfile, outOfRotation: join } = state;
+    const wanted = target.order.flatMap((service) => {
         const component = target.services[service];
         if (component === undefined)
             return [];
@@ -84533,10 +84568,24 @@ function planHost(state, target, current) {
             },
         ];
     });
+    // Last: by then nobody is left who calls it.
+    const services = [...wanted, ...planGone(state.slots, target)];
     if (edge === undefined)
         return { edge: 'start', services, join };
-    const same = edge.image === target.edge.image && edge.config === target.edge.config;
+    const same = edge.image === target.edge.image &&
+        edge.config === target.edge.config &&
+        // A killed run may have left its file beside a Caddy that it did not get to replace.
+        (target.edge.caddyfile ?? caddyfile) === caddyfile;
     return { edge: same ? 'keep' : 'replace', services, join };
+}
+/** Services that run and that the target does not have: they end. */
+function planGone(slots, target) {
+    const gone = slots.filter(({ service }) => target.services[service] === undefined);
+    return [...new Set(gone.map(({ service }) => service))].map((service) => {
+        const own = gone.filter((slot) => slot.service === service);
+        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
+        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
+    });
 }
 function planService(service, slots, target, trusted, join) {
     const step = (kind, slot) => ({ kind, service, slot });
@@ -84582,6 +84631,7 @@ function plan_describe({ kind, service, slot }) {
         prove: 'wait until healthy, prove its readiness contract, bring into rotation',
         settle: 'wait until healthy, bring into rotation',
         retire: 'take out of rotation, drain and end',
+        end: 'drain and end',
     }[kind];
     return `${what} ${service}-${slot}`;
 }
@@ -84666,16 +84716,17 @@ async function validateEdge(host, target) {
     const reason = stderr.trim().split('\n').at(-1) ?? '';
     throw new evidence_ReleaseFailure(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
 }
-/** Starts Caddy, or replaces it while the load balancer sends this host nothing. */
-async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
+/** Brings Caddy to the target's image, file and settings. */
+async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     const folder = releaseFolder(target.release);
-    if (how === 'replace') {
+    if (leave) {
         say(`out of rotation for ${drainMs / 1000} s, as Caddy itself changes`);
         await host.change(['touch', layout_caddy.outOfRotation]);
         await pause(drainMs);
     }
-    const source = `${folder}/caddy/Caddyfile`;
-    await host.change(['install', '-m', '0644', source, `${layout_caddy.configuration}/Caddyfile`]);
+    const install = 'install -m 0644 "$1" "$2.new" && mv -f "$2.new" "$2"';
+    const files = [`${folder}/caddy/Caddyfile`, `${layout_caddy.configuration}/Caddyfile`];
+    await host.change(['sh', '-c', install, 'install', ...files]);
     await host.compose(target.release, 'up', '-d', '--no-deps', '--pull', 'never', 'caddy');
     await until('Caddy to answer', 30_000, async () => {
         const { edge } = await host.state();
@@ -84685,11 +84736,16 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
         const url = `http://${edge.address}:${ports.publicSite}/actuator`;
         return (await host.http(url)).status === 404;
     });
+    // Compose does not touch a container that is the target's already. What it has read may be another's:
+    // the file of a run that was killed before it replaced the container. The same again changes nothing.
+    const options = ['--config', '/etc/caddy/Caddyfile', '--adapter', 'caddyfile'];
+    const reload = ['exec', '-T', 'caddy', '/usr/bin/caddy', 'reload', ...options];
+    await host.compose(target.release, ...reload);
     if (stayOut)
         return;
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
     // The next host may leave at once: by then the load balancer has to send requests here again.
-    if (how === 'replace')
+    if (leave)
         await pause(drainMs);
 }
 
@@ -84706,7 +84762,7 @@ async function applyEdge(host, target, { how, stayOut, drainMs }, say) {
 const trafficSchema = object({
     accept: schemas_boolean(),
     inFlight: schemas_number(),
-    /** Open server-sent events and websockets, which are not in flight: see `retire`. */
+    /** Open server-sent events and websockets, which are not in flight: see `end` in swap.ts. */
     streams: schemas_number().default(0),
 });
 const management = (slot) => `http://${slot.address}:${ports.management}/actuator`;
@@ -84787,10 +84843,13 @@ async function perform(host, step, release, patience, say) {
         await host.compose(release, 'up', '-d', '--no-deps', '--no-build', '--pull', 'never', name);
         return;
     }
-    if (step.kind === 'retire') {
+    if (step.kind === 'retire' || step.kind === 'end') {
         const slot = await runningSlot(host, step);
-        if (slot !== undefined)
-            await retire(host, slot, patience, say);
+        if (slot === undefined)
+            return;
+        if (step.kind === 'retire')
+            await outOfRotation(host, slot, say);
+        await end(host, slot, patience, say);
         return;
     }
     try {
@@ -84875,13 +84934,8 @@ async function inRotation(host, slot) {
     // The public site checks its upstreams by a clock of its own.
     await pause(2 * healthInterval);
 }
-/**
- * Out of rotation, idle, ended, in this order: a request never meets a slot that is going. Streams
- * are not waited for, as they may never end: SIGTERM tells the service to close them, and whoever
- * opens one again is served by the other slot.
- */
-async function retire(host, slot, patience, say) {
-    const name = slotName(slot.service, slot.slot);
+/** Before a slot ends: a request never meets one that is going. */
+async function outOfRotation(host, slot, say) {
     const ready = await readiness(host, slot);
     await accept(host, slot, false);
     // No answer is no refusal: on a busy server the question may be lost, and the order as well.
@@ -84889,6 +84943,13 @@ async function retire(host, slot, patience, say) {
         await swap_closed(host, slot, say);
     // Two checks of Caddy, each of which may take as long as the interval between them.
     await pause(3 * healthInterval);
+}
+/**
+ * Idle, then ended. Streams are not waited for, as they may never end: SIGTERM tells the service to
+ * close them, and whoever opens one again is served by the other slot.
+ */
+async function end(host, slot, patience, say) {
+    const name = slotName(slot.service, slot.slot);
     try {
         let idle = 0;
         await until(`${name} to be idle`, patience.drainTimeout, async () => {
@@ -84905,8 +84966,8 @@ async function retire(host, slot, patience, say) {
         say(`${name}: ${error.message} It is ended with its grace of ${grace} s all the same.`);
     }
     const timeoutMs = (grace + 30) * 1000;
-    const end = 'docker stop -t "$2" "$1" >/dev/null && docker rm -f "$1" >/dev/null';
-    await host.change(['sh', '-c', end, 'end', slot.id, String(grace)], { timeoutMs });
+    const script = 'docker stop -t "$2" "$1" >/dev/null && docker rm -f "$1" >/dev/null';
+    await host.change(['sh', '-c', script, 'end', slot.id, String(grace)], { timeoutMs });
 }
 /**
  * Waits for the readiness to turn to 503. A slot that does not obey would be chosen until its last
@@ -84939,23 +85000,57 @@ iptables -I INPUT ! -i lo -p tcp --dport "$2" -j REJECT --reject-with tcp-reset`
 
 
 
+
 /**
- * Host after host, `batch` at a time; within a host, service after service.
+ * Host after host, `batch` at a time; within a host, service after service. Who is out of rotation
+ * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
  * @param rows receives what was done, also when it throws.
  * @param outcome what a finished row is called.
  */
 async function rollHosts(targets, rows, options, outcome = 'swapped') {
-    for (let first = 0; first < targets.length; first += options.batch) {
-        const batch = targets.slice(first, first + options.batch);
-        const results = await Promise.allSettled(batch.map((target) => rollHost(target, rows, options, outcome)));
-        const failed = results.find((result) => result.status === 'rejected');
-        if (failed !== undefined)
-            throw failed.reason;
+    const serving = await Promise.all(targets.map(({ host }) => isServing(host)));
+    const away = targets.filter((_, index) => !serving[index]);
+    for (const batch of inBatches(away, options.batch)) {
+        await rollBatch(batch, rows, options, outcome);
     }
+    if (away.length > 0 && away.length < options.servers.length) {
+        const names = away.map(({ host }) => host.name).join(', ');
+        note(options.tell, '', `${options.edgeDrain / 1000} s for the load balancer to see ${names}`);
+        await pause(options.edgeDrain);
+    }
+    const rest = targets.filter((_, index) => serving[index]);
+    for (const batch of inBatches(rest, options.batch)) {
+        for (const target of batch) {
+            await rollEdge(target, await planOf(target), rows, options, outcome);
+        }
+        await rollBatch(batch, rows, options, outcome);
+    }
+}
+function inBatches(all, size) {
+    const count = Math.ceil(all.length / size);
+    return Array.from({ length: count }, (_, index) => all.slice(index * size, (index + 1) * size));
+}
+async function rollBatch(batch, rows, options, outcome) {
+    const results = await Promise.allSettled(batch.map((target) => rollHost(target, rows, options, outcome)));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
+}
+/** Whether the load balancer sends a server requests; one that does not answer is not counted on. */
+async function isServing(host) {
+    return host.state().then(({ edge, outOfRotation }) => edge !== undefined && !outOfRotation, () => false);
+}
+/** Whether requests go on to be served when this host leaves the rotation. */
+async function canLeave(host, servers) {
+    const others = servers.filter((server) => server !== host);
+    return (await Promise.all(others.map(isServing))).some(Boolean);
+}
+async function planOf({ host, target, current }) {
+    return planHost(await host.state(), target, current);
 }
 async function rollHost(target, rows, options, outcome) {
     const { host } = target;
-    const plan = planHost(await host.state(), target.target, target.current);
+    const plan = await planOf(target);
     await rollEdge(target, plan, rows, options, outcome);
     for (const service of plan.services) {
         const { from, to } = service;
@@ -84998,7 +85093,12 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
         await progress_step(options.tell, host.name, what, async () => {
             await journal(host, target.release, what);
             await validateEdge(host, target);
-            await applyEdge(host, target, { how: edge, stayOut: join, drainMs: options.edgeDrain }, (line) => note(options.tell, host.name, line));
+            const say = (line) => note(options.tell, host.name, line);
+            // The only one that serves stays: that turns people away for a moment, its absence for longer.
+            const leave = edge === 'replace' && (join || (await canLeave(host, options.servers)));
+            if (edge === 'replace' && !leave)
+                say('stays in rotation, as no other server serves');
+            await applyEdge(host, target, { leave, stayOut: join, drainMs: options.edgeDrain }, say);
         });
         row.outcome = outcome;
     }
@@ -85012,10 +85112,7 @@ function now() {
 /** Says on the host what is going on there, for whoever finds it after a crash. */
 async function journal(host, release, what) {
     const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
-    // Never half a line: the next run reads it.
-    await host.change(['sh', '-c', 'cat >"$1.new" && mv -f "$1.new" "$1"', 'journal', journalFile], {
-        input: `${JSON.stringify(entry)}\n`,
-    });
+    await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }
 
 ;// CONCATENATED MODULE: ./lib/release/store.js
@@ -85152,9 +85249,6 @@ async function unfinished(host) {
     const text = await host.content(journalFile);
     if (text === undefined)
         return undefined;
-    // Its connection broke when it was about to say more.
-    if (text === '')
-        return 'a release';
     return object({ release: schemas_string() }).parse(JSON.parse(text)).release;
 }
 /**
@@ -85273,7 +85367,8 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
     const started = Date.now();
     const rows = [];
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
-    const options = { ...how, stop };
+    const servers = standings.map(({ host }) => host);
+    const options = { ...how, stop, servers };
     const targets = standings.map(({ host, current }) => ({ host, target, current }));
     const previous = standing_leaderOf(standings)?.current;
     const finish = (rest) => ({
@@ -85334,15 +85429,15 @@ async function askPublicly(targets, target, how) {
     await progress_step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
 /**
- * Everything that was swapped goes back, last host first: the plan finds out what that is.
- * A host that cannot go back does not keep the others from it.
+ * Everything that was swapped goes back: the plan finds out what that is. First who is out of
+ * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
  */
 async function goBack(targets, previous, rows, options, how) {
     const started = Date.now();
     const stuck = [];
     note(how.tell, '', 'Rolling back everything that was swapped');
-    for (const { host, current } of [...targets].reverse()) {
+    for (const { host, current } of await inOrderOfReturn(targets, previous)) {
         const done = [];
         try {
             await dropBallast(host);
@@ -85351,10 +85446,13 @@ async function goBack(targets, previous, rows, options, how) {
                 await rollHosts([back], done, options, 'rolled-back');
                 await recordAll([back], previous, 'automatic-rollback', how, started, false);
             }
-            else {
+            else if (await canLeave(host, options.servers)) {
                 // It was behind, or new: what it had before is nothing to go back to.
                 await host.change(['touch', layout_caddy.outOfRotation]);
                 note(how.tell, host.name, 'stays out of rotation until `compta converge`');
+            }
+            else {
+                note(how.tell, host.name, 'stays as it is, as no other server serves');
             }
         }
         catch (error) {
@@ -85363,6 +85461,14 @@ async function goBack(targets, previous, rows, options, how) {
         rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
     }
     return stuck;
+}
+/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+async function inOrderOfReturn(targets, previous) {
+    const ranked = await Promise.all([...targets].reverse().map(async (target) => {
+        const returns = target.current?.release === previous.release;
+        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+    }));
+    return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
 }
 /**
  * Makes the target the current release, adds to history and audit log, prunes.
@@ -85469,10 +85575,11 @@ done`;
 }
 /**
  * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
- * in memory for the time of the pull, and is gone after it.
+ * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
+ * ends by itself: it is minutes, and a job that is cancelled has seconds.
  * @returns how many had to be fetched.
  */
-async function pull(host, images, login) {
+async function pull(host, images, { login, cancelled }) {
     const script = `set -eu
 if [ "$1" = login ]; then
   DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
@@ -85489,6 +85596,7 @@ done`;
     const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
         allowFailure: true,
         timeoutMs: 900_000,
+        signal: cancelled,
         ...(login !== undefined && { input: dockerConfig(login) }),
     });
     if (code === 0)
@@ -85524,6 +85632,7 @@ function gigabytes(bytes) {
 
 
 
+
 /**
  * Merges what is wanted onto what is current, so that no deploy undoes another team's.
  * @throws Error naming the image or variable that nobody gave.
@@ -85537,6 +85646,7 @@ function target_buildRelease(wanted, current) {
         throw new Error(`${what} names ${unknown.join(', ')}, which the Compose file does not have; ` +
             `it has ${compose.order.join(', ')}.`);
     }
+    refuseToEndInPassing(wanted, current);
     const services = {};
     for (const service of compose.order) {
         services[service] = component(service, wanted, current?.services[service]);
@@ -85544,6 +85654,7 @@ function target_buildRelease(wanted, current) {
     const edge = {
         image: variables.CADDY_IMAGE ?? '',
         config: configFingerprint(compose.edge, variables, wanted.caddyfile),
+        caddyfile: createHash('sha256').update(wanted.caddyfile).digest('hex'),
     };
     const missing = neededVariables(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
     if (missing.length > 0) {
@@ -85558,6 +85669,18 @@ function target_buildRelease(wanted, current) {
         .map(([name, value]) => `${name}=${value}\n`)
         .join('');
     return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+/**
+ * A service that the Compose file has no more is ended by a release of all the others. A release of
+ * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
+ */
+function refuseToEndInPassing({ environment, compose, images }, current) {
+    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
+    if (gone.length === 0 || compose.order.every((service) => service in images))
+        return;
+    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
+        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
+        'all other services at once.');
 }
 /** The current release with other images of some services: what a rollback of these alone brings. */
 function withComponents({ manifest, files }, earlier) {
@@ -85637,7 +85760,7 @@ async function examine(hosts, wanted, how) {
 }
 /** Fetches images on all hosts at once. @returns how many were fetched. */
 async function pullImages(hosts, images, how) {
-    const pulled = await Promise.all(hosts.map((host) => progress_step(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how.login))));
+    const pulled = await Promise.all(hosts.map((host) => progress_step(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how))));
     return pulled.reduce((sum, count) => sum + count, 0);
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
@@ -85847,7 +85970,6 @@ async function permittedTarget(standings, asked) {
     const leader = standing_leaderOf(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
-    refuseOther(leader.current, asked);
     const target = await chooseTarget(standings, leader, leader.current, asked);
     // Each is asked: one that was away when a migration ran knows nothing of it.
     for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
@@ -85855,15 +85977,23 @@ async function permittedTarget(standings, asked) {
     }
     return target;
 }
-/** @throws Error when what is to be taken back does not run: that was done, or something else released. */
-function refuseOther(now, { from, services }) {
-    const running = services.length === 0
-        ? [now.version]
-        : services.flatMap((service) => now.services[service]?.version ?? []);
-    const other = running.find((version) => version !== from);
-    if (from === undefined || other === undefined)
-        return;
-    throw new Error(`${from} does not run here, but ${other}: nothing was rolled back.`);
+/**
+ * What goes back: some services, or everything when there are none. Of a release that others came
+ * after, only what it brought and nobody replaced since.
+ * @param brought services that run what is to be taken back.
+ * @param begun releases that runs which ended in the middle had begun.
+ * @throws Error when nothing of it runs: it was taken back already, or something else released.
+ */
+function whatGoesBack({ from, services }, now, brought, begun) {
+    const whole = [now.release, now.version, ...begun];
+    if (from === undefined || (services.length === 0 && whole.includes(from)))
+        return services;
+    const wanted = services.length === 0 ? brought : services;
+    const other = wanted.find((service) => now.services[service] && !brought.includes(service));
+    if (wanted.length > 0 && other === undefined)
+        return wanted;
+    const { version } = now.services[other ?? ''] ?? now;
+    throw new Error(`${from} does not run here, but ${version}: nothing was rolled back.`);
 }
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
@@ -85875,28 +86005,32 @@ async function pullAgain(hosts, manifest, how) {
         throw new evidence_ReleaseFailure(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
     }
 }
-async function chooseTarget(standings, leader, now, { version, services }) {
+async function chooseTarget(standings, leader, now, asked) {
+    const { version, from } = asked;
     const { history, host } = leader;
+    // A host that joined later has the newest alone.
+    const all = await Promise.all(standings.map((standing) => keptReleases(standing.host)));
+    const kept = new Map(all.flatMap((each) => [...each]));
+    // On a host that is behind the others, it is one that they have gone beyond.
+    const behind = standing_behindOf(standings);
+    const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
+    const begun = (await Promise.all(level.map(unfinished))).flatMap((each) => each ?? []);
+    const brought = from === undefined ? [] : broughtBy(history, kept, from, now);
+    const services = whatGoesBack(asked, now, brought, begun);
     if (services.length > 0) {
-        // A host that joined later has the newest alone.
-        const kept = await Promise.all(standings.map((standing) => keptReleases(standing.host)));
-        const all = new Map(kept.flatMap((each) => [...each]));
-        const components = Object.fromEntries(services.map((service) => [service, earlierComponent(history, all, service, now, version)]));
+        const components = Object.fromEntries(services.map((service) => [service, earlierComponent(history, kept, service, now, version)]));
         const current = await readRelease(host, now.release);
         if (current === undefined)
             throw new Error(`${host.name} lacks files of ${now.release}.`);
         return withComponents(current, components);
     }
-    // A run that ended in the middle has not changed `current`: that is what to go back to. On a host
-    // that is behind the others, it is one that they have gone beyond.
-    const behind = standing_behindOf(standings);
-    const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
-    const begun = await Promise.all(level.map(unfinished));
-    const name = version === undefined
-        ? begun.some(Boolean)
+    // A run that ended in the middle has not changed `current`: that is what to go back to.
+    const isBegun = from === undefined ? begun.length > 0 : begun.includes(from);
+    const name = version !== undefined
+        ? releaseOf(history, version)
+        : isBegun
             ? now.release
-            : releaseBefore(history, now.release)
-        : releaseOf(history, version);
+            : releaseBefore(history, now.release);
     if (name === undefined) {
         throw new Error(version === undefined
             ? `There is no release before ${now.release} to go back to. ${known(history)}`
@@ -85953,7 +86087,7 @@ function outcomeMarkdown(action, environment, outcome) {
         row.host,
         row.service,
         row.from || '–',
-        row.to,
+        row.to || '–',
         row.outcome === 'unchanged' ? '–' : (0,markdown/* elapsed */.vk)(row.end - row.start),
         row.outcome,
     ]);
@@ -86008,7 +86142,7 @@ function previewRows(hosts) {
             host,
             service.service,
             service.from || '–',
-            service.to,
+            service.to || '–',
             service.steps.map(plan_describe).join('; ') || 'unchanged',
         ]),
         ...(plan.join ? [[host, '', '', '', 'back into rotation']] : []),
@@ -86053,6 +86187,7 @@ function conclude(runner, action, environment, hosts, outcome) {
     (0,external_node_fs_.writeFileSync)(report, runner.redact(JSON.stringify({ action, environment, ...outcome }, null, 2)));
     runner.output('status', outcome.status);
     runner.output('version', outcome.version);
+    runner.output('release', outcome.release);
     runner.output('previous-version', outcome.previousVersion);
     runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
     runner.output('report-file', report);
@@ -86092,14 +86227,31 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 ;// CONCATENATED MODULE: ./lib/hetzner/api.js
 
 const HETZNER = 'https://api.hetzner.cloud/v1';
+/** Where the API is, as the provider itself is told; without a slash at its end. */
+function endpointOf(env) {
+    return (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+}
 const ATTEMPTS = 5;
 const RETRIED = new Set([429, 502, 503, 504]);
+/** What Hetzner refused, or did not answer. */
+class HetznerError extends Error {
+    name = 'HetznerError';
+    /** Hetzner's own word for it, such as `uniqueness_error`. */
+    code;
+    /** Whether the same may be answered otherwise in a moment. */
+    passes;
+    constructor(message, { code, passes, cause }) {
+        super(message, cause === undefined ? {} : { cause });
+        this.code = code;
+        this.passes = passes;
+    }
+}
 /**
  * With the endpoint that the provider itself uses. What is not answered, or will be answered
  * otherwise in a moment, is asked for again.
  */
 function api_hetznerApi(token, env, cancelled) {
-    const base = (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+    const base = endpointOf(env);
     /** The whole answer: one that breaks off is none. */
     async function send(path, init) {
         const answer = await fetch(`${base}${path}`, {
@@ -86110,21 +86262,24 @@ function api_hetznerApi(token, env, cancelled) {
         const { ok, status, headers } = answer;
         return { ok, status, headers, text: await answer.text() };
     }
-    async function ask(path, init = {}) {
+    async function ask(path, init = {}, attempts = ATTEMPTS) {
         for (let attempt = 1;; attempt += 1) {
-            const isLast = attempt === ATTEMPTS;
+            const isLast = attempt === attempts;
             const answer = await send(path, init).catch((cause) => {
                 if (!isLast && !cancelled.aborted)
                     return undefined;
-                throw new Error(`${base}${path} did not answer (attempt ${attempt})`, { cause });
+                throw new HetznerError(`${base}${path} did not answer (attempt ${attempt})`, {
+                    passes: true,
+                    cause,
+                });
             });
             if (answer?.status === 404)
                 return undefined;
             if (answer?.ok)
-                return JSON.parse(answer.text);
-            const said = answer && reasonIn(answer.text);
+                return answer.text === '' ? undefined : JSON.parse(answer.text);
             if (answer && (isLast || !RETRIED.has(answer.status))) {
-                throw new Error(`${base}${path} answered ${answer.status} (attempt ${attempt})${said}`);
+                const said = reasonIn(answer.text);
+                throw new HetznerError(`${base}${path} answered ${answer.status} (attempt ${attempt})${said ? `: ${said.code}, ${said.message}` : ''}`, { code: said?.code, passes: RETRIED.has(answer.status) });
             }
             const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
             await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
@@ -86133,6 +86288,10 @@ function api_hetznerApi(token, env, cancelled) {
     return {
         get: (path) => ask(path),
         post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
+        postOnce: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }, 1),
+        async delete(path) {
+            await ask(path, { method: 'DELETE' });
+        },
         async byName(collection, name) {
             const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
             return body?.[collection]?.[0];
@@ -86153,14 +86312,13 @@ function api_hetznerApi(token, env, cancelled) {
         },
     };
 }
-/** What Hetzner says to a refusal, such as ": token_readonly, only allowed for write tokens". */
+/** What Hetzner says to a refusal, such as `token_readonly`, "only allowed for write tokens". */
 function reasonIn(text) {
     try {
-        const { error } = JSON.parse(text);
-        return error ? `: ${error.code}, ${error.message}` : '';
+        return JSON.parse(text).error;
     }
     catch {
-        return ''; // A gateway's page.
+        return undefined; // A gateway's page.
     }
 }
 const LONGEST_PAUSE_MS = 60_000;
@@ -86280,13 +86438,87 @@ function rules_isOpen(rules, owner) {
     return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
 }
 
+;// CONCATENATED MODULE: ./lib/runner-access/turn.js
+
+
+/** Who is killed in its turn keeps the others waiting for so long. */
+const LONGEST_TURN_MS = 120_000;
+const PATIENCE_MS = 300_000;
+const PAUSE_MS = 200;
+const turn_LONGEST_PAUSE_MS = 3_000;
+/**
+ * Waits for the one turn to change a firewall's rules, which Hetzner replaces as a whole, whoever
+ * wrote them last. Of two firewalls with one name it refuses the second: so who has made an empty
+ * one, applied to nothing, has the turn until it is deleted.
+ *
+ * @param owner the same in every step of a job, which takes up what an interrupted step left
+ * @throws HetznerError, and Error naming the holder of a turn that never ends
+ */
+async function takeTurn(api, firewall, owner, longest = LONGEST_TURN_MS) {
+    const name = `turn-of-firewall-${firewall}`;
+    const mine = labelOf(owner);
+    const begun = Date.now();
+    let seen = { id: 0, since: 0 };
+    for (;;) {
+        const since = Date.now();
+        const id = await make(api, name, mine);
+        if (id !== undefined)
+            return { since, end: () => turn_end(api, id) };
+        const holder = await api.byName('firewalls', name);
+        if (holder && holder.id !== seen.id)
+            seen = { id: holder.id, since: Date.now() };
+        const isOver = holder && Date.now() - seen.since > longest;
+        // By its id: whoever has the turn by now has another one.
+        if (holder && (isOver || holder.labels?.runner === mine))
+            await turn_end(api, holder.id);
+        const waited = Date.now() - begun;
+        if (waited > PATIENCE_MS) {
+            throw new Error(`The turn to change firewall ${firewall} did not come within ${PATIENCE_MS / 60_000} minutes: ${holder?.labels?.runner ?? 'nobody'} has it. Let fewer jobs reach the environment at once.`);
+        }
+        await (0,promises_namespaceObject.setTimeout)(turn_pauseAfter(waited) * (1 + Math.random()));
+    }
+}
+/**
+ * A turn takes about a second. One that lasts is of somebody who was killed: until it is over, who
+ * waits has to leave the project's requests, one a second, to Terraform and the other runners.
+ *
+ * @param waited milliseconds, as is what it returns: the least pause before asking again
+ */
+function turn_pauseAfter(waited) {
+    return Math.min(Math.max(PAUSE_MS, waited / 10), turn_LONGEST_PAUSE_MS);
+}
+/** @returns undefined when another has the turn, or nobody knows whether we have it */
+async function make(api, name, runner) {
+    try {
+        const made = await api.postOnce('/firewalls', { name, labels: { runner } });
+        return made.firewall.id;
+    }
+    catch (error) {
+        if (!(error instanceof HetznerError))
+            throw error;
+        if (error.code === 'uniqueness_error' || error.passes)
+            return undefined;
+        throw error;
+    }
+}
+/** When it does not come off, the others wait until the turn is over by itself. */
+async function turn_end(api, id) {
+    await api.delete(`/firewalls/${id}`).catch(() => undefined);
+}
+/** A label's value is of 63 letters, digits, dots and dashes at most, and has a letter or digit at each end. */
+function labelOf(owner) {
+    const text = owner.replaceAll(/[^A-Za-z0-9]+/g, '-').slice(-63);
+    return text.replaceAll(/^-|-$/g, '');
+}
+
 ;// CONCATENATED MODULE: ./lib/runner-access/firewall.js
 
 
 
-const firewall_ATTEMPTS = 6;
-/** Longer than another runner has between its reading the rules and its writing them. */
-const SETTLING_MS = 1_500;
+
+
+const firewall_ATTEMPTS = 5;
+const firewall_PAUSE_MS = 1_500;
 /** The firewall on the bastion that Terraform leaves to the runners: `<environment>-runners`. */
 async function runnersFirewall(api, environment) {
     const name = `${environment}-runners`;
@@ -86297,28 +86529,48 @@ async function runnersFirewall(api, environment) {
 }
 /** Resolves when the runner may come in. @throws Error when Hetzner refuses it */
 async function firewall_open(api, firewall, access) {
-    await change(api, firewall, (rules) => opened(rules, access, new Date()), (rules) => rules_isOpen(rules, access.owner));
+    await change(api, firewall, access.owner, (rules) => opened(rules, access, new Date()), (rules) => rules_isOpen(rules, access.owner));
 }
 /** Resolves when the runner may not come in any more; nothing happens when it never might. */
 async function firewall_close(api, firewall, owner) {
-    await change(api, firewall, (rules) => closed(rules, owner, new Date()), (rules) => !isOpen(rules, owner));
+    await change(api, firewall, owner, (rules) => closed(rules, owner, new Date()), (rules) => !isOpen(rules, owner));
 }
+/** A turn that is older begins no writing: others may take it for over before the writing is. */
+const FRESH_MS = 10_000;
 /**
- * Rules can only be replaced as a whole, so two runners at once may undo each other: each looks
- * once more when the other must have written, and writes again when its change is gone.
+ * Rules can only be replaced as a whole, so it is one runner's turn at a time, and each attempt
+ * reads them anew: what was sent once is never sent again as it was.
  */
-async function change(api, firewall, edit, isDone) {
+async function change(api, firewall, owner, edit, isDone) {
+    let failure;
     for (let attempt = 0; attempt < firewall_ATTEMPTS; attempt += 1) {
-        const wanted = { rules: edit(await rulesOf(api, firewall)) };
-        const answer = await api.post(`/firewalls/${firewall}/actions/set_rules`, wanted);
-        const { actions = [] } = (answer ?? {});
-        for (const action of actions)
-            await settled(api, action);
-        await (0,promises_namespaceObject.setTimeout)(SETTLING_MS * (1 + Math.random()));
-        if (isDone(await rulesOf(api, firewall)))
-            return;
+        const turn = await takeTurn(api, firewall, owner);
+        try {
+            const rules = edit(await rulesOf(api, firewall));
+            if (Date.now() - turn.since > FRESH_MS)
+                continue;
+            await write(api, firewall, rules);
+            if (isDone(await rulesOf(api, firewall)))
+                return;
+        }
+        catch (error) {
+            if (!(error instanceof HetznerError) || !error.passes)
+                throw error;
+            failure = error;
+            // What was sent may still be done: not in another one's turn.
+            await (0,promises_namespaceObject.setTimeout)(firewall_PAUSE_MS);
+        }
+        finally {
+            await turn.end();
+        }
     }
-    throw new Error(`The rules of firewall ${firewall} were replaced by somebody else ${firewall_ATTEMPTS} times: let fewer jobs reach the environment at once.`);
+    throw new Error(`The rules of firewall ${firewall} are not what they were set to after ${firewall_ATTEMPTS} attempts: nobody but the runners may change them.`, { cause: failure });
+}
+async function write(api, firewall, rules) {
+    const answer = await api.postOnce(`/firewalls/${firewall}/actions/set_rules`, { rules });
+    const { actions = [] } = (answer ?? {});
+    for (const action of actions)
+        await settled(api, action);
 }
 async function rulesOf(api, firewall) {
     const found = await api.byId('firewalls', String(firewall));
@@ -86517,17 +86769,21 @@ function elapsed(milliseconds) {
     const seconds = Math.round(milliseconds / 1000);
     return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
 }
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+const FOLD_END = '</details>';
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did, outside of a fold. */
 function cutToBytes(text, limit, note) {
     if (Buffer.byteLength(text) <= limit)
         return text;
-    let room = limit - Buffer.byteLength(note) - 2;
+    const end = text.includes(FOLD_END) ? FOLD_END.length + 2 : 0;
+    let room = limit - Buffer.byteLength(note) - 2 - end;
     const lines = text.split('\n');
     const first = lines.findIndex((line) => {
         room -= Buffer.byteLength(line) + 1;
         return room < 0;
     });
-    return [...lines.slice(0, first), '', note].join('\n');
+    const kept = lines.slice(0, first).join('\n');
+    const isOpen = kept.lastIndexOf('<details>') > kept.lastIndexOf(FOLD_END);
+    return [kept, ...(isOpen ? ['', FOLD_END] : []), '', note].join('\n');
 }
 function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -89632,7 +89888,7 @@ function githubRunner(env = process.env) {
                     core_setSecret(form);
         },
         redact,
-        info: (line) => info(redact(line)),
+        info: (line) => info(withoutCommands(redact(line))),
         notice: (message, at) => notice(redact(message), at),
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
@@ -89655,6 +89911,13 @@ function githubRunner(env = process.env) {
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * What a tool or a server printed is no word of ours: the runner takes `::set-output …` at the start
+ * of a line for one, and `##[…]` wherever it stands.
+ */
+function withoutCommands(text) {
+    return text.replaceAll(/^([^\S\r\n]*:)(?=:)/gm, '$1 ').replaceAll('##[', '## [');
 }
 /**
  * Whether it is the path of something that is there. A secret may be an everyday word, as the user

@@ -31635,17 +31635,21 @@ function elapsed(milliseconds) {
     const seconds = Math.round(milliseconds / 1000);
     return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, '0')} s`;
 }
-/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did. */
+const FOLD_END = '</details>';
+/** Cuts whole lines so that the text keeps below `limit` bytes, and says that it did, outside of a fold. */
 function cutToBytes(text, limit, note) {
     if (Buffer.byteLength(text) <= limit)
         return text;
-    let room = limit - Buffer.byteLength(note) - 2;
+    const end = text.includes(FOLD_END) ? FOLD_END.length + 2 : 0;
+    let room = limit - Buffer.byteLength(note) - 2 - end;
     const lines = text.split('\n');
     const first = lines.findIndex((line) => {
         room -= Buffer.byteLength(line) + 1;
         return room < 0;
     });
-    return [...lines.slice(0, first), '', note].join('\n');
+    const kept = lines.slice(0, first).join('\n');
+    const isOpen = kept.lastIndexOf('<details>') > kept.lastIndexOf(FOLD_END);
+    return [kept, ...(isOpen ? ['', FOLD_END] : []), '', note].join('\n');
 }
 function escapeHtml(text) {
     return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
@@ -31786,7 +31790,7 @@ function githubRunner(env = process.env) {
                     core_setSecret(form);
         },
         redact,
-        info: (line) => info(redact(line)),
+        info: (line) => info(withoutCommands(redact(line))),
         notice: (message, at) => notice(redact(message), at),
         warning: (message, at) => warning(redact(message), at),
         error: (message, at) => error(redact(message), at),
@@ -31809,6 +31813,13 @@ function githubRunner(env = process.env) {
         temp: env.RUNNER_TEMP ?? '/tmp',
         env,
     };
+}
+/**
+ * What a tool or a server printed is no word of ours: the runner takes `::set-output …` at the start
+ * of a line for one, and `##[…]` wherever it stands.
+ */
+function withoutCommands(text) {
+    return text.replaceAll(/^([^\S\r\n]*:)(?=:)/gm, '$1 ').replaceAll('##[', '## [');
 }
 /**
  * Whether it is the path of something that is there. A secret may be an everyday word, as the user
