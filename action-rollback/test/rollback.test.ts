@@ -234,13 +234,12 @@ describe('a rollback that would do harm', () => {
 
 describe('a release that another team has released after', () => {
   test('goes back with what it brought, and leaves theirs', async () => {
-    const ours = await ran('action-deploy', await deploy('1.5.0', ['auth-service', 'api-gateway']));
+    const ours = await ran('action-deploy', await deploy('1.5.0', ['api-gateway']));
     const theirs = await ran('action-deploy', await deploy('1.6.0', ['reporting-service']));
     expect([ours.outputs.status, theirs.outputs.status]).toEqual(['deployed', 'deployed']);
     const from = ours.outputs.release ?? '';
     const end = await ran('action-rollback', back({ from }));
     expect(end.outputs.status).toBe('deployed');
-    expect(await versionsAt(auth)).toEqual(['1.4.0', '1.4.0']);
     expect(await versionsAt('/api/version')).toEqual(['1.0.0', '1.0.0']);
     expect(await versionsAt('/api/reporting/version')).toEqual(['1.6.0', '1.6.0']);
     const again = await ran('action-rollback', back({ from }));

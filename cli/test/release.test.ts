@@ -260,8 +260,8 @@ describe('a service that is gone from the Compose file', () => {
       (await compta('status')).data.map((host: { slots: { service: string }[] }) =>
         host.slots.map(({ service }) => service),
       );
-    const others = ['auth-service', 'accounting-service', 'api-gateway'];
-    const options = await release('1.2.0', others);
+    // What runs already, for the most part: it is the service and Caddy that this is about.
+    const options = await release('1.0.0', ['auth-service', 'accounting-service', 'api-gateway']);
     const without = ['--compose-file', composeWithout('reporting-service'), '--edge-drain', '3s'];
     const asking = startAsking(`${balancer.base}/api/version`);
     // Both servers at a time, and Caddy changes: it has the names of the services.
