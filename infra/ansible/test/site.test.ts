@@ -188,7 +188,7 @@ test('a mirror that does not answer is told with the task; two runs at once then
   await servers.console(name, ['sh', '-euc', `rm ${proxy}; mv /root/debsums_* ${kept}`]);
   expect(errors).toEqual([
     expect.stringMatching(
-      /^staging-app-1: Install the base packages \(.*packages\.yml:\d+\): .*Failed to fetch/s,
+      /^staging-app-1: common : Install the base packages \(.*packages\.yml:\d+\): .*Failed to fetch/s,
     ),
     expect.stringContaining('site.yml failed.\n1 task failed.'),
   ]);
