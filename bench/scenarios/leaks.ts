@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { createReadStream, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -120,6 +127,8 @@ function everyFile(folder: string, recursive = true): string[] {
 }
 
 function textsOf(file: string): [string, string][] {
+  // A lock in the shared tool cache may be gone by now.
+  if (!existsSync(file)) return [];
   const bytes = readFileSync(file);
   if (bytes.subarray(0, 2).toString() !== 'PK') return [[file, bytes.toString('latin1')]];
   return Object.entries(unzipSync(bytes)).map(([name, content]) => [

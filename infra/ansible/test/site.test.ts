@@ -175,31 +175,6 @@ test('what chkrootkit finds every day is in the journal', async () => {
   expect(said).not.toMatch(/can't (find|exec)/);
 });
 
-test('a mirror that does not answer is told with the task; two runs at once then finish', async () => {
-  const name = 'staging-app-1';
-  const proxy = '/etc/apt/apt.conf.d/99-nobody-answers';
-  // What was fetched once is kept there, and is no reason to ask a mirror.
-  const kept = '/var/cache/apt/archives';
-  const lose = `dpkg --remove debsums; mv ${kept}/debsums_* /root
-    echo 'Acquire::http::Proxy "http://127.0.0.1:9";' > ${proxy}`;
-  const packages = () => play(servers, 'site.yml', { tags: 'packages', limit: name });
-  await servers.console(name, ['sh', '-euc', lose]);
-  const { errors } = await packages();
-  await servers.console(name, ['sh', '-euc', `rm ${proxy}; mv /root/debsums_* ${kept}`]);
-  expect(errors).toEqual([
-    expect.stringMatching(
-      /^staging-app-1: common : Install the base packages \(.*packages\.yml:\d+\): .*Failed to fetch/s,
-    ),
-    expect.stringContaining('site.yml failed.\n1 task failed.'),
-  ]);
-
-  for (const ended of await Promise.all([packages(), packages()])) {
-    expect(ended.errors).toEqual([]);
-  }
-  const status = await servers.console(name, ['dpkg-query', '--status', 'debsums']);
-  expect(status).toContain('install ok installed');
-});
-
 test('a server that nobody answers at ends the run before anything is done on the others', async () => {
   const app = (verb: string) =>
     servers.console('staging-app-1', ['systemctl', verb, 'ssh.service']);
