@@ -5,10 +5,15 @@ import { type Instance, nameOf } from '../instance.ts';
  * has them at power-on, and turns Docker's mounts over files that a server owns (hostname,
  * hosts, resolv.conf) into plain files: a mount point cannot be replaced by a rename.
  *
- * In a container systemd leaves /etc/fstab's devices out; a runtime unit mounts them.
+ * In a container systemd leaves /etc/fstab's devices out; a runtime unit mounts them. The
+ * server's branch of the cgroup tree is mounted read-only without --privileged; systemd and
+ * Docker inside need to write there.
  */
 const BOOT = `
 until [ -e /run/powered ]; do sleep 0.02; done
+findmnt --noheadings --raw --output=TARGET --types=cgroup,cgroup2 | while read -r tree; do
+  mount -o remount,bind,rw "$tree"
+done
 for file in hostname hosts resolv.conf; do
   content=$(cat /etc/$file)
   umount /etc/$file
@@ -48,8 +53,8 @@ export function instanceLabel(instance: Instance): string {
 /**
  * `docker create`'s arguments for a server: systemd as its init, without --privileged.
  *
- * The cgroup tree is the host's, writable: with version 1 the only way for systemd and for
- * Docker inside, with version 2 systemd stays within its own branch of it.
+ * It sees its own branch of the cgroup tree alone, so what Docker inside makes of groups is
+ * within the server's, and goes with it.
  */
 export function createArguments(
   instance: Instance,
@@ -75,12 +80,11 @@ export function createArguments(
     '--security-opt=seccomp=unconfined',
     '--security-opt=apparmor=unconfined',
     '--security-opt=systempaths=unconfined',
-    '--cgroupns=host',
+    '--cgroupns=private',
     '--shm-size=1g', // PostgreSQL's parallel queries
     '--tmpfs=/run',
     '--tmpfs=/run/lock',
     '--tmpfs=/tmp:exec',
-    '--volume=/sys/fs/cgroup:/sys/fs/cgroup:rw',
     `--volume=${seedDirectory}:/var/lib/cloud/seed/nocloud:ro`,
     `--volume=${dockerVolume(instance, server.id)}:/var/lib/docker`,
     '--device-cgroup-rule=b 7:* rwm', // loop devices: volumes attach to a running server

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CommandFailed, type RunOptions, type RunResult, run } from '../../lib/process/run.ts';
@@ -97,6 +97,19 @@ export async function removeOwnEngine(instance: Instance): Promise<void> {
   await unmountBelow([dataRoot(instance), runDirectory(instance)]);
   await rm(dataRoot(instance), { recursive: true, force: true });
   await rm(runDirectory(instance), { recursive: true, force: true });
+  await removeEmptyGroups(['docker', 'buildkit']);
+}
+
+/**
+ * Removes what Docker and BuildKit leave when their last container goes: the parent of all
+ * its control groups, one in each hierarchy of version 1. The kernel keeps those in use.
+ */
+async function removeEmptyGroups(names: readonly string[]): Promise<void> {
+  const root = '/sys/fs/cgroup';
+  const trees = await readdir(root, { withFileTypes: true });
+  const parents = [root, ...trees.filter((e) => e.isDirectory()).map((e) => join(root, e.name))];
+  const groups = parents.flatMap((parent) => names.map((name) => join(parent, name)));
+  await Promise.allSettled(groups.map((group) => rmdir(group)));
 }
 
 function ownEngine(instance: Instance): Engine {

@@ -123,8 +123,11 @@ describe('the public address', () => {
   test('a PROXY header of anybody but the load balancer is not believed', async () => {
     const curl = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '4'];
     const url = `http://${server(0)}/healthz`;
-    const other = await environment.hosts[1]?.read([...curl, '--haproxy-protocol', url]);
-    expect(other?.stdout).toBe('400');
+    const other = await environment.hosts[1]?.read([...curl, '--haproxy-protocol', url], {
+      allowFailure: true,
+    });
+    // 000: the connection was closed before curl had sent, and read, all of it.
+    expect(['400', '000']).toContain(other?.stdout);
     expect((await environment.hosts[1]?.read([...curl, url]))?.stdout).toBe('200');
   });
 
@@ -170,7 +173,9 @@ describe('the public address', () => {
         body: 'x'.repeat(size),
       });
     expect((await post(9_000_000)).status).toBe(200);
-    expect((await post(11_000_000)).status).toBe(413);
+    // Who is still sending may find the connection closed before reading why: asked again.
+    const { status } = await eventually('an answer to 11 MB', 30, () => post(11_000_000));
+    expect(status).toBe(413);
   });
 
   test('the access log holds no secret', async () => {
