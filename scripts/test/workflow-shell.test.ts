@@ -194,9 +194,14 @@ describe('what a service repository asks for', () => {
       TERRAFORM_OUTPUTS: list === undefined ? '' : JSON.stringify(list),
       ENVIRONMENT: environment,
       CADDY_IMAGE: 'registry.test/compta/caddy@sha256:0',
+      STAGING_SITE_SCHEME: 'http',
       STAGING_SITE_ADDRESS: ':8000',
+      STAGING_CORS_ORIGIN: 'none',
+      STAGING_ACME_EMAIL: 'hostmaster@compta.tn',
       PRODUCTION_URL: 'https://compta.tn',
+      PRODUCTION_SITE_SCHEME: 'https',
       PRODUCTION_SITE_ADDRESS: 'compta.tn',
+      PRODUCTION_CORS_ORIGIN: 'https://app.compta.tn',
       PRODUCTION_ACME_EMAIL: 'hostmaster@compta.tn',
     });
 
@@ -222,11 +227,18 @@ describe('what a service repository asks for', () => {
       );
       const told = parse(ended.outputs.variables ?? '');
       expect(Object.keys(told)).toEqual(Object.keys(parse(String(whole?.step.with?.variables))));
-      expect(told.DATABASE_HOST).toBe('10.0.1.11');
-      if (name === 'production') {
-        expect(told.SITE_ACME_PEERS).toBe('10.0.1.21:80 10.0.1.22:80');
-        expect(told.SITE_PROXY_PROTOCOL_FROM).toBe('10.0.1.5/32');
-      }
+      expect(told).toMatchObject({
+        DATABASE_HOST: '10.0.1.11',
+        SITE_ACME_PEERS: '10.0.1.21:80 10.0.1.22:80',
+        SITE_PROXY_PROTOCOL_FROM: '10.0.1.5/32',
+        ...(name === 'staging'
+          ? { SITE_SCHEME: 'http', SITE_ADDRESS: ':8000', SITE_CORS_ORIGIN: 'none' }
+          : {
+              SITE_SCHEME: 'https',
+              SITE_ADDRESS: 'compta.tn',
+              SITE_CORS_ORIGIN: 'https://app.compta.tn',
+            }),
+      });
     },
   );
 });
