@@ -5,19 +5,27 @@ import { parse } from 'yaml';
 import { portsOf } from '../../infra/ansible/ports.ts';
 import { lynis, openPorts, sshAudit } from '../../infra/ansible/test/judges.ts';
 import { play } from '../../infra/ansible/test/playbook.ts';
-import { orderServers, type Servers, STAGING_SERVERS } from '../../infra/ansible/test/servers.ts';
+import {
+  orderServers,
+  PRODUCTION_SERVERS,
+  type Servers,
+} from '../../infra/ansible/test/servers.ts';
 import { checkout } from '../../local-cloud/claim.ts';
 import { atLeast, atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
+import { NOBODY } from './production.ts';
 
 /** Not that of the roles' own test, which may run beside it. */
 const NUMBER = 13;
 const LEAST_INDEX = 86;
 
 export const judges: Scenario = {
-  shows: 'Lynis, ssh-audit and a scan of all ports, from inside and outside, on every server',
+  shows:
+    "Lynis, ssh-audit and a scan of all ports, from inside and outside, on production's servers",
   async run(_, print) {
-    const servers = await orderServers(NUMBER, STAGING_SERVERS);
+    print('ordering the servers …');
+    const servers = await orderServers(NUMBER, PRODUCTION_SERVERS);
+    Object.assign(servers.variables, NOBODY);
     try {
       print('configuring the servers …');
       assert.deepEqual((await play(servers, 'site.yml')).errors, []);
@@ -42,8 +50,10 @@ async function ssh(
   print: (line: string) => void,
 ): Promise<Figures> {
   const { bastion, servers: all } = servers.inventory;
+  print(`${bastion.name} by ssh-audit, from outside …`);
   const heard = await sshAudit(servers, 'outside', bastion.publicIp);
-  for (const { privateIp } of all) {
+  for (const { name, privateIp } of all) {
+    print(`${name} by ssh-audit …`);
     heard.push(...(await sshAudit(servers, bastion.name, privateIp)));
   }
   return held('ssh-audit', heard, reasons, print);
@@ -57,6 +67,7 @@ async function hardening(
   const figures: Figures = {};
   const heard: string[] = [];
   for (const { name } of servers.inventory.servers) {
+    print(`${name} by Lynis …`);
     const { index, tests, warnings, suggestions } = await lynis(servers, name);
     print(`${name}: ${index} of 100 by ${tests} tests, ${suggestions.length} suggestions`);
     for (const warning of warnings) print(`${name}: Lynis warns: ${warning}`);
@@ -91,6 +102,7 @@ function held(
 async function ports(servers: Servers, print: (line: string) => void): Promise<Figures> {
   const { bastion, servers: all } = servers.inventory;
   const beyond = { private: 0, public: 0, publicWithoutCloudFirewall: 0 };
+  let unreached = 0;
   const look = async (
     kind: keyof typeof beyond,
     from: string,
@@ -98,28 +110,45 @@ async function ports(servers: Servers, print: (line: string) => void): Promise<F
     address: string,
     allowed: readonly number[],
   ) => {
+    print(`${name} by a scan of its ports, ${kind} …`);
     const found = await openPorts(servers, from, address);
     assert.ok(found.length > 0 || allowed.length === 0, `${name}, ${kind}: nothing answers at all`);
     const more = found.filter((port) => !allowed.includes(port));
     if (more.length > 0) print(`${name}, ${kind}: open, but not in ports.yml: ${more.join(', ')}`);
     beyond[kind] += more.length;
   };
+  /** A server that is not the one that is looked at. */
+  const besides = (name: string) =>
+    name === bastion.name ? (all.find((one) => one.name !== name)?.name ?? '') : bastion.name;
   for (const { name, role, privateIp } of all) {
-    // From a server that is not the one that is looked at.
-    const from =
-      name === bastion.name ? (all.find((one) => one.name !== name)?.name ?? '') : bastion.name;
-    await look('private', from, name, privateIp, portsOf(role, 'private'));
+    await look('private', besides(name), name, privateIp, portsOf(role, 'private'));
   }
   for (const kind of ['public', 'publicWithoutCloudFirewall'] as const) {
-    if (kind === 'publicWithoutCloudFirewall') await servers.openFirewall();
+    const open = kind === 'publicWithoutCloudFirewall';
+    if (open) await servers.openFirewall();
     for (const { name, role, publicIp } of all) {
-      if (publicIp) await look(kind, 'outside', name, publicIp, portsOf(role, 'public'));
+      if (!publicIp) continue;
+      await look(kind, 'outside', name, publicIp, portsOf(role, 'public'));
+      // That nothing is open says something only of an address that packets get to.
+      const ping = ['ping', '-c1', '-W5', publicIp];
+      if (!open || (await answers(servers.console(besides(name), ping)))) continue;
+      print(`${name}: its public address does not answer a ping`);
+      unreached += 1;
     }
   }
-  return Object.fromEntries(
-    Object.entries(beyond).map(([kind, count]) => [
-      kind,
-      atMost(0, count, 'ports beyond the table'),
-    ]),
-  );
+  return {
+    ...Object.fromEntries(
+      Object.entries(beyond).map(([kind, count]) => [
+        kind,
+        atMost(0, count, 'ports beyond the table'),
+      ]),
+    ),
+    unreached: atMost(0, unreached, 'public addresses'),
+  };
 }
+
+const answers = (question: Promise<unknown>) =>
+  question.then(
+    () => true,
+    () => false,
+  );

@@ -38,6 +38,7 @@ const GROWTH: Record<number, readonly string[]> = {
 export const speed: Scenario = {
   shows: 'a site.yml with nothing to do: action-ansible against ansible-playbook as it comes',
   async run(_, print) {
+    print('ordering the servers …');
     const servers = await orderServers(NUMBER, EIGHT_SERVERS);
     try {
       print('configuring the servers …');
@@ -72,11 +73,15 @@ async function compared(
   print: (line: string) => void,
 ) {
   const limit = names.join(',');
-  const [ours, plain]: number[][] = [[], []];
+  const of = `${names.length} servers, ${delay} ms`;
+  const ours: number[] = [];
+  const plain: number[] = [];
   let most = 0;
   for (let turn = 0; turn < 2; turn += 1) {
-    plain?.push(await timed(() => plainly(servers, limit)));
-    ours?.push(
+    print(`${of}: ansible-playbook …`);
+    plain.push(await timed(() => plainly(servers, limit)));
+    print(`${of}: action-ansible …`);
+    ours.push(
       await timed(async () => {
         const { errors, changed } = await play(servers, 'site.yml', { limit });
         assert.deepEqual(errors, []);
@@ -84,22 +89,22 @@ async function compared(
       }),
     );
   }
-  const [actionSeconds, ansibleSeconds] = [ours, plain].map((all = []) => Math.min(...all));
-  const times = Math.round((10 * (ansibleSeconds ?? 0)) / (actionSeconds ?? 1)) / 10;
-  const of = `${names.length} servers, ${delay} ms`;
-  print(`${of}: ${actionSeconds} s against ${ansibleSeconds} s, ${times} times`);
-  return {
-    actionSeconds: actionSeconds ?? 0,
-    ansibleSeconds: ansibleSeconds ?? 0,
+  const [action, ansible] = [Math.min(...ours), Math.min(...plain)];
+  const seen = {
+    actionSeconds: seconds(action),
+    ansibleSeconds: seconds(ansible),
     changed: most,
-    times,
+    times: Math.floor((10 * ansible) / action) / 10,
   };
+  print(`${of}: ${seen.actionSeconds} s against ${seen.ansibleSeconds} s, ${seen.times} times`);
+  return seen;
 }
 
+/** @returns milliseconds */
 async function timed(work: () => Promise<unknown>): Promise<number> {
   const begun = Date.now();
   await work();
-  return seconds(Date.now() - begun);
+  return Date.now() - begun;
 }
 
 /** ansible-playbook with its defaults: only where roles, hosts and keys are is said. */

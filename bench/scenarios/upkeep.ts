@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inventoryOf } from '../../demo/cloud.ts';
@@ -61,13 +61,16 @@ const CHORES: Record<string, (desk: Desk, instance: Instance) => Promise<unknown
   'a new account at the registry': async (desk, instance) => {
     const account = { user: 'compta-next', password: randomBytes(16).toString('hex') };
     const { stdout } = await run(['htpasswd', '-inB', account.user], { input: account.password });
-    appendFileSync(join(instance.stateDirectory, 'registry', 'htpasswd'), stdout);
+    const accounts = join(instance.stateDirectory, 'registry', 'htpasswd');
+    const before = readFileSync(accounts, 'utf8');
+    writeFileSync(accounts, before + stdout);
     const next = {
       compta_registry_username: account.user,
       compta_registry_password: account.password,
     };
     await play(desk, 'rotate-secrets.yml', next, { tags: 'registry' });
     await play(desk, 'rotate-secrets.yml', {}, { tags: 'registry' });
+    writeFileSync(accounts, before);
   },
   'a new SSH key': async (desk) => {
     const next = keyPair('compta-next');

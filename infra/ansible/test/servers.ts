@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Inventory, parseTerraformOutputs } from '../../../lib/inventory/inventory.ts';
@@ -41,19 +43,57 @@ export interface Servers {
 }
 
 /**
- * Orders staging's shape from a cloud of this test's own.
+ * Orders staging's shape from a cloud of this test's own. What a run of the same number that was
+ * killed has left is taken away first.
  *
  * @param number of the instance: far from those that checkouts claim, lowest first
  * @param names  of the servers that are wanted
+ * @throws Error when another run has servers of that number
  */
 export async function orderServers(number: number, names: readonly string[]): Promise<Servers> {
-  const stateDirectory = mkdtempSync(join(tmpdir(), 'compta-roles-'));
-  const instance: Instance = { number, stateDirectory };
+  const stateDirectory = join(tmpdir(), `compta-roles-${number}`);
+  const undo: (() => unknown)[] = [];
+  const remove = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    return await ordered({ number, stateDirectory }, names, undo, remove);
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+/** @param undo gets what has to be done to remove what was made, last thing first */
+async function ordered(
+  instance: Instance,
+  names: readonly string[],
+  undo: (() => unknown)[],
+  remove: () => Promise<void>,
+): Promise<Servers> {
+  const { stateDirectory } = instance;
+  undo.push(await claim(instance));
+  undo.push(() => rmSync(stateDirectory, { recursive: true, force: true }));
+  await createMachinery(instance, () => {}).down();
+  rmSync(stateDirectory, { recursive: true, force: true });
+  mkdirSync(stateDirectory, { mode: 0o700 });
+
   const ansible = await copyOfAnsible();
+  undo.push(() => ansible.remove());
   const machinery = createMachinery(instance, () => {});
-  const watching = new AbortController();
+  undo.push(() => machinery.down());
   await machinery.up();
+  const watching = new AbortController();
   const watched = machinery.watch(watching.signal);
+  undo.push(() => {
+    watching.abort();
+    return watched;
+  });
+  const mirror = await serveFiles(filesAddress(instance), {
+    apt: join(cacheDirectory(), 'apt-repo'),
+    bin: join(cacheDirectory(), 'bin'),
+  });
+  undo.push(() => mirror.close());
   const api = await startHetznerApi({
     instance,
     machinery,
@@ -61,10 +101,7 @@ export async function orderServers(number: number, names: readonly string[]): Pr
     token: TOKEN,
     listen: { host: loopback(instance, 1), port: 0 },
   });
-  const mirror = await serveFiles(filesAddress(instance), {
-    apt: join(cacheDirectory(), 'apt-repo'),
-    bin: join(cacheDirectory(), 'bin'),
-  });
+  undo.push(() => api.close());
   const key = keyPair();
   const container = (server: string) => `${nameOf(instance)}-${server}`;
   const inEngine = async (argv: readonly string[]) => {
@@ -73,6 +110,7 @@ export async function orderServers(number: number, names: readonly string[]): Pr
     return (await docker(engine, argv)).stdout;
   };
   const terraform = await terraformed(api.url, instance, key.public, names);
+  undo.push(() => terraform.remove());
   const outputs = await terraform.apply();
   const servers: Servers = {
     inventory: parseTerraformOutputs(outputs),
@@ -94,18 +132,21 @@ export async function orderServers(number: number, names: readonly string[]): Pr
     },
     plan: terraform.plan,
     openFirewall: () => machinery.setFirewalls([]),
-    async remove() {
-      terraform.remove();
-      ansible.remove();
-      await api.close();
-      await mirror.close();
-      watching.abort();
-      await watched;
-      await machinery.down();
-      rmSync(stateDirectory, { recursive: true, force: true });
-    },
+    remove,
   };
   return servers;
+}
+
+/** A port that is free again with the process that has it. @returns what frees it before */
+async function claim(instance: Instance): Promise<() => void> {
+  const held = createServer().listen({ host: loopback(instance, 9), port: 9 });
+  try {
+    await once(held, 'listening');
+  } catch (cause) {
+    const other = `Another run has the servers of instance ${instance.number}: wait for its end.`;
+    throw new Error(other, { cause });
+  }
+  return () => held.close();
 }
 
 /** Staging's own servers, which are the first four, and what else it may be given. */

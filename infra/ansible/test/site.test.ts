@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { run } from '../../../lib/process/run.ts';
 import { portsOf } from '../ports.ts';
+import { alterEveryManagedFile, unreported } from './managed-files.ts';
 import { type Played, play } from './playbook.ts';
 import { orderServers, type Servers } from './servers.ts';
 import { look, lookAtAll, reboot } from './state.ts';
@@ -75,14 +76,11 @@ test('one run configures all of them, and each role proves what it did', async (
 
 test('every managed file that was altered by hand is reported in check mode and repaired', async () => {
   const before = await lookAtAll(servers, 'settings');
-  const altered = await alterEveryManagedFile();
+  const altered = await alterEveryManagedFile(servers, first);
   expect(altered.length).toBeGreaterThan(100);
 
   const checked = await play(servers, 'site.yml', { mode: 'check' });
-  const reported = new Set(
-    checked.results.filter(({ changed }) => changed).map(({ host, file }) => `${host}:${file}`),
-  );
-  expect(altered.filter((file) => !reported.has(file))).toEqual([]);
+  expect(unreported(altered, checked)).toEqual([]);
 
   expect(await play(servers, 'site.yml')).toMatchObject({ errors: [] });
   expect(await lookAtAll(servers, 'settings')).toEqual(before);
@@ -196,26 +194,3 @@ test('another run changes nothing, not a file, a unit or a package, and proves i
   expect(await play(servers, 'site.yml')).toMatchObject({ errors: [], changed: nothing() });
   expect(await lookAtAll(servers, 'settings')).toEqual(before);
 });
-
-/** Adds an empty line to each file that a task wrote or that bears the mark. @returns `host:file` */
-async function alterEveryManagedFile(): Promise<string[]> {
-  const written = first.results.flatMap(({ host, file }) => (file ? [`${host}:${file}`] : []));
-  const marked = Object.entries(await lookAtAll(servers, 'marked')).flatMap(([host, files]) =>
-    files.map((file) => `${host}:${file}`),
-  );
-  const altered = [...new Set([...written, ...marked])].sort();
-  for (const name of NAMES) {
-    const files = altered.flatMap((entry) => {
-      const [host, file = ''] = entry.split(':');
-      return host === name ? [file] : [];
-    });
-    await servers.console(name, [
-      'sh',
-      '-ec',
-      'for file; do echo >> "$file"; done',
-      'sh',
-      ...files,
-    ]);
-  }
-  return altered;
-}
