@@ -25,6 +25,7 @@ import { releaseScale } from './release/scale.ts';
 import { releaseSpeed } from './release/speed.ts';
 import { currentCommit, record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
+import { dispatches } from './scenarios/dispatches.ts';
 import { kills } from './scenarios/kills.ts';
 import { leaks } from './scenarios/leaks.ts';
 import { leavings } from './scenarios/leavings.ts';
@@ -42,6 +43,7 @@ const SCENARIOS: Record<string, Scenario> = {
   releases,
   broken,
   rollback,
+  dispatches,
   vulnerable,
   refusals,
   leaks,

@@ -64,22 +64,35 @@ export async function rollBack(
   instance: Instance,
   print: (line: string) => void,
 ): Promise<Outcome> {
-  const { workspace, sha } = await pushedLast(instance.stateDirectory);
-  const inputs = {
+  const run = await dispatched(instance, 'rollback.yml', {
     environment: 'staging',
     version: '',
     reason: 'a customer reported a wrong total',
     confirmation: 'staging',
-  };
-  return runUnderTraffic(instance, print, 'Put the earlier release back', {
-    workflow: '.github/workflows/rollback.yml',
-    event: {
-      name: 'workflow_dispatch',
-      payload: { ref: 'refs/heads/develop', repository: REPOSITORY, inputs },
-    },
-    workspace,
-    sha,
   });
+  return runUnderTraffic(instance, print, 'Put the earlier release back', run);
+}
+
+/** Dispatches a workflow, as a person does on GitHub, while nobody posts entries. */
+export async function dispatch(
+  instance: Instance,
+  print: (line: string) => void,
+  workflow: string,
+  inputs: Record<string, string> = {},
+  matrix?: string,
+): Promise<Omit<Outcome, 'traffic'>> {
+  const run = await dispatched(instance, workflow, inputs);
+  const [id, folder] = numbered(instance);
+  return { id, folder, ...(await follow(instance, print, { ...run, id, folder, matrix })) };
+}
+
+async function dispatched(instance: Instance, workflow: string, inputs: Record<string, string>) {
+  const payload = { ref: 'refs/heads/develop', repository: REPOSITORY, inputs };
+  return {
+    workflow: `.github/workflows/${workflow}`,
+    event: { name: 'workflow_dispatch', payload },
+    ...(await pushedLast(instance.stateDirectory)),
+  };
 }
 
 const REPOSITORY = { name: 'compta', full_name: 'compta/compta', default_branch: 'main' };
@@ -96,22 +109,36 @@ async function runUnderTraffic(
   watched: string,
   run: Omit<WorkflowRun, 'id' | 'folder'>,
 ): Promise<Outcome> {
-  const id = Math.floor(Date.now() / 1000);
-  const folder = join(instance.stateDirectory, 'runs', String(id));
+  const [id, folder] = numbered(instance);
   const url = releasedAt(instance);
   const office = url ? await openOffice(instance, url, folder) : undefined;
   if (url) print(`A client posts entries to ${url} until the run is over.`);
   print('');
-  const progress = new Progress(print);
-  const ticking = setInterval(() => progress.tick(), 5_000);
-  const succeeded = await runWorkflow(instance, { ...run, id, folder }, (entry) =>
-    progress.take(entry),
-  ).finally(() => clearInterval(ticking));
-  const jobs = [...progress.jobs.values()];
+  const { succeeded, jobs } = await follow(instance, print, { ...run, id, folder });
   const window = jobs.find(({ name }) => name === watched);
   // A run that was refused before it touched a server has nothing to prove.
   const traffic = await office?.close(window ?? { start: 0, end: 0 }, window ? ENOUGH_REQUESTS : 0);
   return { id, folder, succeeded, jobs, traffic };
+}
+
+/** A number for a run, and where what it leaves is kept. */
+function numbered(instance: Instance): [number, string] {
+  const id = Math.floor(Date.now() / 1000);
+  return [id, join(instance.stateDirectory, 'runs', String(id))];
+}
+
+/** Runs a workflow and prints how it goes. */
+async function follow(
+  instance: Instance,
+  print: (line: string) => void,
+  run: WorkflowRun,
+): Promise<Pick<Outcome, 'succeeded' | 'jobs'>> {
+  const progress = new Progress(print);
+  const ticking = setInterval(() => progress.tick(), 5_000);
+  const succeeded = await runWorkflow(instance, run, (entry) => progress.take(entry)).finally(() =>
+    clearInterval(ticking),
+  );
+  return { succeeded, jobs: [...progress.jobs.values()] };
 }
 
 /** Whether every request was answered as due and every entry is in the books exactly once. */

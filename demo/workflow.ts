@@ -23,6 +23,8 @@ export interface WorkflowRun {
   folder: string;
   /** Put in the place of the repository's own. */
   secrets?: Record<string, string>;
+  /** The one job of a matrix that is wanted, as `key:value`. */
+  matrix?: string | undefined;
 }
 
 /** A line of act's JSON log, as far as it is of interest. */
@@ -95,6 +97,7 @@ async function act(
     '--env-file',
     environmentFile(instance, workflow),
     '--json',
+    ...(workflow.matrix === undefined ? [] : ['--matrix', workflow.matrix]),
   ];
   try {
     await run(argv, {

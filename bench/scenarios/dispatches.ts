@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { dispatch } from '../../demo/release.ts';
+import type { Instance } from '../../local-cloud/instance.ts';
+import { atConsole } from '../cloud.ts';
+import { atMost } from '../measurement.ts';
+import { timesOf } from './releases.ts';
+import { type Scenario, summaryOf } from './scenario.ts';
+
+const SERVER = 'staging-db-1';
+const DATABASE = 'compta_accounting';
+
+/** Needs a release (`make demo`), and leaves its books as they were at the backup. */
+export const dispatches: Scenario = {
+  shows: 'what a person dispatches: databases looked at and put back to a backup, and drift',
+  async run(instance, print) {
+    const ran = async (workflow: string, inputs: Record<string, string>, matrix?: string) => {
+      const outcome = await dispatch(instance, print, workflow, inputs, matrix);
+      assert.ok(outcome.succeeded, `${workflow} ${JSON.stringify(inputs)}`);
+      return outcome.jobs;
+    };
+    const database = (inputs: Record<string, string>) =>
+      ran('database-migration.yml', {
+        environment: 'staging',
+        service: 'all',
+        image: 'current',
+        'dry-run': 'false',
+        rehearse: 'true',
+        ...inputs,
+      });
+
+    const info = await database({ command: 'info' });
+    assert.match(summaryOf(info), new RegExp(`${DATABASE}: schema \\d+ is current`));
+    const validate = await database({ command: 'validate' });
+    const migrate = await database({ command: 'migrate' });
+
+    const path = await backUp(instance);
+    const before = await entries(instance);
+    await say(instance, 'TRUNCATE journal_entry CASCADE');
+    const restore = await database({
+      command: 'restore',
+      service: 'accounting-service',
+      'backup-path': path,
+      confirmation: DATABASE,
+    });
+    const missing = before - (await entries(instance));
+
+    const drift = await ran('drift.yml', {}, 'environment:staging');
+    return {
+      info: timesOf(info),
+      validate: timesOf(validate),
+      migrate: timesOf(migrate),
+      restore: timesOf(restore),
+      drift: timesOf(drift),
+      entries: before,
+      missing: atMost(0, missing, 'entries'),
+    };
+  },
+};
+
+/** @returns path of a backup of the books as they are. */
+async function backUp(instance: Instance): Promise<string> {
+  await atConsole(instance, SERVER, ['compta-backup', DATABASE]);
+  const folder = `/mnt/postgres_data/backups/${DATABASE}`;
+  const { stdout } = await atConsole(instance, SERVER, [
+    'sh',
+    '-c',
+    'ls -d "$1"/*.dump',
+    'sh',
+    folder,
+  ]);
+  return stdout.trim().split('\n').sort().at(-1) ?? '';
+}
+
+async function entries(instance: Instance): Promise<number> {
+  return Number(await say(instance, 'SELECT count(*) FROM journal_entry'));
+}
+
+async function say(instance: Instance, statement: string): Promise<string> {
+  const { stdout } = await atConsole(instance, SERVER, [
+    ...['runuser', '--user', 'postgres', '--', 'psql', '--no-psqlrc', '--tuples-only'],
+    ...['--no-align', `--dbname=${DATABASE}`, '--command', statement],
+  ]);
+  return stdout.trim();
+}
