@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { type Program, start, until } from './processes.ts';
 
 const ansible = resolve(import.meta.dirname, '../../ansible');
@@ -56,6 +57,12 @@ afterAll(async () => {
 test('both configurations are what their own checkers accept', () => {
   execFileSync('promtool', ['check', 'config', join(folder, 'prometheus.yml')]);
   execFileSync('amtool', ['check-config', join(folder, 'alertmanager.yml')]);
+});
+
+test('a host is scraped for what it has', () => {
+  const [target, ...others] = parse(readFileSync(join(folder, 'targets/optional.yml'), 'utf8'));
+  expect(target).toMatchObject({ targets: ['127.0.0.1:19188'], labels: { host: 'app-1' } });
+  expect(others).toEqual([]);
 });
 
 test('a secret of a channel is not in the configuration', () => {
@@ -122,13 +129,23 @@ function render(): void {
     JSON.stringify({
       monitoring: { hosts: { 'monitoring-1': { private_ip: '127.0.0.1' } } },
       database: { hosts: { 'db-1': { private_ip: '127.0.0.1' } } },
+      application: {
+        hosts: {
+          'app-1': { private_ip: '127.0.0.1', image_of_it: 'by digest' },
+          'app-2': { private_ip: '127.0.0.2', image_of_it: '' },
+          'app-3': { private_ip: '127.0.0.3' },
+        },
+      },
     }),
   );
   writeFileSync(
     join(folder, 'variables.yml'),
     JSON.stringify({
       monitoring_environment: 'test',
-      monitoring_jobs: [{ name: 'postgresql', group: 'database', port: 19187 }],
+      monitoring_jobs: [
+        { name: 'postgresql', group: 'database', port: 19187 },
+        { name: 'optional', group: 'application', port: 19188, needs: 'image_of_it' },
+      ],
       monitoring_scrape_interval: '1s',
       monitoring_slack_webhook: 'http://127.0.0.1:19080/services/T/B/hook',
       monitoring_mail_to: ['ops@example.com'],

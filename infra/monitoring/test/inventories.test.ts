@@ -1,4 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -135,13 +137,11 @@ describe.each(['production', 'staging', 'dev'])('%s', (name) => {
   });
 
   test('lets the monitoring server reach every exporter, and nobody outside', () => {
-    const monitoring = group('monitoring');
-    const defaults = parse(
+    const { monitoring_jobs } = parse(
       readFileSync(join(infra, 'ansible/roles/monitoring/defaults/main.yml'), 'utf8'),
     ) as { monitoring_jobs: { name: string; group: string; port: number }[] };
-    const jobs = (monitoring.monitoring_jobs ??
-      defaults.monitoring_jobs) as typeof defaults.monitoring_jobs;
-    for (const job of jobs) {
+    expect(group('monitoring')).not.toHaveProperty('monitoring_jobs');
+    for (const job of monitoring_jobs) {
       // A group's own list takes the place of the one for all.
       for (const role of job.group === 'all' ? ROLES : [job.group]) {
         const rules = firewall(group(role));
@@ -185,3 +185,23 @@ describe.each(['production', 'staging', 'dev'])('%s', (name) => {
     expect(service).toContain('COMPTA_REDIS_PORT:6379');
   });
 });
+
+test('cAdvisor is scraped nowhere as delivered: its image is still to be given', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-targets-'));
+  mkdirSync(join(folder, 'targets'));
+  writeFileSync(join(folder, 'variables.json'), '{}');
+  execFileSync(
+    'ansible-playbook',
+    [
+      join(import.meta.dirname, 'render.yml'),
+      `--inventory=${join(infra, 'ansible/inventories/production')}`,
+      `--extra-vars=${JSON.stringify({ folder, variables: join(folder, 'variables.json') })}`,
+      '--tags=targets',
+    ],
+    { cwd: join(infra, 'ansible') },
+  );
+  const targets = (job: string) => parse(readFileSync(join(folder, 'targets', job), 'utf8'));
+  expect(targets('cadvisor.yml')).toEqual([]);
+  expect(targets('docker.yml')).toHaveLength(2);
+  rmSync(folder, { recursive: true });
+}, 60_000);
