@@ -10,7 +10,7 @@ jest.setTimeout(240_000);
 
 let world: World;
 beforeAll(() => {
-  world = makeWorld();
+  world = makeWorld({ settings: "shared_preload_libraries = 'pg_stat_statements'" });
   world.sql('postgres', readFileSync(join(import.meta.dirname, 'books.sql'), 'utf8'));
 });
 afterAll(() => world.stop());
@@ -31,7 +31,7 @@ function contents(database: string): string {
 test('every rendered script passes shellcheck', () => {
   const scripts = readdirSync(world.at('sbin')).map((name) => world.at('sbin', name));
   const checked = [...scripts, world.at('lib/library.sh')];
-  expect(checked).toHaveLength(10);
+  expect(checked).toHaveLength(11);
   execFileSync('shellcheck', ['--external-sources', ...checked], { stdio: 'inherit' });
 });
 
@@ -40,6 +40,34 @@ test('the weekly look at indexes fails when it could look at none', () => {
   const done = world.script('compta-postgresql-maintenance', [], { env });
   expect(done.code).not.toBe(0);
   expect(done.stderr).toContain('connection to server');
+});
+
+test('node exporter is told what statements of the services cost, and the dead rows of tables', () => {
+  world.sql('postgres', 'CREATE ROLE compta_slow_app; CREATE DATABASE compta_slow;');
+  world.sql(
+    'compta_slow',
+    `CREATE EXTENSION pg_stat_statements;
+     CREATE TABLE "the ""books""" WITH (autovacuum_enabled = off) AS SELECT generate_series(1, 100) AS id;
+     DELETE FROM "the ""books""" WHERE id <= 40;
+     SELECT pg_sleep(0.01); -- the administrator's own
+     SET ROLE compta_slow_app;
+     SELECT pg_sleep(0.6);
+     SELECT pg_stat_force_next_flush();`,
+  );
+  const done = world.script('compta-postgresql-statistics');
+  world.sql('postgres', 'DROP DATABASE compta_slow; DROP ROLE compta_slow_app;');
+  expect(done).toMatchObject({ code: 0, stderr: '' });
+
+  const told = readFileSync(world.at('metrics/compta_postgresql.prom'), 'utf8');
+  execFileSync('promtool', ['check', 'metrics'], { input: told });
+  const labels = 'datname="compta_slow",schema="public",table="the \\"books\\""';
+  expect(told).toContain(`compta_table_dead_rows{${labels}} 40\n`);
+  expect(told).toContain(`compta_table_live_rows{${labels}} 60\n`);
+  const slow = [...told.matchAll(/^compta_statement_seconds_total(\{.*\}) (\S+)$/gm)].filter(
+    ([, , seconds]) => Number(seconds) >= 0.6,
+  );
+  expect(slow).toHaveLength(1);
+  expect(told).toContain(`compta_statement_calls_total${slow[0]?.[1]} 1\n`);
 });
 
 describe('a backup', () => {

@@ -230,6 +230,7 @@ function render(folder: string, recipients: string[]): void {
     'postgresql/templates/restore.sh.j2': 'sbin/compta-restore',
     'postgresql/templates/archive_wal.sh.j2': 'sbin/compta-archive-wal',
     'postgresql/templates/maintenance.sh.j2': 'sbin/compta-postgresql-maintenance',
+    'postgresql/templates/statistics.sh.j2': 'sbin/compta-postgresql-statistics',
   };
   for (const name of ['lib', 'etc', 'sbin']) mkdirSync(join(folder, name));
   cpSync(join(roles, 'backup/files'), join(folder, 'lib'), { recursive: true });
@@ -271,6 +272,7 @@ function render(folder: string, recipients: string[]): void {
     backup_remote: join(folder, 'remote'),
     backup_recipients: recipients,
     backup_wait_seconds: 60,
+    postgresql_databases: [{ name: 'compta_slow' }],
     postgresql_port: 5432,
     postgresql_reindex_min_mb: 64,
     postgresql_reindex_density: 50,
