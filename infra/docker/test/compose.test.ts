@@ -10,9 +10,13 @@ import { buildRelease, type Release } from '../../../lib/release/target.ts';
 const docker = join(import.meta.dirname, '..');
 const caddyfile = readFileSync(join(docker, 'Caddyfile'), 'utf8');
 
+const REDIS_IMAGE = `registry.example/compta/redis@sha256:${'b'.repeat(64)}`;
+
 /** What `docker compose config` says a container is. */
 interface Container {
   [key: string]: unknown;
+  image?: string;
+  build?: { context: string; dockerfile: string };
   ports?: { target: number; published: string; host_ip?: string }[];
   networks: Record<string, unknown>;
   environment?: Record<string, string>;
@@ -29,6 +33,7 @@ function releaseOf(environment: string, without = ''): Release {
   const compose = renderCompose(join(folder, 'docker-compose.yml.j2'), {});
   const image = `registry.example/compta/service@sha256:${'a'.repeat(64)}`;
   const images = Object.fromEntries(compose.order.map((service) => [service, image]));
+  variables.REDIS_IMAGE ??= REDIS_IMAGE;
   const wanted = { environment, version: '1.2.3', images, compose, caddyfile, variables };
   return buildRelease({ ...wanted, secrets: {} }, undefined);
 }
@@ -113,6 +118,13 @@ describe.each(['production', 'staging', 'dev'])('Compose of %s', (environment) =
     await run(['caddy', 'validate', ...file], { env: { ...process.env, ...env } });
     rmSync(folder, { recursive: true, force: true });
   });
+});
+
+test('Redis as a container has the image that was given, or none that Docker takes', () => {
+  expect(of('dev', 'redis').image).toBe(REDIS_IMAGE);
+  const { text } = renderCompose(join(docker, 'compose/dev/docker-compose.yml.j2'), {});
+  // The name of an image is in lower case.
+  expect(text).toMatch(/image: \$\{REDIS_IMAGE:-REDIS_IMAGE-by-digest\}$/m);
 });
 
 test('each environment has the ports that a person needs there', () => {
