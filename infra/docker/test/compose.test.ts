@@ -155,3 +155,34 @@ test.each(['SITE_ADDRESS', 'SITE_ACME_EMAIL', 'SITE_ACME_PEERS', 'SITE_PROXY_PRO
     expect(() => releaseOf('production', name)).toThrow(`asks for ${name}: give it`);
   },
 );
+
+test('each service can be started alone by its developer, beside the others', async () => {
+  const published: string[] = [];
+  for (const service of services) {
+    const cwd = join(docker, 'applications', service);
+    const { stdout, stderr } = await run(['docker-compose', 'config', '--format', 'json'], { cwd });
+    expect(stderr).toBe('');
+    const containers = (JSON.parse(stdout) as { services: Record<string, Container> }).services;
+    const { build, environment } = containers[service] as Container;
+    const source = join(docker, '../../examples/services', service);
+    expect(build?.context).toBe(source);
+    expect(join(source, build?.dockerfile ?? '')).toBe(join(docker, 'applications/Dockerfile'));
+
+    // The database that is started with it is the one that its profile dev asks for.
+    const { POSTGRES_DB, POSTGRES_USER, POSTGRES_PASSWORD } =
+      containers.postgres?.environment ?? {};
+    const settings = readFileSync(join(source, 'src/main/resources/application.yml'), 'utf8');
+    expect(settings.includes('datasource:')).toBe('postgres' in containers);
+    if ('postgres' in containers) {
+      const url = `jdbc:postgresql://postgres:5432/${POSTGRES_DB}`;
+      expect(environment?.SPRING_DATASOURCE_URL).toBe(url);
+      expect(settings).toContain(
+        `    username: ${POSTGRES_USER}\n    password: ${POSTGRES_PASSWORD}\n`,
+      );
+    }
+    const ports = Object.values(containers).flatMap((container) => container.ports ?? []);
+    for (const { host_ip } of ports) expect(host_ip).toBe('127.0.0.1');
+    published.push(...ports.map((port) => port.published.toString()));
+  }
+  expect(new Set(published).size).toBe(published.length);
+}, 60_000);
