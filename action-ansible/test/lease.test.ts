@@ -111,7 +111,7 @@ test('of two runs at once the second one says who is there; its re-run finishes'
   expect(await first.ended).toMatchObject({ exitCode: 0, errors: [] });
   expect(await play()).toMatchObject({ exitCode: 0, errors: [] });
   expect(Number(told())).toBeGreaterThan(0);
-}, 60_000);
+}, 120_000);
 
 test('where no application server answers, it says so and takes none', async () => {
   await servers.hosts[0]?.powerOff();
