@@ -12,7 +12,7 @@ const REFUSED = /Permission denied/i;
 /** ssh keeps to itself why a jump failed when it leaves a connection open (ControlPersist). */
 const JUMP = /closed by UNKNOWN port 65535/i;
 
-/** Whoever lets apt refresh its lists by its library is told neither of which mirror, nor why. */
+/** apt's library, asked to refresh its lists, says neither which mirror it was nor why. */
 const NO_LISTS = /^Failed to update apt cache after \d+ retries:\s*(unknown reason)?\s*$/;
 
 export function staysUnreachable({ message }: TaskResult): boolean {
