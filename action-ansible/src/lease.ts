@@ -34,6 +34,7 @@ export async function underReleaseLease(
     const { by, run, within } = identity(runner.env);
     const lease = await Lease.take(hosts, {
       ...{ owner: by, run, within, reason: playbook, waitMs: releaseLeaseMs, cancelled },
+      waitOption: 'release-lease',
       say: (line) => runner.info(line),
       taken: (token) => runner.saveState(LEASE_STATE, String(token)),
     });

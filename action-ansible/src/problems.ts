@@ -12,6 +12,9 @@ const REFUSED = /Permission denied/i;
 /** ssh keeps to itself why a jump failed when it leaves a connection open (ControlPersist). */
 const JUMP = /closed by UNKNOWN port 65535/i;
 
+/** apt's library, asked to refresh its lists, says neither which mirror it was nor why. */
+const NO_LISTS = /^Failed to update apt cache after \d+ retries:\s*(unknown reason)?\s*$/;
+
 export function staysUnreachable({ message }: TaskResult): boolean {
   return [CHANGED_KEY, UNKNOWN_KEY, REFUSED].some((pattern) => pattern.test(message));
 }
@@ -40,6 +43,15 @@ function unreachableSentence({ host, message }: TaskResult): string {
     );
   }
   return `${host} could not be reached: ${message}`;
+}
+
+/** With what a module leaves out of its message. */
+export function explained(entry: TaskResult): TaskResult {
+  if (!NO_LISTS.test(entry.message)) return entry;
+  const advice =
+    'a mirror of packages does not answer as it should. `apt-get update` on the host says which ' +
+    'and why; when it is well, run this again.';
+  return { ...entry, message: `${entry.message.trim().replace(/\W*$/, '')}: ${advice}` };
 }
 
 /** One annotation for a task that failed, however many hosts it failed on with one message. */

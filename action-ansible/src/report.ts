@@ -4,7 +4,7 @@ import type { Runner } from '../../lib/runner/runner.ts';
 import type { Played } from './attempts.ts';
 import { recap, settled, type TaskResult } from './events.ts';
 import type { Inputs } from './inputs.ts';
-import { failedTaskAnnotations } from './problems.ts';
+import { explained, failedTaskAnnotations } from './problems.ts';
 import { summary, totals } from './summary.ts';
 
 /** Outputs, annotations, summary and the file of events, none of which holds a secret. */
@@ -15,7 +15,7 @@ export function report(
   milliseconds: number,
   runner: Runner,
 ): void {
-  const results = settled(played.attempts).map((entry) => redacted(entry, runner));
+  const results = settled(played.attempts).map((entry) => redacted(explained(entry), runner));
   const { directory, playbook, check } = inputs;
   setOutputs(inputs, results, runner);
   writeEvents(played, runner);

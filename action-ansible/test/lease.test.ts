@@ -1,11 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Host } from '../../lib/release/host.ts';
 import { readLease } from '../../lib/release/lease.ts';
 import { startHosts, type TestHost, type TestHosts } from '../../lib/release/test/fixture/hosts.ts';
-import { runAction } from '../../lib/runner/test/start-action.ts';
+import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
 import { SshPool } from '../../lib/ssh/pool.ts';
 import { makeProject, type Project } from './project.ts';
+import { until } from './until.ts';
 
 let servers: TestHosts;
 let pool: SshPool;
@@ -52,19 +53,18 @@ function outputs(): Record<string, unknown> {
   };
 }
 
-const play = () =>
-  runAction(
-    'action-ansible',
-    {
-      directory: project.folder,
-      playbook: 'site.yml',
-      inventory: 'inventory/hosts.yml',
-      'terraform-outputs': project.file('outputs.json'),
-      'private-key': servers.privateKey,
-      'release-lease': '5s',
-    },
-    { RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '' },
-  );
+const inputs = (more: Record<string, string>) => ({
+  directory: project.folder,
+  playbook: 'site.yml',
+  inventory: 'inventory/hosts.yml',
+  'terraform-outputs': project.file('outputs.json'),
+  'private-key': servers.privateKey,
+  'release-lease': '5s',
+  ...more,
+});
+const env = () => ({ RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '' });
+const play = (more: Record<string, string> = {}) =>
+  runAction('action-ansible', inputs(more), env());
 const told = () => readFileSync(project.file('told'), 'utf8');
 
 test('a playbook holds the lease of what is released, and gives it back', async () => {
@@ -87,6 +87,31 @@ test('a playbook holds the lease of what is released, and gives it back', async 
     expires: 0,
   });
 }, 60_000);
+
+test('of two runs at once the second one says who is there; its re-run finishes', async () => {
+  const [begun, go] = [project.file('begun'), project.file('go')];
+  project.write(
+    'long.yml',
+    '- { hosts: localhost, connection: local, gather_facts: false, tasks: ' +
+      `[{ shell: 'touch ${begun}; for i in $(seq 600); do [ -e ${go} ] && exit; sleep 0.1; done' }] }\n`,
+  );
+  rmSync(project.file('told'));
+  const first = startAction('action-ansible', inputs({ playbook: 'long.yml' }), env());
+  await until(() => existsSync(begun));
+  const second = await play({ 'release-lease': '1s' });
+  writeFileSync(go, '');
+  expect(second.exitCode).toBe(1);
+  expect(second.errors).toEqual([
+    expect.stringMatching(
+      /^The environment is held by .*: long\.yml, and did not come free within 1 s\..*`release-lease`/,
+    ),
+  ]);
+  expect(existsSync(project.file('told'))).toBe(false);
+
+  expect(await first.ended).toMatchObject({ exitCode: 0, errors: [] });
+  expect(await play()).toMatchObject({ exitCode: 0, errors: [] });
+  expect(Number(told())).toBeGreaterThan(0);
+}, 120_000);
 
 test('where no application server answers, it says so and takes none', async () => {
   await servers.hosts[0]?.powerOff();

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
@@ -9,6 +10,7 @@ import { SMALL_DISK, type Sshd, startSshd } from './sshd.ts';
 import { until } from './until.ts';
 
 const GATE = 18432;
+const MIRROR = 18433;
 let sshd: Sshd;
 let project: Project;
 let gate: Gate;
@@ -150,6 +152,48 @@ test('a disk that is full is named with its task; when there is room again, the 
   project.write('site.yml', playbook({ file: { path: old, state: 'absent' } }, place));
   expect(await run()).toMatchObject({ exitCode: 0, errors: [], outputs: { changed: '2' } });
 }, 240_000);
+
+test('a mirror that does not answer is told with what to do; once it does, the re-run finishes', async () => {
+  await arrange();
+  // An apt of its own: that of this machine is left alone.
+  const apt = join(sshd.home, 'packages');
+  const settings = ['apt.conf.d', 'preferences.d', 'sources.list.d'].map((name) => `etc/${name}`);
+  for (const part of [...settings, 'lists/partial', 'cache/archives/partial']) {
+    mkdirSync(join(apt, part), { recursive: true });
+  }
+  writeFileSync(
+    join(apt, 'etc/sources.list'),
+    `deb [trusted=yes] http://127.0.0.1:${MIRROR}/ ./\n`,
+  );
+  writeFileSync(
+    join(apt, 'conf'),
+    `Dir::Etc "${apt}/etc"; Dir::State::lists "${apt}/lists"; Dir::Cache "${apt}/cache";
+    Acquire::Retries "0"; APT::Sandbox::User "root";`,
+  );
+  const refresh = {
+    name: 'Refresh the lists',
+    apt: { update_cache: true, update_cache_retries: 1 },
+    environment: { APT_CONFIG: join(apt, 'conf'), PYTHONPATH: sshd.python },
+  };
+  project.write('site.yml', playbook(refresh));
+  const ended = await run();
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { failed: '1', unreachable: '0' } });
+  expect(ended.errors).toEqual([
+    expect.stringMatching(
+      /^target: Refresh the lists \(site\.yml:4\): .*: a mirror of packages does not answer .*`apt-get update`/,
+    ),
+    'site.yml failed.\n1 task failed.',
+  ]);
+
+  const mirror = createServer(({ url }, response) =>
+    response.writeHead(url?.endsWith('/Packages') ? 200 : 404).end(),
+  ).listen(MIRROR, '127.0.0.1');
+  try {
+    expect(await run()).toMatchObject({ exitCode: 0, errors: [], outputs: { ok: '1' } });
+  } finally {
+    mirror.close();
+  }
+}, 120_000);
 
 test('a jump host is gone through, and its key is checked too', async () => {
   await arrange();

@@ -15,6 +15,8 @@ export interface Sshd {
   knownHosts: string;
   /** The home of root as its sessions see it. */
   home: string;
+  /** Folder of the modules that Debian's Python has on a server. */
+  python: string;
   stop(): Promise<void>;
 }
 
@@ -25,7 +27,7 @@ export interface Sshd {
 export async function startSshd(port: number): Promise<Sshd> {
   const folder = mkdtempSync(join(tmpdir(), 'compta-sshd-'));
   const file = (name: string) => join(folder, name);
-  for (const name of ['openssh-server', 'libwrap0']) unpack(name, file('root'));
+  for (const name of ['openssh-server', 'libwrap0', 'python3-apt']) unpack(name, file('root'));
   const [user, host] = [keyPair(), keyPair()];
   writeFileSync(file('host'), host.private, { mode: 0o600 });
   writeFileSync(file('authorized'), user.public);
@@ -59,6 +61,7 @@ export async function startSshd(port: number): Promise<Sshd> {
     publicKey: user.public,
     knownHosts: `[127.0.0.1]:${port} ${host.public}`,
     home: file('home'),
+    python: file('root/usr/lib/python3/dist-packages'),
     async stop() {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill();

@@ -18,6 +18,9 @@ const NUMBER = 13;
 /** The monitoring server refuses to watch for nobody. No message gets there. */
 export const NOBODY = { vault_slack_webhook_url: 'http://127.0.0.1:9/nobody' };
 
+/** The playbooks that are parts of site.yml. */
+const PARTS = ['base', 'database', 'application', 'monitoring'].map((part) => `setup-${part}.yml`);
+
 export const production: Scenario = {
   shows:
     "as many servers as production has and the load balancer, with staging's settings, from bare to watched: check mode, site.yml, altered files, reboots, nothing to do",
@@ -50,6 +53,19 @@ export const production: Scenario = {
       assert.deepEqual((await play(servers, 'site.yml')).errors, []);
       assert.deepEqual(await lookAtAll(servers, 'settings'), settings, 'all is as it was');
 
+      const drift: string[] = [];
+      for (const playbook of PARTS) {
+        print(`check mode of ${playbook} …`);
+        const { errors, results } = await play(servers, playbook, { mode: 'check' });
+        assert.deepEqual(errors, [], playbook);
+        const changed = results.filter((result) => result.changed);
+        drift.push(...changed.map(({ host, task }) => `${playbook} on ${host}: ${task}`));
+      }
+
+      print('check mode of maintenance.yml …');
+      const upkeep = { mode: 'check', tags: 'logs,cleanup' };
+      assert.deepEqual((await play(servers, 'maintenance.yml', upkeep)).errors, []);
+
       print('rebooting each …');
       const running = await lookAtAll(servers, 'running');
       await Promise.all(PRODUCTION_SERVERS.map((name) => reboot(servers, name)));
@@ -68,7 +84,7 @@ export const production: Scenario = {
         return open.filter((one) => !allowed.includes(one)).map((one) => `${name}: ${one}`);
       });
       const most = Math.max(...PRODUCTION_SERVERS.map((name) => changed[name] ?? Number.NaN));
-      for (const line of [...missed, ...failed, ...beyond]) print(line);
+      for (const line of [...missed, ...drift, ...failed, ...beyond]) print(line);
 
       print('asking them through the load balancer …');
       const balanced = await behindTheBalancer(servers);
@@ -77,6 +93,7 @@ export const production: Scenario = {
         configuredSeconds,
         altered: atLeast(100, altered.length, 'files'),
         unreported: atMost(0, missed.length, 'files'),
+        drift: atMost(0, drift.length, 'tasks'),
         secondRunChanged: atMost(0, most, 'tasks'),
         failedUnits: atMost(0, failed.length, 'units'),
         beyondThePorts: atMost(0, beyond.length, 'listeners'),

@@ -25,6 +25,8 @@ export interface LeaseOptions {
   within?: number | undefined;
   /** Milliseconds to wait for another holder. */
   waitMs: number;
+  /** Input or option that says so; `lock-timeout` by default. */
+  waitOption?: string;
   say: (line: string) => void;
   cancelled?: AbortSignal;
   /** Told the token once the lease is taken, for whoever has to free it if this process dies. */
@@ -131,8 +133,9 @@ export class Lease {
       if (Date.now() > deadline) {
         throw new Error(
           `The environment is held by ${describe(holder)}, and did not come free within ` +
-            `${options.waitMs / 1000} s. Wait for that run, raise \`lock-timeout\`, or, when it ` +
-            'is surely dead, free it with `compta unlock --reason …`.',
+            `${options.waitMs / 1000} s. Wait for that run, raise ` +
+            `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
+            'with `compta unlock --reason …`.',
         );
       }
       if (told !== holder.owner) options.say(`Waiting for the lease: ${describe(holder)}`);

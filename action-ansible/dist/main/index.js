@@ -3,7 +3,7 @@ const __filename = import.meta.filename;
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 8166:
+/***/ 3748:
 /***/ (function(module) {
 
 // MIT license (by Elan Shanker).
@@ -93,12 +93,12 @@ import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 
 /***/ }),
 
-/***/ 8140:
+/***/ 8482:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var rawAsap = __nccwpck_require__(891);
+var rawAsap = __nccwpck_require__(209);
 var freeTasks = [];
 
 /**
@@ -165,7 +165,7 @@ RawTask.prototype.call = function () {
 
 /***/ }),
 
-/***/ 891:
+/***/ 209:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -273,7 +273,7 @@ function requestFlush() {
 
 /***/ }),
 
-/***/ 1748:
+/***/ 8458:
 /***/ ((module) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -293,16 +293,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9291:
+/***/ 693:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
-var errors = __nccwpck_require__(1748);
-var types = __nccwpck_require__(5594);
+var errors = __nccwpck_require__(8458);
+var types = __nccwpck_require__(7452);
 
-var Reader = __nccwpck_require__(4328);
-var Writer = __nccwpck_require__(1092);
+var Reader = __nccwpck_require__(3794);
+var Writer = __nccwpck_require__(6050);
 
 
 // --- Exports
@@ -327,16 +327,16 @@ for (var e in errors) {
 
 /***/ }),
 
-/***/ 4328:
+/***/ 3794:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
 var assert = __nccwpck_require__(2613);
-var Buffer = (__nccwpck_require__(6719).Buffer);
+var Buffer = (__nccwpck_require__(3201).Buffer);
 
-var ASN1 = __nccwpck_require__(5594);
-var errors = __nccwpck_require__(1748);
+var ASN1 = __nccwpck_require__(7452);
+var errors = __nccwpck_require__(8458);
 
 
 // --- Globals
@@ -596,7 +596,7 @@ module.exports = Reader;
 
 /***/ }),
 
-/***/ 5594:
+/***/ 7452:
 /***/ ((module) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -639,15 +639,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1092:
+/***/ 6050:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
 var assert = __nccwpck_require__(2613);
-var Buffer = (__nccwpck_require__(6719).Buffer);
-var ASN1 = __nccwpck_require__(5594);
-var errors = __nccwpck_require__(1748);
+var Buffer = (__nccwpck_require__(3201).Buffer);
+var ASN1 = __nccwpck_require__(7452);
+var errors = __nccwpck_require__(8458);
 
 
 // --- Globals
@@ -963,7 +963,7 @@ module.exports = Writer;
 
 /***/ }),
 
-/***/ 6097:
+/***/ 8479:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -971,7 +971,7 @@ module.exports = Writer;
 // If you have no idea what ASN.1 or BER is, see this:
 // ftp://ftp.rsa.com/pub/pkcs/ascii/layman.asc
 
-var Ber = __nccwpck_require__(9291);
+var Ber = __nccwpck_require__(693);
 
 
 
@@ -990,12 +990,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6618:
+/***/ 1600:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var crypto_hash_sha512 = (__nccwpck_require__(9384).lowlevel).crypto_hash;
+var crypto_hash_sha512 = (__nccwpck_require__(2106).lowlevel).crypto_hash;
 
 /*
  * This file is a 1:1 port from the OpenBSD blowfish.c and bcrypt_pbkdf.c. As a
@@ -1553,36 +1553,36 @@ module.exports = {
 
 /***/ }),
 
-/***/ 506:
+/***/ 9840:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const binding = __nccwpck_require__(6364);
+const binding = __nccwpck_require__(6683);
 
 module.exports = binding.getCPUInfo;
 
 
 /***/ }),
 
-/***/ 8191:
+/***/ 997:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
-var _require = __nccwpck_require__(9783),
+var lib = __nccwpck_require__(684);
+var _require = __nccwpck_require__(8985),
   Environment = _require.Environment,
   Template = _require.Template;
-var Loader = __nccwpck_require__(5011);
-var loaders = __nccwpck_require__(4582);
-var precompile = __nccwpck_require__(9526);
-var compiler = __nccwpck_require__(7669);
-var parser = __nccwpck_require__(3847);
-var lexer = __nccwpck_require__(56);
-var runtime = __nccwpck_require__(4954);
-var nodes = __nccwpck_require__(8803);
-var installJinjaCompat = __nccwpck_require__(513);
+var Loader = __nccwpck_require__(1713);
+var loaders = __nccwpck_require__(2900);
+var precompile = __nccwpck_require__(6467);
+var compiler = __nccwpck_require__(935);
+var parser = __nccwpck_require__(9177);
+var lexer = __nccwpck_require__(3065);
+var runtime = __nccwpck_require__(8124);
+var nodes = __nccwpck_require__(1158);
+var installJinjaCompat = __nccwpck_require__(6019);
 
 // A single instance of an environment, since this is so commonly used
 var e;
@@ -1653,21 +1653,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7669:
+/***/ 935:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var parser = __nccwpck_require__(3847);
-var transformer = __nccwpck_require__(4274);
-var nodes = __nccwpck_require__(8803);
-var _require = __nccwpck_require__(6673),
+var parser = __nccwpck_require__(9177);
+var transformer = __nccwpck_require__(8579);
+var nodes = __nccwpck_require__(1158);
+var _require = __nccwpck_require__(684),
   TemplateError = _require.TemplateError;
-var _require2 = __nccwpck_require__(4954),
+var _require2 = __nccwpck_require__(8124),
   Frame = _require2.Frame;
-var _require3 = __nccwpck_require__(1163),
+var _require3 = __nccwpck_require__(5929),
   Obj = _require3.Obj;
 
 // These are all the same for now, but shouldn't be passed straight
@@ -2686,31 +2686,31 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9783:
+/***/ 8985:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var asap = __nccwpck_require__(8140);
-var _waterfall = __nccwpck_require__(8166);
-var lib = __nccwpck_require__(6673);
-var compiler = __nccwpck_require__(7669);
-var filters = __nccwpck_require__(8257);
-var _require = __nccwpck_require__(4582),
+var asap = __nccwpck_require__(8482);
+var _waterfall = __nccwpck_require__(3748);
+var lib = __nccwpck_require__(684);
+var compiler = __nccwpck_require__(935);
+var filters = __nccwpck_require__(8751);
+var _require = __nccwpck_require__(2900),
   FileSystemLoader = _require.FileSystemLoader,
   WebLoader = _require.WebLoader,
   PrecompiledLoader = _require.PrecompiledLoader;
-var tests = __nccwpck_require__(6103);
-var globals = __nccwpck_require__(3902);
-var _require2 = __nccwpck_require__(1163),
+var tests = __nccwpck_require__(6401);
+var globals = __nccwpck_require__(3216);
+var _require2 = __nccwpck_require__(5929),
   Obj = _require2.Obj,
   EmitterObj = _require2.EmitterObj;
-var globalRuntime = __nccwpck_require__(4954);
+var globalRuntime = __nccwpck_require__(8124);
 var handleError = globalRuntime.handleError,
   Frame = globalRuntime.Frame;
-var expressApp = __nccwpck_require__(9188);
+var expressApp = __nccwpck_require__(4522);
 
 // If the user is using the async API, *always* call it
 // asynchronously even if the template was synchronous.
@@ -3240,7 +3240,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9188:
+/***/ 4522:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -3269,13 +3269,13 @@ module.exports = function express(env, app) {
 
 /***/ }),
 
-/***/ 8257:
+/***/ 8751:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
-var r = __nccwpck_require__(4954);
+var lib = __nccwpck_require__(684);
+var r = __nccwpck_require__(8124);
 var _exports = module.exports = {};
 function normalize(value, defaultValue) {
   if (value === null || value === undefined || value === false) {
@@ -3821,7 +3821,7 @@ _exports.e = _exports.escape;
 
 /***/ }),
 
-/***/ 3902:
+/***/ 3216:
 /***/ ((module) => {
 
 
@@ -3892,7 +3892,7 @@ module.exports = globals;
 
 /***/ }),
 
-/***/ 513:
+/***/ 6019:
 /***/ ((module) => {
 
 
@@ -4191,12 +4191,12 @@ module.exports = installCompat;
 
 /***/ }),
 
-/***/ 56:
+/***/ 3065:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
+var lib = __nccwpck_require__(684);
 var whitespaceChars = " \n\t\r\xA0";
 var delimChars = '()[]{}%*-+~/#,:|.<>=!';
 var intChars = '0123456789';
@@ -4671,7 +4671,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6673:
+/***/ 684:
 /***/ ((module) => {
 
 
@@ -5002,7 +5002,7 @@ _exports.inOperator = inOperator;
 
 /***/ }),
 
-/***/ 5011:
+/***/ 1713:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -5010,7 +5010,7 @@ _exports.inOperator = inOperator;
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
 var path = __nccwpck_require__(6928);
-var _require = __nccwpck_require__(1163),
+var _require = __nccwpck_require__(5929),
   EmitterObj = _require.EmitterObj;
 module.exports = /*#__PURE__*/function (_EmitterObj) {
   _inheritsLoose(Loader, _EmitterObj);
@@ -5029,18 +5029,18 @@ module.exports = /*#__PURE__*/function (_EmitterObj) {
 
 /***/ }),
 
-/***/ 4582:
+/***/ 2900:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 // This file will automatically be rewired to web-loader.js when
 // building for the browser
-module.exports = __nccwpck_require__(5545);
+module.exports = __nccwpck_require__(9043);
 
 /***/ }),
 
-/***/ 5545:
+/***/ 9043:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint-disable no-console */
@@ -5051,8 +5051,8 @@ function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.crea
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
 var fs = __nccwpck_require__(9896);
 var path = __nccwpck_require__(6928);
-var Loader = __nccwpck_require__(5011);
-var _require = __nccwpck_require__(1078),
+var Loader = __nccwpck_require__(1713);
+var _require = __nccwpck_require__(592),
   PrecompiledLoader = _require.PrecompiledLoader;
 var chokidar;
 var FileSystemLoader = /*#__PURE__*/function (_Loader) {
@@ -5077,7 +5077,7 @@ var FileSystemLoader = /*#__PURE__*/function (_Loader) {
       // Watch all the templates in the paths and fire an event when
       // they change
       try {
-        chokidar = __nccwpck_require__(3219); // eslint-disable-line global-require
+        chokidar = __nccwpck_require__(1858); // eslint-disable-line global-require
       } catch (e) {
         throw new Error('watch requires chokidar to be installed');
       }
@@ -5134,7 +5134,7 @@ var NodeResolveLoader = /*#__PURE__*/function (_Loader2) {
     _this2.noCache = !!opts.noCache;
     if (opts.watch) {
       try {
-        chokidar = __nccwpck_require__(3219); // eslint-disable-line global-require
+        chokidar = __nccwpck_require__(1858); // eslint-disable-line global-require
       } catch (e) {
         throw new Error('watch requires chokidar to be installed');
       }
@@ -5185,7 +5185,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8803:
+/***/ 1158:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -5196,7 +5196,7 @@ function _toPropertyKey(arg) { var key = _toPrimitive(arg, "string"); return typ
 function _toPrimitive(input, hint) { if (typeof input !== "object" || input === null) return input; var prim = input[Symbol.toPrimitive]; if (prim !== undefined) { var res = prim.call(input, hint || "default"); if (typeof res !== "object") return res; throw new TypeError("@@toPrimitive must return a primitive value."); } return (hint === "string" ? String : Number)(input); }
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var _require = __nccwpck_require__(1163),
+var _require = __nccwpck_require__(5929),
   Obj = _require.Obj;
 function traverseAndCheck(obj, type, results) {
   if (obj instanceof type) {
@@ -5541,7 +5541,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1163:
+/***/ 5929:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -5554,7 +5554,7 @@ function _toPrimitive(input, hint) { if (typeof input !== "object" || input === 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
 var EventEmitter = __nccwpck_require__(4434);
-var lib = __nccwpck_require__(6673);
+var lib = __nccwpck_require__(684);
 function parentWrap(parent, prop) {
   if (typeof parent !== 'function' || typeof prop !== 'function') {
     return prop;
@@ -5647,17 +5647,17 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3847:
+/***/ 9177:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var lexer = __nccwpck_require__(56);
-var nodes = __nccwpck_require__(8803);
-var Obj = (__nccwpck_require__(1163).Obj);
-var lib = __nccwpck_require__(6673);
+var lexer = __nccwpck_require__(3065);
+var nodes = __nccwpck_require__(1158);
+var Obj = (__nccwpck_require__(5929).Obj);
+var lib = __nccwpck_require__(684);
 var Parser = /*#__PURE__*/function (_Obj) {
   _inheritsLoose(Parser, _Obj);
   function Parser() {
@@ -6681,7 +6681,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8940:
+/***/ 4257:
 /***/ ((module) => {
 
 
@@ -6704,19 +6704,19 @@ module.exports = precompileGlobal;
 
 /***/ }),
 
-/***/ 9526:
+/***/ 6467:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 var fs = __nccwpck_require__(9896);
 var path = __nccwpck_require__(6928);
-var _require = __nccwpck_require__(6673),
+var _require = __nccwpck_require__(684),
   _prettifyError = _require._prettifyError;
-var compiler = __nccwpck_require__(7669);
-var _require2 = __nccwpck_require__(9783),
+var compiler = __nccwpck_require__(935);
+var _require2 = __nccwpck_require__(8985),
   Environment = _require2.Environment;
-var precompileGlobal = __nccwpck_require__(8940);
+var precompileGlobal = __nccwpck_require__(4257);
 function match(filename, patterns) {
   if (!Array.isArray(patterns)) {
     return false;
@@ -6818,14 +6818,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1078:
+/***/ 592:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var Loader = __nccwpck_require__(5011);
+var Loader = __nccwpck_require__(1713);
 var PrecompiledLoader = /*#__PURE__*/function (_Loader) {
   _inheritsLoose(PrecompiledLoader, _Loader);
   function PrecompiledLoader(compiledTemplates) {
@@ -6855,12 +6855,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4954:
+/***/ 8124:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
+var lib = __nccwpck_require__(684);
 var arrayFrom = Array.from;
 var supportsIterators = typeof Symbol === 'function' && Symbol.iterator && typeof arrayFrom === 'function';
 
@@ -7194,12 +7194,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6103:
+/***/ 6401:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var SafeString = (__nccwpck_require__(4954).SafeString);
+var SafeString = (__nccwpck_require__(8124).SafeString);
 
 /**
  * Returns `true` if the object is a function, otherwise `false`.
@@ -7465,13 +7465,13 @@ exports.mapping = mapping;
 
 /***/ }),
 
-/***/ 4274:
+/***/ 8579:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var nodes = __nccwpck_require__(8803);
-var lib = __nccwpck_require__(6673);
+var nodes = __nccwpck_require__(1158);
+var lib = __nccwpck_require__(684);
 var sym = 0;
 function gensym() {
   return 'hole_' + sym++;
@@ -7637,7 +7637,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6719:
+/***/ 3201:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint-disable node/no-deprecated-api */
@@ -7721,7 +7721,7 @@ module.exports = safer
 
 /***/ }),
 
-/***/ 5895:
+/***/ 6881:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -7861,17 +7861,17 @@ class Comparator {
 
 module.exports = Comparator
 
-const parseOptions = __nccwpck_require__(4464)
-const { safeRe: re, t } = __nccwpck_require__(3227)
-const cmp = __nccwpck_require__(3213)
-const debug = __nccwpck_require__(8195)
-const SemVer = __nccwpck_require__(9855)
-const Range = __nccwpck_require__(2946)
+const parseOptions = __nccwpck_require__(1570)
+const { safeRe: re, t } = __nccwpck_require__(1813)
+const cmp = __nccwpck_require__(1112)
+const debug = __nccwpck_require__(8749)
+const SemVer = __nccwpck_require__(169)
+const Range = __nccwpck_require__(1080)
 
 
 /***/ }),
 
-/***/ 2946:
+/***/ 1080:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -8093,22 +8093,22 @@ class Range {
 
 module.exports = Range
 
-const LRU = __nccwpck_require__(5587)
+const LRU = __nccwpck_require__(7605)
 const cache = new LRU()
 
-const parseOptions = __nccwpck_require__(4464)
-const Comparator = __nccwpck_require__(5895)
-const debug = __nccwpck_require__(8195)
-const SemVer = __nccwpck_require__(9855)
-const trimComparatorWhitespace = __nccwpck_require__(9853)
+const parseOptions = __nccwpck_require__(1570)
+const Comparator = __nccwpck_require__(6881)
+const debug = __nccwpck_require__(8749)
+const SemVer = __nccwpck_require__(169)
+const trimComparatorWhitespace = __nccwpck_require__(4911)
 const {
   safeRe: re,
   src,
   t,
   tildeTrimReplace,
   caretTrimReplace,
-} = __nccwpck_require__(3227)
-const { FLAG_INCLUDE_PRERELEASE, FLAG_LOOSE } = __nccwpck_require__(1825)
+} = __nccwpck_require__(1813)
+const { FLAG_INCLUDE_PRERELEASE, FLAG_LOOSE } = __nccwpck_require__(4619)
 
 // unbounded global build-metadata stripper used by parseRange
 const BUILDSTRIPRE = new RegExp(src[t.BUILD], 'g')
@@ -8455,17 +8455,17 @@ const testSet = (set, version, options) => {
 
 /***/ }),
 
-/***/ 9855:
+/***/ 169:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const debug = __nccwpck_require__(8195)
-const { MAX_LENGTH, MAX_SAFE_INTEGER } = __nccwpck_require__(1825)
-const { safeRe: re, t } = __nccwpck_require__(3227)
+const debug = __nccwpck_require__(8749)
+const { MAX_LENGTH, MAX_SAFE_INTEGER } = __nccwpck_require__(4619)
+const { safeRe: re, t } = __nccwpck_require__(1813)
 
-const parseOptions = __nccwpck_require__(4464)
-const { compareIdentifiers } = __nccwpck_require__(4192)
+const parseOptions = __nccwpck_require__(1570)
+const { compareIdentifiers } = __nccwpck_require__(6954)
 
 const isPrereleaseIdentifier = (prerelease, identifier) => {
   const identifiers = identifier.split('.')
@@ -8812,12 +8812,12 @@ module.exports = SemVer
 
 /***/ }),
 
-/***/ 3307:
+/***/ 3997:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const parse = __nccwpck_require__(5797)
+const parse = __nccwpck_require__(8727)
 const clean = (version, options) => {
   const s = parse(version.trim().replace(/^[=v]+/, ''), options)
   return s ? s.version : null
@@ -8827,17 +8827,17 @@ module.exports = clean
 
 /***/ }),
 
-/***/ 3213:
+/***/ 1112:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const eq = __nccwpck_require__(7014)
-const neq = __nccwpck_require__(6186)
-const gt = __nccwpck_require__(955)
-const gte = __nccwpck_require__(5048)
-const lt = __nccwpck_require__(4)
-const lte = __nccwpck_require__(3329)
+const eq = __nccwpck_require__(4140)
+const neq = __nccwpck_require__(2744)
+const gt = __nccwpck_require__(2149)
+const gte = __nccwpck_require__(406)
+const lt = __nccwpck_require__(9202)
+const lte = __nccwpck_require__(795)
 
 const cmp = (a, op, b, loose) => {
   switch (op) {
@@ -8888,14 +8888,14 @@ module.exports = cmp
 
 /***/ }),
 
-/***/ 3525:
+/***/ 6891:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
-const parse = __nccwpck_require__(5797)
-const { safeRe: re, t } = __nccwpck_require__(3227)
+const SemVer = __nccwpck_require__(169)
+const parse = __nccwpck_require__(8727)
+const { safeRe: re, t } = __nccwpck_require__(1813)
 
 const coerce = (version, options) => {
   if (version instanceof SemVer) {
@@ -8957,12 +8957,12 @@ module.exports = coerce
 
 /***/ }),
 
-/***/ 5204:
+/***/ 6638:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 const compareBuild = (a, b, loose) => {
   const versionA = new SemVer(a, loose)
   const versionB = new SemVer(b, loose)
@@ -8973,24 +8973,24 @@ module.exports = compareBuild
 
 /***/ }),
 
-/***/ 8150:
+/***/ 4976:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const compareLoose = (a, b) => compare(a, b, true)
 module.exports = compareLoose
 
 
 /***/ }),
 
-/***/ 6841:
+/***/ 7487:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 const compare = (a, b, loose) =>
   new SemVer(a, loose).compare(new SemVer(b, loose))
 
@@ -8999,12 +8999,12 @@ module.exports = compare
 
 /***/ }),
 
-/***/ 8515:
+/***/ 6017:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const parse = __nccwpck_require__(5797)
+const parse = __nccwpck_require__(8727)
 
 const diff = (version1, version2) => {
   const v1 = parse(version1, null, true)
@@ -9066,48 +9066,48 @@ module.exports = diff
 
 /***/ }),
 
-/***/ 7014:
+/***/ 4140:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const eq = (a, b, loose) => compare(a, b, loose) === 0
 module.exports = eq
 
 
 /***/ }),
 
-/***/ 955:
+/***/ 2149:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const gt = (a, b, loose) => compare(a, b, loose) > 0
 module.exports = gt
 
 
 /***/ }),
 
-/***/ 5048:
+/***/ 406:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const gte = (a, b, loose) => compare(a, b, loose) >= 0
 module.exports = gte
 
 
 /***/ }),
 
-/***/ 5542:
+/***/ 4568:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 
 const inc = (version, release, options, identifier, identifierBase) => {
   if (typeof (options) === 'string') {
@@ -9130,72 +9130,72 @@ module.exports = inc
 
 /***/ }),
 
-/***/ 4:
+/***/ 9202:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const lt = (a, b, loose) => compare(a, b, loose) < 0
 module.exports = lt
 
 
 /***/ }),
 
-/***/ 3329:
+/***/ 795:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const lte = (a, b, loose) => compare(a, b, loose) <= 0
 module.exports = lte
 
 
 /***/ }),
 
-/***/ 459:
+/***/ 1225:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 const major = (a, loose) => new SemVer(a, loose).major
 module.exports = major
 
 
 /***/ }),
 
-/***/ 463:
+/***/ 9261:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 const minor = (a, loose) => new SemVer(a, loose).minor
 module.exports = minor
 
 
 /***/ }),
 
-/***/ 6186:
+/***/ 2744:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const neq = (a, b, loose) => compare(a, b, loose) !== 0
 module.exports = neq
 
 
 /***/ }),
 
-/***/ 5797:
+/***/ 8727:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 const parse = (version, options, throwErrors = false) => {
   if (version instanceof SemVer) {
     return version
@@ -9215,24 +9215,24 @@ module.exports = parse
 
 /***/ }),
 
-/***/ 760:
+/***/ 2009:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
+const SemVer = __nccwpck_require__(169)
 const patch = (a, loose) => new SemVer(a, loose).patch
 module.exports = patch
 
 
 /***/ }),
 
-/***/ 4686:
+/***/ 6992:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const parse = __nccwpck_require__(5797)
+const parse = __nccwpck_require__(8727)
 const prerelease = (version, options) => {
   const parsed = parse(version, options)
   return (parsed && parsed.prerelease.length) ? parsed.prerelease : null
@@ -9242,36 +9242,36 @@ module.exports = prerelease
 
 /***/ }),
 
-/***/ 9961:
+/***/ 2911:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compare = __nccwpck_require__(6841)
+const compare = __nccwpck_require__(7487)
 const rcompare = (a, b, loose) => compare(b, a, loose)
 module.exports = rcompare
 
 
 /***/ }),
 
-/***/ 3828:
+/***/ 8366:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compareBuild = __nccwpck_require__(5204)
+const compareBuild = __nccwpck_require__(6638)
 const rsort = (list, loose) => list.sort((a, b) => compareBuild(b, a, loose))
 module.exports = rsort
 
 
 /***/ }),
 
-/***/ 7871:
+/***/ 6193:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Range = __nccwpck_require__(2946)
+const Range = __nccwpck_require__(1080)
 const satisfies = (version, range, options) => {
   try {
     range = new Range(range, options)
@@ -9285,26 +9285,26 @@ module.exports = satisfies
 
 /***/ }),
 
-/***/ 8212:
+/***/ 190:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const compareBuild = __nccwpck_require__(5204)
+const compareBuild = __nccwpck_require__(6638)
 const sort = (list, loose) => list.sort((a, b) => compareBuild(a, b, loose))
 module.exports = sort
 
 
 /***/ }),
 
-/***/ 1966:
+/***/ 8920:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const parse = __nccwpck_require__(5797)
-const constants = __nccwpck_require__(1825)
-const SemVer = __nccwpck_require__(9855)
+const parse = __nccwpck_require__(8727)
+const constants = __nccwpck_require__(4619)
+const SemVer = __nccwpck_require__(169)
 
 const truncate = (version, truncation, options) => {
   if (!constants.RELEASE_TYPES.includes(truncation)) {
@@ -9352,12 +9352,12 @@ module.exports = truncate
 
 /***/ }),
 
-/***/ 6432:
+/***/ 5406:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const parse = __nccwpck_require__(5797)
+const parse = __nccwpck_require__(8727)
 const valid = (version, options) => {
   const v = parse(version, options)
   return v ? v.version : null
@@ -9367,54 +9367,54 @@ module.exports = valid
 
 /***/ }),
 
-/***/ 84:
+/***/ 2830:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 // just pre-load all the stuff that index.js lazily exports
-const internalRe = __nccwpck_require__(3227)
-const constants = __nccwpck_require__(1825)
-const SemVer = __nccwpck_require__(9855)
-const identifiers = __nccwpck_require__(4192)
-const parse = __nccwpck_require__(5797)
-const valid = __nccwpck_require__(6432)
-const clean = __nccwpck_require__(3307)
-const inc = __nccwpck_require__(5542)
-const diff = __nccwpck_require__(8515)
-const major = __nccwpck_require__(459)
-const minor = __nccwpck_require__(463)
-const patch = __nccwpck_require__(760)
-const prerelease = __nccwpck_require__(4686)
-const compare = __nccwpck_require__(6841)
-const rcompare = __nccwpck_require__(9961)
-const compareLoose = __nccwpck_require__(8150)
-const compareBuild = __nccwpck_require__(5204)
-const sort = __nccwpck_require__(8212)
-const rsort = __nccwpck_require__(3828)
-const gt = __nccwpck_require__(955)
-const lt = __nccwpck_require__(4)
-const eq = __nccwpck_require__(7014)
-const neq = __nccwpck_require__(6186)
-const gte = __nccwpck_require__(5048)
-const lte = __nccwpck_require__(3329)
-const cmp = __nccwpck_require__(3213)
-const coerce = __nccwpck_require__(3525)
-const truncate = __nccwpck_require__(1966)
-const Comparator = __nccwpck_require__(5895)
-const Range = __nccwpck_require__(2946)
-const satisfies = __nccwpck_require__(7871)
-const toComparators = __nccwpck_require__(378)
-const maxSatisfying = __nccwpck_require__(7501)
-const minSatisfying = __nccwpck_require__(6191)
-const minVersion = __nccwpck_require__(5358)
-const validRange = __nccwpck_require__(5762)
-const outside = __nccwpck_require__(5052)
-const gtr = __nccwpck_require__(8736)
-const ltr = __nccwpck_require__(3913)
-const intersects = __nccwpck_require__(3141)
-const simplifyRange = __nccwpck_require__(904)
-const subset = __nccwpck_require__(4365)
+const internalRe = __nccwpck_require__(1813)
+const constants = __nccwpck_require__(4619)
+const SemVer = __nccwpck_require__(169)
+const identifiers = __nccwpck_require__(6954)
+const parse = __nccwpck_require__(8727)
+const valid = __nccwpck_require__(5406)
+const clean = __nccwpck_require__(3997)
+const inc = __nccwpck_require__(4568)
+const diff = __nccwpck_require__(6017)
+const major = __nccwpck_require__(1225)
+const minor = __nccwpck_require__(9261)
+const patch = __nccwpck_require__(2009)
+const prerelease = __nccwpck_require__(6992)
+const compare = __nccwpck_require__(7487)
+const rcompare = __nccwpck_require__(2911)
+const compareLoose = __nccwpck_require__(4976)
+const compareBuild = __nccwpck_require__(6638)
+const sort = __nccwpck_require__(190)
+const rsort = __nccwpck_require__(8366)
+const gt = __nccwpck_require__(2149)
+const lt = __nccwpck_require__(9202)
+const eq = __nccwpck_require__(4140)
+const neq = __nccwpck_require__(2744)
+const gte = __nccwpck_require__(406)
+const lte = __nccwpck_require__(795)
+const cmp = __nccwpck_require__(1112)
+const coerce = __nccwpck_require__(6891)
+const truncate = __nccwpck_require__(8920)
+const Comparator = __nccwpck_require__(6881)
+const Range = __nccwpck_require__(1080)
+const satisfies = __nccwpck_require__(6193)
+const toComparators = __nccwpck_require__(5944)
+const maxSatisfying = __nccwpck_require__(6787)
+const minSatisfying = __nccwpck_require__(5609)
+const minVersion = __nccwpck_require__(580)
+const validRange = __nccwpck_require__(6687)
+const outside = __nccwpck_require__(8730)
+const gtr = __nccwpck_require__(1558)
+const ltr = __nccwpck_require__(1275)
+const intersects = __nccwpck_require__(5179)
+const simplifyRange = __nccwpck_require__(8402)
+const subset = __nccwpck_require__(7795)
 module.exports = {
   parse,
   valid,
@@ -9467,7 +9467,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1825:
+/***/ 4619:
 /***/ ((module) => {
 
 
@@ -9541,7 +9541,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8195:
+/***/ 8749:
 /***/ ((module) => {
 
 
@@ -9559,7 +9559,7 @@ module.exports = debug
 
 /***/ }),
 
-/***/ 4192:
+/***/ 6954:
 /***/ ((module) => {
 
 
@@ -9595,7 +9595,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5587:
+/***/ 7605:
 /***/ ((module) => {
 
 
@@ -9644,7 +9644,7 @@ module.exports = LRUCache
 
 /***/ }),
 
-/***/ 4464:
+/***/ 1570:
 /***/ ((module) => {
 
 
@@ -9668,7 +9668,7 @@ module.exports = parseOptions
 
 /***/ }),
 
-/***/ 3227:
+/***/ 1813:
 /***/ ((module, exports, __nccwpck_require__) => {
 
 
@@ -9677,8 +9677,8 @@ const {
   MAX_SAFE_COMPONENT_LENGTH,
   MAX_SAFE_BUILD_LENGTH,
   MAX_LENGTH,
-} = __nccwpck_require__(1825)
-const debug = __nccwpck_require__(8195)
+} = __nccwpck_require__(4619)
+const debug = __nccwpck_require__(8749)
 exports = module.exports = {}
 
 // The actual regexps go on exports.re
@@ -9898,7 +9898,7 @@ createToken('GTE0PRE', '^\\s*>=\\s*0\\.0\\.0-0\\s*$')
 
 /***/ }),
 
-/***/ 9853:
+/***/ 4911:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // @ts-check
@@ -9913,7 +9913,7 @@ const {
   MAX_LENGTH,
   MAX_SAFE_BUILD_LENGTH,
   WHITESPACE_CHARACTERS,
-} = __nccwpck_require__(1825)
+} = __nccwpck_require__(4619)
 
 /**
  * Remembers the last two rows of digits so their characters need not be reread.
@@ -10343,25 +10343,25 @@ module.exports = trimComparatorWhitespace
 
 /***/ }),
 
-/***/ 8736:
+/***/ 1558:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 // Determine if version is greater than all the versions possible in the range.
-const outside = __nccwpck_require__(5052)
+const outside = __nccwpck_require__(8730)
 const gtr = (version, range, options) => outside(version, range, '>', options)
 module.exports = gtr
 
 
 /***/ }),
 
-/***/ 3141:
+/***/ 5179:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Range = __nccwpck_require__(2946)
+const Range = __nccwpck_require__(1080)
 const intersects = (r1, r2, options) => {
   r1 = new Range(r1, options)
   r2 = new Range(r2, options)
@@ -10372,12 +10372,12 @@ module.exports = intersects
 
 /***/ }),
 
-/***/ 3913:
+/***/ 1275:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const outside = __nccwpck_require__(5052)
+const outside = __nccwpck_require__(8730)
 // Determine if version is less than all the versions possible in the range
 const ltr = (version, range, options) => outside(version, range, '<', options)
 module.exports = ltr
@@ -10385,13 +10385,13 @@ module.exports = ltr
 
 /***/ }),
 
-/***/ 7501:
+/***/ 6787:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
-const Range = __nccwpck_require__(2946)
+const SemVer = __nccwpck_require__(169)
+const Range = __nccwpck_require__(1080)
 
 const maxSatisfying = (versions, range, options) => {
   let max = null
@@ -10419,13 +10419,13 @@ module.exports = maxSatisfying
 
 /***/ }),
 
-/***/ 6191:
+/***/ 5609:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
-const Range = __nccwpck_require__(2946)
+const SemVer = __nccwpck_require__(169)
+const Range = __nccwpck_require__(1080)
 const minSatisfying = (versions, range, options) => {
   let min = null
   let minSV = null
@@ -10452,14 +10452,14 @@ module.exports = minSatisfying
 
 /***/ }),
 
-/***/ 5358:
+/***/ 580:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
-const Range = __nccwpck_require__(2946)
-const gt = __nccwpck_require__(955)
+const SemVer = __nccwpck_require__(169)
+const Range = __nccwpck_require__(1080)
+const gt = __nccwpck_require__(2149)
 
 const minVersion = (range, loose) => {
   range = new Range(range, loose)
@@ -10522,20 +10522,20 @@ module.exports = minVersion
 
 /***/ }),
 
-/***/ 5052:
+/***/ 8730:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const SemVer = __nccwpck_require__(9855)
-const Comparator = __nccwpck_require__(5895)
+const SemVer = __nccwpck_require__(169)
+const Comparator = __nccwpck_require__(6881)
 const { ANY } = Comparator
-const Range = __nccwpck_require__(2946)
-const satisfies = __nccwpck_require__(7871)
-const gt = __nccwpck_require__(955)
-const lt = __nccwpck_require__(4)
-const lte = __nccwpck_require__(3329)
-const gte = __nccwpck_require__(5048)
+const Range = __nccwpck_require__(1080)
+const satisfies = __nccwpck_require__(6193)
+const gt = __nccwpck_require__(2149)
+const lt = __nccwpck_require__(9202)
+const lte = __nccwpck_require__(795)
+const gte = __nccwpck_require__(406)
 
 const outside = (version, range, hilo, options) => {
   version = new SemVer(version, options)
@@ -10611,7 +10611,7 @@ module.exports = outside
 
 /***/ }),
 
-/***/ 904:
+/***/ 8402:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -10619,8 +10619,8 @@ module.exports = outside
 // given a set of versions and a range, create a "simplified" range
 // that includes the same versions that the original range does
 // If the original range is shorter than the simplified one, return that.
-const satisfies = __nccwpck_require__(7871)
-const compare = __nccwpck_require__(6841)
+const satisfies = __nccwpck_require__(6193)
+const compare = __nccwpck_require__(7487)
 module.exports = (versions, range, options) => {
   const set = []
   let first = null
@@ -10667,16 +10667,16 @@ module.exports = (versions, range, options) => {
 
 /***/ }),
 
-/***/ 4365:
+/***/ 7795:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Range = __nccwpck_require__(2946)
-const Comparator = __nccwpck_require__(5895)
+const Range = __nccwpck_require__(1080)
+const Comparator = __nccwpck_require__(6881)
 const { ANY } = Comparator
-const satisfies = __nccwpck_require__(7871)
-const compare = __nccwpck_require__(6841)
+const satisfies = __nccwpck_require__(6193)
+const compare = __nccwpck_require__(7487)
 
 // Complex range `r1 || r2 || ...` is a subset of `R1 || R2 || ...` iff:
 // - Every simple range `r1, r2, ...` is a null set, OR
@@ -10923,12 +10923,12 @@ module.exports = subset
 
 /***/ }),
 
-/***/ 378:
+/***/ 5944:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Range = __nccwpck_require__(2946)
+const Range = __nccwpck_require__(1080)
 
 // Mostly just for testing and legacy API reasons
 const toComparators = (range, options) =>
@@ -10940,12 +10940,12 @@ module.exports = toComparators
 
 /***/ }),
 
-/***/ 5762:
+/***/ 6687:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Range = __nccwpck_require__(2946)
+const Range = __nccwpck_require__(1080)
 const validRange = (range, options) => {
   try {
     // Return '*' instead of '' so that truthiness works.
@@ -10960,7 +10960,7 @@ module.exports = validRange
 
 /***/ }),
 
-/***/ 9991:
+/***/ 9158:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -10973,8 +10973,8 @@ const {
 
 const {
   CHANNEL_EXTENDED_DATATYPE: { STDERR },
-} = __nccwpck_require__(4024);
-const { bufferSlice } = __nccwpck_require__(7500);
+} = __nccwpck_require__(7546);
+const { bufferSlice } = __nccwpck_require__(3138);
 
 const PACKET_SIZE = 32 * 1024;
 const MAX_WINDOW = 2 * 1024 * 1024;
@@ -11262,7 +11262,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4173:
+/***/ 779:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -11273,14 +11273,14 @@ const { resolve } = __nccwpck_require__(6928);
 const { readFile } = __nccwpck_require__(9896);
 const { execFile, spawn } = __nccwpck_require__(5317);
 
-const { isParsedKey, parseKey } = __nccwpck_require__(9033);
+const { isParsedKey, parseKey } = __nccwpck_require__(1715);
 
 const {
   makeBufferParser,
   readUInt32BE,
   writeUInt32BE,
   writeUInt32LE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 function once(cb) {
   let called = false;
@@ -12392,7 +12392,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 197:
+/***/ 7639:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -12427,11 +12427,11 @@ const {
   SUPPORTED_KEX,
   SUPPORTED_MAC,
   SUPPORTED_SERVER_HOST_KEY,
-} = __nccwpck_require__(4024);
-const { init: cryptoInit } = __nccwpck_require__(3708);
-const Protocol = __nccwpck_require__(4989);
-const { parseKey } = __nccwpck_require__(9033);
-const { SFTP } = __nccwpck_require__(2232);
+} = __nccwpck_require__(7546);
+const { init: cryptoInit } = __nccwpck_require__(3534);
+const Protocol = __nccwpck_require__(879);
+const { parseKey } = __nccwpck_require__(1715);
+const { SFTP } = __nccwpck_require__(8110);
 const {
   bufferCopy,
   makeBufferParser,
@@ -12439,23 +12439,23 @@ const {
   readUInt32BE,
   sigSSHToASN1,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
-const { AgentContext, createAgent, isAgent } = __nccwpck_require__(4173);
+const { AgentContext, createAgent, isAgent } = __nccwpck_require__(779);
 const {
   Channel,
   MAX_WINDOW,
   PACKET_SIZE,
   windowAdjust,
   WINDOW_THRESHOLD,
-} = __nccwpck_require__(9991);
+} = __nccwpck_require__(9158);
 const {
   ChannelManager,
   generateAlgorithmList,
   isWritable,
   onChannelOpenFailure,
   onCHANNEL_CLOSE,
-} = __nccwpck_require__(1717);
+} = __nccwpck_require__(655);
 
 const bufferParser = makeBufferParser();
 const sigParser = makeBufferParser();
@@ -14575,7 +14575,7 @@ module.exports = Client;
 
 /***/ }),
 
-/***/ 5701:
+/***/ 4087:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -14602,7 +14602,7 @@ for (const ctor of [HttpAgent, HttpsAgent]) {
       const dstPort = options.port;
 
       if (Client === undefined)
-        Client = __nccwpck_require__(197);
+        Client = __nccwpck_require__(7639);
 
       const client = new Client();
       let triedForward = false;
@@ -14666,7 +14666,7 @@ function decorateStream(stream, ctor, options) {
 
 /***/ }),
 
-/***/ 972:
+/***/ 654:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -14678,33 +14678,33 @@ const {
   CygwinAgent,
   OpenSSHAgent,
   PageantAgent,
-} = __nccwpck_require__(4173);
+} = __nccwpck_require__(779);
 const {
   SSHTTPAgent: HTTPAgent,
   SSHTTPSAgent: HTTPSAgent,
-} = __nccwpck_require__(5701);
-const { parseKey } = __nccwpck_require__(9033);
+} = __nccwpck_require__(4087);
+const { parseKey } = __nccwpck_require__(1715);
 const {
   flagsToString,
   OPEN_MODE,
   STATUS_CODE,
   stringToFlags,
-} = __nccwpck_require__(2232);
+} = __nccwpck_require__(8110);
 
 module.exports = {
   AgentProtocol,
   BaseAgent,
   createAgent,
-  Client: __nccwpck_require__(197),
+  Client: __nccwpck_require__(7639),
   CygwinAgent,
   HTTPAgent,
   HTTPSAgent,
   OpenSSHAgent,
   PageantAgent,
-  Server: __nccwpck_require__(7905),
+  Server: __nccwpck_require__(4699),
   utils: {
     parseKey,
-    ...__nccwpck_require__(1853),
+    ...__nccwpck_require__(4096),
     sftp: {
       flagsToString,
       OPEN_MODE,
@@ -14717,7 +14717,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1853:
+/***/ 4096:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -14730,10 +14730,10 @@ const {
   randomBytes,
 } = __nccwpck_require__(6982);
 
-const { Ber } = __nccwpck_require__(6097);
-const bcrypt_pbkdf = (__nccwpck_require__(6618).pbkdf);
+const { Ber } = __nccwpck_require__(8479);
+const bcrypt_pbkdf = (__nccwpck_require__(1600).pbkdf);
 
-const { CIPHER_INFO } = __nccwpck_require__(3708);
+const { CIPHER_INFO } = __nccwpck_require__(3534);
 
 const SALT_LEN = 16;
 const DEFAULT_ROUNDS = 16;
@@ -15306,7 +15306,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4989:
+/***/ 879:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /*
@@ -15351,7 +15351,7 @@ module.exports = {
 
 const { inspect } = __nccwpck_require__(9023);
 
-const { bindingAvailable, NullCipher, NullDecipher } = __nccwpck_require__(3708);
+const { bindingAvailable, NullCipher, NullDecipher } = __nccwpck_require__(3534);
 const {
   COMPAT_CHECKS,
   DISCONNECT_REASON,
@@ -15359,18 +15359,18 @@ const {
   MESSAGE,
   SIGNALS,
   TERMINAL_MODE,
-} = __nccwpck_require__(4024);
+} = __nccwpck_require__(7546);
 const {
   DEFAULT_KEXINIT_CLIENT,
   DEFAULT_KEXINIT_SERVER,
   KexInit,
   kexinit,
   onKEXPayload,
-} = __nccwpck_require__(1425);
+} = __nccwpck_require__(8871);
 const {
   parseKey,
-} = __nccwpck_require__(9033);
-const MESSAGE_HANDLERS = __nccwpck_require__(528);
+} = __nccwpck_require__(1715);
+const MESSAGE_HANDLERS = __nccwpck_require__(3074);
 const {
   bufferCopy,
   bufferFill,
@@ -15378,15 +15378,15 @@ const {
   convertSignature,
   sendPacket,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 const {
   PacketReader,
   PacketWriter,
   ZlibPacketReader,
   ZlibPacketWriter,
-} = __nccwpck_require__(8764);
+} = __nccwpck_require__(1282);
 
-const MODULE_VER = (__nccwpck_require__(7897)/* .version */ .rE);
+const MODULE_VER = (__nccwpck_require__(794)/* .version */ .rE);
 
 const VALID_DISCONNECT_REASONS = new Map(
   Object.values(DISCONNECT_REASON).map((n) => [n, 1])
@@ -17449,7 +17449,7 @@ module.exports = Protocol;
 
 /***/ }),
 
-/***/ 2232:
+/***/ 8110:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -17470,7 +17470,7 @@ const {
   bufferSlice,
   makeBufferParser,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 const ATTR = {
   SIZE: 0x00000001,
@@ -21050,7 +21050,7 @@ const {
   ERR_INVALID_ARG_TYPE,
   ERR_OUT_OF_RANGE,
   validateNumber
-} = __nccwpck_require__(2652);
+} = __nccwpck_require__(2978);
 
 const kMinPoolSpace = 128;
 
@@ -21508,7 +21508,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4024:
+/***/ 7546:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -21517,10 +21517,10 @@ const crypto = __nccwpck_require__(6982);
 
 let cpuInfo;
 try {
-  cpuInfo = __nccwpck_require__(506)();
+  cpuInfo = __nccwpck_require__(9840)();
 } catch {}
 
-const { bindingAvailable, CIPHER_INFO, MAC_INFO } = __nccwpck_require__(3708);
+const { bindingAvailable, CIPHER_INFO, MAC_INFO } = __nccwpck_require__(3534);
 
 const eddsaSupported = (() => {
   if (typeof crypto.sign === 'function'
@@ -21871,7 +21871,7 @@ module.exports.DISCONNECT_REASON_BY_VALUE =
 
 /***/ }),
 
-/***/ 3708:
+/***/ 3534:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -21886,7 +21886,7 @@ const {
   createCipheriv, createDecipheriv, createHmac, randomFillSync, timingSafeEqual
 } = __nccwpck_require__(6982);
 
-const { readUInt32BE, writeUInt32BE } = __nccwpck_require__(7500);
+const { readUInt32BE, writeUInt32BE } = __nccwpck_require__(3138);
 
 const FastBuffer = Buffer[Symbol.species];
 const MAX_SEQNO = 2 ** 32 - 1;
@@ -21903,7 +21903,7 @@ let AESGCMDecipher;
 let ChaChaPolyDecipher;
 let GenericDecipher;
 try {
-  binding = __nccwpck_require__(3811);
+  binding = __nccwpck_require__(5384);
   ({ AESGCMCipher, ChaChaPolyCipher, GenericCipher,
      AESGCMDecipher, ChaChaPolyDecipher, GenericDecipher } = binding);
 } catch {}
@@ -23457,7 +23457,7 @@ module.exports = {
     // eslint-disable-next-line no-async-promise-executor
     return new Promise(async (resolve, reject) => {
       try {
-        POLY1305_WASM_MODULE = await __nccwpck_require__(4661)();
+        POLY1305_WASM_MODULE = await __nccwpck_require__(9356)();
         POLY1305_RESULT_MALLOC = POLY1305_WASM_MODULE._malloc(16);
         poly1305_auth = POLY1305_WASM_MODULE.cwrap(
           'poly1305_auth',
@@ -23480,7 +23480,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4661:
+/***/ 9356:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -23527,15 +23527,15 @@ else {}
 
 /***/ }),
 
-/***/ 528:
+/***/ 3074:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const MESSAGE_HANDLERS = new Array(256);
 [
-  (__nccwpck_require__(1425).HANDLERS),
-  __nccwpck_require__(1528),
+  (__nccwpck_require__(8871).HANDLERS),
+  __nccwpck_require__(202),
 ].forEach((handlers) => {
   // eslint-disable-next-line prefer-const
   for (let [type, handler] of Object.entries(handlers)) {
@@ -23550,7 +23550,7 @@ module.exports = MESSAGE_HANDLERS;
 
 /***/ }),
 
-/***/ 1528:
+/***/ 202:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -23561,18 +23561,18 @@ const {
   doFatalError,
   sigSSHToASN1,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 const {
   CHANNEL_OPEN_FAILURE,
   COMPAT,
   MESSAGE,
   TERMINAL_MODE,
-} = __nccwpck_require__(4024);
+} = __nccwpck_require__(7546);
 
 const {
   parseKey,
-} = __nccwpck_require__(9033);
+} = __nccwpck_require__(1715);
 
 const TERMINAL_MODE_BY_VALUE =
   Array.from(Object.entries(TERMINAL_MODE))
@@ -24842,7 +24842,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1425:
+/***/ 8871:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -24858,7 +24858,7 @@ const {
   randomFillSync,
 } = __nccwpck_require__(6982);
 
-const { Ber } = __nccwpck_require__(6097);
+const { Ber } = __nccwpck_require__(8479);
 
 const {
   COMPAT,
@@ -24870,14 +24870,14 @@ const {
   DEFAULT_COMPRESSION,
   DISCONNECT_REASON,
   MESSAGE,
-} = __nccwpck_require__(4024);
+} = __nccwpck_require__(7546);
 const {
   CIPHER_INFO,
   createCipher,
   createDecipher,
   MAC_INFO,
-} = __nccwpck_require__(3708);
-const { parseDERKey } = __nccwpck_require__(9033);
+} = __nccwpck_require__(3534);
+const { parseDERKey } = __nccwpck_require__(1715);
 const {
   bufferFill,
   bufferParser,
@@ -24886,13 +24886,13 @@ const {
   FastBuffer,
   sigSSHToASN1,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 const {
   PacketReader,
   PacketWriter,
   ZlibPacketReader,
   ZlibPacketWriter,
-} = __nccwpck_require__(8764);
+} = __nccwpck_require__(1282);
 
 let MESSAGE_HANDLERS;
 
@@ -26636,7 +26636,7 @@ function onKEXPayload(state, payload) {
       case MESSAGE.UNIMPLEMENTED:
       case MESSAGE.DEBUG:
         if (!MESSAGE_HANDLERS)
-          MESSAGE_HANDLERS = __nccwpck_require__(528);
+          MESSAGE_HANDLERS = __nccwpck_require__(3074);
         return MESSAGE_HANDLERS[type](this, payload);
     }
   }
@@ -26644,7 +26644,7 @@ function onKEXPayload(state, payload) {
   switch (type) {
     case MESSAGE.DISCONNECT:
       if (!MESSAGE_HANDLERS)
-        MESSAGE_HANDLERS = __nccwpck_require__(528);
+        MESSAGE_HANDLERS = __nccwpck_require__(3074);
       return MESSAGE_HANDLERS[type](this, payload);
     case MESSAGE.KEXINIT:
       if (!state.firstPacket) {
@@ -26757,7 +26757,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9033:
+/***/ 1715:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -26779,18 +26779,18 @@ const {
 } = __nccwpck_require__(6982);
 const supportedOpenSSLCiphers = getCiphers();
 
-const { Ber } = __nccwpck_require__(6097);
-const bcrypt_pbkdf = (__nccwpck_require__(6618).pbkdf);
+const { Ber } = __nccwpck_require__(8479);
+const bcrypt_pbkdf = (__nccwpck_require__(1600).pbkdf);
 
-const { CIPHER_INFO } = __nccwpck_require__(3708);
-const { eddsaSupported, SUPPORTED_CIPHER } = __nccwpck_require__(4024);
+const { CIPHER_INFO } = __nccwpck_require__(3534);
+const { eddsaSupported, SUPPORTED_CIPHER } = __nccwpck_require__(7546);
 const {
   bufferSlice,
   makeBufferParser,
   readString,
   readUInt32BE,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 const SYM_HASH_ALGO = Symbol('Hash Algorithm');
 const SYM_PRIV_PEM = Symbol('Private key PEM');
@@ -28248,7 +28248,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 2652:
+/***/ 2978:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -28370,12 +28370,12 @@ exports.validateNumber = function validateNumber(value, name) {
 
 /***/ }),
 
-/***/ 7500:
+/***/ 3138:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Ber = (__nccwpck_require__(6097).Ber);
+const Ber = (__nccwpck_require__(8479).Ber);
 
 let DISCONNECT_REASON;
 
@@ -28546,7 +28546,7 @@ module.exports = {
   doFatalError: (protocol, msg, level, reason) => {
     let err;
     if (DISCONNECT_REASON === undefined)
-      ({ DISCONNECT_REASON } = __nccwpck_require__(4024));
+      ({ DISCONNECT_REASON } = __nccwpck_require__(7546));
     if (msg instanceof Error) {
       // doFatalError(protocol, err[, reason])
       err = msg;
@@ -28733,7 +28733,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8764:
+/***/ 1282:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -28995,7 +28995,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7905:
+/***/ 4699:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -29023,13 +29023,13 @@ const {
   SUPPORTED_KEX,
   SUPPORTED_MAC,
   SUPPORTED_SERVER_HOST_KEY,
-} = __nccwpck_require__(4024);
-const { init: cryptoInit } = __nccwpck_require__(3708);
-const { KexInit } = __nccwpck_require__(1425);
-const { parseKey } = __nccwpck_require__(9033);
-const Protocol = __nccwpck_require__(4989);
-const { SFTP } = __nccwpck_require__(2232);
-const { writeUInt32BE } = __nccwpck_require__(7500);
+} = __nccwpck_require__(7546);
+const { init: cryptoInit } = __nccwpck_require__(3534);
+const { KexInit } = __nccwpck_require__(8871);
+const { parseKey } = __nccwpck_require__(1715);
+const Protocol = __nccwpck_require__(879);
+const { SFTP } = __nccwpck_require__(8110);
+const { writeUInt32BE } = __nccwpck_require__(3138);
 
 const {
   Channel,
@@ -29037,7 +29037,7 @@ const {
   PACKET_SIZE,
   windowAdjust,
   WINDOW_THRESHOLD,
-} = __nccwpck_require__(9991);
+} = __nccwpck_require__(9158);
 
 const {
   ChannelManager,
@@ -29045,7 +29045,7 @@ const {
   isWritable,
   onChannelOpenFailure,
   onCHANNEL_CLOSE,
-} = __nccwpck_require__(1717);
+} = __nccwpck_require__(655);
 
 const MAX_PENDING_AUTHS = 10;
 
@@ -30382,12 +30382,12 @@ module.exports.IncomingClient = Client;
 
 /***/ }),
 
-/***/ 1717:
+/***/ 655:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { SFTP } = __nccwpck_require__(2232);
+const { SFTP } = __nccwpck_require__(8110);
 
 const MAX_CHANNEL = 2 ** 32 - 1;
 
@@ -30725,15 +30725,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5070:
+/***/ 8836:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-/* unused reexport */ __nccwpck_require__(5862);
+/* unused reexport */ __nccwpck_require__(9812);
 
 
 /***/ }),
 
-/***/ 5862:
+/***/ 9812:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
@@ -31005,7 +31005,7 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 9384:
+/***/ 2106:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 (function(nacl) {
@@ -33400,34 +33400,34 @@ nacl.setPRNG = function(fn) {
 
 /***/ }),
 
-/***/ 1684:
+/***/ 6530:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
 
 
-const Client = __nccwpck_require__(1313)
-const Dispatcher = __nccwpck_require__(3415)
-const Pool = __nccwpck_require__(5928)
-const BalancedPool = __nccwpck_require__(6681)
-const Agent = __nccwpck_require__(1745)
-const ProxyAgent = __nccwpck_require__(7508)
-const EnvHttpProxyAgent = __nccwpck_require__(9221)
-const RetryAgent = __nccwpck_require__(334)
-const errors = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
+const Client = __nccwpck_require__(3451)
+const Dispatcher = __nccwpck_require__(845)
+const Pool = __nccwpck_require__(3490)
+const BalancedPool = __nccwpck_require__(8315)
+const Agent = __nccwpck_require__(231)
+const ProxyAgent = __nccwpck_require__(7522)
+const EnvHttpProxyAgent = __nccwpck_require__(2527)
+const RetryAgent = __nccwpck_require__(6308)
+const errors = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
 const { InvalidArgumentError } = errors
-const api = __nccwpck_require__(2531)
-const buildConnector = __nccwpck_require__(1332)
-const MockClient = __nccwpck_require__(2361)
-const MockAgent = __nccwpck_require__(7017)
-const MockPool = __nccwpck_require__(6480)
-const mockErrors = __nccwpck_require__(2673)
-const RetryHandler = __nccwpck_require__(4004)
-const { getGlobalDispatcher, setGlobalDispatcher } = __nccwpck_require__(1481)
-const DecoratorHandler = __nccwpck_require__(9151)
-const RedirectHandler = __nccwpck_require__(7158)
-const createRedirectInterceptor = __nccwpck_require__(1576)
+const api = __nccwpck_require__(3357)
+const buildConnector = __nccwpck_require__(1094)
+const MockClient = __nccwpck_require__(7675)
+const MockAgent = __nccwpck_require__(6871)
+const MockPool = __nccwpck_require__(5634)
+const mockErrors = __nccwpck_require__(8423)
+const RetryHandler = __nccwpck_require__(3282)
+const { getGlobalDispatcher, setGlobalDispatcher } = __nccwpck_require__(6411)
+const DecoratorHandler = __nccwpck_require__(6777)
+const RedirectHandler = __nccwpck_require__(3332)
+const createRedirectInterceptor = __nccwpck_require__(3342)
 
 Object.assign(Dispatcher.prototype, api)
 
@@ -33445,10 +33445,10 @@ __webpack_unused_export__ = DecoratorHandler
 __webpack_unused_export__ = RedirectHandler
 __webpack_unused_export__ = createRedirectInterceptor
 __webpack_unused_export__ = {
-  redirect: __nccwpck_require__(7734),
-  retry: __nccwpck_require__(5486),
-  dump: __nccwpck_require__(5376),
-  dns: __nccwpck_require__(4287)
+  redirect: __nccwpck_require__(8344),
+  retry: __nccwpck_require__(6520),
+  dump: __nccwpck_require__(4094),
+  dns: __nccwpck_require__(3017)
 }
 
 __webpack_unused_export__ = buildConnector
@@ -33510,7 +33510,7 @@ function makeDispatcher (fn) {
 __webpack_unused_export__ = setGlobalDispatcher
 __webpack_unused_export__ = getGlobalDispatcher
 
-const fetchImpl = (__nccwpck_require__(4202).fetch)
+const fetchImpl = (__nccwpck_require__(344).fetch)
 __webpack_unused_export__ = async function fetch (init, options = undefined) {
   try {
     return await fetchImpl(init, options)
@@ -33522,39 +33522,39 @@ __webpack_unused_export__ = async function fetch (init, options = undefined) {
     throw err
   }
 }
-/* unused reexport */ __nccwpck_require__(3408).Headers
-/* unused reexport */ __nccwpck_require__(7287).Response
-/* unused reexport */ __nccwpck_require__(9683).Request
-/* unused reexport */ __nccwpck_require__(3818).FormData
+/* unused reexport */ __nccwpck_require__(3354).Headers
+/* unused reexport */ __nccwpck_require__(3489).Response
+/* unused reexport */ __nccwpck_require__(229).Request
+/* unused reexport */ __nccwpck_require__(5468).FormData
 __webpack_unused_export__ = globalThis.File ?? (__nccwpck_require__(4573).File)
-/* unused reexport */ __nccwpck_require__(6575).FileReader
+/* unused reexport */ __nccwpck_require__(6973).FileReader
 
-const { setGlobalOrigin, getGlobalOrigin } = __nccwpck_require__(5311)
+const { setGlobalOrigin, getGlobalOrigin } = __nccwpck_require__(7473)
 
 __webpack_unused_export__ = setGlobalOrigin
 __webpack_unused_export__ = getGlobalOrigin
 
-const { CacheStorage } = __nccwpck_require__(6577)
-const { kConstruct } = __nccwpck_require__(8329)
+const { CacheStorage } = __nccwpck_require__(1855)
+const { kConstruct } = __nccwpck_require__(8171)
 
 // Cache & CacheStorage are tightly coupled with fetch. Even if it may run
 // in an older version of Node, it doesn't have any use without fetch.
 __webpack_unused_export__ = new CacheStorage(kConstruct)
 
-const { deleteCookie, getCookies, getSetCookies, setCookie } = __nccwpck_require__(7889)
+const { deleteCookie, getCookies, getSetCookies, setCookie } = __nccwpck_require__(7931)
 
 __webpack_unused_export__ = deleteCookie
 __webpack_unused_export__ = getCookies
 __webpack_unused_export__ = getSetCookies
 __webpack_unused_export__ = setCookie
 
-const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(192)
+const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(4418)
 
 __webpack_unused_export__ = parseMIMEType
 __webpack_unused_export__ = serializeAMimeType
 
-const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(4379)
-/* unused reexport */ __nccwpck_require__(2522).WebSocket
+const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(6450)
+/* unused reexport */ __nccwpck_require__(100).WebSocket
 __webpack_unused_export__ = CloseEvent
 __webpack_unused_export__ = ErrorEvent
 __webpack_unused_export__ = MessageEvent
@@ -33570,18 +33570,18 @@ __webpack_unused_export__ = MockPool
 __webpack_unused_export__ = MockAgent
 __webpack_unused_export__ = mockErrors
 
-const { EventSource } = __nccwpck_require__(7042)
+const { EventSource } = __nccwpck_require__(1268)
 
 __webpack_unused_export__ = EventSource
 
 
 /***/ }),
 
-/***/ 2730:
+/***/ 2348:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-const { addAbortListener } = __nccwpck_require__(9500)
-const { RequestAbortedError } = __nccwpck_require__(3959)
+const { addAbortListener } = __nccwpck_require__(4758)
+const { RequestAbortedError } = __nccwpck_require__(3877)
 
 const kListener = Symbol('kListener')
 const kSignal = Symbol('kSignal')
@@ -33641,16 +33641,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3192:
+/***/ 8562:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
 const { AsyncResource } = __nccwpck_require__(6698)
-const { InvalidArgumentError, SocketError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const { InvalidArgumentError, SocketError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 
 class ConnectHandler extends AsyncResource {
   constructor (opts, callback) {
@@ -33756,7 +33756,7 @@ module.exports = connect
 
 /***/ }),
 
-/***/ 2466:
+/***/ 7128:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -33770,10 +33770,10 @@ const {
   InvalidArgumentError,
   InvalidReturnValueError,
   RequestAbortedError
-} = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
+} = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
 const { AsyncResource } = __nccwpck_require__(6698)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 const assert = __nccwpck_require__(4589)
 
 const kResume = Symbol('resume')
@@ -34014,16 +34014,16 @@ module.exports = pipeline
 
 /***/ }),
 
-/***/ 887:
+/***/ 941:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
-const { Readable } = __nccwpck_require__(8947)
-const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { getResolveErrorBodyCallback } = __nccwpck_require__(363)
+const { Readable } = __nccwpck_require__(7685)
+const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { getResolveErrorBodyCallback } = __nccwpck_require__(5261)
 const { AsyncResource } = __nccwpck_require__(6698)
 
 class RequestHandler extends AsyncResource {
@@ -34235,18 +34235,18 @@ module.exports.RequestHandler = RequestHandler
 
 /***/ }),
 
-/***/ 4388:
+/***/ 5566:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
 const { finished, PassThrough } = __nccwpck_require__(7075)
-const { InvalidArgumentError, InvalidReturnValueError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { getResolveErrorBodyCallback } = __nccwpck_require__(363)
+const { InvalidArgumentError, InvalidReturnValueError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { getResolveErrorBodyCallback } = __nccwpck_require__(5261)
 const { AsyncResource } = __nccwpck_require__(6698)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 
 class StreamHandler extends AsyncResource {
   constructor (opts, factory, callback) {
@@ -34462,15 +34462,15 @@ module.exports = stream
 
 /***/ }),
 
-/***/ 6342:
+/***/ 9084:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { InvalidArgumentError, SocketError } = __nccwpck_require__(3959)
+const { InvalidArgumentError, SocketError } = __nccwpck_require__(3877)
 const { AsyncResource } = __nccwpck_require__(6698)
-const util = __nccwpck_require__(9500)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const util = __nccwpck_require__(4758)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 const assert = __nccwpck_require__(4589)
 
 class UpgradeHandler extends AsyncResource {
@@ -34577,21 +34577,21 @@ module.exports = upgrade
 
 /***/ }),
 
-/***/ 2531:
+/***/ 3357:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-module.exports.request = __nccwpck_require__(887)
-module.exports.stream = __nccwpck_require__(4388)
-module.exports.pipeline = __nccwpck_require__(2466)
-module.exports.upgrade = __nccwpck_require__(6342)
-module.exports.connect = __nccwpck_require__(3192)
+module.exports.request = __nccwpck_require__(941)
+module.exports.stream = __nccwpck_require__(5566)
+module.exports.pipeline = __nccwpck_require__(7128)
+module.exports.upgrade = __nccwpck_require__(9084)
+module.exports.connect = __nccwpck_require__(8562)
 
 
 /***/ }),
 
-/***/ 8947:
+/***/ 7685:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Ported from https://github.com/nodejs/undici/pull/907
@@ -34600,9 +34600,9 @@ module.exports.connect = __nccwpck_require__(3192)
 
 const assert = __nccwpck_require__(4589)
 const { Readable } = __nccwpck_require__(7075)
-const { RequestAbortedError, NotSupportedError, InvalidArgumentError, AbortError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { ReadableStreamFrom } = __nccwpck_require__(9500)
+const { RequestAbortedError, NotSupportedError, InvalidArgumentError, AbortError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { ReadableStreamFrom } = __nccwpck_require__(4758)
 
 const kConsume = Symbol('kConsume')
 const kReading = Symbol('kReading')
@@ -34983,15 +34983,15 @@ module.exports = { Readable: BodyReadable, chunksDecode }
 
 /***/ }),
 
-/***/ 363:
+/***/ 5261:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 const assert = __nccwpck_require__(4589)
 const {
   ResponseStatusCodeError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 
-const { chunksDecode } = __nccwpck_require__(8947)
+const { chunksDecode } = __nccwpck_require__(7685)
 const CHUNK_LIMIT = 128 * 1024
 
 async function getResolveErrorBodyCallback ({ callback, body, contentType, statusCode, statusMessage, headers }) {
@@ -35083,16 +35083,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1332:
+/***/ 1094:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const net = __nccwpck_require__(7030)
 const assert = __nccwpck_require__(4589)
-const util = __nccwpck_require__(9500)
-const { InvalidArgumentError, ConnectTimeoutError } = __nccwpck_require__(3959)
-const timers = __nccwpck_require__(4591)
+const util = __nccwpck_require__(4758)
+const { InvalidArgumentError, ConnectTimeoutError } = __nccwpck_require__(3877)
+const timers = __nccwpck_require__(5885)
 
 function noop () {}
 
@@ -35330,7 +35330,7 @@ module.exports = buildConnector
 
 /***/ }),
 
-/***/ 2371:
+/***/ 1641:
 /***/ ((module) => {
 
 
@@ -35455,7 +35455,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5458:
+/***/ 7272:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -35664,7 +35664,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3959:
+/***/ 3877:
 /***/ ((module) => {
 
 
@@ -36096,7 +36096,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9691:
+/***/ 3417:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -36104,7 +36104,7 @@ module.exports = {
 const {
   InvalidArgumentError,
   NotSupportedError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const assert = __nccwpck_require__(4589)
 const {
   isValidHTTPToken,
@@ -36119,9 +36119,9 @@ const {
   validateHandler,
   getServerName,
   normalizedMethodRecords
-} = __nccwpck_require__(9500)
-const { channels } = __nccwpck_require__(5458)
-const { headerNameLowerCasedRecord } = __nccwpck_require__(2371)
+} = __nccwpck_require__(4758)
+const { channels } = __nccwpck_require__(7272)
+const { headerNameLowerCasedRecord } = __nccwpck_require__(1641)
 
 // Verifies that a given path is valid does not contain control chars \x00 to \x20
 const invalidPathRegex = /[^\u0021-\u00ff]/
@@ -36585,7 +36585,7 @@ module.exports = Request
 
 /***/ }),
 
-/***/ 8031:
+/***/ 3029:
 /***/ ((module) => {
 
 module.exports = {
@@ -36659,7 +36659,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6868:
+/***/ 1242:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -36667,7 +36667,7 @@ module.exports = {
 const {
   wellknownHeaderNames,
   headerNameLowerCasedRecord
-} = __nccwpck_require__(2371)
+} = __nccwpck_require__(1641)
 
 class TstNode {
   /** @type {any} */
@@ -36818,13 +36818,13 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9500:
+/***/ 4758:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
-const { kDestroyed, kBodyUsed, kListeners, kBody } = __nccwpck_require__(8031)
+const { kDestroyed, kBodyUsed, kListeners, kBody } = __nccwpck_require__(3029)
 const { IncomingMessage } = __nccwpck_require__(7067)
 const stream = __nccwpck_require__(7075)
 const net = __nccwpck_require__(7030)
@@ -36832,9 +36832,9 @@ const { Blob } = __nccwpck_require__(4573)
 const nodeUtil = __nccwpck_require__(7975)
 const { stringify } = __nccwpck_require__(1792)
 const { EventEmitter: EE } = __nccwpck_require__(8474)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const { headerNameLowerCasedRecord } = __nccwpck_require__(2371)
-const { tree } = __nccwpck_require__(6868)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const { headerNameLowerCasedRecord } = __nccwpck_require__(1641)
+const { tree } = __nccwpck_require__(1242)
 
 const [nodeMajor, nodeMinor] = process.versions.node.split('.').map(v => Number(v))
 
@@ -37544,18 +37544,18 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1745:
+/***/ 231:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const { kClients, kRunning, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(8031)
-const DispatcherBase = __nccwpck_require__(1517)
-const Pool = __nccwpck_require__(5928)
-const Client = __nccwpck_require__(1313)
-const util = __nccwpck_require__(9500)
-const createRedirectInterceptor = __nccwpck_require__(1576)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const { kClients, kRunning, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(3029)
+const DispatcherBase = __nccwpck_require__(8847)
+const Pool = __nccwpck_require__(3490)
+const Client = __nccwpck_require__(3451)
+const util = __nccwpck_require__(4758)
+const createRedirectInterceptor = __nccwpck_require__(3342)
 
 const kOnConnect = Symbol('onConnect')
 const kOnDisconnect = Symbol('onDisconnect')
@@ -37684,7 +37684,7 @@ module.exports = Agent
 
 /***/ }),
 
-/***/ 6681:
+/***/ 8315:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -37692,7 +37692,7 @@ module.exports = Agent
 const {
   BalancedPoolMissingUpstreamError,
   InvalidArgumentError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const {
   PoolBase,
   kClients,
@@ -37700,10 +37700,10 @@ const {
   kAddClient,
   kRemoveClient,
   kGetDispatcher
-} = __nccwpck_require__(7292)
-const Pool = __nccwpck_require__(5928)
-const { kUrl, kInterceptors } = __nccwpck_require__(8031)
-const { parseOrigin } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7610)
+const Pool = __nccwpck_require__(3490)
+const { kUrl, kInterceptors } = __nccwpck_require__(3029)
+const { parseOrigin } = __nccwpck_require__(4758)
 const kFactory = Symbol('factory')
 
 const kOptions = Symbol('options')
@@ -37900,7 +37900,7 @@ module.exports = BalancedPool
 
 /***/ }),
 
-/***/ 4393:
+/***/ 3399:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -37908,9 +37908,9 @@ module.exports = BalancedPool
 /* global WebAssembly */
 
 const assert = __nccwpck_require__(4589)
-const util = __nccwpck_require__(9500)
-const { channels } = __nccwpck_require__(5458)
-const timers = __nccwpck_require__(4591)
+const util = __nccwpck_require__(4758)
+const { channels } = __nccwpck_require__(7272)
+const timers = __nccwpck_require__(5885)
 const {
   RequestContentLengthMismatchError,
   ResponseContentLengthMismatchError,
@@ -37923,7 +37923,7 @@ const {
   BodyTimeoutError,
   HTTPParserError,
   ResponseExceededMaxSizeError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const {
   kUrl,
   kReset,
@@ -37956,9 +37956,9 @@ const {
   kOnError,
   kResume,
   kHTTPContext
-} = __nccwpck_require__(8031)
+} = __nccwpck_require__(3029)
 
-const constants = __nccwpck_require__(748)
+const constants = __nccwpck_require__(4918)
 const EMPTY_BUF = Buffer.alloc(0)
 const FastBuffer = Buffer[Symbol.species]
 const addListener = util.addListener
@@ -37970,11 +37970,11 @@ const kSocketUsed = Symbol('kSocketUsed')
 let extractBody
 
 async function lazyllhttp () {
-  const llhttpWasmData = process.env.JEST_WORKER_ID ? __nccwpck_require__(3922) : undefined
+  const llhttpWasmData = process.env.JEST_WORKER_ID ? __nccwpck_require__(7020) : undefined
 
   let mod
   try {
-    mod = await WebAssembly.compile(__nccwpck_require__(3742))
+    mod = await WebAssembly.compile(__nccwpck_require__(2212))
   } catch (e) {
     /* istanbul ignore next */
 
@@ -37982,7 +37982,7 @@ async function lazyllhttp () {
     // being enabled, but the occurring of this other error
     // * https://github.com/emscripten-core/emscripten/issues/11495
     // got me to remove that check to avoid breaking Node 12.
-    mod = await WebAssembly.compile(llhttpWasmData || __nccwpck_require__(3922))
+    mod = await WebAssembly.compile(llhttpWasmData || __nccwpck_require__(7020))
   }
 
   return await WebAssembly.instantiate(mod, {
@@ -38897,7 +38897,7 @@ function writeH1 (client, request) {
 
   if (util.isFormDataLike(body)) {
     if (!extractBody) {
-      extractBody = (__nccwpck_require__(1448).extractBody)
+      extractBody = (__nccwpck_require__(5662).extractBody)
     }
 
     const [bodyStream, contentType] = extractBody(body)
@@ -39420,7 +39420,7 @@ module.exports = connectH1
 
 /***/ }),
 
-/***/ 3504:
+/***/ 9674:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -39428,13 +39428,13 @@ module.exports = connectH1
 const assert = __nccwpck_require__(4589)
 const { errorMonitor } = __nccwpck_require__(8474)
 const { pipeline } = __nccwpck_require__(7075)
-const util = __nccwpck_require__(9500)
+const util = __nccwpck_require__(4758)
 const {
   RequestContentLengthMismatchError,
   RequestAbortedError,
   SocketError,
   InformationalError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const {
   kUrl,
   kReset,
@@ -39453,7 +39453,7 @@ const {
   kResume,
   kSize,
   kHTTPContext
-} = __nccwpck_require__(8031)
+} = __nccwpck_require__(3029)
 
 const kOpenStreams = Symbol('open streams')
 
@@ -39859,7 +39859,7 @@ function writeH2 (client, request) {
   let contentLength = util.bodyLength(body)
 
   if (util.isFormDataLike(body)) {
-    extractBody ??= (__nccwpck_require__(1448).extractBody)
+    extractBody ??= (__nccwpck_require__(5662).extractBody)
 
     const [bodyStream, contentType] = extractBody(body)
     headers['content-type'] = contentType
@@ -40219,7 +40219,7 @@ module.exports = connectH2
 
 /***/ }),
 
-/***/ 1313:
+/***/ 3451:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // @ts-check
@@ -40229,16 +40229,16 @@ module.exports = connectH2
 const assert = __nccwpck_require__(4589)
 const net = __nccwpck_require__(7030)
 const http = __nccwpck_require__(7067)
-const util = __nccwpck_require__(9500)
-const { channels } = __nccwpck_require__(5458)
-const Request = __nccwpck_require__(9691)
-const DispatcherBase = __nccwpck_require__(1517)
+const util = __nccwpck_require__(4758)
+const { channels } = __nccwpck_require__(7272)
+const Request = __nccwpck_require__(3417)
+const DispatcherBase = __nccwpck_require__(8847)
 const {
   InvalidArgumentError,
   InformationalError,
   ClientDestroyedError
-} = __nccwpck_require__(3959)
-const buildConnector = __nccwpck_require__(1332)
+} = __nccwpck_require__(3877)
+const buildConnector = __nccwpck_require__(1094)
 const {
   kUrl,
   kServerName,
@@ -40280,9 +40280,9 @@ const {
   kHTTPContext,
   kMaxConcurrentStreams,
   kResume
-} = __nccwpck_require__(8031)
-const connectH1 = __nccwpck_require__(4393)
-const connectH2 = __nccwpck_require__(3504)
+} = __nccwpck_require__(3029)
+const connectH1 = __nccwpck_require__(3399)
+const connectH2 = __nccwpck_require__(9674)
 let deprecatedInterceptorWarned = false
 
 const kClosedResolve = Symbol('kClosedResolve')
@@ -40590,7 +40590,7 @@ class Client extends DispatcherBase {
   }
 }
 
-const createRedirectInterceptor = __nccwpck_require__(1576)
+const createRedirectInterceptor = __nccwpck_require__(3342)
 
 function onError (client, err) {
   if (
@@ -40850,19 +40850,19 @@ module.exports = Client
 
 /***/ }),
 
-/***/ 1517:
+/***/ 8847:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const buffer = __nccwpck_require__(4573)
-const Dispatcher = __nccwpck_require__(3415)
+const Dispatcher = __nccwpck_require__(845)
 const {
   ClientDestroyedError,
   ClientClosedError,
   InvalidArgumentError
-} = __nccwpck_require__(3959)
-const { kDestroy, kClose, kClosed, kDestroyed, kDispatch, kInterceptors } = __nccwpck_require__(8031)
+} = __nccwpck_require__(3877)
+const { kDestroy, kClose, kClosed, kDestroyed, kDispatch, kInterceptors } = __nccwpck_require__(3029)
 
 const kOnDestroyed = Symbol('onDestroyed')
 const kOnClosed = Symbol('onClosed')
@@ -41065,7 +41065,7 @@ module.exports = DispatcherBase
 
 /***/ }),
 
-/***/ 3415:
+/***/ 845:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -41137,15 +41137,15 @@ module.exports = Dispatcher
 
 /***/ }),
 
-/***/ 9221:
+/***/ 2527:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const DispatcherBase = __nccwpck_require__(1517)
-const { kClose, kDestroy, kClosed, kDestroyed, kDispatch, kNoProxyAgent, kHttpProxyAgent, kHttpsProxyAgent } = __nccwpck_require__(8031)
-const ProxyAgent = __nccwpck_require__(7508)
-const Agent = __nccwpck_require__(1745)
+const DispatcherBase = __nccwpck_require__(8847)
+const { kClose, kDestroy, kClosed, kDestroyed, kDispatch, kNoProxyAgent, kHttpProxyAgent, kHttpsProxyAgent } = __nccwpck_require__(3029)
+const ProxyAgent = __nccwpck_require__(7522)
+const Agent = __nccwpck_require__(231)
 
 const DEFAULT_PORTS = {
   'http:': 80,
@@ -41304,7 +41304,7 @@ module.exports = EnvHttpProxyAgent
 
 /***/ }),
 
-/***/ 5464:
+/***/ 5874:
 /***/ ((module) => {
 
 /* eslint-disable */
@@ -41428,15 +41428,15 @@ module.exports = class FixedQueue {
 
 /***/ }),
 
-/***/ 7292:
+/***/ 7610:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const DispatcherBase = __nccwpck_require__(1517)
-const FixedQueue = __nccwpck_require__(5464)
-const { kConnected, kSize, kRunning, kPending, kQueued, kBusy, kFree, kUrl, kClose, kDestroy, kDispatch } = __nccwpck_require__(8031)
-const PoolStats = __nccwpck_require__(8186)
+const DispatcherBase = __nccwpck_require__(8847)
+const FixedQueue = __nccwpck_require__(5874)
+const { kConnected, kSize, kRunning, kPending, kQueued, kBusy, kFree, kUrl, kClose, kDestroy, kDispatch } = __nccwpck_require__(3029)
+const PoolStats = __nccwpck_require__(396)
 
 const kClients = Symbol('clients')
 const kNeedDrain = Symbol('needDrain')
@@ -41629,10 +41629,10 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8186:
+/***/ 396:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-const { kFree, kConnected, kPending, kQueued, kRunning, kSize } = __nccwpck_require__(8031)
+const { kFree, kConnected, kPending, kQueued, kRunning, kSize } = __nccwpck_require__(3029)
 const kPool = Symbol('pool')
 
 class PoolStats {
@@ -41670,7 +41670,7 @@ module.exports = PoolStats
 
 /***/ }),
 
-/***/ 5928:
+/***/ 3490:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -41681,14 +41681,14 @@ const {
   kNeedDrain,
   kAddClient,
   kGetDispatcher
-} = __nccwpck_require__(7292)
-const Client = __nccwpck_require__(1313)
+} = __nccwpck_require__(7610)
+const Client = __nccwpck_require__(3451)
 const {
   InvalidArgumentError
-} = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { kUrl, kInterceptors } = __nccwpck_require__(8031)
-const buildConnector = __nccwpck_require__(1332)
+} = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { kUrl, kInterceptors } = __nccwpck_require__(3029)
+const buildConnector = __nccwpck_require__(1094)
 
 const kOptions = Symbol('options')
 const kConnections = Symbol('connections')
@@ -41784,19 +41784,19 @@ module.exports = Pool
 
 /***/ }),
 
-/***/ 7508:
+/***/ 7522:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kProxy, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(8031)
+const { kProxy, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(3029)
 const { URL } = __nccwpck_require__(3136)
-const Agent = __nccwpck_require__(1745)
-const Pool = __nccwpck_require__(5928)
-const DispatcherBase = __nccwpck_require__(1517)
-const { InvalidArgumentError, RequestAbortedError, SecureProxyConnectionError } = __nccwpck_require__(3959)
-const buildConnector = __nccwpck_require__(1332)
-const Client = __nccwpck_require__(1313)
+const Agent = __nccwpck_require__(231)
+const Pool = __nccwpck_require__(3490)
+const DispatcherBase = __nccwpck_require__(8847)
+const { InvalidArgumentError, RequestAbortedError, SecureProxyConnectionError } = __nccwpck_require__(3877)
+const buildConnector = __nccwpck_require__(1094)
+const Client = __nccwpck_require__(3451)
 
 const kAgent = Symbol('proxy agent')
 const kClient = Symbol('proxy client')
@@ -42065,13 +42065,13 @@ module.exports = ProxyAgent
 
 /***/ }),
 
-/***/ 334:
+/***/ 6308:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Dispatcher = __nccwpck_require__(3415)
-const RetryHandler = __nccwpck_require__(4004)
+const Dispatcher = __nccwpck_require__(845)
+const RetryHandler = __nccwpck_require__(3282)
 
 class RetryAgent extends Dispatcher {
   #agent = null
@@ -42107,7 +42107,7 @@ module.exports = RetryAgent
 
 /***/ }),
 
-/***/ 1481:
+/***/ 6411:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -42115,8 +42115,8 @@ module.exports = RetryAgent
 // We include a version number for the Dispatcher API. In case of breaking changes,
 // this version number must be increased to avoid conflicts.
 const globalDispatcher = Symbol.for('undici.globalDispatcher.1')
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const Agent = __nccwpck_require__(1745)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const Agent = __nccwpck_require__(231)
 
 if (getGlobalDispatcher() === undefined) {
   setGlobalDispatcher(new Agent())
@@ -42146,7 +42146,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9151:
+/***/ 6777:
 /***/ ((module) => {
 
 
@@ -42197,15 +42197,15 @@ module.exports = class DecoratorHandler {
 
 /***/ }),
 
-/***/ 7158:
+/***/ 3332:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const util = __nccwpck_require__(9500)
-const { kBodyUsed } = __nccwpck_require__(8031)
+const util = __nccwpck_require__(4758)
+const { kBodyUsed } = __nccwpck_require__(3029)
 const assert = __nccwpck_require__(4589)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
 const EE = __nccwpck_require__(8474)
 
 const redirectableStatusCodes = [300, 301, 302, 303, 307, 308]
@@ -42436,20 +42436,20 @@ module.exports = RedirectHandler
 
 /***/ }),
 
-/***/ 4004:
+/***/ 3282:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 const assert = __nccwpck_require__(4589)
 
-const { kRetryHandlerDefaultRetry } = __nccwpck_require__(8031)
-const { RequestRetryError } = __nccwpck_require__(3959)
+const { kRetryHandlerDefaultRetry } = __nccwpck_require__(3029)
+const { RequestRetryError } = __nccwpck_require__(3877)
 const {
   isDisturbed,
   parseHeaders,
   parseRangeHeader,
   wrapRequestBody
-} = __nccwpck_require__(9500)
+} = __nccwpck_require__(4758)
 
 function calculateRetryAfterHeader (retryAfter) {
   const current = Date.now()
@@ -42880,14 +42880,14 @@ module.exports = RetryHandler
 
 /***/ }),
 
-/***/ 4287:
+/***/ 3017:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 const { isIP } = __nccwpck_require__(7030)
 const { lookup } = __nccwpck_require__(610)
-const DecoratorHandler = __nccwpck_require__(9151)
-const { InvalidArgumentError, InformationalError } = __nccwpck_require__(3959)
+const DecoratorHandler = __nccwpck_require__(6777)
+const { InvalidArgumentError, InformationalError } = __nccwpck_require__(3877)
 const maxInt = Math.pow(2, 31) - 1
 
 class DNSInstance {
@@ -43262,14 +43262,14 @@ module.exports = interceptorOpts => {
 
 /***/ }),
 
-/***/ 5376:
+/***/ 4094:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const util = __nccwpck_require__(9500)
-const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3959)
-const DecoratorHandler = __nccwpck_require__(9151)
+const util = __nccwpck_require__(4758)
+const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3877)
+const DecoratorHandler = __nccwpck_require__(6777)
 
 class DumpHandler extends DecoratorHandler {
   #maxSize = 1024 * 1024
@@ -43392,12 +43392,12 @@ module.exports = createDumpInterceptor
 
 /***/ }),
 
-/***/ 1576:
+/***/ 3342:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const RedirectHandler = __nccwpck_require__(7158)
+const RedirectHandler = __nccwpck_require__(3332)
 
 function createRedirectInterceptor ({ maxRedirections: defaultMaxRedirections }) {
   return (dispatch) => {
@@ -43420,11 +43420,11 @@ module.exports = createRedirectInterceptor
 
 /***/ }),
 
-/***/ 7734:
+/***/ 8344:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const RedirectHandler = __nccwpck_require__(7158)
+const RedirectHandler = __nccwpck_require__(3332)
 
 module.exports = opts => {
   const globalMaxRedirections = opts?.maxRedirections
@@ -43451,11 +43451,11 @@ module.exports = opts => {
 
 /***/ }),
 
-/***/ 5486:
+/***/ 6520:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const RetryHandler = __nccwpck_require__(4004)
+const RetryHandler = __nccwpck_require__(3282)
 
 module.exports = globalOpts => {
   return dispatch => {
@@ -43477,13 +43477,13 @@ module.exports = globalOpts => {
 
 /***/ }),
 
-/***/ 748:
+/***/ 4918:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.SPECIAL_HEADERS = exports.HEADER_STATE = exports.MINOR = exports.MAJOR = exports.CONNECTION_TOKEN_CHARS = exports.HEADER_CHARS = exports.TOKEN = exports.STRICT_TOKEN = exports.HEX = exports.URL_CHAR = exports.STRICT_URL_CHAR = exports.USERINFO_CHARS = exports.MARK = exports.ALPHANUM = exports.NUM = exports.HEX_MAP = exports.NUM_MAP = exports.ALPHA = exports.FINISH = exports.H_METHOD_MAP = exports.METHOD_MAP = exports.METHODS_RTSP = exports.METHODS_ICE = exports.METHODS_HTTP = exports.METHODS = exports.LENIENT_FLAGS = exports.FLAGS = exports.TYPE = exports.ERROR = void 0;
-const utils_1 = __nccwpck_require__(4608);
+const utils_1 = __nccwpck_require__(8222);
 // C headers
 var ERROR;
 (function (ERROR) {
@@ -43761,7 +43761,7 @@ exports.SPECIAL_HEADERS = {
 
 /***/ }),
 
-/***/ 3922:
+/***/ 7020:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -43773,7 +43773,7 @@ module.exports = Buffer.from('AGFzbQEAAAABJwdgAX8Bf2ADf39/AX9gAX8AYAJ/fwBgBH9/f3
 
 /***/ }),
 
-/***/ 3742:
+/***/ 2212:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -43785,7 +43785,7 @@ module.exports = Buffer.from('AGFzbQEAAAABJwdgAX8Bf2ADf39/AX9gAX8AYAJ/fwBgBH9/f3
 
 /***/ }),
 
-/***/ 4608:
+/***/ 8222:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -43806,13 +43806,13 @@ exports.enumToMap = enumToMap;
 
 /***/ }),
 
-/***/ 7017:
+/***/ 6871:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kClients } = __nccwpck_require__(8031)
-const Agent = __nccwpck_require__(1745)
+const { kClients } = __nccwpck_require__(3029)
+const Agent = __nccwpck_require__(231)
 const {
   kAgent,
   kMockAgentSet,
@@ -43823,14 +43823,14 @@ const {
   kGetNetConnect,
   kOptions,
   kFactory
-} = __nccwpck_require__(2305)
-const MockClient = __nccwpck_require__(2361)
-const MockPool = __nccwpck_require__(6480)
-const { matchValue, buildMockOptions } = __nccwpck_require__(3193)
-const { InvalidArgumentError, UndiciError } = __nccwpck_require__(3959)
-const Dispatcher = __nccwpck_require__(3415)
-const Pluralizer = __nccwpck_require__(5773)
-const PendingInterceptorsFormatter = __nccwpck_require__(5738)
+} = __nccwpck_require__(7231)
+const MockClient = __nccwpck_require__(7675)
+const MockPool = __nccwpck_require__(5634)
+const { matchValue, buildMockOptions } = __nccwpck_require__(9123)
+const { InvalidArgumentError, UndiciError } = __nccwpck_require__(3877)
+const Dispatcher = __nccwpck_require__(845)
+const Pluralizer = __nccwpck_require__(6299)
+const PendingInterceptorsFormatter = __nccwpck_require__(8848)
 
 class MockAgent extends Dispatcher {
   constructor (opts) {
@@ -43973,14 +43973,14 @@ module.exports = MockAgent
 
 /***/ }),
 
-/***/ 2361:
+/***/ 7675:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { promisify } = __nccwpck_require__(7975)
-const Client = __nccwpck_require__(1313)
-const { buildMockDispatch } = __nccwpck_require__(3193)
+const Client = __nccwpck_require__(3451)
+const { buildMockDispatch } = __nccwpck_require__(9123)
 const {
   kDispatches,
   kMockAgent,
@@ -43989,10 +43989,10 @@ const {
   kOrigin,
   kOriginalDispatch,
   kConnected
-} = __nccwpck_require__(2305)
-const { MockInterceptor } = __nccwpck_require__(5843)
-const Symbols = __nccwpck_require__(8031)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
+} = __nccwpck_require__(7231)
+const { MockInterceptor } = __nccwpck_require__(1821)
+const Symbols = __nccwpck_require__(3029)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
 
 /**
  * MockClient provides an API that extends the Client to influence the mockDispatches.
@@ -44039,12 +44039,12 @@ module.exports = MockClient
 
 /***/ }),
 
-/***/ 2673:
+/***/ 8423:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { UndiciError } = __nccwpck_require__(3959)
+const { UndiciError } = __nccwpck_require__(3877)
 
 const kMockNotMatchedError = Symbol.for('undici.error.UND_MOCK_ERR_MOCK_NOT_MATCHED')
 
@@ -44074,12 +44074,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5843:
+/***/ 1821:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { getResponseData, buildKey, addMockDispatch } = __nccwpck_require__(3193)
+const { getResponseData, buildKey, addMockDispatch } = __nccwpck_require__(9123)
 const {
   kDispatches,
   kDispatchKey,
@@ -44087,9 +44087,9 @@ const {
   kDefaultTrailers,
   kContentLength,
   kMockDispatch
-} = __nccwpck_require__(2305)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const { buildURL } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7231)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const { buildURL } = __nccwpck_require__(4758)
 
 /**
  * Defines the scope API for an interceptor reply
@@ -44288,14 +44288,14 @@ module.exports.MockScope = MockScope
 
 /***/ }),
 
-/***/ 6480:
+/***/ 5634:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { promisify } = __nccwpck_require__(7975)
-const Pool = __nccwpck_require__(5928)
-const { buildMockDispatch } = __nccwpck_require__(3193)
+const Pool = __nccwpck_require__(3490)
+const { buildMockDispatch } = __nccwpck_require__(9123)
 const {
   kDispatches,
   kMockAgent,
@@ -44304,10 +44304,10 @@ const {
   kOrigin,
   kOriginalDispatch,
   kConnected
-} = __nccwpck_require__(2305)
-const { MockInterceptor } = __nccwpck_require__(5843)
-const Symbols = __nccwpck_require__(8031)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
+} = __nccwpck_require__(7231)
+const { MockInterceptor } = __nccwpck_require__(1821)
+const Symbols = __nccwpck_require__(3029)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
 
 /**
  * MockPool provides an API that extends the Pool to influence the mockDispatches.
@@ -44354,7 +44354,7 @@ module.exports = MockPool
 
 /***/ }),
 
-/***/ 2305:
+/***/ 7231:
 /***/ ((module) => {
 
 
@@ -44384,20 +44384,20 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3193:
+/***/ 9123:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { MockNotMatchedError } = __nccwpck_require__(2673)
+const { MockNotMatchedError } = __nccwpck_require__(8423)
 const {
   kDispatches,
   kMockAgent,
   kOriginalDispatch,
   kOrigin,
   kGetNetConnect
-} = __nccwpck_require__(2305)
-const { buildURL } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7231)
+const { buildURL } = __nccwpck_require__(4758)
 const { STATUS_CODES } = __nccwpck_require__(7067)
 const {
   types: {
@@ -44758,7 +44758,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5738:
+/***/ 8848:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -44808,7 +44808,7 @@ module.exports = class PendingInterceptorsFormatter {
 
 /***/ }),
 
-/***/ 5773:
+/***/ 6299:
 /***/ ((module) => {
 
 
@@ -44844,7 +44844,7 @@ module.exports = class Pluralizer {
 
 /***/ }),
 
-/***/ 4591:
+/***/ 5885:
 /***/ ((module) => {
 
 
@@ -45274,20 +45274,20 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9918:
+/***/ 2672:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kConstruct } = __nccwpck_require__(8329)
-const { urlEquals, getFieldValues } = __nccwpck_require__(3762)
-const { kEnumerableProperty, isDisturbed } = __nccwpck_require__(9500)
-const { webidl } = __nccwpck_require__(4625)
-const { Response, cloneResponse, fromInnerResponse } = __nccwpck_require__(7287)
-const { Request, fromInnerRequest } = __nccwpck_require__(9683)
-const { kState } = __nccwpck_require__(3175)
-const { fetching } = __nccwpck_require__(4202)
-const { urlIsHttpHttpsScheme, createDeferredPromise, readAllBytes } = __nccwpck_require__(1204)
+const { kConstruct } = __nccwpck_require__(8171)
+const { urlEquals, getFieldValues } = __nccwpck_require__(2448)
+const { kEnumerableProperty, isDisturbed } = __nccwpck_require__(4758)
+const { webidl } = __nccwpck_require__(4927)
+const { Response, cloneResponse, fromInnerResponse } = __nccwpck_require__(3489)
+const { Request, fromInnerRequest } = __nccwpck_require__(229)
+const { kState } = __nccwpck_require__(8841)
+const { fetching } = __nccwpck_require__(344)
+const { urlIsHttpHttpsScheme, createDeferredPromise, readAllBytes } = __nccwpck_require__(7554)
 const assert = __nccwpck_require__(4589)
 
 /**
@@ -46140,15 +46140,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6577:
+/***/ 1855:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kConstruct } = __nccwpck_require__(8329)
-const { Cache } = __nccwpck_require__(9918)
-const { webidl } = __nccwpck_require__(4625)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
+const { kConstruct } = __nccwpck_require__(8171)
+const { Cache } = __nccwpck_require__(2672)
+const { webidl } = __nccwpck_require__(4927)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
 
 class CacheStorage {
   /**
@@ -46299,26 +46299,26 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8329:
+/***/ 8171:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 module.exports = {
-  kConstruct: (__nccwpck_require__(8031).kConstruct)
+  kConstruct: (__nccwpck_require__(3029).kConstruct)
 }
 
 
 /***/ }),
 
-/***/ 3762:
+/***/ 2448:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
-const { URLSerializer } = __nccwpck_require__(192)
-const { isValidHeaderName } = __nccwpck_require__(1204)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { isValidHeaderName } = __nccwpck_require__(7554)
 
 /**
  * @see https://url.spec.whatwg.org/#concept-url-equals
@@ -46363,7 +46363,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5848:
+/***/ 7694:
 /***/ ((module) => {
 
 
@@ -46382,15 +46382,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7889:
+/***/ 7931:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { parseSetCookie } = __nccwpck_require__(1814)
-const { stringify } = __nccwpck_require__(185)
-const { webidl } = __nccwpck_require__(4625)
-const { Headers } = __nccwpck_require__(3408)
+const { parseSetCookie } = __nccwpck_require__(7940)
+const { stringify } = __nccwpck_require__(9475)
+const { webidl } = __nccwpck_require__(4927)
+const { Headers } = __nccwpck_require__(3354)
 
 /**
  * @typedef {Object} Cookie
@@ -46573,14 +46573,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1814:
+/***/ 7940:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { maxNameValuePairSize, maxAttributeValueSize } = __nccwpck_require__(5848)
-const { isCTLExcludingHtab } = __nccwpck_require__(185)
-const { collectASequenceOfCodePointsFast } = __nccwpck_require__(192)
+const { maxNameValuePairSize, maxAttributeValueSize } = __nccwpck_require__(7694)
+const { isCTLExcludingHtab } = __nccwpck_require__(9475)
+const { collectASequenceOfCodePointsFast } = __nccwpck_require__(4418)
 const assert = __nccwpck_require__(4589)
 
 /**
@@ -46890,7 +46890,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 185:
+/***/ 9475:
 /***/ ((module) => {
 
 
@@ -47249,13 +47249,13 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8819:
+/***/ 7313:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 const buffer = __nccwpck_require__(4573)
 const { Transform } = __nccwpck_require__(7075)
-const { isASCIINumber, isValidLastEventId } = __nccwpck_require__(3943)
+const { isASCIINumber, isValidLastEventId } = __nccwpck_require__(7197)
 
 /**
  * @type {number[]} BOM
@@ -47830,23 +47830,23 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7042:
+/***/ 1268:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { pipeline } = __nccwpck_require__(7075)
-const { fetching } = __nccwpck_require__(4202)
-const { makeRequest } = __nccwpck_require__(9683)
-const { webidl } = __nccwpck_require__(4625)
-const { EventSourceStream } = __nccwpck_require__(8819)
-const { parseMIMEType } = __nccwpck_require__(192)
-const { createFastMessageEvent } = __nccwpck_require__(4379)
-const { isNetworkError } = __nccwpck_require__(7287)
-const { delay } = __nccwpck_require__(3943)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
-const { environmentSettingsObject } = __nccwpck_require__(1204)
-const { getGlobalDispatcher } = __nccwpck_require__(1481)
+const { fetching } = __nccwpck_require__(344)
+const { makeRequest } = __nccwpck_require__(229)
+const { webidl } = __nccwpck_require__(4927)
+const { EventSourceStream } = __nccwpck_require__(7313)
+const { parseMIMEType } = __nccwpck_require__(4418)
+const { createFastMessageEvent } = __nccwpck_require__(6450)
+const { isNetworkError } = __nccwpck_require__(3489)
+const { delay } = __nccwpck_require__(7197)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
+const { environmentSettingsObject } = __nccwpck_require__(7554)
+const { getGlobalDispatcher } = __nccwpck_require__(6411)
 
 let experimentalWarned = false
 
@@ -48320,7 +48320,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3943:
+/***/ 7197:
 /***/ ((module) => {
 
 
@@ -48364,12 +48364,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1448:
+/***/ 5662:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const util = __nccwpck_require__(9500)
+const util = __nccwpck_require__(4758)
 const {
   ReadableStreamFrom,
   isBlobLike,
@@ -48379,16 +48379,16 @@ const {
   fullyReadBody,
   extractMimeType,
   utf8DecodeBytes
-} = __nccwpck_require__(1204)
-const { FormData } = __nccwpck_require__(3818)
-const { kState } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
+} = __nccwpck_require__(7554)
+const { FormData } = __nccwpck_require__(5468)
+const { kState } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
 const { Blob } = __nccwpck_require__(4573)
 const assert = __nccwpck_require__(4589)
 const { isErrored, isDisturbed } = __nccwpck_require__(7075)
 const { isArrayBuffer } = __nccwpck_require__(3429)
-const { serializeAMimeType } = __nccwpck_require__(192)
-const { multipartFormDataParser } = __nccwpck_require__(8016)
+const { serializeAMimeType } = __nccwpck_require__(4418)
+const { multipartFormDataParser } = __nccwpck_require__(7106)
 let random
 
 try {
@@ -48900,7 +48900,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4219:
+/***/ 6845:
 /***/ ((module) => {
 
 
@@ -49031,7 +49031,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 192:
+/***/ 4418:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -49782,12 +49782,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8905:
+/***/ 8355:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kConnected, kSize } = __nccwpck_require__(8031)
+const { kConnected, kSize } = __nccwpck_require__(3029)
 
 class CompatWeakRef {
   constructor (value) {
@@ -49835,14 +49835,14 @@ module.exports = function () {
 
 /***/ }),
 
-/***/ 3486:
+/***/ 5912:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Blob, File } = __nccwpck_require__(4573)
-const { kState } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
+const { kState } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
 
 // TODO(@KhafraDev): remove
 class FileLike {
@@ -49968,16 +49968,16 @@ module.exports = { FileLike, isFileLike }
 
 /***/ }),
 
-/***/ 8016:
+/***/ 7106:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { isUSVString, bufferToLowerCasedHeaderName } = __nccwpck_require__(9500)
-const { utf8DecodeBytes } = __nccwpck_require__(1204)
-const { HTTP_TOKEN_CODEPOINTS, isomorphicDecode } = __nccwpck_require__(192)
-const { isFileLike } = __nccwpck_require__(3486)
-const { makeEntry } = __nccwpck_require__(3818)
+const { isUSVString, bufferToLowerCasedHeaderName } = __nccwpck_require__(4758)
+const { utf8DecodeBytes } = __nccwpck_require__(7554)
+const { HTTP_TOKEN_CODEPOINTS, isomorphicDecode } = __nccwpck_require__(4418)
+const { isFileLike } = __nccwpck_require__(5912)
+const { makeEntry } = __nccwpck_require__(5468)
 const assert = __nccwpck_require__(4589)
 const { File: NodeFile } = __nccwpck_require__(4573)
 
@@ -50449,16 +50449,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3818:
+/***/ 5468:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { isBlobLike, iteratorMixin } = __nccwpck_require__(1204)
-const { kState } = __nccwpck_require__(3175)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
-const { FileLike, isFileLike } = __nccwpck_require__(3486)
-const { webidl } = __nccwpck_require__(4625)
+const { isBlobLike, iteratorMixin } = __nccwpck_require__(7554)
+const { kState } = __nccwpck_require__(8841)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
+const { FileLike, isFileLike } = __nccwpck_require__(5912)
+const { webidl } = __nccwpck_require__(4927)
 const { File: NativeFile } = __nccwpck_require__(4573)
 const nodeUtil = __nccwpck_require__(7975)
 
@@ -50708,7 +50708,7 @@ module.exports = { FormData, makeEntry }
 
 /***/ }),
 
-/***/ 5311:
+/***/ 7473:
 /***/ ((module) => {
 
 
@@ -50755,21 +50755,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3408:
+/***/ 3354:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // https://github.com/Ethan-Arrowood/undici-fetch
 
 
 
-const { kConstruct } = __nccwpck_require__(8031)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
+const { kConstruct } = __nccwpck_require__(3029)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
 const {
   iteratorMixin,
   isValidHeaderName,
   isValidHeaderValue
-} = __nccwpck_require__(1204)
-const { webidl } = __nccwpck_require__(4625)
+} = __nccwpck_require__(7554)
+const { webidl } = __nccwpck_require__(4927)
 const assert = __nccwpck_require__(4589)
 const util = __nccwpck_require__(7975)
 
@@ -51449,7 +51449,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4202:
+/***/ 344:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // https://github.com/Ethan-Arrowood/undici-fetch
@@ -51462,9 +51462,9 @@ const {
   filterResponse,
   makeResponse,
   fromInnerResponse
-} = __nccwpck_require__(7287)
-const { HeadersList } = __nccwpck_require__(3408)
-const { Request, cloneRequest } = __nccwpck_require__(9683)
+} = __nccwpck_require__(3489)
+const { HeadersList } = __nccwpck_require__(3354)
+const { Request, cloneRequest } = __nccwpck_require__(229)
 const zlib = __nccwpck_require__(8522)
 const {
   bytesMatch,
@@ -51500,23 +51500,23 @@ const {
   buildContentRange,
   createInflate,
   extractMimeType
-} = __nccwpck_require__(1204)
-const { kState, kDispatcher } = __nccwpck_require__(3175)
+} = __nccwpck_require__(7554)
+const { kState, kDispatcher } = __nccwpck_require__(8841)
 const assert = __nccwpck_require__(4589)
-const { safelyExtractBody, extractBody } = __nccwpck_require__(1448)
+const { safelyExtractBody, extractBody } = __nccwpck_require__(5662)
 const {
   redirectStatusSet,
   nullBodyStatus,
   safeMethodsSet,
   requestBodyHeader,
   subresourceSet
-} = __nccwpck_require__(4219)
+} = __nccwpck_require__(6845)
 const EE = __nccwpck_require__(8474)
 const { Readable, pipeline, finished } = __nccwpck_require__(7075)
-const { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = __nccwpck_require__(9500)
-const { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = __nccwpck_require__(192)
-const { getGlobalDispatcher } = __nccwpck_require__(1481)
-const { webidl } = __nccwpck_require__(4625)
+const { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = __nccwpck_require__(4758)
+const { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = __nccwpck_require__(4418)
+const { getGlobalDispatcher } = __nccwpck_require__(6411)
+const { webidl } = __nccwpck_require__(4927)
 const { STATUS_CODES } = __nccwpck_require__(7067)
 const GET_OR_HEAD = ['GET', 'HEAD']
 
@@ -53726,23 +53726,23 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9683:
+/***/ 229:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* globals AbortController */
 
 
 
-const { extractBody, mixinBody, cloneBody, bodyUnusable } = __nccwpck_require__(1448)
-const { Headers, fill: fillHeaders, HeadersList, setHeadersGuard, getHeadersGuard, setHeadersList, getHeadersList } = __nccwpck_require__(3408)
-const { FinalizationRegistry } = __nccwpck_require__(8905)()
-const util = __nccwpck_require__(9500)
+const { extractBody, mixinBody, cloneBody, bodyUnusable } = __nccwpck_require__(5662)
+const { Headers, fill: fillHeaders, HeadersList, setHeadersGuard, getHeadersGuard, setHeadersList, getHeadersList } = __nccwpck_require__(3354)
+const { FinalizationRegistry } = __nccwpck_require__(8355)()
+const util = __nccwpck_require__(4758)
 const nodeUtil = __nccwpck_require__(7975)
 const {
   isValidHTTPToken,
   sameOrigin,
   environmentSettingsObject
-} = __nccwpck_require__(1204)
+} = __nccwpck_require__(7554)
 const {
   forbiddenMethodsSet,
   corsSafeListedMethodsSet,
@@ -53752,12 +53752,12 @@ const {
   requestCredentials,
   requestCache,
   requestDuplex
-} = __nccwpck_require__(4219)
+} = __nccwpck_require__(6845)
 const { kEnumerableProperty, normalizedMethodRecordsBase, normalizedMethodRecords } = util
-const { kHeaders, kSignal, kState, kDispatcher } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
-const { URLSerializer } = __nccwpck_require__(192)
-const { kConstruct } = __nccwpck_require__(8031)
+const { kHeaders, kSignal, kState, kDispatcher } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { kConstruct } = __nccwpck_require__(3029)
 const assert = __nccwpck_require__(4589)
 const { getMaxListeners, setMaxListeners, getEventListeners, defaultMaxListeners } = __nccwpck_require__(8474)
 
@@ -54770,14 +54770,14 @@ module.exports = { Request, makeRequest, fromInnerRequest, cloneRequest }
 
 /***/ }),
 
-/***/ 7287:
+/***/ 3489:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { Headers, HeadersList, fill, getHeadersGuard, setHeadersGuard, setHeadersList } = __nccwpck_require__(3408)
-const { extractBody, cloneBody, mixinBody, hasFinalizationRegistry, streamRegistry, bodyUnusable } = __nccwpck_require__(1448)
-const util = __nccwpck_require__(9500)
+const { Headers, HeadersList, fill, getHeadersGuard, setHeadersGuard, setHeadersList } = __nccwpck_require__(3354)
+const { extractBody, cloneBody, mixinBody, hasFinalizationRegistry, streamRegistry, bodyUnusable } = __nccwpck_require__(5662)
+const util = __nccwpck_require__(4758)
 const nodeUtil = __nccwpck_require__(7975)
 const { kEnumerableProperty } = util
 const {
@@ -54789,16 +54789,16 @@ const {
   isErrorLike,
   isomorphicEncode,
   environmentSettingsObject: relevantRealm
-} = __nccwpck_require__(1204)
+} = __nccwpck_require__(7554)
 const {
   redirectStatusSet,
   nullBodyStatus
-} = __nccwpck_require__(4219)
-const { kState, kHeaders } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
-const { FormData } = __nccwpck_require__(3818)
-const { URLSerializer } = __nccwpck_require__(192)
-const { kConstruct } = __nccwpck_require__(8031)
+} = __nccwpck_require__(6845)
+const { kState, kHeaders } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
+const { FormData } = __nccwpck_require__(5468)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { kConstruct } = __nccwpck_require__(3029)
 const assert = __nccwpck_require__(4589)
 const { types } = __nccwpck_require__(7975)
 
@@ -55387,7 +55387,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3175:
+/***/ 8841:
 /***/ ((module) => {
 
 
@@ -55403,21 +55403,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1204:
+/***/ 7554:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Transform } = __nccwpck_require__(7075)
 const zlib = __nccwpck_require__(8522)
-const { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = __nccwpck_require__(4219)
-const { getGlobalOrigin } = __nccwpck_require__(5311)
-const { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = __nccwpck_require__(192)
+const { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = __nccwpck_require__(6845)
+const { getGlobalOrigin } = __nccwpck_require__(7473)
+const { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = __nccwpck_require__(4418)
 const { performance } = __nccwpck_require__(643)
-const { isBlobLike, ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = __nccwpck_require__(9500)
+const { isBlobLike, ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = __nccwpck_require__(4758)
 const assert = __nccwpck_require__(4589)
 const { isUint8Array } = __nccwpck_require__(3429)
-const { webidl } = __nccwpck_require__(4625)
+const { webidl } = __nccwpck_require__(4927)
 
 let supportedHashes = []
 
@@ -57042,14 +57042,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4625:
+/***/ 4927:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { types, inspect } = __nccwpck_require__(7975)
 const { markAsUncloneable } = __nccwpck_require__(5919)
-const { toUSVString } = __nccwpck_require__(9500)
+const { toUSVString } = __nccwpck_require__(4758)
 
 /** @type {import('../../../types/webidl').Webidl} */
 const webidl = {}
@@ -57744,7 +57744,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1691:
+/***/ 3513:
 /***/ ((module) => {
 
 
@@ -58041,7 +58041,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6575:
+/***/ 6973:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -58050,16 +58050,16 @@ const {
   staticPropertyDescriptors,
   readOperation,
   fireAProgressEvent
-} = __nccwpck_require__(6014)
+} = __nccwpck_require__(2120)
 const {
   kState,
   kError,
   kResult,
   kEvents,
   kAborted
-} = __nccwpck_require__(8445)
-const { webidl } = __nccwpck_require__(4625)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7651)
+const { webidl } = __nccwpck_require__(4927)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
 
 class FileReader extends EventTarget {
   constructor () {
@@ -58392,12 +58392,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9393:
+/***/ 95:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { webidl } = __nccwpck_require__(4625)
+const { webidl } = __nccwpck_require__(4927)
 
 const kState = Symbol('ProgressEvent state')
 
@@ -58477,7 +58477,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8445:
+/***/ 7651:
 /***/ ((module) => {
 
 
@@ -58494,7 +58494,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6014:
+/***/ 2120:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -58505,12 +58505,12 @@ const {
   kResult,
   kAborted,
   kLastProgressEventFired
-} = __nccwpck_require__(8445)
-const { ProgressEvent } = __nccwpck_require__(9393)
-const { getEncoding } = __nccwpck_require__(1691)
-const { serializeAMimeType, parseMIMEType } = __nccwpck_require__(192)
+} = __nccwpck_require__(7651)
+const { ProgressEvent } = __nccwpck_require__(95)
+const { getEncoding } = __nccwpck_require__(3513)
+const { serializeAMimeType, parseMIMEType } = __nccwpck_require__(4418)
 const { types } = __nccwpck_require__(7975)
-const { StringDecoder } = __nccwpck_require__(5574)
+const { StringDecoder } = __nccwpck_require__(3193)
 const { btoa } = __nccwpck_require__(4573)
 
 /** @type {PropertyDescriptor} */
@@ -58892,27 +58892,27 @@ module.exports = {
 
 /***/ }),
 
-/***/ 773:
+/***/ 271:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = __nccwpck_require__(7119)
+const { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = __nccwpck_require__(5750)
 const {
   kReadyState,
   kSentClose,
   kByteParser,
   kReceivedClose,
   kResponse
-} = __nccwpck_require__(4911)
-const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(965)
-const { channels } = __nccwpck_require__(5458)
-const { CloseEvent } = __nccwpck_require__(4379)
-const { makeRequest } = __nccwpck_require__(9683)
-const { fetching } = __nccwpck_require__(4202)
-const { Headers, getHeadersList } = __nccwpck_require__(3408)
-const { getDecodeSplit } = __nccwpck_require__(1204)
-const { WebsocketFrameSend } = __nccwpck_require__(9676)
+} = __nccwpck_require__(7478)
+const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(2795)
+const { channels } = __nccwpck_require__(7272)
+const { CloseEvent } = __nccwpck_require__(6450)
+const { makeRequest } = __nccwpck_require__(229)
+const { fetching } = __nccwpck_require__(344)
+const { Headers, getHeadersList } = __nccwpck_require__(3354)
+const { getDecodeSplit } = __nccwpck_require__(7554)
+const { WebsocketFrameSend } = __nccwpck_require__(6830)
 
 /** @type {import('crypto')} */
 let crypto
@@ -59270,7 +59270,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7119:
+/***/ 5750:
 /***/ ((module) => {
 
 
@@ -59343,14 +59343,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4379:
+/***/ 6450:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { webidl } = __nccwpck_require__(4625)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
-const { kConstruct } = __nccwpck_require__(8031)
+const { webidl } = __nccwpck_require__(4927)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
+const { kConstruct } = __nccwpck_require__(3029)
 const { MessagePort } = __nccwpck_require__(5919)
 
 /**
@@ -59679,12 +59679,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9676:
+/***/ 6830:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { maxUnsigned16Bit } = __nccwpck_require__(7119)
+const { maxUnsigned16Bit } = __nccwpck_require__(5750)
 
 const BUFFER_SIZE = 16386
 
@@ -59782,14 +59782,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4841:
+/***/ 6555:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { createInflateRaw, Z_DEFAULT_WINDOWBITS } = __nccwpck_require__(8522)
-const { isValidClientWindowBits } = __nccwpck_require__(965)
-const { MessageSizeExceededError } = __nccwpck_require__(3959)
+const { isValidClientWindowBits } = __nccwpck_require__(2795)
+const { MessageSizeExceededError } = __nccwpck_require__(3877)
 
 const tail = Buffer.from([0x00, 0x00, 0xff, 0xff])
 const kBuffer = Symbol('kBuffer')
@@ -59894,16 +59894,16 @@ module.exports = { PerMessageDeflate }
 
 /***/ }),
 
-/***/ 1872:
+/***/ 5694:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Writable } = __nccwpck_require__(7075)
 const assert = __nccwpck_require__(4589)
-const { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = __nccwpck_require__(7119)
-const { kReadyState, kSentClose, kResponse, kReceivedClose } = __nccwpck_require__(4911)
-const { channels } = __nccwpck_require__(5458)
+const { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = __nccwpck_require__(5750)
+const { kReadyState, kSentClose, kResponse, kReceivedClose } = __nccwpck_require__(7478)
+const { channels } = __nccwpck_require__(7272)
 const {
   isValidStatusCode,
   isValidOpcode,
@@ -59913,11 +59913,11 @@ const {
   isControlFrame,
   isTextBinaryFrame,
   isContinuationFrame
-} = __nccwpck_require__(965)
-const { WebsocketFrameSend } = __nccwpck_require__(9676)
-const { closeWebSocketConnection } = __nccwpck_require__(773)
-const { PerMessageDeflate } = __nccwpck_require__(4841)
-const { MessageSizeExceededError } = __nccwpck_require__(3959)
+} = __nccwpck_require__(2795)
+const { WebsocketFrameSend } = __nccwpck_require__(6830)
+const { closeWebSocketConnection } = __nccwpck_require__(271)
+const { PerMessageDeflate } = __nccwpck_require__(6555)
+const { MessageSizeExceededError } = __nccwpck_require__(3877)
 
 function failWebsocketConnectionWithCode (ws, code, reason) {
   closeWebSocketConnection(ws, code, reason, Buffer.byteLength(reason))
@@ -60428,14 +60428,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 504:
+/***/ 6802:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { WebsocketFrameSend } = __nccwpck_require__(9676)
-const { opcodes, sendHints } = __nccwpck_require__(7119)
-const FixedQueue = __nccwpck_require__(5464)
+const { WebsocketFrameSend } = __nccwpck_require__(6830)
+const { opcodes, sendHints } = __nccwpck_require__(5750)
+const FixedQueue = __nccwpck_require__(5874)
 
 /** @type {typeof Uint8Array} */
 const FastBuffer = Buffer[Symbol.species]
@@ -60539,7 +60539,7 @@ module.exports = { SendQueue }
 
 /***/ }),
 
-/***/ 4911:
+/***/ 7478:
 /***/ ((module) => {
 
 
@@ -60558,16 +60558,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 965:
+/***/ 2795:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(4911)
-const { states, opcodes } = __nccwpck_require__(7119)
-const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(4379)
+const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(7478)
+const { states, opcodes } = __nccwpck_require__(5750)
+const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(6450)
 const { isUtf8 } = __nccwpck_require__(4573)
-const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(192)
+const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(4418)
 
 /* globals Blob */
 
@@ -60887,15 +60887,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 2522:
+/***/ 100:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { webidl } = __nccwpck_require__(4625)
-const { URLSerializer } = __nccwpck_require__(192)
-const { environmentSettingsObject } = __nccwpck_require__(1204)
-const { staticPropertyDescriptors, states, sentCloseFrameState, sendHints } = __nccwpck_require__(7119)
+const { webidl } = __nccwpck_require__(4927)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { environmentSettingsObject } = __nccwpck_require__(7554)
+const { staticPropertyDescriptors, states, sentCloseFrameState, sendHints } = __nccwpck_require__(5750)
 const {
   kWebSocketURL,
   kReadyState,
@@ -60904,21 +60904,21 @@ const {
   kResponse,
   kSentClose,
   kByteParser
-} = __nccwpck_require__(4911)
+} = __nccwpck_require__(7478)
 const {
   isConnecting,
   isEstablished,
   isClosing,
   isValidSubprotocol,
   fireEvent
-} = __nccwpck_require__(965)
-const { establishWebSocketConnection, closeWebSocketConnection } = __nccwpck_require__(773)
-const { ByteParser } = __nccwpck_require__(1872)
-const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(9500)
-const { getGlobalDispatcher } = __nccwpck_require__(1481)
+} = __nccwpck_require__(2795)
+const { establishWebSocketConnection, closeWebSocketConnection } = __nccwpck_require__(271)
+const { ByteParser } = __nccwpck_require__(5694)
+const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(4758)
+const { getGlobalDispatcher } = __nccwpck_require__(6411)
 const { types } = __nccwpck_require__(7975)
-const { ErrorEvent, CloseEvent } = __nccwpck_require__(4379)
-const { SendQueue } = __nccwpck_require__(504)
+const { ErrorEvent, CloseEvent } = __nccwpck_require__(6450)
+const { SendQueue } = __nccwpck_require__(6802)
 
 // https://websockets.spec.whatwg.org/#interface-definition
 class WebSocket extends EventTarget {
@@ -61489,21 +61489,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6364:
+/***/ 6683:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)(__nccwpck_require__.ab + "build/Release/cpufeatures.node")
 
 /***/ }),
 
-/***/ 3811:
+/***/ 5384:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)(__nccwpck_require__.ab + "lib/protocol/crypto/build/Release/sshcrypto.node")
 
 /***/ }),
 
-/***/ 3219:
+/***/ 1858:
 /***/ ((module) => {
 
 module.exports = eval("require")("chokidar");
@@ -61770,7 +61770,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
 
 /***/ }),
 
-/***/ 5574:
+/***/ 3193:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
@@ -61798,18 +61798,18 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 
 /***/ }),
 
-/***/ 6745:
+/***/ 8303:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var resolveBlockMap = __nccwpck_require__(619);
-var resolveBlockSeq = __nccwpck_require__(1610);
-var resolveFlowCollection = __nccwpck_require__(562);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var resolveBlockMap = __nccwpck_require__(1513);
+var resolveBlockSeq = __nccwpck_require__(8468);
+var resolveFlowCollection = __nccwpck_require__(8312);
 
 function resolveCollection(CN, ctx, token, onError, tagName, tag) {
     const coll = token.type === 'block-map'
@@ -61895,15 +61895,15 @@ exports.composeCollection = composeCollection;
 
 /***/ }),
 
-/***/ 6183:
+/***/ 2805:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Document = __nccwpck_require__(7977);
-var composeNode = __nccwpck_require__(413);
-var resolveEnd = __nccwpck_require__(2368);
-var resolveProps = __nccwpck_require__(6715);
+var Document = __nccwpck_require__(3471);
+var composeNode = __nccwpck_require__(9919);
+var resolveEnd = __nccwpck_require__(4370);
+var resolveProps = __nccwpck_require__(1645);
 
 function composeDoc(options, directives, { offset, start, value, end }, onError) {
     const opts = Object.assign({ _directives: directives }, options);
@@ -61947,17 +61947,17 @@ exports.composeDoc = composeDoc;
 
 /***/ }),
 
-/***/ 413:
+/***/ 9919:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Alias = __nccwpck_require__(5525);
-var identity = __nccwpck_require__(1891);
-var composeCollection = __nccwpck_require__(6745);
-var composeScalar = __nccwpck_require__(1337);
-var resolveEnd = __nccwpck_require__(2368);
-var utilEmptyScalarPosition = __nccwpck_require__(6827);
+var Alias = __nccwpck_require__(3731);
+var identity = __nccwpck_require__(6381);
+var composeCollection = __nccwpck_require__(8303);
+var composeScalar = __nccwpck_require__(6335);
+var resolveEnd = __nccwpck_require__(4370);
+var utilEmptyScalarPosition = __nccwpck_require__(8777);
 
 const CN = { composeNode, composeEmptyNode };
 function composeNode(ctx, token, props, onError) {
@@ -62066,15 +62066,15 @@ exports.composeNode = composeNode;
 
 /***/ }),
 
-/***/ 1337:
+/***/ 6335:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var resolveBlockScalar = __nccwpck_require__(293);
-var resolveFlowScalar = __nccwpck_require__(7686);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var resolveBlockScalar = __nccwpck_require__(1523);
+var resolveFlowScalar = __nccwpck_require__(3524);
 
 function composeScalar(ctx, token, tagToken, onError) {
     const { value, type, comment, range } = token.type === 'block-scalar'
@@ -62161,18 +62161,18 @@ exports.composeScalar = composeScalar;
 
 /***/ }),
 
-/***/ 4260:
+/***/ 3146:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
 var node_process = __nccwpck_require__(932);
-var directives = __nccwpck_require__(9082);
-var Document = __nccwpck_require__(7977);
-var errors = __nccwpck_require__(7460);
-var identity = __nccwpck_require__(1891);
-var composeDoc = __nccwpck_require__(6183);
-var resolveEnd = __nccwpck_require__(2368);
+var directives = __nccwpck_require__(2564);
+var Document = __nccwpck_require__(3471);
+var errors = __nccwpck_require__(4390);
+var identity = __nccwpck_require__(6381);
+var composeDoc = __nccwpck_require__(2805);
+var resolveEnd = __nccwpck_require__(4370);
 
 function getErrorPos(src) {
     if (typeof src === 'number')
@@ -62392,17 +62392,17 @@ exports.Composer = Composer;
 
 /***/ }),
 
-/***/ 619:
+/***/ 1513:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Pair = __nccwpck_require__(5153);
-var YAMLMap = __nccwpck_require__(2938);
-var resolveProps = __nccwpck_require__(6715);
-var utilContainsNewline = __nccwpck_require__(3151);
-var utilFlowIndentCheck = __nccwpck_require__(7319);
-var utilMapIncludes = __nccwpck_require__(8279);
+var Pair = __nccwpck_require__(5819);
+var YAMLMap = __nccwpck_require__(188);
+var resolveProps = __nccwpck_require__(1645);
+var utilContainsNewline = __nccwpck_require__(9989);
+var utilFlowIndentCheck = __nccwpck_require__(1025);
+var utilMapIncludes = __nccwpck_require__(9721);
 
 const startColMsg = 'All mapping items must start at the same column';
 function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
@@ -62516,12 +62516,12 @@ exports.resolveBlockMap = resolveBlockMap;
 
 /***/ }),
 
-/***/ 293:
+/***/ 1523:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 function resolveBlockScalar(ctx, scalar, onError) {
     const start = scalar.offset;
@@ -62723,14 +62723,14 @@ exports.resolveBlockScalar = resolveBlockScalar;
 
 /***/ }),
 
-/***/ 1610:
+/***/ 8468:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var YAMLSeq = __nccwpck_require__(3571);
-var resolveProps = __nccwpck_require__(6715);
-var utilFlowIndentCheck = __nccwpck_require__(7319);
+var YAMLSeq = __nccwpck_require__(9521);
+var resolveProps = __nccwpck_require__(1645);
+var utilFlowIndentCheck = __nccwpck_require__(1025);
 
 function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs, onError, tag) {
     const NodeClass = tag?.nodeClass ?? YAMLSeq.YAMLSeq;
@@ -62781,7 +62781,7 @@ exports.resolveBlockSeq = resolveBlockSeq;
 
 /***/ }),
 
-/***/ 2368:
+/***/ 4370:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -62827,19 +62827,19 @@ exports.resolveEnd = resolveEnd;
 
 /***/ }),
 
-/***/ 562:
+/***/ 8312:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var resolveEnd = __nccwpck_require__(2368);
-var resolveProps = __nccwpck_require__(6715);
-var utilContainsNewline = __nccwpck_require__(3151);
-var utilMapIncludes = __nccwpck_require__(8279);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var resolveEnd = __nccwpck_require__(4370);
+var resolveProps = __nccwpck_require__(1645);
+var utilContainsNewline = __nccwpck_require__(9989);
+var utilMapIncludes = __nccwpck_require__(9721);
 
 const blockMsg = 'Block collections are not allowed within flow collections';
 const isBlock = (token) => token && (token.type === 'block-map' || token.type === 'block-seq');
@@ -63043,13 +63043,13 @@ exports.resolveFlowCollection = resolveFlowCollection;
 
 /***/ }),
 
-/***/ 7686:
+/***/ 3524:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var resolveEnd = __nccwpck_require__(2368);
+var Scalar = __nccwpck_require__(4603);
+var resolveEnd = __nccwpck_require__(4370);
 
 function resolveFlowScalar(scalar, strict, onError) {
     const { offset, type, source, end } = scalar;
@@ -63278,7 +63278,7 @@ exports.resolveFlowScalar = resolveFlowScalar;
 
 /***/ }),
 
-/***/ 6715:
+/***/ 1645:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -63433,7 +63433,7 @@ exports.resolveProps = resolveProps;
 
 /***/ }),
 
-/***/ 3151:
+/***/ 9989:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -63476,7 +63476,7 @@ exports.containsNewline = containsNewline;
 
 /***/ }),
 
-/***/ 6827:
+/***/ 8777:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -63511,12 +63511,12 @@ exports.emptyScalarPosition = emptyScalarPosition;
 
 /***/ }),
 
-/***/ 7319:
+/***/ 1025:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var utilContainsNewline = __nccwpck_require__(3151);
+var utilContainsNewline = __nccwpck_require__(9989);
 
 function flowIndentCheck(indent, fc, onError) {
     if (fc?.type === 'flow-collection') {
@@ -63535,12 +63535,12 @@ exports.flowIndentCheck = flowIndentCheck;
 
 /***/ }),
 
-/***/ 8279:
+/***/ 9721:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
+var identity = __nccwpck_require__(6381);
 
 function mapIncludes(ctx, items, search) {
     const { uniqueKeys } = ctx.options;
@@ -63557,22 +63557,22 @@ exports.mapIncludes = mapIncludes;
 
 /***/ }),
 
-/***/ 7977:
+/***/ 3471:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Alias = __nccwpck_require__(5525);
-var Collection = __nccwpck_require__(1633);
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var toJS = __nccwpck_require__(3119);
-var Schema = __nccwpck_require__(1148);
-var stringifyDocument = __nccwpck_require__(8577);
-var anchors = __nccwpck_require__(7048);
-var applyReviver = __nccwpck_require__(7817);
-var createNode = __nccwpck_require__(7616);
-var directives = __nccwpck_require__(9082);
+var Alias = __nccwpck_require__(3731);
+var Collection = __nccwpck_require__(443);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var toJS = __nccwpck_require__(7993);
+var Schema = __nccwpck_require__(2554);
+var stringifyDocument = __nccwpck_require__(8819);
+var anchors = __nccwpck_require__(6794);
+var applyReviver = __nccwpck_require__(8691);
+var createNode = __nccwpck_require__(4090);
+var directives = __nccwpck_require__(2564);
 
 class Document {
     constructor(value, replacer, options) {
@@ -63901,13 +63901,13 @@ exports.Document = Document;
 
 /***/ }),
 
-/***/ 7048:
+/***/ 6794:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var visit = __nccwpck_require__(1360);
+var identity = __nccwpck_require__(6381);
+var visit = __nccwpck_require__(9962);
 
 /**
  * Verify that the input string is a valid anchor.
@@ -63984,7 +63984,7 @@ exports.findNewAnchor = findNewAnchor;
 
 /***/ }),
 
-/***/ 7817:
+/***/ 8691:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -64048,14 +64048,14 @@ exports.applyReviver = applyReviver;
 
 /***/ }),
 
-/***/ 7616:
+/***/ 4090:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Alias = __nccwpck_require__(5525);
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
+var Alias = __nccwpck_require__(3731);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
 
 const defaultTagPrefix = 'tag:yaml.org,2002:';
 function findTagObject(value, tagName, tags) {
@@ -64145,13 +64145,13 @@ exports.createNode = createNode;
 
 /***/ }),
 
-/***/ 9082:
+/***/ 2564:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var visit = __nccwpck_require__(1360);
+var identity = __nccwpck_require__(6381);
+var visit = __nccwpck_require__(9962);
 
 const escapeChars = {
     '!': '%21',
@@ -64330,7 +64330,7 @@ exports.Directives = Directives;
 
 /***/ }),
 
-/***/ 7460:
+/***/ 4390:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -64399,28 +64399,28 @@ exports.prettifyError = prettifyError;
 
 /***/ }),
 
-/***/ 3483:
+/***/ 2897:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
 
 
-var composer = __nccwpck_require__(4260);
-var Document = __nccwpck_require__(7977);
-var Schema = __nccwpck_require__(1148);
-var errors = __nccwpck_require__(7460);
-var Alias = __nccwpck_require__(5525);
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var Scalar = __nccwpck_require__(4305);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var cst = __nccwpck_require__(3921);
-var lexer = __nccwpck_require__(1893);
-var lineCounter = __nccwpck_require__(2808);
-var parser = __nccwpck_require__(3124);
-var publicApi = __nccwpck_require__(4563);
-var visit = __nccwpck_require__(1360);
+var composer = __nccwpck_require__(3146);
+var Document = __nccwpck_require__(3471);
+var Schema = __nccwpck_require__(2554);
+var errors = __nccwpck_require__(4390);
+var Alias = __nccwpck_require__(3731);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var Scalar = __nccwpck_require__(4603);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var cst = __nccwpck_require__(2503);
+var lexer = __nccwpck_require__(6223);
+var lineCounter = __nccwpck_require__(2422);
+var parser = __nccwpck_require__(314);
+var publicApi = __nccwpck_require__(57);
+var visit = __nccwpck_require__(9962);
 
 
 
@@ -64457,7 +64457,7 @@ __webpack_unused_export__ = visit.visitAsync;
 
 /***/ }),
 
-/***/ 6669:
+/***/ 6999:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -64483,16 +64483,16 @@ exports.warn = warn;
 
 /***/ }),
 
-/***/ 5525:
+/***/ 3731:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var anchors = __nccwpck_require__(7048);
-var visit = __nccwpck_require__(1360);
-var identity = __nccwpck_require__(1891);
-var Node = __nccwpck_require__(5605);
-var toJS = __nccwpck_require__(3119);
+var anchors = __nccwpck_require__(6794);
+var visit = __nccwpck_require__(9962);
+var identity = __nccwpck_require__(6381);
+var Node = __nccwpck_require__(2339);
+var toJS = __nccwpck_require__(7993);
 
 class Alias extends Node.NodeBase {
     constructor(source) {
@@ -64610,14 +64610,14 @@ exports.Alias = Alias;
 
 /***/ }),
 
-/***/ 1633:
+/***/ 443:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var createNode = __nccwpck_require__(7616);
-var identity = __nccwpck_require__(1891);
-var Node = __nccwpck_require__(5605);
+var createNode = __nccwpck_require__(4090);
+var identity = __nccwpck_require__(6381);
+var Node = __nccwpck_require__(2339);
 
 function collectionFromPath(schema, path, value) {
     let v = value;
@@ -64768,14 +64768,14 @@ exports.isEmptyPath = isEmptyPath;
 
 /***/ }),
 
-/***/ 5605:
+/***/ 2339:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var applyReviver = __nccwpck_require__(7817);
-var identity = __nccwpck_require__(1891);
-var toJS = __nccwpck_require__(3119);
+var applyReviver = __nccwpck_require__(8691);
+var identity = __nccwpck_require__(6381);
+var toJS = __nccwpck_require__(7993);
 
 class NodeBase {
     constructor(type) {
@@ -64815,15 +64815,15 @@ exports.NodeBase = NodeBase;
 
 /***/ }),
 
-/***/ 5153:
+/***/ 5819:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var createNode = __nccwpck_require__(7616);
-var stringifyPair = __nccwpck_require__(9392);
-var addPairToJSMap = __nccwpck_require__(1308);
-var identity = __nccwpck_require__(1891);
+var createNode = __nccwpck_require__(4090);
+var stringifyPair = __nccwpck_require__(2794);
+var addPairToJSMap = __nccwpck_require__(4218);
+var identity = __nccwpck_require__(6381);
 
 function createPair(key, value, ctx) {
     const k = createNode.createNode(key, undefined, ctx);
@@ -64861,14 +64861,14 @@ exports.createPair = createPair;
 
 /***/ }),
 
-/***/ 4305:
+/***/ 4603:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Node = __nccwpck_require__(5605);
-var toJS = __nccwpck_require__(3119);
+var identity = __nccwpck_require__(6381);
+var Node = __nccwpck_require__(2339);
+var toJS = __nccwpck_require__(7993);
 
 const isScalarValue = (value) => !value || (typeof value !== 'function' && typeof value !== 'object');
 class Scalar extends Node.NodeBase {
@@ -64895,17 +64895,17 @@ exports.isScalarValue = isScalarValue;
 
 /***/ }),
 
-/***/ 2938:
+/***/ 188:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyCollection = __nccwpck_require__(3008);
-var addPairToJSMap = __nccwpck_require__(1308);
-var Collection = __nccwpck_require__(1633);
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var Scalar = __nccwpck_require__(4305);
+var stringifyCollection = __nccwpck_require__(7586);
+var addPairToJSMap = __nccwpck_require__(4218);
+var Collection = __nccwpck_require__(443);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var Scalar = __nccwpck_require__(4603);
 
 function findPair(items, key) {
     const k = identity.isScalar(key) ? key.value : key;
@@ -65049,17 +65049,17 @@ exports.findPair = findPair;
 
 /***/ }),
 
-/***/ 3571:
+/***/ 9521:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var createNode = __nccwpck_require__(7616);
-var stringifyCollection = __nccwpck_require__(3008);
-var Collection = __nccwpck_require__(1633);
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var toJS = __nccwpck_require__(3119);
+var createNode = __nccwpck_require__(4090);
+var stringifyCollection = __nccwpck_require__(7586);
+var Collection = __nccwpck_require__(443);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var toJS = __nccwpck_require__(7993);
 
 class YAMLSeq extends Collection.Collection {
     static get tagName() {
@@ -65171,16 +65171,16 @@ exports.YAMLSeq = YAMLSeq;
 
 /***/ }),
 
-/***/ 1308:
+/***/ 4218:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var log = __nccwpck_require__(6669);
-var merge = __nccwpck_require__(4376);
-var stringify = __nccwpck_require__(3376);
-var identity = __nccwpck_require__(1891);
-var toJS = __nccwpck_require__(3119);
+var log = __nccwpck_require__(6999);
+var merge = __nccwpck_require__(9710);
+var stringify = __nccwpck_require__(5446);
+var identity = __nccwpck_require__(6381);
+var toJS = __nccwpck_require__(7993);
 
 function addPairToJSMap(ctx, map, { key, value }) {
     if (identity.isNode(key) && key.addToJSMap)
@@ -65243,7 +65243,7 @@ exports.addPairToJSMap = addPairToJSMap;
 
 /***/ }),
 
-/***/ 1891:
+/***/ 6381:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -65303,12 +65303,12 @@ exports.isSeq = isSeq;
 
 /***/ }),
 
-/***/ 3119:
+/***/ 7993:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
+var identity = __nccwpck_require__(6381);
 
 /**
  * Recursively convert any node or its contents to native JavaScript
@@ -65349,15 +65349,15 @@ exports.toJS = toJS;
 
 /***/ }),
 
-/***/ 6242:
+/***/ 272:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var resolveBlockScalar = __nccwpck_require__(293);
-var resolveFlowScalar = __nccwpck_require__(7686);
-var errors = __nccwpck_require__(7460);
-var stringifyString = __nccwpck_require__(3665);
+var resolveBlockScalar = __nccwpck_require__(1523);
+var resolveFlowScalar = __nccwpck_require__(3524);
+var errors = __nccwpck_require__(4390);
+var stringifyString = __nccwpck_require__(4223);
 
 function resolveAsScalar(token, strict = true, onError) {
     if (token) {
@@ -65574,7 +65574,7 @@ exports.setScalarValue = setScalarValue;
 
 /***/ }),
 
-/***/ 2393:
+/***/ 4731:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -65644,7 +65644,7 @@ exports.stringify = stringify;
 
 /***/ }),
 
-/***/ 5207:
+/***/ 9085:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -65750,14 +65750,14 @@ exports.visit = visit;
 
 /***/ }),
 
-/***/ 3921:
+/***/ 2503:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var cstScalar = __nccwpck_require__(6242);
-var cstStringify = __nccwpck_require__(2393);
-var cstVisit = __nccwpck_require__(5207);
+var cstScalar = __nccwpck_require__(272);
+var cstStringify = __nccwpck_require__(4731);
+var cstVisit = __nccwpck_require__(9085);
 
 /** The byte order mark */
 const BOM = '\u{FEFF}';
@@ -65869,12 +65869,12 @@ exports.tokenType = tokenType;
 
 /***/ }),
 
-/***/ 1893:
+/***/ 6223:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var cst = __nccwpck_require__(3921);
+var cst = __nccwpck_require__(2503);
 
 /*
 START -> stream
@@ -66599,7 +66599,7 @@ exports.Lexer = Lexer;
 
 /***/ }),
 
-/***/ 2808:
+/***/ 2422:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -66647,14 +66647,14 @@ exports.LineCounter = LineCounter;
 
 /***/ }),
 
-/***/ 3124:
+/***/ 314:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
 var node_process = __nccwpck_require__(932);
-var cst = __nccwpck_require__(3921);
-var lexer = __nccwpck_require__(1893);
+var cst = __nccwpck_require__(2503);
+var lexer = __nccwpck_require__(6223);
 
 function includesToken(list, type) {
     for (let i = 0; i < list.length; ++i)
@@ -67634,18 +67634,18 @@ exports.Parser = Parser;
 
 /***/ }),
 
-/***/ 4563:
+/***/ 57:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var composer = __nccwpck_require__(4260);
-var Document = __nccwpck_require__(7977);
-var errors = __nccwpck_require__(7460);
-var log = __nccwpck_require__(6669);
-var identity = __nccwpck_require__(1891);
-var lineCounter = __nccwpck_require__(2808);
-var parser = __nccwpck_require__(3124);
+var composer = __nccwpck_require__(3146);
+var Document = __nccwpck_require__(3471);
+var errors = __nccwpck_require__(4390);
+var log = __nccwpck_require__(6999);
+var identity = __nccwpck_require__(6381);
+var lineCounter = __nccwpck_require__(2422);
+var parser = __nccwpck_require__(314);
 
 function parseOptions(options) {
     const prettyErrors = options.prettyErrors !== false;
@@ -67748,16 +67748,16 @@ exports.stringify = stringify;
 
 /***/ }),
 
-/***/ 1148:
+/***/ 2554:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var map = __nccwpck_require__(1231);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var tags = __nccwpck_require__(8478);
+var identity = __nccwpck_require__(6381);
+var map = __nccwpck_require__(7873);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var tags = __nccwpck_require__(4268);
 
 const sortMapEntriesByKey = (a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 class Schema {
@@ -67794,13 +67794,13 @@ exports.Schema = Schema;
 
 /***/ }),
 
-/***/ 1231:
+/***/ 7873:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var YAMLMap = __nccwpck_require__(2938);
+var identity = __nccwpck_require__(6381);
+var YAMLMap = __nccwpck_require__(188);
 
 const map = {
     collection: 'map',
@@ -67820,12 +67820,12 @@ exports.map = map;
 
 /***/ }),
 
-/***/ 5940:
+/***/ 8430:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 const nullTag = {
     identify: value => value == null,
@@ -67844,13 +67844,13 @@ exports.nullTag = nullTag;
 
 /***/ }),
 
-/***/ 814:
+/***/ 732:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var YAMLSeq = __nccwpck_require__(3571);
+var identity = __nccwpck_require__(6381);
+var YAMLSeq = __nccwpck_require__(9521);
 
 const seq = {
     collection: 'seq',
@@ -67870,12 +67870,12 @@ exports.seq = seq;
 
 /***/ }),
 
-/***/ 3724:
+/***/ 138:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyString = __nccwpck_require__(3665);
+var stringifyString = __nccwpck_require__(4223);
 
 const string = {
     identify: value => typeof value === 'string',
@@ -67893,12 +67893,12 @@ exports.string = string;
 
 /***/ }),
 
-/***/ 5579:
+/***/ 3041:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 const boolTag = {
     identify: value => typeof value === 'boolean',
@@ -67921,13 +67921,13 @@ exports.boolTag = boolTag;
 
 /***/ }),
 
-/***/ 1433:
+/***/ 7015:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var stringifyNumber = __nccwpck_require__(3677);
+var Scalar = __nccwpck_require__(4603);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const floatNaN = {
     identify: value => typeof value === 'number',
@@ -67975,12 +67975,12 @@ exports.floatNaN = floatNaN;
 
 /***/ }),
 
-/***/ 2790:
+/***/ 6136:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyNumber = __nccwpck_require__(3677);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const intIdentify = (value) => typeof value === 'bigint' || Number.isInteger(value);
 const intResolve = (str, offset, radix, { intAsBigInt }) => (intAsBigInt ? BigInt(str) : parseInt(str.substring(offset), radix));
@@ -68024,18 +68024,18 @@ exports.intOct = intOct;
 
 /***/ }),
 
-/***/ 9772:
+/***/ 1822:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var map = __nccwpck_require__(1231);
-var _null = __nccwpck_require__(5940);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var bool = __nccwpck_require__(5579);
-var float = __nccwpck_require__(1433);
-var int = __nccwpck_require__(2790);
+var map = __nccwpck_require__(7873);
+var _null = __nccwpck_require__(8430);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var bool = __nccwpck_require__(3041);
+var float = __nccwpck_require__(7015);
+var int = __nccwpck_require__(6136);
 
 const schema = [
     map.map,
@@ -68056,14 +68056,14 @@ exports.schema = schema;
 
 /***/ }),
 
-/***/ 7331:
+/***/ 8809:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var map = __nccwpck_require__(1231);
-var seq = __nccwpck_require__(814);
+var Scalar = __nccwpck_require__(4603);
+var map = __nccwpck_require__(7873);
+var seq = __nccwpck_require__(732);
 
 function intIdentify(value) {
     return typeof value === 'bigint' || Number.isInteger(value);
@@ -68127,27 +68127,27 @@ exports.schema = schema;
 
 /***/ }),
 
-/***/ 8478:
+/***/ 4268:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var map = __nccwpck_require__(1231);
-var _null = __nccwpck_require__(5940);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var bool = __nccwpck_require__(5579);
-var float = __nccwpck_require__(1433);
-var int = __nccwpck_require__(2790);
-var schema = __nccwpck_require__(9772);
-var schema$1 = __nccwpck_require__(7331);
-var binary = __nccwpck_require__(743);
-var merge = __nccwpck_require__(4376);
-var omap = __nccwpck_require__(6683);
-var pairs = __nccwpck_require__(7221);
-var schema$2 = __nccwpck_require__(3381);
-var set = __nccwpck_require__(5340);
-var timestamp = __nccwpck_require__(3932);
+var map = __nccwpck_require__(7873);
+var _null = __nccwpck_require__(8430);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var bool = __nccwpck_require__(3041);
+var float = __nccwpck_require__(7015);
+var int = __nccwpck_require__(6136);
+var schema = __nccwpck_require__(1822);
+var schema$1 = __nccwpck_require__(8809);
+var binary = __nccwpck_require__(1261);
+var merge = __nccwpck_require__(9710);
+var omap = __nccwpck_require__(7009);
+var pairs = __nccwpck_require__(2019);
+var schema$2 = __nccwpck_require__(9871);
+var set = __nccwpck_require__(1662);
+var timestamp = __nccwpck_require__(4702);
 
 const schemas = new Map([
     ['core', schema.schema],
@@ -68233,14 +68233,14 @@ exports.getTags = getTags;
 
 /***/ }),
 
-/***/ 743:
+/***/ 1261:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
 var node_buffer = __nccwpck_require__(181);
-var Scalar = __nccwpck_require__(4305);
-var stringifyString = __nccwpck_require__(3665);
+var Scalar = __nccwpck_require__(4603);
+var stringifyString = __nccwpck_require__(4223);
 
 const binary = {
     identify: value => value instanceof Uint8Array, // Buffer inherits from Uint8Array
@@ -68310,12 +68310,12 @@ exports.binary = binary;
 
 /***/ }),
 
-/***/ 8514:
+/***/ 6024:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 function boolStringify({ value, source }, ctx) {
     const boolObj = value ? trueTag : falseTag;
@@ -68346,13 +68346,13 @@ exports.trueTag = trueTag;
 
 /***/ }),
 
-/***/ 2026:
+/***/ 3032:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var stringifyNumber = __nccwpck_require__(3677);
+var Scalar = __nccwpck_require__(4603);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const floatNaN = {
     identify: value => typeof value === 'number',
@@ -68403,12 +68403,12 @@ exports.floatNaN = floatNaN;
 
 /***/ }),
 
-/***/ 7149:
+/***/ 5911:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyNumber = __nccwpck_require__(3677);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const intIdentify = (value) => typeof value === 'bigint' || Number.isInteger(value);
 function intResolve(str, offset, radix, { intAsBigInt }) {
@@ -68486,13 +68486,13 @@ exports.intOct = intOct;
 
 /***/ }),
 
-/***/ 4376:
+/***/ 9710:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
 
 // If the value associated with a merge key is a single mapping node, each of
 // its key/value pairs is inserted into the current mapping, unless the key
@@ -68564,16 +68564,16 @@ exports.merge = merge;
 
 /***/ }),
 
-/***/ 6683:
+/***/ 7009:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var toJS = __nccwpck_require__(3119);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var pairs = __nccwpck_require__(7221);
+var identity = __nccwpck_require__(6381);
+var toJS = __nccwpck_require__(7993);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var pairs = __nccwpck_require__(2019);
 
 class YAMLOMap extends YAMLSeq.YAMLSeq {
     constructor() {
@@ -68648,15 +68648,15 @@ exports.omap = omap;
 
 /***/ }),
 
-/***/ 7221:
+/***/ 2019:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var Scalar = __nccwpck_require__(4305);
-var YAMLSeq = __nccwpck_require__(3571);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var Scalar = __nccwpck_require__(4603);
+var YAMLSeq = __nccwpck_require__(9521);
 
 function resolvePairs(seq, onError) {
     if (identity.isSeq(seq)) {
@@ -68737,24 +68737,24 @@ exports.resolvePairs = resolvePairs;
 
 /***/ }),
 
-/***/ 3381:
+/***/ 9871:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var map = __nccwpck_require__(1231);
-var _null = __nccwpck_require__(5940);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var binary = __nccwpck_require__(743);
-var bool = __nccwpck_require__(8514);
-var float = __nccwpck_require__(2026);
-var int = __nccwpck_require__(7149);
-var merge = __nccwpck_require__(4376);
-var omap = __nccwpck_require__(6683);
-var pairs = __nccwpck_require__(7221);
-var set = __nccwpck_require__(5340);
-var timestamp = __nccwpck_require__(3932);
+var map = __nccwpck_require__(7873);
+var _null = __nccwpck_require__(8430);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var binary = __nccwpck_require__(1261);
+var bool = __nccwpck_require__(6024);
+var float = __nccwpck_require__(3032);
+var int = __nccwpck_require__(5911);
+var merge = __nccwpck_require__(9710);
+var omap = __nccwpck_require__(7009);
+var pairs = __nccwpck_require__(2019);
+var set = __nccwpck_require__(1662);
+var timestamp = __nccwpck_require__(4702);
 
 const schema = [
     map.map,
@@ -68785,14 +68785,14 @@ exports.schema = schema;
 
 /***/ }),
 
-/***/ 5340:
+/***/ 1662:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var YAMLMap = __nccwpck_require__(2938);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var YAMLMap = __nccwpck_require__(188);
 
 class YAMLSet extends YAMLMap.YAMLMap {
     constructor(schema) {
@@ -68888,12 +68888,12 @@ exports.set = set;
 
 /***/ }),
 
-/***/ 3932:
+/***/ 4702:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyNumber = __nccwpck_require__(3677);
+var stringifyNumber = __nccwpck_require__(4383);
 
 /** Internal types handle bigint as number, because TS can't figure it out. */
 function parseSexagesimal(str, asBigInt) {
@@ -69000,7 +69000,7 @@ exports.timestamp = timestamp;
 
 /***/ }),
 
-/***/ 6767:
+/***/ 9341:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -69158,15 +69158,15 @@ exports.foldFlowLines = foldFlowLines;
 
 /***/ }),
 
-/***/ 3376:
+/***/ 5446:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var anchors = __nccwpck_require__(7048);
-var identity = __nccwpck_require__(1891);
-var stringifyComment = __nccwpck_require__(2875);
-var stringifyString = __nccwpck_require__(3665);
+var anchors = __nccwpck_require__(6794);
+var identity = __nccwpck_require__(6381);
+var stringifyComment = __nccwpck_require__(6065);
+var stringifyString = __nccwpck_require__(4223);
 
 function createStringifyContext(doc, options) {
     const opt = Object.assign({
@@ -69297,14 +69297,14 @@ exports.stringify = stringify;
 
 /***/ }),
 
-/***/ 3008:
+/***/ 7586:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var stringify = __nccwpck_require__(3376);
-var stringifyComment = __nccwpck_require__(2875);
+var identity = __nccwpck_require__(6381);
+var stringify = __nccwpck_require__(5446);
+var stringifyComment = __nccwpck_require__(6065);
 
 function stringifyCollection(collection, ctx, options) {
     const flow = ctx.inFlow ?? collection.flow;
@@ -69459,7 +69459,7 @@ exports.stringifyCollection = stringifyCollection;
 
 /***/ }),
 
-/***/ 2875:
+/***/ 6065:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -69490,14 +69490,14 @@ exports.stringifyComment = stringifyComment;
 
 /***/ }),
 
-/***/ 8577:
+/***/ 8819:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var stringify = __nccwpck_require__(3376);
-var stringifyComment = __nccwpck_require__(2875);
+var identity = __nccwpck_require__(6381);
+var stringify = __nccwpck_require__(5446);
+var stringifyComment = __nccwpck_require__(6065);
 
 function stringifyDocument(doc, options) {
     const lines = [];
@@ -69584,7 +69584,7 @@ exports.stringifyDocument = stringifyDocument;
 
 /***/ }),
 
-/***/ 3677:
+/***/ 4383:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -69618,15 +69618,15 @@ exports.stringifyNumber = stringifyNumber;
 
 /***/ }),
 
-/***/ 9392:
+/***/ 2794:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var stringify = __nccwpck_require__(3376);
-var stringifyComment = __nccwpck_require__(2875);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var stringify = __nccwpck_require__(5446);
+var stringifyComment = __nccwpck_require__(6065);
 
 function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
     const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
@@ -69777,13 +69777,13 @@ exports.stringifyPair = stringifyPair;
 
 /***/ }),
 
-/***/ 3665:
+/***/ 4223:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var foldFlowLines = __nccwpck_require__(6767);
+var Scalar = __nccwpck_require__(4603);
+var foldFlowLines = __nccwpck_require__(9341);
 
 const getFoldOptions = (ctx, isBlock) => ({
     indentAtStart: isBlock ? ctx.indent.length : ctx.indentAtStart,
@@ -70122,12 +70122,12 @@ exports.stringifyString = stringifyString;
 
 /***/ }),
 
-/***/ 1360:
+/***/ 9962:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
+var identity = __nccwpck_require__(6381);
 
 const BREAK = Symbol('break visit');
 const SKIP = Symbol('skip children');
@@ -70365,12 +70365,12 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 7227:
+/***/ 9436:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6333);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1047);
+/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3412);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8623);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70380,7 +70380,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 1047:
+/***/ 8623:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70621,9 +70621,9 @@ function hostKeyIn(label) {
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(2897);
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/util.js
 
 // functions
 function assertEqual(val) {
@@ -71498,7 +71498,7 @@ function constantCatch(value) {
     return fn;
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/core.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/core.js
 var _a;
 
 /** A special constant with type `never` */
@@ -71641,7 +71641,7 @@ function config(newConfig) {
     return globalConfig;
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/errors.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/errors.js
 
 
 /* Computing the message eagerly is expensive (pretty-printed JSON of all
@@ -72305,8 +72305,8 @@ function ownerOf(env) {
 
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
-var lib = __nccwpck_require__(972);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/ssh2/lib/index.js
+var lib = __nccwpck_require__(654);
 ;// CONCATENATED MODULE: external "node:os"
 const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 ;// CONCATENATED MODULE: external "node:readline"
@@ -72615,7 +72615,7 @@ function ansibleEnvironment(env, ansible, files, taskTimeoutMs) {
     };
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/memoizer.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/memoizer.js
 
 class $ZodCyclicError extends Error {
     constructor() {
@@ -72928,7 +72928,7 @@ function isBackEdge(ctx, value) {
     return backEdges !== undefined && isRef(value) && backEdges.has(value);
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/regexes.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/regexes.js
 
 /**
  * @deprecated CUID v1 is deprecated by its authors due to information leakage
@@ -73086,7 +73086,7 @@ const sha512_hex = /^[0-9a-fA-F]{128}$/;
 const sha512_base64 = /*@__PURE__*/ (/* unused pure expression or super */ null && (fixedBase64(86, "==")));
 const sha512_base64url = /*@__PURE__*/ (/* unused pure expression or super */ null && (fixedBase64url(86)));
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/checks.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/checks.js
 // import { $ZodType } from "./schemas.js";
 
 
@@ -73604,7 +73604,7 @@ const $ZodCheckOverwrite = /*@__PURE__*/ $constructor("$ZodCheckOverwrite", (ins
     };
 });
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/doc.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/doc.js
 class Doc {
     constructor(args = [], closed = {}) {
         this.content = [];
@@ -73644,14 +73644,14 @@ class Doc {
     }
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/versions.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/versions.js
 const version = {
     major: 4,
     minor: 6,
     patch: 7,
 };
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/schemas.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/schemas.js
 
 
 
@@ -76289,7 +76289,7 @@ function handleRefineResult(result, payload, input, inst) {
     }
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/registries.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/registries.js
 var registries_a;
 const $output = /*@__PURE__*/ (/* unused pure expression or super */ null && (Symbol("ZodOutput")));
 const $input = /*@__PURE__*/ (/* unused pure expression or super */ null && (Symbol("ZodInput")));
@@ -76342,7 +76342,7 @@ function registry() {
 (registries_a = globalThis).__zod_globalRegistry ?? (registries_a.__zod_globalRegistry = registry());
 const globalRegistry = globalThis.__zod_globalRegistry;
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/api.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/api.js
 
 
 
@@ -77447,7 +77447,7 @@ function _stringFormat(Class, format, fnOrRegex, _params = {}) {
     return inst;
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/to-json-schema.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/to-json-schema.js
 
 
 function assignProps(target, ...sources) {
@@ -78100,7 +78100,7 @@ const createStandardJSONSchemaMethod = (schema, io, processors = {}) => (params)
     return to_json_schema_finalize(ctx, schema);
 };
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/json-schema-processors.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/json-schema-processors.js
 
 
 
@@ -78945,7 +78945,7 @@ function toJSONSchema(input, params) {
     return finalize(ctx, input);
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/locales/en.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/locales/en.js
 
 const error = () => {
     const Sizable = {
@@ -79072,7 +79072,7 @@ const error = () => {
     };
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/parse.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/parse.js
 
 
 
@@ -79249,7 +79249,7 @@ const _safeDecodeAsync = (_Err) => async (schema, value, _ctx) => {
 };
 const safeDecodeAsync = /* @__PURE__*/ _safeDecodeAsync($ZodRealError);
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/errors.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/classic/errors.js
 
 
 
@@ -79308,7 +79308,7 @@ const ZodRealError = /*@__PURE__*/ $constructor("ZodError", errors_initializer, 
 // /** @deprecated Use `z.core.$ZodErrorMapCtx` instead. */
 // export type ErrorMapCtx = core.$ZodErrorMapCtx;
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/parse.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/classic/parse.js
 
 
 const classic_parse_parse = /* @__PURE__ */ _parse(ZodRealError);
@@ -79326,7 +79326,7 @@ const parse_safeDecode = /* @__PURE__ */ _safeDecode(ZodRealError);
 const parse_safeEncodeAsync = /* @__PURE__ */ _safeEncodeAsync(ZodRealError);
 const parse_safeDecodeAsync = /* @__PURE__ */ _safeDecodeAsync(ZodRealError);
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/schemas.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/classic/schemas.js
 
 
 
@@ -80954,7 +80954,7 @@ function lastOfEach(results) {
 }
 
 // EXTERNAL MODULE: ./lib/report/markdown.js
-var markdown = __nccwpck_require__(5238);
+var markdown = __nccwpck_require__(427);
 ;// CONCATENATED MODULE: ./action-ansible/src/problems.js
 
 
@@ -80965,6 +80965,8 @@ const UNKNOWN_KEY = /No \S+ host key is known|Host key verification failed|host 
 const REFUSED = /Permission denied/i;
 /** ssh keeps to itself why a jump failed when it leaves a connection open (ControlPersist). */
 const JUMP = /closed by UNKNOWN port 65535/i;
+/** Whoever lets apt refresh its lists by its library is told neither of which mirror, nor why. */
+const NO_LISTS = /^Failed to update apt cache after \d+ retries:\s*(unknown reason)?\s*$/;
 function staysUnreachable({ message }) {
     return [CHANGED_KEY, UNKNOWN_KEY, REFUSED].some((pattern) => pattern.test(message));
 }
@@ -80986,6 +80988,14 @@ function unreachableSentence({ host, message }) {
             'or shows a host key that is not the known one.');
     }
     return `${host} could not be reached: ${message}`;
+}
+/** With what a module leaves out of its message. */
+function explained(entry) {
+    if (!NO_LISTS.test(entry.message))
+        return entry;
+    const advice = 'a mirror of packages does not answer as it should. `apt-get update` on the host says which ' +
+        'and why; when it is well, run this again.';
+    return { ...entry, message: `${entry.message.trim().replace(/\W*$/, '')}: ${advice}` };
 }
 /** One annotation for a task that failed, however many hosts it failed on with one message. */
 function failedTaskAnnotations(results, directory, workspace) {
@@ -81597,21 +81607,21 @@ function inputs_version(runner) {
     throw new inputs_InputError('version', `is '${value}': give an exact version such as 2.19.14.`);
 }
 
-// EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
-var lib_core = __nccwpck_require__(8806);
-// EXTERNAL MODULE: ../../node_modules/@actions/io/lib/io.js
-var lib_io = __nccwpck_require__(6521);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/core/lib/core.js + 8 modules
+var lib_core = __nccwpck_require__(3712);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/io/lib/io.js
+var lib_io = __nccwpck_require__(2323);
 // EXTERNAL MODULE: external "crypto"
 var external_crypto_ = __nccwpck_require__(6982);
 // EXTERNAL MODULE: external "fs"
 var external_fs_ = __nccwpck_require__(9896);
-// EXTERNAL MODULE: ../../node_modules/semver/index.js
-var node_modules_semver = __nccwpck_require__(84);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/semver/index.js
+var node_modules_semver = __nccwpck_require__(2830);
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);
 // EXTERNAL MODULE: external "child_process"
 var external_child_process_ = __nccwpck_require__(5317);
-;// CONCATENATED MODULE: ../../node_modules/@actions/tool-cache/lib/manifest.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/tool-cache/lib/manifest.js
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -81719,17 +81729,17 @@ function _readLinuxVersionFile() {
 //# sourceMappingURL=manifest.js.map
 // EXTERNAL MODULE: external "path"
 var external_path_ = __nccwpck_require__(6928);
-// EXTERNAL MODULE: ../../node_modules/@actions/http-client/lib/index.js + 1 modules
-var http_client_lib = __nccwpck_require__(66);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/index.js + 1 modules
+var http_client_lib = __nccwpck_require__(3536);
 // EXTERNAL MODULE: external "stream"
 var external_stream_ = __nccwpck_require__(2203);
 // EXTERNAL MODULE: external "util"
 var external_util_ = __nccwpck_require__(9023);
 // EXTERNAL MODULE: external "assert"
 var external_assert_ = __nccwpck_require__(2613);
-// EXTERNAL MODULE: ../../node_modules/@actions/exec/lib/exec.js + 2 modules
-var lib_exec = __nccwpck_require__(3808);
-;// CONCATENATED MODULE: ../../node_modules/@actions/tool-cache/lib/retry-helper.js
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/exec/lib/exec.js + 2 modules
+var lib_exec = __nccwpck_require__(1530);
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/tool-cache/lib/retry-helper.js
 var retry_helper_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -81790,7 +81800,7 @@ class retry_helper_RetryHelper {
     }
 }
 //# sourceMappingURL=retry-helper.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/tool-cache/lib/tool-cache.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/tool-cache/lib/tool-cache.js
 var tool_cache_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -83256,8 +83266,8 @@ async function connect_connectAll(destination) {
     }
 }
 
-// EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
-var node_modules_nunjucks = __nccwpck_require__(8191);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/nunjucks/index.js
+var node_modules_nunjucks = __nccwpck_require__(997);
 ;// CONCATENATED MODULE: ./lib/release/manifest.js
 
 
@@ -83769,8 +83779,9 @@ class Lease {
             }
             if (Date.now() > deadline) {
                 throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
-                    `${options.waitMs / 1000} s. Wait for that run, raise \`lock-timeout\`, or, when it ` +
-                    'is surely dead, free it with `compta unlock --reason …`.');
+                    `${options.waitMs / 1000} s. Wait for that run, raise ` +
+                    `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
+                    'with `compta unlock --reason …`.');
             }
             if (told !== holder.owner)
                 options.say(`Waiting for the lease: ${lease_describe(holder)}`);
@@ -84298,6 +84309,7 @@ async function underReleaseLease({ releaseLeaseMs, privateKey, playbook }, envir
         const { by, run, within } = identity(runner.env);
         const lease = await Lease.take(hosts, {
             ...{ owner: by, run, within, reason: playbook, waitMs: releaseLeaseMs, cancelled },
+            waitOption: 'release-lease',
             say: (line) => runner.info(line),
             taken: (token) => runner.saveState(LEASE_STATE, String(token)),
         });
@@ -84458,7 +84470,7 @@ function spans(results) {
 
 /** Outputs, annotations, summary and the file of events, none of which holds a secret. */
 function report(inputs, played, ok, milliseconds, runner) {
-    const results = events_settled(played.attempts).map((entry) => redacted(entry, runner));
+    const results = events_settled(played.attempts).map((entry) => redacted(explained(entry), runner));
     const { directory, playbook, check } = inputs;
     setOutputs(inputs, results, runner);
     writeEvents(played, runner);
@@ -84599,7 +84611,7 @@ function beside(name) {
 
 /***/ }),
 
-/***/ 5238:
+/***/ 427:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -84698,7 +84710,7 @@ function escapeHtml(text) {
 
 /***/ }),
 
-/***/ 6333:
+/***/ 3412:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -84713,10 +84725,10 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ../../node_modules/@actions/core/lib/core.js + 8 modules
-var core = __nccwpck_require__(8806);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/core/lib/core.js + 8 modules
+var core = __nccwpck_require__(3712);
 // EXTERNAL MODULE: ./lib/report/markdown.js
-var report_markdown = __nccwpck_require__(5238);
+var report_markdown = __nccwpck_require__(427);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -84931,7 +84943,7 @@ function flushed(stream) {
 
 /***/ }),
 
-/***/ 8806:
+/***/ 3712:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -84954,7 +84966,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/utils.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/utils.js
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
 /**
@@ -84990,7 +85002,7 @@ function toCommandProperties(annotationProperties) {
     };
 }
 //# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/command.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/command.js
 
 
 /**
@@ -85086,7 +85098,7 @@ function escapeProperty(s) {
 var external_crypto_ = __nccwpck_require__(6982);
 // EXTERNAL MODULE: external "fs"
 var external_fs_ = __nccwpck_require__(9896);
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/file-command.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/file-command.js
 // For internal use, subject to change.
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
@@ -85123,9 +85135,9 @@ function file_command_prepareKeyValueMessage(key, value) {
 //# sourceMappingURL=file-command.js.map
 // EXTERNAL MODULE: external "path"
 var external_path_ = __nccwpck_require__(6928);
-// EXTERNAL MODULE: ../../node_modules/@actions/http-client/lib/index.js + 1 modules
-var lib = __nccwpck_require__(66);
-;// CONCATENATED MODULE: ../../node_modules/@actions/http-client/lib/auth.js
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/index.js + 1 modules
+var lib = __nccwpck_require__(3536);
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/auth.js
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -85201,7 +85213,7 @@ class PersonalAccessTokenCredentialHandler {
     }
 }
 //# sourceMappingURL=auth.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/oidc-utils.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/oidc-utils.js
 var oidc_utils_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -85275,7 +85287,7 @@ class oidc_utils_OidcClient {
     }
 }
 //# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/summary.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/summary.js
 var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -85556,7 +85568,7 @@ const _summary = new Summary();
 const markdownSummary = (/* unused pure expression or super */ null && (_summary));
 const summary = (/* unused pure expression or super */ null && (_summary));
 //# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/path-utils.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/path-utils.js
 
 /**
  * toPosixPath converts the given path to the posix form. On Windows, \\ will be
@@ -85590,9 +85602,9 @@ function toPlatformPath(pth) {
     return pth.replace(/[/\\]/g, path.sep);
 }
 //# sourceMappingURL=path-utils.js.map
-// EXTERNAL MODULE: ../../node_modules/@actions/exec/lib/exec.js + 2 modules
-var lib_exec = __nccwpck_require__(3808);
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/platform.js
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/exec/lib/exec.js + 2 modules
+var lib_exec = __nccwpck_require__(1530);
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/platform.js
 var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -85657,7 +85669,7 @@ function getDetails() {
     });
 }
 //# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/core.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/core.js
 var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -85978,14 +85990,14 @@ function getIDToken(aud) {
 
 /***/ }),
 
-/***/ 3808:
+/***/ 1530:
 /***/ ((__unused_webpack___webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 
 // UNUSED EXPORTS: exec, getExecOutput
 
 // EXTERNAL MODULE: external "string_decoder"
-var external_string_decoder_ = __nccwpck_require__(5574);
+var external_string_decoder_ = __nccwpck_require__(3193);
 // EXTERNAL MODULE: external "os"
 var external_os_ = __nccwpck_require__(857);
 // EXTERNAL MODULE: external "events"
@@ -85994,13 +86006,13 @@ var external_events_ = __nccwpck_require__(4434);
 var external_child_process_ = __nccwpck_require__(5317);
 // EXTERNAL MODULE: external "path"
 var external_path_ = __nccwpck_require__(6928);
-// EXTERNAL MODULE: ../../node_modules/@actions/io/lib/io.js
-var io = __nccwpck_require__(6521);
-// EXTERNAL MODULE: ../../node_modules/@actions/io/lib/io-util.js
-var io_util = __nccwpck_require__(5870);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/io/lib/io.js
+var io = __nccwpck_require__(2323);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/@actions/io/lib/io-util.js
+var io_util = __nccwpck_require__(3500);
 ;// CONCATENATED MODULE: external "timers"
 const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
-;// CONCATENATED MODULE: ../../node_modules/@actions/exec/lib/toolrunner.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/exec/lib/toolrunner.js
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -86588,7 +86600,7 @@ class ExecState extends external_events_.EventEmitter {
     }
 }
 //# sourceMappingURL=toolrunner.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/exec/lib/exec.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/exec/lib/exec.js
 var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -86671,7 +86683,7 @@ function getExecOutput(commandLine, args, options) {
 
 /***/ }),
 
-/***/ 66:
+/***/ 3536:
 /***/ ((__unused_webpack___webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 
@@ -86681,7 +86693,7 @@ function getExecOutput(commandLine, args, options) {
 var external_http_ = __nccwpck_require__(8611);
 // EXTERNAL MODULE: external "https"
 var external_https_ = __nccwpck_require__(5692);
-;// CONCATENATED MODULE: ../../node_modules/@actions/http-client/lib/proxy.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/proxy.js
 function getProxyUrl(reqUrl) {
     const usingSsl = reqUrl.protocol === 'https:';
     if (checkBypass(reqUrl)) {
@@ -86772,11 +86784,11 @@ class DecodedURL extends URL {
     }
 }
 //# sourceMappingURL=proxy.js.map
-// EXTERNAL MODULE: ../../node_modules/tunnel/index.js
-var node_modules_tunnel = __nccwpck_require__(5070);
-// EXTERNAL MODULE: ../../node_modules/undici/index.js
-var undici = __nccwpck_require__(1684);
-;// CONCATENATED MODULE: ../../node_modules/@actions/http-client/lib/index.js
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/tunnel/index.js
+var node_modules_tunnel = __nccwpck_require__(8836);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/undici/index.js
+var undici = __nccwpck_require__(6530);
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/index.js
 /* eslint-disable @typescript-eslint/no-explicit-any */
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -87476,7 +87488,7 @@ const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCa
 
 /***/ }),
 
-/***/ 5870:
+/***/ 3500:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -87670,7 +87682,7 @@ function getCmdPath() {
 
 /***/ }),
 
-/***/ 6521:
+/***/ 2323:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -87679,7 +87691,7 @@ function getCmdPath() {
 /* unused harmony exports cp, mv, rmRF, mkdirP, findInPath */
 /* harmony import */ var assert__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2613);
 /* harmony import */ var path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6928);
-/* harmony import */ var _io_util_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5870);
+/* harmony import */ var _io_util_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(3500);
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -87954,7 +87966,7 @@ function copyFile(srcFile, destFile, force) {
 
 /***/ }),
 
-/***/ 7897:
+/***/ 794:
 /***/ ((module) => {
 
 module.exports = {"rE":"1.17.0"};
@@ -88088,6 +88100,6 @@ module.exports = {"rE":"1.17.0"};
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(7227);
+/******/ var __webpack_exports__ = __nccwpck_require__(9436);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

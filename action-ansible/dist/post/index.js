@@ -3,7 +3,7 @@ const __filename = import.meta.filename;
 import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 /******/ var __webpack_modules__ = ({
 
-/***/ 8166:
+/***/ 3748:
 /***/ (function(module) {
 
 // MIT license (by Elan Shanker).
@@ -93,12 +93,12 @@ import { createRequire as __WEBPACK_EXTERNAL_createRequire } from "module";
 
 /***/ }),
 
-/***/ 8140:
+/***/ 8482:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var rawAsap = __nccwpck_require__(891);
+var rawAsap = __nccwpck_require__(209);
 var freeTasks = [];
 
 /**
@@ -165,7 +165,7 @@ RawTask.prototype.call = function () {
 
 /***/ }),
 
-/***/ 891:
+/***/ 209:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -273,7 +273,7 @@ function requestFlush() {
 
 /***/ }),
 
-/***/ 1748:
+/***/ 8458:
 /***/ ((module) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -293,16 +293,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9291:
+/***/ 693:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
-var errors = __nccwpck_require__(1748);
-var types = __nccwpck_require__(5594);
+var errors = __nccwpck_require__(8458);
+var types = __nccwpck_require__(7452);
 
-var Reader = __nccwpck_require__(4328);
-var Writer = __nccwpck_require__(1092);
+var Reader = __nccwpck_require__(3794);
+var Writer = __nccwpck_require__(6050);
 
 
 // --- Exports
@@ -327,16 +327,16 @@ for (var e in errors) {
 
 /***/ }),
 
-/***/ 4328:
+/***/ 3794:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
 var assert = __nccwpck_require__(2613);
-var Buffer = (__nccwpck_require__(6719).Buffer);
+var Buffer = (__nccwpck_require__(3201).Buffer);
 
-var ASN1 = __nccwpck_require__(5594);
-var errors = __nccwpck_require__(1748);
+var ASN1 = __nccwpck_require__(7452);
+var errors = __nccwpck_require__(8458);
 
 
 // --- Globals
@@ -596,7 +596,7 @@ module.exports = Reader;
 
 /***/ }),
 
-/***/ 5594:
+/***/ 7452:
 /***/ ((module) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -639,15 +639,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1092:
+/***/ 6050:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
 
 var assert = __nccwpck_require__(2613);
-var Buffer = (__nccwpck_require__(6719).Buffer);
-var ASN1 = __nccwpck_require__(5594);
-var errors = __nccwpck_require__(1748);
+var Buffer = (__nccwpck_require__(3201).Buffer);
+var ASN1 = __nccwpck_require__(7452);
+var errors = __nccwpck_require__(8458);
 
 
 // --- Globals
@@ -963,7 +963,7 @@ module.exports = Writer;
 
 /***/ }),
 
-/***/ 6097:
+/***/ 8479:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Copyright 2011 Mark Cavage <mcavage@gmail.com> All rights reserved.
@@ -971,7 +971,7 @@ module.exports = Writer;
 // If you have no idea what ASN.1 or BER is, see this:
 // ftp://ftp.rsa.com/pub/pkcs/ascii/layman.asc
 
-var Ber = __nccwpck_require__(9291);
+var Ber = __nccwpck_require__(693);
 
 
 
@@ -990,12 +990,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6618:
+/***/ 1600:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var crypto_hash_sha512 = (__nccwpck_require__(9384).lowlevel).crypto_hash;
+var crypto_hash_sha512 = (__nccwpck_require__(2106).lowlevel).crypto_hash;
 
 /*
  * This file is a 1:1 port from the OpenBSD blowfish.c and bcrypt_pbkdf.c. As a
@@ -1553,36 +1553,36 @@ module.exports = {
 
 /***/ }),
 
-/***/ 506:
+/***/ 9840:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const binding = __nccwpck_require__(6364);
+const binding = __nccwpck_require__(6683);
 
 module.exports = binding.getCPUInfo;
 
 
 /***/ }),
 
-/***/ 8191:
+/***/ 997:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
-var _require = __nccwpck_require__(9783),
+var lib = __nccwpck_require__(684);
+var _require = __nccwpck_require__(8985),
   Environment = _require.Environment,
   Template = _require.Template;
-var Loader = __nccwpck_require__(5011);
-var loaders = __nccwpck_require__(4582);
-var precompile = __nccwpck_require__(9526);
-var compiler = __nccwpck_require__(7669);
-var parser = __nccwpck_require__(3847);
-var lexer = __nccwpck_require__(56);
-var runtime = __nccwpck_require__(4954);
-var nodes = __nccwpck_require__(8803);
-var installJinjaCompat = __nccwpck_require__(513);
+var Loader = __nccwpck_require__(1713);
+var loaders = __nccwpck_require__(2900);
+var precompile = __nccwpck_require__(8848);
+var compiler = __nccwpck_require__(935);
+var parser = __nccwpck_require__(9177);
+var lexer = __nccwpck_require__(3065);
+var runtime = __nccwpck_require__(8124);
+var nodes = __nccwpck_require__(1158);
+var installJinjaCompat = __nccwpck_require__(6019);
 
 // A single instance of an environment, since this is so commonly used
 var e;
@@ -1653,21 +1653,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7669:
+/***/ 935:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var parser = __nccwpck_require__(3847);
-var transformer = __nccwpck_require__(4274);
-var nodes = __nccwpck_require__(8803);
-var _require = __nccwpck_require__(6673),
+var parser = __nccwpck_require__(9177);
+var transformer = __nccwpck_require__(8579);
+var nodes = __nccwpck_require__(1158);
+var _require = __nccwpck_require__(684),
   TemplateError = _require.TemplateError;
-var _require2 = __nccwpck_require__(4954),
+var _require2 = __nccwpck_require__(8124),
   Frame = _require2.Frame;
-var _require3 = __nccwpck_require__(1163),
+var _require3 = __nccwpck_require__(5929),
   Obj = _require3.Obj;
 
 // These are all the same for now, but shouldn't be passed straight
@@ -2686,31 +2686,31 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9783:
+/***/ 8985:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var asap = __nccwpck_require__(8140);
-var _waterfall = __nccwpck_require__(8166);
-var lib = __nccwpck_require__(6673);
-var compiler = __nccwpck_require__(7669);
-var filters = __nccwpck_require__(8257);
-var _require = __nccwpck_require__(4582),
+var asap = __nccwpck_require__(8482);
+var _waterfall = __nccwpck_require__(3748);
+var lib = __nccwpck_require__(684);
+var compiler = __nccwpck_require__(935);
+var filters = __nccwpck_require__(8751);
+var _require = __nccwpck_require__(2900),
   FileSystemLoader = _require.FileSystemLoader,
   WebLoader = _require.WebLoader,
   PrecompiledLoader = _require.PrecompiledLoader;
-var tests = __nccwpck_require__(6103);
-var globals = __nccwpck_require__(3902);
-var _require2 = __nccwpck_require__(1163),
+var tests = __nccwpck_require__(6401);
+var globals = __nccwpck_require__(3216);
+var _require2 = __nccwpck_require__(5929),
   Obj = _require2.Obj,
   EmitterObj = _require2.EmitterObj;
-var globalRuntime = __nccwpck_require__(4954);
+var globalRuntime = __nccwpck_require__(8124);
 var handleError = globalRuntime.handleError,
   Frame = globalRuntime.Frame;
-var expressApp = __nccwpck_require__(9188);
+var expressApp = __nccwpck_require__(4522);
 
 // If the user is using the async API, *always* call it
 // asynchronously even if the template was synchronous.
@@ -3240,7 +3240,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9188:
+/***/ 4522:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -3269,13 +3269,13 @@ module.exports = function express(env, app) {
 
 /***/ }),
 
-/***/ 8257:
+/***/ 8751:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
-var r = __nccwpck_require__(4954);
+var lib = __nccwpck_require__(684);
+var r = __nccwpck_require__(8124);
 var _exports = module.exports = {};
 function normalize(value, defaultValue) {
   if (value === null || value === undefined || value === false) {
@@ -3821,7 +3821,7 @@ _exports.e = _exports.escape;
 
 /***/ }),
 
-/***/ 3902:
+/***/ 3216:
 /***/ ((module) => {
 
 
@@ -3892,7 +3892,7 @@ module.exports = globals;
 
 /***/ }),
 
-/***/ 513:
+/***/ 6019:
 /***/ ((module) => {
 
 
@@ -4191,12 +4191,12 @@ module.exports = installCompat;
 
 /***/ }),
 
-/***/ 56:
+/***/ 3065:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
+var lib = __nccwpck_require__(684);
 var whitespaceChars = " \n\t\r\xA0";
 var delimChars = '()[]{}%*-+~/#,:|.<>=!';
 var intChars = '0123456789';
@@ -4671,7 +4671,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6673:
+/***/ 684:
 /***/ ((module) => {
 
 
@@ -5002,7 +5002,7 @@ _exports.inOperator = inOperator;
 
 /***/ }),
 
-/***/ 5011:
+/***/ 1713:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -5010,7 +5010,7 @@ _exports.inOperator = inOperator;
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
 var path = __nccwpck_require__(6928);
-var _require = __nccwpck_require__(1163),
+var _require = __nccwpck_require__(5929),
   EmitterObj = _require.EmitterObj;
 module.exports = /*#__PURE__*/function (_EmitterObj) {
   _inheritsLoose(Loader, _EmitterObj);
@@ -5029,18 +5029,18 @@ module.exports = /*#__PURE__*/function (_EmitterObj) {
 
 /***/ }),
 
-/***/ 4582:
+/***/ 2900:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 // This file will automatically be rewired to web-loader.js when
 // building for the browser
-module.exports = __nccwpck_require__(5545);
+module.exports = __nccwpck_require__(9043);
 
 /***/ }),
 
-/***/ 5545:
+/***/ 9043:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint-disable no-console */
@@ -5051,8 +5051,8 @@ function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.crea
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
 var fs = __nccwpck_require__(9896);
 var path = __nccwpck_require__(6928);
-var Loader = __nccwpck_require__(5011);
-var _require = __nccwpck_require__(1078),
+var Loader = __nccwpck_require__(1713);
+var _require = __nccwpck_require__(592),
   PrecompiledLoader = _require.PrecompiledLoader;
 var chokidar;
 var FileSystemLoader = /*#__PURE__*/function (_Loader) {
@@ -5077,7 +5077,7 @@ var FileSystemLoader = /*#__PURE__*/function (_Loader) {
       // Watch all the templates in the paths and fire an event when
       // they change
       try {
-        chokidar = __nccwpck_require__(3219); // eslint-disable-line global-require
+        chokidar = __nccwpck_require__(1858); // eslint-disable-line global-require
       } catch (e) {
         throw new Error('watch requires chokidar to be installed');
       }
@@ -5134,7 +5134,7 @@ var NodeResolveLoader = /*#__PURE__*/function (_Loader2) {
     _this2.noCache = !!opts.noCache;
     if (opts.watch) {
       try {
-        chokidar = __nccwpck_require__(3219); // eslint-disable-line global-require
+        chokidar = __nccwpck_require__(1858); // eslint-disable-line global-require
       } catch (e) {
         throw new Error('watch requires chokidar to be installed');
       }
@@ -5185,7 +5185,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8803:
+/***/ 1158:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -5196,7 +5196,7 @@ function _toPropertyKey(arg) { var key = _toPrimitive(arg, "string"); return typ
 function _toPrimitive(input, hint) { if (typeof input !== "object" || input === null) return input; var prim = input[Symbol.toPrimitive]; if (prim !== undefined) { var res = prim.call(input, hint || "default"); if (typeof res !== "object") return res; throw new TypeError("@@toPrimitive must return a primitive value."); } return (hint === "string" ? String : Number)(input); }
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var _require = __nccwpck_require__(1163),
+var _require = __nccwpck_require__(5929),
   Obj = _require.Obj;
 function traverseAndCheck(obj, type, results) {
   if (obj instanceof type) {
@@ -5541,7 +5541,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1163:
+/***/ 5929:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -5554,7 +5554,7 @@ function _toPrimitive(input, hint) { if (typeof input !== "object" || input === 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
 var EventEmitter = __nccwpck_require__(4434);
-var lib = __nccwpck_require__(6673);
+var lib = __nccwpck_require__(684);
 function parentWrap(parent, prop) {
   if (typeof parent !== 'function' || typeof prop !== 'function') {
     return prop;
@@ -5647,17 +5647,17 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3847:
+/***/ 9177:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var lexer = __nccwpck_require__(56);
-var nodes = __nccwpck_require__(8803);
-var Obj = (__nccwpck_require__(1163).Obj);
-var lib = __nccwpck_require__(6673);
+var lexer = __nccwpck_require__(3065);
+var nodes = __nccwpck_require__(1158);
+var Obj = (__nccwpck_require__(5929).Obj);
+var lib = __nccwpck_require__(684);
 var Parser = /*#__PURE__*/function (_Obj) {
   _inheritsLoose(Parser, _Obj);
   function Parser() {
@@ -6681,7 +6681,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8940:
+/***/ 6638:
 /***/ ((module) => {
 
 
@@ -6704,19 +6704,19 @@ module.exports = precompileGlobal;
 
 /***/ }),
 
-/***/ 9526:
+/***/ 8848:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 var fs = __nccwpck_require__(9896);
 var path = __nccwpck_require__(6928);
-var _require = __nccwpck_require__(6673),
+var _require = __nccwpck_require__(684),
   _prettifyError = _require._prettifyError;
-var compiler = __nccwpck_require__(7669);
-var _require2 = __nccwpck_require__(9783),
+var compiler = __nccwpck_require__(935);
+var _require2 = __nccwpck_require__(8985),
   Environment = _require2.Environment;
-var precompileGlobal = __nccwpck_require__(8940);
+var precompileGlobal = __nccwpck_require__(6638);
 function match(filename, patterns) {
   if (!Array.isArray(patterns)) {
     return false;
@@ -6818,14 +6818,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1078:
+/***/ 592:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 function _inheritsLoose(subClass, superClass) { subClass.prototype = Object.create(superClass.prototype); subClass.prototype.constructor = subClass; _setPrototypeOf(subClass, superClass); }
 function _setPrototypeOf(o, p) { _setPrototypeOf = Object.setPrototypeOf ? Object.setPrototypeOf.bind() : function _setPrototypeOf(o, p) { o.__proto__ = p; return o; }; return _setPrototypeOf(o, p); }
-var Loader = __nccwpck_require__(5011);
+var Loader = __nccwpck_require__(1713);
 var PrecompiledLoader = /*#__PURE__*/function (_Loader) {
   _inheritsLoose(PrecompiledLoader, _Loader);
   function PrecompiledLoader(compiledTemplates) {
@@ -6855,12 +6855,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4954:
+/***/ 8124:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var lib = __nccwpck_require__(6673);
+var lib = __nccwpck_require__(684);
 var arrayFrom = Array.from;
 var supportsIterators = typeof Symbol === 'function' && Symbol.iterator && typeof arrayFrom === 'function';
 
@@ -7194,12 +7194,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6103:
+/***/ 6401:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var SafeString = (__nccwpck_require__(4954).SafeString);
+var SafeString = (__nccwpck_require__(8124).SafeString);
 
 /**
  * Returns `true` if the object is a function, otherwise `false`.
@@ -7465,13 +7465,13 @@ exports.mapping = mapping;
 
 /***/ }),
 
-/***/ 4274:
+/***/ 8579:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-var nodes = __nccwpck_require__(8803);
-var lib = __nccwpck_require__(6673);
+var nodes = __nccwpck_require__(1158);
+var lib = __nccwpck_require__(684);
 var sym = 0;
 function gensym() {
   return 'hole_' + sym++;
@@ -7637,7 +7637,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6719:
+/***/ 3201:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* eslint-disable node/no-deprecated-api */
@@ -7721,7 +7721,7 @@ module.exports = safer
 
 /***/ }),
 
-/***/ 9991:
+/***/ 6777:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -7734,8 +7734,8 @@ const {
 
 const {
   CHANNEL_EXTENDED_DATATYPE: { STDERR },
-} = __nccwpck_require__(4024);
-const { bufferSlice } = __nccwpck_require__(7500);
+} = __nccwpck_require__(7546);
+const { bufferSlice } = __nccwpck_require__(3138);
 
 const PACKET_SIZE = 32 * 1024;
 const MAX_WINDOW = 2 * 1024 * 1024;
@@ -8023,7 +8023,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4173:
+/***/ 779:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -8034,14 +8034,14 @@ const { resolve } = __nccwpck_require__(6928);
 const { readFile } = __nccwpck_require__(9896);
 const { execFile, spawn } = __nccwpck_require__(5317);
 
-const { isParsedKey, parseKey } = __nccwpck_require__(9033);
+const { isParsedKey, parseKey } = __nccwpck_require__(1715);
 
 const {
   makeBufferParser,
   readUInt32BE,
   writeUInt32BE,
   writeUInt32LE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 function once(cb) {
   let called = false;
@@ -9153,7 +9153,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 197:
+/***/ 7639:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -9188,11 +9188,11 @@ const {
   SUPPORTED_KEX,
   SUPPORTED_MAC,
   SUPPORTED_SERVER_HOST_KEY,
-} = __nccwpck_require__(4024);
-const { init: cryptoInit } = __nccwpck_require__(3708);
-const Protocol = __nccwpck_require__(4989);
-const { parseKey } = __nccwpck_require__(9033);
-const { SFTP } = __nccwpck_require__(2232);
+} = __nccwpck_require__(7546);
+const { init: cryptoInit } = __nccwpck_require__(3534);
+const Protocol = __nccwpck_require__(879);
+const { parseKey } = __nccwpck_require__(1715);
+const { SFTP } = __nccwpck_require__(8110);
 const {
   bufferCopy,
   makeBufferParser,
@@ -9200,23 +9200,23 @@ const {
   readUInt32BE,
   sigSSHToASN1,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
-const { AgentContext, createAgent, isAgent } = __nccwpck_require__(4173);
+const { AgentContext, createAgent, isAgent } = __nccwpck_require__(779);
 const {
   Channel,
   MAX_WINDOW,
   PACKET_SIZE,
   windowAdjust,
   WINDOW_THRESHOLD,
-} = __nccwpck_require__(9991);
+} = __nccwpck_require__(6777);
 const {
   ChannelManager,
   generateAlgorithmList,
   isWritable,
   onChannelOpenFailure,
   onCHANNEL_CLOSE,
-} = __nccwpck_require__(1717);
+} = __nccwpck_require__(655);
 
 const bufferParser = makeBufferParser();
 const sigParser = makeBufferParser();
@@ -11336,7 +11336,7 @@ module.exports = Client;
 
 /***/ }),
 
-/***/ 5701:
+/***/ 4087:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -11363,7 +11363,7 @@ for (const ctor of [HttpAgent, HttpsAgent]) {
       const dstPort = options.port;
 
       if (Client === undefined)
-        Client = __nccwpck_require__(197);
+        Client = __nccwpck_require__(7639);
 
       const client = new Client();
       let triedForward = false;
@@ -11427,7 +11427,7 @@ function decorateStream(stream, ctor, options) {
 
 /***/ }),
 
-/***/ 972:
+/***/ 654:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -11439,33 +11439,33 @@ const {
   CygwinAgent,
   OpenSSHAgent,
   PageantAgent,
-} = __nccwpck_require__(4173);
+} = __nccwpck_require__(779);
 const {
   SSHTTPAgent: HTTPAgent,
   SSHTTPSAgent: HTTPSAgent,
-} = __nccwpck_require__(5701);
-const { parseKey } = __nccwpck_require__(9033);
+} = __nccwpck_require__(4087);
+const { parseKey } = __nccwpck_require__(1715);
 const {
   flagsToString,
   OPEN_MODE,
   STATUS_CODE,
   stringToFlags,
-} = __nccwpck_require__(2232);
+} = __nccwpck_require__(8110);
 
 module.exports = {
   AgentProtocol,
   BaseAgent,
   createAgent,
-  Client: __nccwpck_require__(197),
+  Client: __nccwpck_require__(7639),
   CygwinAgent,
   HTTPAgent,
   HTTPSAgent,
   OpenSSHAgent,
   PageantAgent,
-  Server: __nccwpck_require__(7905),
+  Server: __nccwpck_require__(4699),
   utils: {
     parseKey,
-    ...__nccwpck_require__(1853),
+    ...__nccwpck_require__(4096),
     sftp: {
       flagsToString,
       OPEN_MODE,
@@ -11478,7 +11478,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1853:
+/***/ 4096:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -11491,10 +11491,10 @@ const {
   randomBytes,
 } = __nccwpck_require__(6982);
 
-const { Ber } = __nccwpck_require__(6097);
-const bcrypt_pbkdf = (__nccwpck_require__(6618).pbkdf);
+const { Ber } = __nccwpck_require__(8479);
+const bcrypt_pbkdf = (__nccwpck_require__(1600).pbkdf);
 
-const { CIPHER_INFO } = __nccwpck_require__(3708);
+const { CIPHER_INFO } = __nccwpck_require__(3534);
 
 const SALT_LEN = 16;
 const DEFAULT_ROUNDS = 16;
@@ -12067,7 +12067,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4989:
+/***/ 879:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /*
@@ -12112,7 +12112,7 @@ module.exports = {
 
 const { inspect } = __nccwpck_require__(9023);
 
-const { bindingAvailable, NullCipher, NullDecipher } = __nccwpck_require__(3708);
+const { bindingAvailable, NullCipher, NullDecipher } = __nccwpck_require__(3534);
 const {
   COMPAT_CHECKS,
   DISCONNECT_REASON,
@@ -12120,18 +12120,18 @@ const {
   MESSAGE,
   SIGNALS,
   TERMINAL_MODE,
-} = __nccwpck_require__(4024);
+} = __nccwpck_require__(7546);
 const {
   DEFAULT_KEXINIT_CLIENT,
   DEFAULT_KEXINIT_SERVER,
   KexInit,
   kexinit,
   onKEXPayload,
-} = __nccwpck_require__(1425);
+} = __nccwpck_require__(8871);
 const {
   parseKey,
-} = __nccwpck_require__(9033);
-const MESSAGE_HANDLERS = __nccwpck_require__(528);
+} = __nccwpck_require__(1715);
+const MESSAGE_HANDLERS = __nccwpck_require__(3074);
 const {
   bufferCopy,
   bufferFill,
@@ -12139,15 +12139,15 @@ const {
   convertSignature,
   sendPacket,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 const {
   PacketReader,
   PacketWriter,
   ZlibPacketReader,
   ZlibPacketWriter,
-} = __nccwpck_require__(8764);
+} = __nccwpck_require__(1282);
 
-const MODULE_VER = (__nccwpck_require__(7897)/* .version */ .rE);
+const MODULE_VER = (__nccwpck_require__(794)/* .version */ .rE);
 
 const VALID_DISCONNECT_REASONS = new Map(
   Object.values(DISCONNECT_REASON).map((n) => [n, 1])
@@ -14210,7 +14210,7 @@ module.exports = Protocol;
 
 /***/ }),
 
-/***/ 2232:
+/***/ 8110:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -14231,7 +14231,7 @@ const {
   bufferSlice,
   makeBufferParser,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 const ATTR = {
   SIZE: 0x00000001,
@@ -17811,7 +17811,7 @@ const {
   ERR_INVALID_ARG_TYPE,
   ERR_OUT_OF_RANGE,
   validateNumber
-} = __nccwpck_require__(2652);
+} = __nccwpck_require__(2978);
 
 const kMinPoolSpace = 128;
 
@@ -18269,7 +18269,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4024:
+/***/ 7546:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -18278,10 +18278,10 @@ const crypto = __nccwpck_require__(6982);
 
 let cpuInfo;
 try {
-  cpuInfo = __nccwpck_require__(506)();
+  cpuInfo = __nccwpck_require__(9840)();
 } catch {}
 
-const { bindingAvailable, CIPHER_INFO, MAC_INFO } = __nccwpck_require__(3708);
+const { bindingAvailable, CIPHER_INFO, MAC_INFO } = __nccwpck_require__(3534);
 
 const eddsaSupported = (() => {
   if (typeof crypto.sign === 'function'
@@ -18632,7 +18632,7 @@ module.exports.DISCONNECT_REASON_BY_VALUE =
 
 /***/ }),
 
-/***/ 3708:
+/***/ 3534:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -18647,7 +18647,7 @@ const {
   createCipheriv, createDecipheriv, createHmac, randomFillSync, timingSafeEqual
 } = __nccwpck_require__(6982);
 
-const { readUInt32BE, writeUInt32BE } = __nccwpck_require__(7500);
+const { readUInt32BE, writeUInt32BE } = __nccwpck_require__(3138);
 
 const FastBuffer = Buffer[Symbol.species];
 const MAX_SEQNO = 2 ** 32 - 1;
@@ -18664,7 +18664,7 @@ let AESGCMDecipher;
 let ChaChaPolyDecipher;
 let GenericDecipher;
 try {
-  binding = __nccwpck_require__(3811);
+  binding = __nccwpck_require__(5384);
   ({ AESGCMCipher, ChaChaPolyCipher, GenericCipher,
      AESGCMDecipher, ChaChaPolyDecipher, GenericDecipher } = binding);
 } catch {}
@@ -20218,7 +20218,7 @@ module.exports = {
     // eslint-disable-next-line no-async-promise-executor
     return new Promise(async (resolve, reject) => {
       try {
-        POLY1305_WASM_MODULE = await __nccwpck_require__(7042)();
+        POLY1305_WASM_MODULE = await __nccwpck_require__(9356)();
         POLY1305_RESULT_MALLOC = POLY1305_WASM_MODULE._malloc(16);
         poly1305_auth = POLY1305_WASM_MODULE.cwrap(
           'poly1305_auth',
@@ -20241,7 +20241,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7042:
+/***/ 9356:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -20288,15 +20288,15 @@ else {}
 
 /***/ }),
 
-/***/ 528:
+/***/ 3074:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const MESSAGE_HANDLERS = new Array(256);
 [
-  (__nccwpck_require__(1425).HANDLERS),
-  __nccwpck_require__(1528),
+  (__nccwpck_require__(8871).HANDLERS),
+  __nccwpck_require__(202),
 ].forEach((handlers) => {
   // eslint-disable-next-line prefer-const
   for (let [type, handler] of Object.entries(handlers)) {
@@ -20311,7 +20311,7 @@ module.exports = MESSAGE_HANDLERS;
 
 /***/ }),
 
-/***/ 1528:
+/***/ 202:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -20322,18 +20322,18 @@ const {
   doFatalError,
   sigSSHToASN1,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 const {
   CHANNEL_OPEN_FAILURE,
   COMPAT,
   MESSAGE,
   TERMINAL_MODE,
-} = __nccwpck_require__(4024);
+} = __nccwpck_require__(7546);
 
 const {
   parseKey,
-} = __nccwpck_require__(9033);
+} = __nccwpck_require__(1715);
 
 const TERMINAL_MODE_BY_VALUE =
   Array.from(Object.entries(TERMINAL_MODE))
@@ -21603,7 +21603,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1425:
+/***/ 8871:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -21619,7 +21619,7 @@ const {
   randomFillSync,
 } = __nccwpck_require__(6982);
 
-const { Ber } = __nccwpck_require__(6097);
+const { Ber } = __nccwpck_require__(8479);
 
 const {
   COMPAT,
@@ -21631,14 +21631,14 @@ const {
   DEFAULT_COMPRESSION,
   DISCONNECT_REASON,
   MESSAGE,
-} = __nccwpck_require__(4024);
+} = __nccwpck_require__(7546);
 const {
   CIPHER_INFO,
   createCipher,
   createDecipher,
   MAC_INFO,
-} = __nccwpck_require__(3708);
-const { parseDERKey } = __nccwpck_require__(9033);
+} = __nccwpck_require__(3534);
+const { parseDERKey } = __nccwpck_require__(1715);
 const {
   bufferFill,
   bufferParser,
@@ -21647,13 +21647,13 @@ const {
   FastBuffer,
   sigSSHToASN1,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 const {
   PacketReader,
   PacketWriter,
   ZlibPacketReader,
   ZlibPacketWriter,
-} = __nccwpck_require__(8764);
+} = __nccwpck_require__(1282);
 
 let MESSAGE_HANDLERS;
 
@@ -23397,7 +23397,7 @@ function onKEXPayload(state, payload) {
       case MESSAGE.UNIMPLEMENTED:
       case MESSAGE.DEBUG:
         if (!MESSAGE_HANDLERS)
-          MESSAGE_HANDLERS = __nccwpck_require__(528);
+          MESSAGE_HANDLERS = __nccwpck_require__(3074);
         return MESSAGE_HANDLERS[type](this, payload);
     }
   }
@@ -23405,7 +23405,7 @@ function onKEXPayload(state, payload) {
   switch (type) {
     case MESSAGE.DISCONNECT:
       if (!MESSAGE_HANDLERS)
-        MESSAGE_HANDLERS = __nccwpck_require__(528);
+        MESSAGE_HANDLERS = __nccwpck_require__(3074);
       return MESSAGE_HANDLERS[type](this, payload);
     case MESSAGE.KEXINIT:
       if (!state.firstPacket) {
@@ -23518,7 +23518,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9033:
+/***/ 1715:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -23540,18 +23540,18 @@ const {
 } = __nccwpck_require__(6982);
 const supportedOpenSSLCiphers = getCiphers();
 
-const { Ber } = __nccwpck_require__(6097);
-const bcrypt_pbkdf = (__nccwpck_require__(6618).pbkdf);
+const { Ber } = __nccwpck_require__(8479);
+const bcrypt_pbkdf = (__nccwpck_require__(1600).pbkdf);
 
-const { CIPHER_INFO } = __nccwpck_require__(3708);
-const { eddsaSupported, SUPPORTED_CIPHER } = __nccwpck_require__(4024);
+const { CIPHER_INFO } = __nccwpck_require__(3534);
+const { eddsaSupported, SUPPORTED_CIPHER } = __nccwpck_require__(7546);
 const {
   bufferSlice,
   makeBufferParser,
   readString,
   readUInt32BE,
   writeUInt32BE,
-} = __nccwpck_require__(7500);
+} = __nccwpck_require__(3138);
 
 const SYM_HASH_ALGO = Symbol('Hash Algorithm');
 const SYM_PRIV_PEM = Symbol('Private key PEM');
@@ -25009,7 +25009,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 2652:
+/***/ 2978:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -25131,12 +25131,12 @@ exports.validateNumber = function validateNumber(value, name) {
 
 /***/ }),
 
-/***/ 7500:
+/***/ 3138:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Ber = (__nccwpck_require__(6097).Ber);
+const Ber = (__nccwpck_require__(8479).Ber);
 
 let DISCONNECT_REASON;
 
@@ -25307,7 +25307,7 @@ module.exports = {
   doFatalError: (protocol, msg, level, reason) => {
     let err;
     if (DISCONNECT_REASON === undefined)
-      ({ DISCONNECT_REASON } = __nccwpck_require__(4024));
+      ({ DISCONNECT_REASON } = __nccwpck_require__(7546));
     if (msg instanceof Error) {
       // doFatalError(protocol, err[, reason])
       err = msg;
@@ -25494,7 +25494,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8764:
+/***/ 1282:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -25756,7 +25756,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7905:
+/***/ 4699:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // TODO:
@@ -25784,13 +25784,13 @@ const {
   SUPPORTED_KEX,
   SUPPORTED_MAC,
   SUPPORTED_SERVER_HOST_KEY,
-} = __nccwpck_require__(4024);
-const { init: cryptoInit } = __nccwpck_require__(3708);
-const { KexInit } = __nccwpck_require__(1425);
-const { parseKey } = __nccwpck_require__(9033);
-const Protocol = __nccwpck_require__(4989);
-const { SFTP } = __nccwpck_require__(2232);
-const { writeUInt32BE } = __nccwpck_require__(7500);
+} = __nccwpck_require__(7546);
+const { init: cryptoInit } = __nccwpck_require__(3534);
+const { KexInit } = __nccwpck_require__(8871);
+const { parseKey } = __nccwpck_require__(1715);
+const Protocol = __nccwpck_require__(879);
+const { SFTP } = __nccwpck_require__(8110);
+const { writeUInt32BE } = __nccwpck_require__(3138);
 
 const {
   Channel,
@@ -25798,7 +25798,7 @@ const {
   PACKET_SIZE,
   windowAdjust,
   WINDOW_THRESHOLD,
-} = __nccwpck_require__(9991);
+} = __nccwpck_require__(6777);
 
 const {
   ChannelManager,
@@ -25806,7 +25806,7 @@ const {
   isWritable,
   onChannelOpenFailure,
   onCHANNEL_CLOSE,
-} = __nccwpck_require__(1717);
+} = __nccwpck_require__(655);
 
 const MAX_PENDING_AUTHS = 10;
 
@@ -27143,12 +27143,12 @@ module.exports.IncomingClient = Client;
 
 /***/ }),
 
-/***/ 1717:
+/***/ 655:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { SFTP } = __nccwpck_require__(2232);
+const { SFTP } = __nccwpck_require__(8110);
 
 const MAX_CHANNEL = 2 ** 32 - 1;
 
@@ -27486,15 +27486,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5070:
+/***/ 8836:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-/* unused reexport */ __nccwpck_require__(5862);
+/* unused reexport */ __nccwpck_require__(9812);
 
 
 /***/ }),
 
-/***/ 5862:
+/***/ 9812:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
@@ -27766,7 +27766,7 @@ __webpack_unused_export__ = debug; // for test
 
 /***/ }),
 
-/***/ 9384:
+/***/ 2106:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 (function(nacl) {
@@ -30161,34 +30161,34 @@ nacl.setPRNG = function(fn) {
 
 /***/ }),
 
-/***/ 1684:
+/***/ 6530:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
 
 
-const Client = __nccwpck_require__(1313)
-const Dispatcher = __nccwpck_require__(3415)
-const Pool = __nccwpck_require__(5928)
-const BalancedPool = __nccwpck_require__(6681)
-const Agent = __nccwpck_require__(1745)
-const ProxyAgent = __nccwpck_require__(7508)
-const EnvHttpProxyAgent = __nccwpck_require__(9221)
-const RetryAgent = __nccwpck_require__(334)
-const errors = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
+const Client = __nccwpck_require__(3451)
+const Dispatcher = __nccwpck_require__(845)
+const Pool = __nccwpck_require__(3490)
+const BalancedPool = __nccwpck_require__(8315)
+const Agent = __nccwpck_require__(231)
+const ProxyAgent = __nccwpck_require__(7522)
+const EnvHttpProxyAgent = __nccwpck_require__(2527)
+const RetryAgent = __nccwpck_require__(6308)
+const errors = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
 const { InvalidArgumentError } = errors
-const api = __nccwpck_require__(2531)
-const buildConnector = __nccwpck_require__(1332)
-const MockClient = __nccwpck_require__(2361)
-const MockAgent = __nccwpck_require__(7017)
-const MockPool = __nccwpck_require__(6480)
-const mockErrors = __nccwpck_require__(2673)
-const RetryHandler = __nccwpck_require__(4004)
-const { getGlobalDispatcher, setGlobalDispatcher } = __nccwpck_require__(1481)
-const DecoratorHandler = __nccwpck_require__(9151)
-const RedirectHandler = __nccwpck_require__(7158)
-const createRedirectInterceptor = __nccwpck_require__(1576)
+const api = __nccwpck_require__(3357)
+const buildConnector = __nccwpck_require__(1094)
+const MockClient = __nccwpck_require__(7675)
+const MockAgent = __nccwpck_require__(6871)
+const MockPool = __nccwpck_require__(5634)
+const mockErrors = __nccwpck_require__(8423)
+const RetryHandler = __nccwpck_require__(3282)
+const { getGlobalDispatcher, setGlobalDispatcher } = __nccwpck_require__(6411)
+const DecoratorHandler = __nccwpck_require__(9158)
+const RedirectHandler = __nccwpck_require__(3332)
+const createRedirectInterceptor = __nccwpck_require__(3342)
 
 Object.assign(Dispatcher.prototype, api)
 
@@ -30206,10 +30206,10 @@ __webpack_unused_export__ = DecoratorHandler
 __webpack_unused_export__ = RedirectHandler
 __webpack_unused_export__ = createRedirectInterceptor
 __webpack_unused_export__ = {
-  redirect: __nccwpck_require__(7734),
-  retry: __nccwpck_require__(5486),
-  dump: __nccwpck_require__(5376),
-  dns: __nccwpck_require__(4287)
+  redirect: __nccwpck_require__(8344),
+  retry: __nccwpck_require__(6520),
+  dump: __nccwpck_require__(4094),
+  dns: __nccwpck_require__(3017)
 }
 
 __webpack_unused_export__ = buildConnector
@@ -30271,7 +30271,7 @@ function makeDispatcher (fn) {
 __webpack_unused_export__ = setGlobalDispatcher
 __webpack_unused_export__ = getGlobalDispatcher
 
-const fetchImpl = (__nccwpck_require__(4202).fetch)
+const fetchImpl = (__nccwpck_require__(344).fetch)
 __webpack_unused_export__ = async function fetch (init, options = undefined) {
   try {
     return await fetchImpl(init, options)
@@ -30283,39 +30283,39 @@ __webpack_unused_export__ = async function fetch (init, options = undefined) {
     throw err
   }
 }
-/* unused reexport */ __nccwpck_require__(3408).Headers
-/* unused reexport */ __nccwpck_require__(7287).Response
-/* unused reexport */ __nccwpck_require__(9683).Request
-/* unused reexport */ __nccwpck_require__(3818).FormData
+/* unused reexport */ __nccwpck_require__(3354).Headers
+/* unused reexport */ __nccwpck_require__(3489).Response
+/* unused reexport */ __nccwpck_require__(229).Request
+/* unused reexport */ __nccwpck_require__(5468).FormData
 __webpack_unused_export__ = globalThis.File ?? (__nccwpck_require__(4573).File)
-/* unused reexport */ __nccwpck_require__(6575).FileReader
+/* unused reexport */ __nccwpck_require__(6973).FileReader
 
-const { setGlobalOrigin, getGlobalOrigin } = __nccwpck_require__(5311)
+const { setGlobalOrigin, getGlobalOrigin } = __nccwpck_require__(7473)
 
 __webpack_unused_export__ = setGlobalOrigin
 __webpack_unused_export__ = getGlobalOrigin
 
-const { CacheStorage } = __nccwpck_require__(6577)
-const { kConstruct } = __nccwpck_require__(8329)
+const { CacheStorage } = __nccwpck_require__(1855)
+const { kConstruct } = __nccwpck_require__(8171)
 
 // Cache & CacheStorage are tightly coupled with fetch. Even if it may run
 // in an older version of Node, it doesn't have any use without fetch.
 __webpack_unused_export__ = new CacheStorage(kConstruct)
 
-const { deleteCookie, getCookies, getSetCookies, setCookie } = __nccwpck_require__(7889)
+const { deleteCookie, getCookies, getSetCookies, setCookie } = __nccwpck_require__(7931)
 
 __webpack_unused_export__ = deleteCookie
 __webpack_unused_export__ = getCookies
 __webpack_unused_export__ = getSetCookies
 __webpack_unused_export__ = setCookie
 
-const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(192)
+const { parseMIMEType, serializeAMimeType } = __nccwpck_require__(4418)
 
 __webpack_unused_export__ = parseMIMEType
 __webpack_unused_export__ = serializeAMimeType
 
-const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(4379)
-/* unused reexport */ __nccwpck_require__(2522).WebSocket
+const { CloseEvent, ErrorEvent, MessageEvent } = __nccwpck_require__(6450)
+/* unused reexport */ __nccwpck_require__(100).WebSocket
 __webpack_unused_export__ = CloseEvent
 __webpack_unused_export__ = ErrorEvent
 __webpack_unused_export__ = MessageEvent
@@ -30331,18 +30331,18 @@ __webpack_unused_export__ = MockPool
 __webpack_unused_export__ = MockAgent
 __webpack_unused_export__ = mockErrors
 
-const { EventSource } = __nccwpck_require__(4661)
+const { EventSource } = __nccwpck_require__(1268)
 
 __webpack_unused_export__ = EventSource
 
 
 /***/ }),
 
-/***/ 2730:
+/***/ 2348:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-const { addAbortListener } = __nccwpck_require__(9500)
-const { RequestAbortedError } = __nccwpck_require__(3959)
+const { addAbortListener } = __nccwpck_require__(4758)
+const { RequestAbortedError } = __nccwpck_require__(3877)
 
 const kListener = Symbol('kListener')
 const kSignal = Symbol('kSignal')
@@ -30402,16 +30402,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3192:
+/***/ 8562:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
 const { AsyncResource } = __nccwpck_require__(6698)
-const { InvalidArgumentError, SocketError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const { InvalidArgumentError, SocketError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 
 class ConnectHandler extends AsyncResource {
   constructor (opts, callback) {
@@ -30517,7 +30517,7 @@ module.exports = connect
 
 /***/ }),
 
-/***/ 2466:
+/***/ 7128:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -30531,10 +30531,10 @@ const {
   InvalidArgumentError,
   InvalidReturnValueError,
   RequestAbortedError
-} = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
+} = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
 const { AsyncResource } = __nccwpck_require__(6698)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 const assert = __nccwpck_require__(4589)
 
 const kResume = Symbol('resume')
@@ -30775,16 +30775,16 @@ module.exports = pipeline
 
 /***/ }),
 
-/***/ 887:
+/***/ 941:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
-const { Readable } = __nccwpck_require__(8947)
-const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { getResolveErrorBodyCallback } = __nccwpck_require__(363)
+const { Readable } = __nccwpck_require__(7685)
+const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { getResolveErrorBodyCallback } = __nccwpck_require__(5261)
 const { AsyncResource } = __nccwpck_require__(6698)
 
 class RequestHandler extends AsyncResource {
@@ -30996,18 +30996,18 @@ module.exports.RequestHandler = RequestHandler
 
 /***/ }),
 
-/***/ 4388:
+/***/ 5566:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
 const { finished, PassThrough } = __nccwpck_require__(7075)
-const { InvalidArgumentError, InvalidReturnValueError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { getResolveErrorBodyCallback } = __nccwpck_require__(363)
+const { InvalidArgumentError, InvalidReturnValueError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { getResolveErrorBodyCallback } = __nccwpck_require__(5261)
 const { AsyncResource } = __nccwpck_require__(6698)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 
 class StreamHandler extends AsyncResource {
   constructor (opts, factory, callback) {
@@ -31223,15 +31223,15 @@ module.exports = stream
 
 /***/ }),
 
-/***/ 6342:
+/***/ 9084:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { InvalidArgumentError, SocketError } = __nccwpck_require__(3959)
+const { InvalidArgumentError, SocketError } = __nccwpck_require__(3877)
 const { AsyncResource } = __nccwpck_require__(6698)
-const util = __nccwpck_require__(9500)
-const { addSignal, removeSignal } = __nccwpck_require__(2730)
+const util = __nccwpck_require__(4758)
+const { addSignal, removeSignal } = __nccwpck_require__(2348)
 const assert = __nccwpck_require__(4589)
 
 class UpgradeHandler extends AsyncResource {
@@ -31338,21 +31338,21 @@ module.exports = upgrade
 
 /***/ }),
 
-/***/ 2531:
+/***/ 3357:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-module.exports.request = __nccwpck_require__(887)
-module.exports.stream = __nccwpck_require__(4388)
-module.exports.pipeline = __nccwpck_require__(2466)
-module.exports.upgrade = __nccwpck_require__(6342)
-module.exports.connect = __nccwpck_require__(3192)
+module.exports.request = __nccwpck_require__(941)
+module.exports.stream = __nccwpck_require__(5566)
+module.exports.pipeline = __nccwpck_require__(7128)
+module.exports.upgrade = __nccwpck_require__(9084)
+module.exports.connect = __nccwpck_require__(8562)
 
 
 /***/ }),
 
-/***/ 8947:
+/***/ 7685:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // Ported from https://github.com/nodejs/undici/pull/907
@@ -31361,9 +31361,9 @@ module.exports.connect = __nccwpck_require__(3192)
 
 const assert = __nccwpck_require__(4589)
 const { Readable } = __nccwpck_require__(7075)
-const { RequestAbortedError, NotSupportedError, InvalidArgumentError, AbortError } = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { ReadableStreamFrom } = __nccwpck_require__(9500)
+const { RequestAbortedError, NotSupportedError, InvalidArgumentError, AbortError } = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { ReadableStreamFrom } = __nccwpck_require__(4758)
 
 const kConsume = Symbol('kConsume')
 const kReading = Symbol('kReading')
@@ -31744,15 +31744,15 @@ module.exports = { Readable: BodyReadable, chunksDecode }
 
 /***/ }),
 
-/***/ 363:
+/***/ 5261:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 const assert = __nccwpck_require__(4589)
 const {
   ResponseStatusCodeError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 
-const { chunksDecode } = __nccwpck_require__(8947)
+const { chunksDecode } = __nccwpck_require__(7685)
 const CHUNK_LIMIT = 128 * 1024
 
 async function getResolveErrorBodyCallback ({ callback, body, contentType, statusCode, statusMessage, headers }) {
@@ -31844,16 +31844,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1332:
+/***/ 1094:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const net = __nccwpck_require__(7030)
 const assert = __nccwpck_require__(4589)
-const util = __nccwpck_require__(9500)
-const { InvalidArgumentError, ConnectTimeoutError } = __nccwpck_require__(3959)
-const timers = __nccwpck_require__(4591)
+const util = __nccwpck_require__(4758)
+const { InvalidArgumentError, ConnectTimeoutError } = __nccwpck_require__(3877)
+const timers = __nccwpck_require__(5885)
 
 function noop () {}
 
@@ -32091,7 +32091,7 @@ module.exports = buildConnector
 
 /***/ }),
 
-/***/ 2371:
+/***/ 1641:
 /***/ ((module) => {
 
 
@@ -32216,11 +32216,11 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5458:
+/***/ 7272:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const diagnosticsChannel = __nccwpck_require__(3053)
+const diagnosticsChannel = __nccwpck_require__(5434)
 const util = __nccwpck_require__(7975)
 
 const undiciDebugLog = util.debuglog('undici')
@@ -32425,7 +32425,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3959:
+/***/ 3877:
 /***/ ((module) => {
 
 
@@ -32857,7 +32857,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9691:
+/***/ 3417:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -32865,7 +32865,7 @@ module.exports = {
 const {
   InvalidArgumentError,
   NotSupportedError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const assert = __nccwpck_require__(4589)
 const {
   isValidHTTPToken,
@@ -32880,9 +32880,9 @@ const {
   validateHandler,
   getServerName,
   normalizedMethodRecords
-} = __nccwpck_require__(9500)
-const { channels } = __nccwpck_require__(5458)
-const { headerNameLowerCasedRecord } = __nccwpck_require__(2371)
+} = __nccwpck_require__(4758)
+const { channels } = __nccwpck_require__(7272)
+const { headerNameLowerCasedRecord } = __nccwpck_require__(1641)
 
 // Verifies that a given path is valid does not contain control chars \x00 to \x20
 const invalidPathRegex = /[^\u0021-\u00ff]/
@@ -33346,7 +33346,7 @@ module.exports = Request
 
 /***/ }),
 
-/***/ 8031:
+/***/ 3029:
 /***/ ((module) => {
 
 module.exports = {
@@ -33420,7 +33420,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6868:
+/***/ 1242:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -33428,7 +33428,7 @@ module.exports = {
 const {
   wellknownHeaderNames,
   headerNameLowerCasedRecord
-} = __nccwpck_require__(2371)
+} = __nccwpck_require__(1641)
 
 class TstNode {
   /** @type {any} */
@@ -33579,13 +33579,13 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9500:
+/***/ 4758:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
-const { kDestroyed, kBodyUsed, kListeners, kBody } = __nccwpck_require__(8031)
+const { kDestroyed, kBodyUsed, kListeners, kBody } = __nccwpck_require__(3029)
 const { IncomingMessage } = __nccwpck_require__(7067)
 const stream = __nccwpck_require__(7075)
 const net = __nccwpck_require__(7030)
@@ -33593,9 +33593,9 @@ const { Blob } = __nccwpck_require__(4573)
 const nodeUtil = __nccwpck_require__(7975)
 const { stringify } = __nccwpck_require__(1792)
 const { EventEmitter: EE } = __nccwpck_require__(8474)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const { headerNameLowerCasedRecord } = __nccwpck_require__(2371)
-const { tree } = __nccwpck_require__(6868)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const { headerNameLowerCasedRecord } = __nccwpck_require__(1641)
+const { tree } = __nccwpck_require__(1242)
 
 const [nodeMajor, nodeMinor] = process.versions.node.split('.').map(v => Number(v))
 
@@ -34305,18 +34305,18 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1745:
+/***/ 231:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const { kClients, kRunning, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(8031)
-const DispatcherBase = __nccwpck_require__(1517)
-const Pool = __nccwpck_require__(5928)
-const Client = __nccwpck_require__(1313)
-const util = __nccwpck_require__(9500)
-const createRedirectInterceptor = __nccwpck_require__(1576)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const { kClients, kRunning, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(3029)
+const DispatcherBase = __nccwpck_require__(8847)
+const Pool = __nccwpck_require__(3490)
+const Client = __nccwpck_require__(3451)
+const util = __nccwpck_require__(4758)
+const createRedirectInterceptor = __nccwpck_require__(3342)
 
 const kOnConnect = Symbol('onConnect')
 const kOnDisconnect = Symbol('onDisconnect')
@@ -34445,7 +34445,7 @@ module.exports = Agent
 
 /***/ }),
 
-/***/ 6681:
+/***/ 8315:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -34453,7 +34453,7 @@ module.exports = Agent
 const {
   BalancedPoolMissingUpstreamError,
   InvalidArgumentError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const {
   PoolBase,
   kClients,
@@ -34461,10 +34461,10 @@ const {
   kAddClient,
   kRemoveClient,
   kGetDispatcher
-} = __nccwpck_require__(7292)
-const Pool = __nccwpck_require__(5928)
-const { kUrl, kInterceptors } = __nccwpck_require__(8031)
-const { parseOrigin } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7610)
+const Pool = __nccwpck_require__(3490)
+const { kUrl, kInterceptors } = __nccwpck_require__(3029)
+const { parseOrigin } = __nccwpck_require__(4758)
 const kFactory = Symbol('factory')
 
 const kOptions = Symbol('options')
@@ -34661,7 +34661,7 @@ module.exports = BalancedPool
 
 /***/ }),
 
-/***/ 4393:
+/***/ 3399:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -34669,9 +34669,9 @@ module.exports = BalancedPool
 /* global WebAssembly */
 
 const assert = __nccwpck_require__(4589)
-const util = __nccwpck_require__(9500)
-const { channels } = __nccwpck_require__(5458)
-const timers = __nccwpck_require__(4591)
+const util = __nccwpck_require__(4758)
+const { channels } = __nccwpck_require__(7272)
+const timers = __nccwpck_require__(5885)
 const {
   RequestContentLengthMismatchError,
   ResponseContentLengthMismatchError,
@@ -34684,7 +34684,7 @@ const {
   BodyTimeoutError,
   HTTPParserError,
   ResponseExceededMaxSizeError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const {
   kUrl,
   kReset,
@@ -34717,9 +34717,9 @@ const {
   kOnError,
   kResume,
   kHTTPContext
-} = __nccwpck_require__(8031)
+} = __nccwpck_require__(3029)
 
-const constants = __nccwpck_require__(748)
+const constants = __nccwpck_require__(4918)
 const EMPTY_BUF = Buffer.alloc(0)
 const FastBuffer = Buffer[Symbol.species]
 const addListener = util.addListener
@@ -34731,11 +34731,11 @@ const kSocketUsed = Symbol('kSocketUsed')
 let extractBody
 
 async function lazyllhttp () {
-  const llhttpWasmData = process.env.JEST_WORKER_ID ? __nccwpck_require__(3922) : undefined
+  const llhttpWasmData = process.env.JEST_WORKER_ID ? __nccwpck_require__(7020) : undefined
 
   let mod
   try {
-    mod = await WebAssembly.compile(__nccwpck_require__(3742))
+    mod = await WebAssembly.compile(__nccwpck_require__(2212))
   } catch (e) {
     /* istanbul ignore next */
 
@@ -34743,7 +34743,7 @@ async function lazyllhttp () {
     // being enabled, but the occurring of this other error
     // * https://github.com/emscripten-core/emscripten/issues/11495
     // got me to remove that check to avoid breaking Node 12.
-    mod = await WebAssembly.compile(llhttpWasmData || __nccwpck_require__(3922))
+    mod = await WebAssembly.compile(llhttpWasmData || __nccwpck_require__(7020))
   }
 
   return await WebAssembly.instantiate(mod, {
@@ -35658,7 +35658,7 @@ function writeH1 (client, request) {
 
   if (util.isFormDataLike(body)) {
     if (!extractBody) {
-      extractBody = (__nccwpck_require__(1448).extractBody)
+      extractBody = (__nccwpck_require__(5662).extractBody)
     }
 
     const [bodyStream, contentType] = extractBody(body)
@@ -36181,7 +36181,7 @@ module.exports = connectH1
 
 /***/ }),
 
-/***/ 3504:
+/***/ 9674:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -36189,13 +36189,13 @@ module.exports = connectH1
 const assert = __nccwpck_require__(4589)
 const { errorMonitor } = __nccwpck_require__(8474)
 const { pipeline } = __nccwpck_require__(7075)
-const util = __nccwpck_require__(9500)
+const util = __nccwpck_require__(4758)
 const {
   RequestContentLengthMismatchError,
   RequestAbortedError,
   SocketError,
   InformationalError
-} = __nccwpck_require__(3959)
+} = __nccwpck_require__(3877)
 const {
   kUrl,
   kReset,
@@ -36214,7 +36214,7 @@ const {
   kResume,
   kSize,
   kHTTPContext
-} = __nccwpck_require__(8031)
+} = __nccwpck_require__(3029)
 
 const kOpenStreams = Symbol('open streams')
 
@@ -36620,7 +36620,7 @@ function writeH2 (client, request) {
   let contentLength = util.bodyLength(body)
 
   if (util.isFormDataLike(body)) {
-    extractBody ??= (__nccwpck_require__(1448).extractBody)
+    extractBody ??= (__nccwpck_require__(5662).extractBody)
 
     const [bodyStream, contentType] = extractBody(body)
     headers['content-type'] = contentType
@@ -36980,7 +36980,7 @@ module.exports = connectH2
 
 /***/ }),
 
-/***/ 1313:
+/***/ 3451:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // @ts-check
@@ -36990,16 +36990,16 @@ module.exports = connectH2
 const assert = __nccwpck_require__(4589)
 const net = __nccwpck_require__(7030)
 const http = __nccwpck_require__(7067)
-const util = __nccwpck_require__(9500)
-const { channels } = __nccwpck_require__(5458)
-const Request = __nccwpck_require__(9691)
-const DispatcherBase = __nccwpck_require__(1517)
+const util = __nccwpck_require__(4758)
+const { channels } = __nccwpck_require__(7272)
+const Request = __nccwpck_require__(3417)
+const DispatcherBase = __nccwpck_require__(8847)
 const {
   InvalidArgumentError,
   InformationalError,
   ClientDestroyedError
-} = __nccwpck_require__(3959)
-const buildConnector = __nccwpck_require__(1332)
+} = __nccwpck_require__(3877)
+const buildConnector = __nccwpck_require__(1094)
 const {
   kUrl,
   kServerName,
@@ -37041,9 +37041,9 @@ const {
   kHTTPContext,
   kMaxConcurrentStreams,
   kResume
-} = __nccwpck_require__(8031)
-const connectH1 = __nccwpck_require__(4393)
-const connectH2 = __nccwpck_require__(3504)
+} = __nccwpck_require__(3029)
+const connectH1 = __nccwpck_require__(3399)
+const connectH2 = __nccwpck_require__(9674)
 let deprecatedInterceptorWarned = false
 
 const kClosedResolve = Symbol('kClosedResolve')
@@ -37351,7 +37351,7 @@ class Client extends DispatcherBase {
   }
 }
 
-const createRedirectInterceptor = __nccwpck_require__(1576)
+const createRedirectInterceptor = __nccwpck_require__(3342)
 
 function onError (client, err) {
   if (
@@ -37611,19 +37611,19 @@ module.exports = Client
 
 /***/ }),
 
-/***/ 1517:
+/***/ 8847:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const buffer = __nccwpck_require__(4573)
-const Dispatcher = __nccwpck_require__(3415)
+const Dispatcher = __nccwpck_require__(845)
 const {
   ClientDestroyedError,
   ClientClosedError,
   InvalidArgumentError
-} = __nccwpck_require__(3959)
-const { kDestroy, kClose, kClosed, kDestroyed, kDispatch, kInterceptors } = __nccwpck_require__(8031)
+} = __nccwpck_require__(3877)
+const { kDestroy, kClose, kClosed, kDestroyed, kDispatch, kInterceptors } = __nccwpck_require__(3029)
 
 const kOnDestroyed = Symbol('onDestroyed')
 const kOnClosed = Symbol('onClosed')
@@ -37826,7 +37826,7 @@ module.exports = DispatcherBase
 
 /***/ }),
 
-/***/ 3415:
+/***/ 845:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -37898,15 +37898,15 @@ module.exports = Dispatcher
 
 /***/ }),
 
-/***/ 9221:
+/***/ 2527:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const DispatcherBase = __nccwpck_require__(1517)
-const { kClose, kDestroy, kClosed, kDestroyed, kDispatch, kNoProxyAgent, kHttpProxyAgent, kHttpsProxyAgent } = __nccwpck_require__(8031)
-const ProxyAgent = __nccwpck_require__(7508)
-const Agent = __nccwpck_require__(1745)
+const DispatcherBase = __nccwpck_require__(8847)
+const { kClose, kDestroy, kClosed, kDestroyed, kDispatch, kNoProxyAgent, kHttpProxyAgent, kHttpsProxyAgent } = __nccwpck_require__(3029)
+const ProxyAgent = __nccwpck_require__(7522)
+const Agent = __nccwpck_require__(231)
 
 const DEFAULT_PORTS = {
   'http:': 80,
@@ -38065,7 +38065,7 @@ module.exports = EnvHttpProxyAgent
 
 /***/ }),
 
-/***/ 5464:
+/***/ 5874:
 /***/ ((module) => {
 
 /* eslint-disable */
@@ -38189,15 +38189,15 @@ module.exports = class FixedQueue {
 
 /***/ }),
 
-/***/ 7292:
+/***/ 7610:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const DispatcherBase = __nccwpck_require__(1517)
-const FixedQueue = __nccwpck_require__(5464)
-const { kConnected, kSize, kRunning, kPending, kQueued, kBusy, kFree, kUrl, kClose, kDestroy, kDispatch } = __nccwpck_require__(8031)
-const PoolStats = __nccwpck_require__(8186)
+const DispatcherBase = __nccwpck_require__(8847)
+const FixedQueue = __nccwpck_require__(5874)
+const { kConnected, kSize, kRunning, kPending, kQueued, kBusy, kFree, kUrl, kClose, kDestroy, kDispatch } = __nccwpck_require__(3029)
+const PoolStats = __nccwpck_require__(396)
 
 const kClients = Symbol('clients')
 const kNeedDrain = Symbol('needDrain')
@@ -38390,10 +38390,10 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8186:
+/***/ 396:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
-const { kFree, kConnected, kPending, kQueued, kRunning, kSize } = __nccwpck_require__(8031)
+const { kFree, kConnected, kPending, kQueued, kRunning, kSize } = __nccwpck_require__(3029)
 const kPool = Symbol('pool')
 
 class PoolStats {
@@ -38431,7 +38431,7 @@ module.exports = PoolStats
 
 /***/ }),
 
-/***/ 5928:
+/***/ 3490:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -38442,14 +38442,14 @@ const {
   kNeedDrain,
   kAddClient,
   kGetDispatcher
-} = __nccwpck_require__(7292)
-const Client = __nccwpck_require__(1313)
+} = __nccwpck_require__(7610)
+const Client = __nccwpck_require__(3451)
 const {
   InvalidArgumentError
-} = __nccwpck_require__(3959)
-const util = __nccwpck_require__(9500)
-const { kUrl, kInterceptors } = __nccwpck_require__(8031)
-const buildConnector = __nccwpck_require__(1332)
+} = __nccwpck_require__(3877)
+const util = __nccwpck_require__(4758)
+const { kUrl, kInterceptors } = __nccwpck_require__(3029)
+const buildConnector = __nccwpck_require__(1094)
 
 const kOptions = Symbol('options')
 const kConnections = Symbol('connections')
@@ -38545,19 +38545,19 @@ module.exports = Pool
 
 /***/ }),
 
-/***/ 7508:
+/***/ 7522:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kProxy, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(8031)
+const { kProxy, kClose, kDestroy, kDispatch, kInterceptors } = __nccwpck_require__(3029)
 const { URL } = __nccwpck_require__(3136)
-const Agent = __nccwpck_require__(1745)
-const Pool = __nccwpck_require__(5928)
-const DispatcherBase = __nccwpck_require__(1517)
-const { InvalidArgumentError, RequestAbortedError, SecureProxyConnectionError } = __nccwpck_require__(3959)
-const buildConnector = __nccwpck_require__(1332)
-const Client = __nccwpck_require__(1313)
+const Agent = __nccwpck_require__(231)
+const Pool = __nccwpck_require__(3490)
+const DispatcherBase = __nccwpck_require__(8847)
+const { InvalidArgumentError, RequestAbortedError, SecureProxyConnectionError } = __nccwpck_require__(3877)
+const buildConnector = __nccwpck_require__(1094)
+const Client = __nccwpck_require__(3451)
 
 const kAgent = Symbol('proxy agent')
 const kClient = Symbol('proxy client')
@@ -38826,13 +38826,13 @@ module.exports = ProxyAgent
 
 /***/ }),
 
-/***/ 334:
+/***/ 6308:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const Dispatcher = __nccwpck_require__(3415)
-const RetryHandler = __nccwpck_require__(4004)
+const Dispatcher = __nccwpck_require__(845)
+const RetryHandler = __nccwpck_require__(3282)
 
 class RetryAgent extends Dispatcher {
   #agent = null
@@ -38868,7 +38868,7 @@ module.exports = RetryAgent
 
 /***/ }),
 
-/***/ 1481:
+/***/ 6411:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -38876,8 +38876,8 @@ module.exports = RetryAgent
 // We include a version number for the Dispatcher API. In case of breaking changes,
 // this version number must be increased to avoid conflicts.
 const globalDispatcher = Symbol.for('undici.globalDispatcher.1')
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const Agent = __nccwpck_require__(1745)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const Agent = __nccwpck_require__(231)
 
 if (getGlobalDispatcher() === undefined) {
   setGlobalDispatcher(new Agent())
@@ -38907,7 +38907,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9151:
+/***/ 9158:
 /***/ ((module) => {
 
 
@@ -38958,15 +38958,15 @@ module.exports = class DecoratorHandler {
 
 /***/ }),
 
-/***/ 7158:
+/***/ 3332:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const util = __nccwpck_require__(9500)
-const { kBodyUsed } = __nccwpck_require__(8031)
+const util = __nccwpck_require__(4758)
+const { kBodyUsed } = __nccwpck_require__(3029)
 const assert = __nccwpck_require__(4589)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
 const EE = __nccwpck_require__(8474)
 
 const redirectableStatusCodes = [300, 301, 302, 303, 307, 308]
@@ -39197,20 +39197,20 @@ module.exports = RedirectHandler
 
 /***/ }),
 
-/***/ 4004:
+/***/ 3282:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 const assert = __nccwpck_require__(4589)
 
-const { kRetryHandlerDefaultRetry } = __nccwpck_require__(8031)
-const { RequestRetryError } = __nccwpck_require__(3959)
+const { kRetryHandlerDefaultRetry } = __nccwpck_require__(3029)
+const { RequestRetryError } = __nccwpck_require__(3877)
 const {
   isDisturbed,
   parseHeaders,
   parseRangeHeader,
   wrapRequestBody
-} = __nccwpck_require__(9500)
+} = __nccwpck_require__(4758)
 
 function calculateRetryAfterHeader (retryAfter) {
   const current = Date.now()
@@ -39641,14 +39641,14 @@ module.exports = RetryHandler
 
 /***/ }),
 
-/***/ 4287:
+/***/ 3017:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 const { isIP } = __nccwpck_require__(7030)
 const { lookup } = __nccwpck_require__(610)
-const DecoratorHandler = __nccwpck_require__(9151)
-const { InvalidArgumentError, InformationalError } = __nccwpck_require__(3959)
+const DecoratorHandler = __nccwpck_require__(9158)
+const { InvalidArgumentError, InformationalError } = __nccwpck_require__(3877)
 const maxInt = Math.pow(2, 31) - 1
 
 class DNSInstance {
@@ -40023,14 +40023,14 @@ module.exports = interceptorOpts => {
 
 /***/ }),
 
-/***/ 5376:
+/***/ 4094:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const util = __nccwpck_require__(9500)
-const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3959)
-const DecoratorHandler = __nccwpck_require__(9151)
+const util = __nccwpck_require__(4758)
+const { InvalidArgumentError, RequestAbortedError } = __nccwpck_require__(3877)
+const DecoratorHandler = __nccwpck_require__(9158)
 
 class DumpHandler extends DecoratorHandler {
   #maxSize = 1024 * 1024
@@ -40153,12 +40153,12 @@ module.exports = createDumpInterceptor
 
 /***/ }),
 
-/***/ 1576:
+/***/ 3342:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const RedirectHandler = __nccwpck_require__(7158)
+const RedirectHandler = __nccwpck_require__(3332)
 
 function createRedirectInterceptor ({ maxRedirections: defaultMaxRedirections }) {
   return (dispatch) => {
@@ -40181,11 +40181,11 @@ module.exports = createRedirectInterceptor
 
 /***/ }),
 
-/***/ 7734:
+/***/ 8344:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const RedirectHandler = __nccwpck_require__(7158)
+const RedirectHandler = __nccwpck_require__(3332)
 
 module.exports = opts => {
   const globalMaxRedirections = opts?.maxRedirections
@@ -40212,11 +40212,11 @@ module.exports = opts => {
 
 /***/ }),
 
-/***/ 5486:
+/***/ 6520:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
-const RetryHandler = __nccwpck_require__(4004)
+const RetryHandler = __nccwpck_require__(3282)
 
 module.exports = globalOpts => {
   return dispatch => {
@@ -40238,13 +40238,13 @@ module.exports = globalOpts => {
 
 /***/ }),
 
-/***/ 748:
+/***/ 4918:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 Object.defineProperty(exports, "__esModule", ({ value: true }));
 exports.SPECIAL_HEADERS = exports.HEADER_STATE = exports.MINOR = exports.MAJOR = exports.CONNECTION_TOKEN_CHARS = exports.HEADER_CHARS = exports.TOKEN = exports.STRICT_TOKEN = exports.HEX = exports.URL_CHAR = exports.STRICT_URL_CHAR = exports.USERINFO_CHARS = exports.MARK = exports.ALPHANUM = exports.NUM = exports.HEX_MAP = exports.NUM_MAP = exports.ALPHA = exports.FINISH = exports.H_METHOD_MAP = exports.METHOD_MAP = exports.METHODS_RTSP = exports.METHODS_ICE = exports.METHODS_HTTP = exports.METHODS = exports.LENIENT_FLAGS = exports.FLAGS = exports.TYPE = exports.ERROR = void 0;
-const utils_1 = __nccwpck_require__(4608);
+const utils_1 = __nccwpck_require__(8222);
 // C headers
 var ERROR;
 (function (ERROR) {
@@ -40522,7 +40522,7 @@ exports.SPECIAL_HEADERS = {
 
 /***/ }),
 
-/***/ 3922:
+/***/ 7020:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -40534,7 +40534,7 @@ module.exports = Buffer.from('AGFzbQEAAAABJwdgAX8Bf2ADf39/AX9gAX8AYAJ/fwBgBH9/f3
 
 /***/ }),
 
-/***/ 3742:
+/***/ 2212:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -40546,7 +40546,7 @@ module.exports = Buffer.from('AGFzbQEAAAABJwdgAX8Bf2ADf39/AX9gAX8AYAJ/fwBgBH9/f3
 
 /***/ }),
 
-/***/ 4608:
+/***/ 8222:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -40567,13 +40567,13 @@ exports.enumToMap = enumToMap;
 
 /***/ }),
 
-/***/ 7017:
+/***/ 6871:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kClients } = __nccwpck_require__(8031)
-const Agent = __nccwpck_require__(1745)
+const { kClients } = __nccwpck_require__(3029)
+const Agent = __nccwpck_require__(231)
 const {
   kAgent,
   kMockAgentSet,
@@ -40584,14 +40584,14 @@ const {
   kGetNetConnect,
   kOptions,
   kFactory
-} = __nccwpck_require__(2305)
-const MockClient = __nccwpck_require__(2361)
-const MockPool = __nccwpck_require__(6480)
-const { matchValue, buildMockOptions } = __nccwpck_require__(3193)
-const { InvalidArgumentError, UndiciError } = __nccwpck_require__(3959)
-const Dispatcher = __nccwpck_require__(3415)
-const Pluralizer = __nccwpck_require__(5773)
-const PendingInterceptorsFormatter = __nccwpck_require__(5738)
+} = __nccwpck_require__(7231)
+const MockClient = __nccwpck_require__(7675)
+const MockPool = __nccwpck_require__(5634)
+const { matchValue, buildMockOptions } = __nccwpck_require__(9123)
+const { InvalidArgumentError, UndiciError } = __nccwpck_require__(3877)
+const Dispatcher = __nccwpck_require__(845)
+const Pluralizer = __nccwpck_require__(6299)
+const PendingInterceptorsFormatter = __nccwpck_require__(6467)
 
 class MockAgent extends Dispatcher {
   constructor (opts) {
@@ -40734,14 +40734,14 @@ module.exports = MockAgent
 
 /***/ }),
 
-/***/ 2361:
+/***/ 7675:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { promisify } = __nccwpck_require__(7975)
-const Client = __nccwpck_require__(1313)
-const { buildMockDispatch } = __nccwpck_require__(3193)
+const Client = __nccwpck_require__(3451)
+const { buildMockDispatch } = __nccwpck_require__(9123)
 const {
   kDispatches,
   kMockAgent,
@@ -40750,10 +40750,10 @@ const {
   kOrigin,
   kOriginalDispatch,
   kConnected
-} = __nccwpck_require__(2305)
-const { MockInterceptor } = __nccwpck_require__(5843)
-const Symbols = __nccwpck_require__(8031)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
+} = __nccwpck_require__(7231)
+const { MockInterceptor } = __nccwpck_require__(1821)
+const Symbols = __nccwpck_require__(3029)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
 
 /**
  * MockClient provides an API that extends the Client to influence the mockDispatches.
@@ -40800,12 +40800,12 @@ module.exports = MockClient
 
 /***/ }),
 
-/***/ 2673:
+/***/ 8423:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { UndiciError } = __nccwpck_require__(3959)
+const { UndiciError } = __nccwpck_require__(3877)
 
 const kMockNotMatchedError = Symbol.for('undici.error.UND_MOCK_ERR_MOCK_NOT_MATCHED')
 
@@ -40835,12 +40835,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5843:
+/***/ 1821:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { getResponseData, buildKey, addMockDispatch } = __nccwpck_require__(3193)
+const { getResponseData, buildKey, addMockDispatch } = __nccwpck_require__(9123)
 const {
   kDispatches,
   kDispatchKey,
@@ -40848,9 +40848,9 @@ const {
   kDefaultTrailers,
   kContentLength,
   kMockDispatch
-} = __nccwpck_require__(2305)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
-const { buildURL } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7231)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
+const { buildURL } = __nccwpck_require__(4758)
 
 /**
  * Defines the scope API for an interceptor reply
@@ -41049,14 +41049,14 @@ module.exports.MockScope = MockScope
 
 /***/ }),
 
-/***/ 6480:
+/***/ 5634:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { promisify } = __nccwpck_require__(7975)
-const Pool = __nccwpck_require__(5928)
-const { buildMockDispatch } = __nccwpck_require__(3193)
+const Pool = __nccwpck_require__(3490)
+const { buildMockDispatch } = __nccwpck_require__(9123)
 const {
   kDispatches,
   kMockAgent,
@@ -41065,10 +41065,10 @@ const {
   kOrigin,
   kOriginalDispatch,
   kConnected
-} = __nccwpck_require__(2305)
-const { MockInterceptor } = __nccwpck_require__(5843)
-const Symbols = __nccwpck_require__(8031)
-const { InvalidArgumentError } = __nccwpck_require__(3959)
+} = __nccwpck_require__(7231)
+const { MockInterceptor } = __nccwpck_require__(1821)
+const Symbols = __nccwpck_require__(3029)
+const { InvalidArgumentError } = __nccwpck_require__(3877)
 
 /**
  * MockPool provides an API that extends the Pool to influence the mockDispatches.
@@ -41115,7 +41115,7 @@ module.exports = MockPool
 
 /***/ }),
 
-/***/ 2305:
+/***/ 7231:
 /***/ ((module) => {
 
 
@@ -41145,20 +41145,20 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3193:
+/***/ 9123:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { MockNotMatchedError } = __nccwpck_require__(2673)
+const { MockNotMatchedError } = __nccwpck_require__(8423)
 const {
   kDispatches,
   kMockAgent,
   kOriginalDispatch,
   kOrigin,
   kGetNetConnect
-} = __nccwpck_require__(2305)
-const { buildURL } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7231)
+const { buildURL } = __nccwpck_require__(4758)
 const { STATUS_CODES } = __nccwpck_require__(7067)
 const {
   types: {
@@ -41519,7 +41519,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5738:
+/***/ 6467:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -41569,7 +41569,7 @@ module.exports = class PendingInterceptorsFormatter {
 
 /***/ }),
 
-/***/ 5773:
+/***/ 6299:
 /***/ ((module) => {
 
 
@@ -41605,7 +41605,7 @@ module.exports = class Pluralizer {
 
 /***/ }),
 
-/***/ 4591:
+/***/ 5885:
 /***/ ((module) => {
 
 
@@ -42035,20 +42035,20 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9918:
+/***/ 2672:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kConstruct } = __nccwpck_require__(8329)
-const { urlEquals, getFieldValues } = __nccwpck_require__(3762)
-const { kEnumerableProperty, isDisturbed } = __nccwpck_require__(9500)
-const { webidl } = __nccwpck_require__(4625)
-const { Response, cloneResponse, fromInnerResponse } = __nccwpck_require__(7287)
-const { Request, fromInnerRequest } = __nccwpck_require__(9683)
-const { kState } = __nccwpck_require__(3175)
-const { fetching } = __nccwpck_require__(4202)
-const { urlIsHttpHttpsScheme, createDeferredPromise, readAllBytes } = __nccwpck_require__(1204)
+const { kConstruct } = __nccwpck_require__(8171)
+const { urlEquals, getFieldValues } = __nccwpck_require__(2448)
+const { kEnumerableProperty, isDisturbed } = __nccwpck_require__(4758)
+const { webidl } = __nccwpck_require__(4927)
+const { Response, cloneResponse, fromInnerResponse } = __nccwpck_require__(3489)
+const { Request, fromInnerRequest } = __nccwpck_require__(229)
+const { kState } = __nccwpck_require__(8841)
+const { fetching } = __nccwpck_require__(344)
+const { urlIsHttpHttpsScheme, createDeferredPromise, readAllBytes } = __nccwpck_require__(7554)
 const assert = __nccwpck_require__(4589)
 
 /**
@@ -42901,15 +42901,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6577:
+/***/ 1855:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kConstruct } = __nccwpck_require__(8329)
-const { Cache } = __nccwpck_require__(9918)
-const { webidl } = __nccwpck_require__(4625)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
+const { kConstruct } = __nccwpck_require__(8171)
+const { Cache } = __nccwpck_require__(2672)
+const { webidl } = __nccwpck_require__(4927)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
 
 class CacheStorage {
   /**
@@ -43060,26 +43060,26 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8329:
+/***/ 8171:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 module.exports = {
-  kConstruct: (__nccwpck_require__(8031).kConstruct)
+  kConstruct: (__nccwpck_require__(3029).kConstruct)
 }
 
 
 /***/ }),
 
-/***/ 3762:
+/***/ 2448:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const assert = __nccwpck_require__(4589)
-const { URLSerializer } = __nccwpck_require__(192)
-const { isValidHeaderName } = __nccwpck_require__(1204)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { isValidHeaderName } = __nccwpck_require__(7554)
 
 /**
  * @see https://url.spec.whatwg.org/#concept-url-equals
@@ -43124,7 +43124,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 5848:
+/***/ 7694:
 /***/ ((module) => {
 
 
@@ -43143,15 +43143,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7889:
+/***/ 7931:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { parseSetCookie } = __nccwpck_require__(1814)
-const { stringify } = __nccwpck_require__(185)
-const { webidl } = __nccwpck_require__(4625)
-const { Headers } = __nccwpck_require__(3408)
+const { parseSetCookie } = __nccwpck_require__(7940)
+const { stringify } = __nccwpck_require__(9475)
+const { webidl } = __nccwpck_require__(4927)
+const { Headers } = __nccwpck_require__(3354)
 
 /**
  * @typedef {Object} Cookie
@@ -43334,14 +43334,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1814:
+/***/ 7940:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { maxNameValuePairSize, maxAttributeValueSize } = __nccwpck_require__(5848)
-const { isCTLExcludingHtab } = __nccwpck_require__(185)
-const { collectASequenceOfCodePointsFast } = __nccwpck_require__(192)
+const { maxNameValuePairSize, maxAttributeValueSize } = __nccwpck_require__(7694)
+const { isCTLExcludingHtab } = __nccwpck_require__(9475)
+const { collectASequenceOfCodePointsFast } = __nccwpck_require__(4418)
 const assert = __nccwpck_require__(4589)
 
 /**
@@ -43651,7 +43651,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 185:
+/***/ 9475:
 /***/ ((module) => {
 
 
@@ -44010,13 +44010,13 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8819:
+/***/ 7313:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 const buffer = __nccwpck_require__(4573)
 const { Transform } = __nccwpck_require__(7075)
-const { isASCIINumber, isValidLastEventId } = __nccwpck_require__(3943)
+const { isASCIINumber, isValidLastEventId } = __nccwpck_require__(7197)
 
 /**
  * @type {number[]} BOM
@@ -44591,23 +44591,23 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4661:
+/***/ 1268:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { pipeline } = __nccwpck_require__(7075)
-const { fetching } = __nccwpck_require__(4202)
-const { makeRequest } = __nccwpck_require__(9683)
-const { webidl } = __nccwpck_require__(4625)
-const { EventSourceStream } = __nccwpck_require__(8819)
-const { parseMIMEType } = __nccwpck_require__(192)
-const { createFastMessageEvent } = __nccwpck_require__(4379)
-const { isNetworkError } = __nccwpck_require__(7287)
-const { delay } = __nccwpck_require__(3943)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
-const { environmentSettingsObject } = __nccwpck_require__(1204)
-const { getGlobalDispatcher } = __nccwpck_require__(1481)
+const { fetching } = __nccwpck_require__(344)
+const { makeRequest } = __nccwpck_require__(229)
+const { webidl } = __nccwpck_require__(4927)
+const { EventSourceStream } = __nccwpck_require__(7313)
+const { parseMIMEType } = __nccwpck_require__(4418)
+const { createFastMessageEvent } = __nccwpck_require__(6450)
+const { isNetworkError } = __nccwpck_require__(3489)
+const { delay } = __nccwpck_require__(7197)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
+const { environmentSettingsObject } = __nccwpck_require__(7554)
+const { getGlobalDispatcher } = __nccwpck_require__(6411)
 
 let experimentalWarned = false
 
@@ -45081,7 +45081,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3943:
+/***/ 7197:
 /***/ ((module) => {
 
 
@@ -45125,12 +45125,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1448:
+/***/ 5662:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const util = __nccwpck_require__(9500)
+const util = __nccwpck_require__(4758)
 const {
   ReadableStreamFrom,
   isBlobLike,
@@ -45140,16 +45140,16 @@ const {
   fullyReadBody,
   extractMimeType,
   utf8DecodeBytes
-} = __nccwpck_require__(1204)
-const { FormData } = __nccwpck_require__(3818)
-const { kState } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
+} = __nccwpck_require__(7554)
+const { FormData } = __nccwpck_require__(5468)
+const { kState } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
 const { Blob } = __nccwpck_require__(4573)
 const assert = __nccwpck_require__(4589)
 const { isErrored, isDisturbed } = __nccwpck_require__(7075)
 const { isArrayBuffer } = __nccwpck_require__(3429)
-const { serializeAMimeType } = __nccwpck_require__(192)
-const { multipartFormDataParser } = __nccwpck_require__(8016)
+const { serializeAMimeType } = __nccwpck_require__(4418)
+const { multipartFormDataParser } = __nccwpck_require__(7106)
 let random
 
 try {
@@ -45661,7 +45661,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4219:
+/***/ 6845:
 /***/ ((module) => {
 
 
@@ -45792,7 +45792,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 192:
+/***/ 4418:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -46543,12 +46543,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8905:
+/***/ 8355:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kConnected, kSize } = __nccwpck_require__(8031)
+const { kConnected, kSize } = __nccwpck_require__(3029)
 
 class CompatWeakRef {
   constructor (value) {
@@ -46596,14 +46596,14 @@ module.exports = function () {
 
 /***/ }),
 
-/***/ 3486:
+/***/ 5912:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Blob, File } = __nccwpck_require__(4573)
-const { kState } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
+const { kState } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
 
 // TODO(@KhafraDev): remove
 class FileLike {
@@ -46729,16 +46729,16 @@ module.exports = { FileLike, isFileLike }
 
 /***/ }),
 
-/***/ 8016:
+/***/ 7106:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { isUSVString, bufferToLowerCasedHeaderName } = __nccwpck_require__(9500)
-const { utf8DecodeBytes } = __nccwpck_require__(1204)
-const { HTTP_TOKEN_CODEPOINTS, isomorphicDecode } = __nccwpck_require__(192)
-const { isFileLike } = __nccwpck_require__(3486)
-const { makeEntry } = __nccwpck_require__(3818)
+const { isUSVString, bufferToLowerCasedHeaderName } = __nccwpck_require__(4758)
+const { utf8DecodeBytes } = __nccwpck_require__(7554)
+const { HTTP_TOKEN_CODEPOINTS, isomorphicDecode } = __nccwpck_require__(4418)
+const { isFileLike } = __nccwpck_require__(5912)
+const { makeEntry } = __nccwpck_require__(5468)
 const assert = __nccwpck_require__(4589)
 const { File: NodeFile } = __nccwpck_require__(4573)
 
@@ -47210,16 +47210,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3818:
+/***/ 5468:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { isBlobLike, iteratorMixin } = __nccwpck_require__(1204)
-const { kState } = __nccwpck_require__(3175)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
-const { FileLike, isFileLike } = __nccwpck_require__(3486)
-const { webidl } = __nccwpck_require__(4625)
+const { isBlobLike, iteratorMixin } = __nccwpck_require__(7554)
+const { kState } = __nccwpck_require__(8841)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
+const { FileLike, isFileLike } = __nccwpck_require__(5912)
+const { webidl } = __nccwpck_require__(4927)
 const { File: NativeFile } = __nccwpck_require__(4573)
 const nodeUtil = __nccwpck_require__(7975)
 
@@ -47469,7 +47469,7 @@ module.exports = { FormData, makeEntry }
 
 /***/ }),
 
-/***/ 5311:
+/***/ 7473:
 /***/ ((module) => {
 
 
@@ -47516,21 +47516,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3408:
+/***/ 3354:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // https://github.com/Ethan-Arrowood/undici-fetch
 
 
 
-const { kConstruct } = __nccwpck_require__(8031)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
+const { kConstruct } = __nccwpck_require__(3029)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
 const {
   iteratorMixin,
   isValidHeaderName,
   isValidHeaderValue
-} = __nccwpck_require__(1204)
-const { webidl } = __nccwpck_require__(4625)
+} = __nccwpck_require__(7554)
+const { webidl } = __nccwpck_require__(4927)
 const assert = __nccwpck_require__(4589)
 const util = __nccwpck_require__(7975)
 
@@ -48210,7 +48210,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4202:
+/***/ 344:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 // https://github.com/Ethan-Arrowood/undici-fetch
@@ -48223,9 +48223,9 @@ const {
   filterResponse,
   makeResponse,
   fromInnerResponse
-} = __nccwpck_require__(7287)
-const { HeadersList } = __nccwpck_require__(3408)
-const { Request, cloneRequest } = __nccwpck_require__(9683)
+} = __nccwpck_require__(3489)
+const { HeadersList } = __nccwpck_require__(3354)
+const { Request, cloneRequest } = __nccwpck_require__(229)
 const zlib = __nccwpck_require__(8522)
 const {
   bytesMatch,
@@ -48261,23 +48261,23 @@ const {
   buildContentRange,
   createInflate,
   extractMimeType
-} = __nccwpck_require__(1204)
-const { kState, kDispatcher } = __nccwpck_require__(3175)
+} = __nccwpck_require__(7554)
+const { kState, kDispatcher } = __nccwpck_require__(8841)
 const assert = __nccwpck_require__(4589)
-const { safelyExtractBody, extractBody } = __nccwpck_require__(1448)
+const { safelyExtractBody, extractBody } = __nccwpck_require__(5662)
 const {
   redirectStatusSet,
   nullBodyStatus,
   safeMethodsSet,
   requestBodyHeader,
   subresourceSet
-} = __nccwpck_require__(4219)
+} = __nccwpck_require__(6845)
 const EE = __nccwpck_require__(8474)
 const { Readable, pipeline, finished } = __nccwpck_require__(7075)
-const { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = __nccwpck_require__(9500)
-const { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = __nccwpck_require__(192)
-const { getGlobalDispatcher } = __nccwpck_require__(1481)
-const { webidl } = __nccwpck_require__(4625)
+const { addAbortListener, isErrored, isReadable, bufferToLowerCasedHeaderName } = __nccwpck_require__(4758)
+const { dataURLProcessor, serializeAMimeType, minimizeSupportedMimeType } = __nccwpck_require__(4418)
+const { getGlobalDispatcher } = __nccwpck_require__(6411)
+const { webidl } = __nccwpck_require__(4927)
 const { STATUS_CODES } = __nccwpck_require__(7067)
 const GET_OR_HEAD = ['GET', 'HEAD']
 
@@ -50487,23 +50487,23 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9683:
+/***/ 229:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 /* globals AbortController */
 
 
 
-const { extractBody, mixinBody, cloneBody, bodyUnusable } = __nccwpck_require__(1448)
-const { Headers, fill: fillHeaders, HeadersList, setHeadersGuard, getHeadersGuard, setHeadersList, getHeadersList } = __nccwpck_require__(3408)
-const { FinalizationRegistry } = __nccwpck_require__(8905)()
-const util = __nccwpck_require__(9500)
+const { extractBody, mixinBody, cloneBody, bodyUnusable } = __nccwpck_require__(5662)
+const { Headers, fill: fillHeaders, HeadersList, setHeadersGuard, getHeadersGuard, setHeadersList, getHeadersList } = __nccwpck_require__(3354)
+const { FinalizationRegistry } = __nccwpck_require__(8355)()
+const util = __nccwpck_require__(4758)
 const nodeUtil = __nccwpck_require__(7975)
 const {
   isValidHTTPToken,
   sameOrigin,
   environmentSettingsObject
-} = __nccwpck_require__(1204)
+} = __nccwpck_require__(7554)
 const {
   forbiddenMethodsSet,
   corsSafeListedMethodsSet,
@@ -50513,12 +50513,12 @@ const {
   requestCredentials,
   requestCache,
   requestDuplex
-} = __nccwpck_require__(4219)
+} = __nccwpck_require__(6845)
 const { kEnumerableProperty, normalizedMethodRecordsBase, normalizedMethodRecords } = util
-const { kHeaders, kSignal, kState, kDispatcher } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
-const { URLSerializer } = __nccwpck_require__(192)
-const { kConstruct } = __nccwpck_require__(8031)
+const { kHeaders, kSignal, kState, kDispatcher } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { kConstruct } = __nccwpck_require__(3029)
 const assert = __nccwpck_require__(4589)
 const { getMaxListeners, setMaxListeners, getEventListeners, defaultMaxListeners } = __nccwpck_require__(8474)
 
@@ -51531,14 +51531,14 @@ module.exports = { Request, makeRequest, fromInnerRequest, cloneRequest }
 
 /***/ }),
 
-/***/ 7287:
+/***/ 3489:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { Headers, HeadersList, fill, getHeadersGuard, setHeadersGuard, setHeadersList } = __nccwpck_require__(3408)
-const { extractBody, cloneBody, mixinBody, hasFinalizationRegistry, streamRegistry, bodyUnusable } = __nccwpck_require__(1448)
-const util = __nccwpck_require__(9500)
+const { Headers, HeadersList, fill, getHeadersGuard, setHeadersGuard, setHeadersList } = __nccwpck_require__(3354)
+const { extractBody, cloneBody, mixinBody, hasFinalizationRegistry, streamRegistry, bodyUnusable } = __nccwpck_require__(5662)
+const util = __nccwpck_require__(4758)
 const nodeUtil = __nccwpck_require__(7975)
 const { kEnumerableProperty } = util
 const {
@@ -51550,16 +51550,16 @@ const {
   isErrorLike,
   isomorphicEncode,
   environmentSettingsObject: relevantRealm
-} = __nccwpck_require__(1204)
+} = __nccwpck_require__(7554)
 const {
   redirectStatusSet,
   nullBodyStatus
-} = __nccwpck_require__(4219)
-const { kState, kHeaders } = __nccwpck_require__(3175)
-const { webidl } = __nccwpck_require__(4625)
-const { FormData } = __nccwpck_require__(3818)
-const { URLSerializer } = __nccwpck_require__(192)
-const { kConstruct } = __nccwpck_require__(8031)
+} = __nccwpck_require__(6845)
+const { kState, kHeaders } = __nccwpck_require__(8841)
+const { webidl } = __nccwpck_require__(4927)
+const { FormData } = __nccwpck_require__(5468)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { kConstruct } = __nccwpck_require__(3029)
 const assert = __nccwpck_require__(4589)
 const { types } = __nccwpck_require__(7975)
 
@@ -52148,7 +52148,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 3175:
+/***/ 8841:
 /***/ ((module) => {
 
 
@@ -52164,21 +52164,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1204:
+/***/ 7554:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Transform } = __nccwpck_require__(7075)
 const zlib = __nccwpck_require__(8522)
-const { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = __nccwpck_require__(4219)
-const { getGlobalOrigin } = __nccwpck_require__(5311)
-const { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = __nccwpck_require__(192)
+const { redirectStatusSet, referrerPolicySet: referrerPolicyTokens, badPortsSet } = __nccwpck_require__(6845)
+const { getGlobalOrigin } = __nccwpck_require__(7473)
+const { collectASequenceOfCodePoints, collectAnHTTPQuotedString, removeChars, parseMIMEType } = __nccwpck_require__(4418)
 const { performance } = __nccwpck_require__(643)
-const { isBlobLike, ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = __nccwpck_require__(9500)
+const { isBlobLike, ReadableStreamFrom, isValidHTTPToken, normalizedMethodRecordsBase } = __nccwpck_require__(4758)
 const assert = __nccwpck_require__(4589)
 const { isUint8Array } = __nccwpck_require__(3429)
-const { webidl } = __nccwpck_require__(4625)
+const { webidl } = __nccwpck_require__(4927)
 
 let supportedHashes = []
 
@@ -53803,14 +53803,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4625:
+/***/ 4927:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { types, inspect } = __nccwpck_require__(7975)
 const { markAsUncloneable } = __nccwpck_require__(5919)
-const { toUSVString } = __nccwpck_require__(9500)
+const { toUSVString } = __nccwpck_require__(4758)
 
 /** @type {import('../../../types/webidl').Webidl} */
 const webidl = {}
@@ -54505,7 +54505,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 1691:
+/***/ 3513:
 /***/ ((module) => {
 
 
@@ -54802,7 +54802,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6575:
+/***/ 6973:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -54811,16 +54811,16 @@ const {
   staticPropertyDescriptors,
   readOperation,
   fireAProgressEvent
-} = __nccwpck_require__(6014)
+} = __nccwpck_require__(2120)
 const {
   kState,
   kError,
   kResult,
   kEvents,
   kAborted
-} = __nccwpck_require__(8445)
-const { webidl } = __nccwpck_require__(4625)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
+} = __nccwpck_require__(7651)
+const { webidl } = __nccwpck_require__(4927)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
 
 class FileReader extends EventTarget {
   constructor () {
@@ -55153,12 +55153,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9393:
+/***/ 95:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { webidl } = __nccwpck_require__(4625)
+const { webidl } = __nccwpck_require__(4927)
 
 const kState = Symbol('ProgressEvent state')
 
@@ -55238,7 +55238,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 8445:
+/***/ 7651:
 /***/ ((module) => {
 
 
@@ -55255,7 +55255,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6014:
+/***/ 2120:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
@@ -55266,12 +55266,12 @@ const {
   kResult,
   kAborted,
   kLastProgressEventFired
-} = __nccwpck_require__(8445)
-const { ProgressEvent } = __nccwpck_require__(9393)
-const { getEncoding } = __nccwpck_require__(1691)
-const { serializeAMimeType, parseMIMEType } = __nccwpck_require__(192)
+} = __nccwpck_require__(7651)
+const { ProgressEvent } = __nccwpck_require__(95)
+const { getEncoding } = __nccwpck_require__(3513)
+const { serializeAMimeType, parseMIMEType } = __nccwpck_require__(4418)
 const { types } = __nccwpck_require__(7975)
-const { StringDecoder } = __nccwpck_require__(5574)
+const { StringDecoder } = __nccwpck_require__(3193)
 const { btoa } = __nccwpck_require__(4573)
 
 /** @type {PropertyDescriptor} */
@@ -55653,27 +55653,27 @@ module.exports = {
 
 /***/ }),
 
-/***/ 773:
+/***/ 271:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = __nccwpck_require__(7119)
+const { uid, states, sentCloseFrameState, emptyBuffer, opcodes } = __nccwpck_require__(5750)
 const {
   kReadyState,
   kSentClose,
   kByteParser,
   kReceivedClose,
   kResponse
-} = __nccwpck_require__(4911)
-const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(965)
-const { channels } = __nccwpck_require__(5458)
-const { CloseEvent } = __nccwpck_require__(4379)
-const { makeRequest } = __nccwpck_require__(9683)
-const { fetching } = __nccwpck_require__(4202)
-const { Headers, getHeadersList } = __nccwpck_require__(3408)
-const { getDecodeSplit } = __nccwpck_require__(1204)
-const { WebsocketFrameSend } = __nccwpck_require__(9676)
+} = __nccwpck_require__(7478)
+const { fireEvent, failWebsocketConnection, isClosing, isClosed, isEstablished, parseExtensions } = __nccwpck_require__(2795)
+const { channels } = __nccwpck_require__(7272)
+const { CloseEvent } = __nccwpck_require__(6450)
+const { makeRequest } = __nccwpck_require__(229)
+const { fetching } = __nccwpck_require__(344)
+const { Headers, getHeadersList } = __nccwpck_require__(3354)
+const { getDecodeSplit } = __nccwpck_require__(7554)
+const { WebsocketFrameSend } = __nccwpck_require__(6830)
 
 /** @type {import('crypto')} */
 let crypto
@@ -56031,7 +56031,7 @@ module.exports = {
 
 /***/ }),
 
-/***/ 7119:
+/***/ 5750:
 /***/ ((module) => {
 
 
@@ -56104,14 +56104,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4379:
+/***/ 6450:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { webidl } = __nccwpck_require__(4625)
-const { kEnumerableProperty } = __nccwpck_require__(9500)
-const { kConstruct } = __nccwpck_require__(8031)
+const { webidl } = __nccwpck_require__(4927)
+const { kEnumerableProperty } = __nccwpck_require__(4758)
+const { kConstruct } = __nccwpck_require__(3029)
 const { MessagePort } = __nccwpck_require__(5919)
 
 /**
@@ -56440,12 +56440,12 @@ module.exports = {
 
 /***/ }),
 
-/***/ 9676:
+/***/ 6830:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { maxUnsigned16Bit } = __nccwpck_require__(7119)
+const { maxUnsigned16Bit } = __nccwpck_require__(5750)
 
 const BUFFER_SIZE = 16386
 
@@ -56543,14 +56543,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 4841:
+/***/ 6555:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { createInflateRaw, Z_DEFAULT_WINDOWBITS } = __nccwpck_require__(8522)
-const { isValidClientWindowBits } = __nccwpck_require__(965)
-const { MessageSizeExceededError } = __nccwpck_require__(3959)
+const { isValidClientWindowBits } = __nccwpck_require__(2795)
+const { MessageSizeExceededError } = __nccwpck_require__(3877)
 
 const tail = Buffer.from([0x00, 0x00, 0xff, 0xff])
 const kBuffer = Symbol('kBuffer')
@@ -56655,16 +56655,16 @@ module.exports = { PerMessageDeflate }
 
 /***/ }),
 
-/***/ 1872:
+/***/ 5694:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
 const { Writable } = __nccwpck_require__(7075)
 const assert = __nccwpck_require__(4589)
-const { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = __nccwpck_require__(7119)
-const { kReadyState, kSentClose, kResponse, kReceivedClose } = __nccwpck_require__(4911)
-const { channels } = __nccwpck_require__(5458)
+const { parserStates, opcodes, states, emptyBuffer, sentCloseFrameState } = __nccwpck_require__(5750)
+const { kReadyState, kSentClose, kResponse, kReceivedClose } = __nccwpck_require__(7478)
+const { channels } = __nccwpck_require__(7272)
 const {
   isValidStatusCode,
   isValidOpcode,
@@ -56674,11 +56674,11 @@ const {
   isControlFrame,
   isTextBinaryFrame,
   isContinuationFrame
-} = __nccwpck_require__(965)
-const { WebsocketFrameSend } = __nccwpck_require__(9676)
-const { closeWebSocketConnection } = __nccwpck_require__(773)
-const { PerMessageDeflate } = __nccwpck_require__(4841)
-const { MessageSizeExceededError } = __nccwpck_require__(3959)
+} = __nccwpck_require__(2795)
+const { WebsocketFrameSend } = __nccwpck_require__(6830)
+const { closeWebSocketConnection } = __nccwpck_require__(271)
+const { PerMessageDeflate } = __nccwpck_require__(6555)
+const { MessageSizeExceededError } = __nccwpck_require__(3877)
 
 function failWebsocketConnectionWithCode (ws, code, reason) {
   closeWebSocketConnection(ws, code, reason, Buffer.byteLength(reason))
@@ -57189,14 +57189,14 @@ module.exports = {
 
 /***/ }),
 
-/***/ 504:
+/***/ 6802:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { WebsocketFrameSend } = __nccwpck_require__(9676)
-const { opcodes, sendHints } = __nccwpck_require__(7119)
-const FixedQueue = __nccwpck_require__(5464)
+const { WebsocketFrameSend } = __nccwpck_require__(6830)
+const { opcodes, sendHints } = __nccwpck_require__(5750)
+const FixedQueue = __nccwpck_require__(5874)
 
 /** @type {typeof Uint8Array} */
 const FastBuffer = Buffer[Symbol.species]
@@ -57300,7 +57300,7 @@ module.exports = { SendQueue }
 
 /***/ }),
 
-/***/ 4911:
+/***/ 7478:
 /***/ ((module) => {
 
 
@@ -57319,16 +57319,16 @@ module.exports = {
 
 /***/ }),
 
-/***/ 965:
+/***/ 2795:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(4911)
-const { states, opcodes } = __nccwpck_require__(7119)
-const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(4379)
+const { kReadyState, kController, kResponse, kBinaryType, kWebSocketURL } = __nccwpck_require__(7478)
+const { states, opcodes } = __nccwpck_require__(5750)
+const { ErrorEvent, createFastMessageEvent } = __nccwpck_require__(6450)
 const { isUtf8 } = __nccwpck_require__(4573)
-const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(192)
+const { collectASequenceOfCodePointsFast, removeHTTPWhitespace } = __nccwpck_require__(4418)
 
 /* globals Blob */
 
@@ -57648,15 +57648,15 @@ module.exports = {
 
 /***/ }),
 
-/***/ 2522:
+/***/ 100:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 
 
-const { webidl } = __nccwpck_require__(4625)
-const { URLSerializer } = __nccwpck_require__(192)
-const { environmentSettingsObject } = __nccwpck_require__(1204)
-const { staticPropertyDescriptors, states, sentCloseFrameState, sendHints } = __nccwpck_require__(7119)
+const { webidl } = __nccwpck_require__(4927)
+const { URLSerializer } = __nccwpck_require__(4418)
+const { environmentSettingsObject } = __nccwpck_require__(7554)
+const { staticPropertyDescriptors, states, sentCloseFrameState, sendHints } = __nccwpck_require__(5750)
 const {
   kWebSocketURL,
   kReadyState,
@@ -57665,21 +57665,21 @@ const {
   kResponse,
   kSentClose,
   kByteParser
-} = __nccwpck_require__(4911)
+} = __nccwpck_require__(7478)
 const {
   isConnecting,
   isEstablished,
   isClosing,
   isValidSubprotocol,
   fireEvent
-} = __nccwpck_require__(965)
-const { establishWebSocketConnection, closeWebSocketConnection } = __nccwpck_require__(773)
-const { ByteParser } = __nccwpck_require__(1872)
-const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(9500)
-const { getGlobalDispatcher } = __nccwpck_require__(1481)
+} = __nccwpck_require__(2795)
+const { establishWebSocketConnection, closeWebSocketConnection } = __nccwpck_require__(271)
+const { ByteParser } = __nccwpck_require__(5694)
+const { kEnumerableProperty, isBlobLike } = __nccwpck_require__(4758)
+const { getGlobalDispatcher } = __nccwpck_require__(6411)
 const { types } = __nccwpck_require__(7975)
-const { ErrorEvent, CloseEvent } = __nccwpck_require__(4379)
-const { SendQueue } = __nccwpck_require__(504)
+const { ErrorEvent, CloseEvent } = __nccwpck_require__(6450)
+const { SendQueue } = __nccwpck_require__(6802)
 
 // https://websockets.spec.whatwg.org/#interface-definition
 class WebSocket extends EventTarget {
@@ -58250,21 +58250,21 @@ module.exports = {
 
 /***/ }),
 
-/***/ 6364:
+/***/ 6683:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)(__nccwpck_require__.ab + "build/Release/cpufeatures.node")
 
 /***/ }),
 
-/***/ 3811:
+/***/ 5384:
 /***/ ((module, __unused_webpack_exports, __nccwpck_require__) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)(__nccwpck_require__.ab + "lib/protocol/crypto/build/Release/sshcrypto.node")
 
 /***/ }),
 
-/***/ 3219:
+/***/ 1858:
 /***/ ((module) => {
 
 module.exports = eval("require")("chokidar");
@@ -58384,7 +58384,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:crypto"
 
 /***/ }),
 
-/***/ 3053:
+/***/ 5434:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:diagnostics_channel");
@@ -58531,7 +58531,7 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("stream");
 
 /***/ }),
 
-/***/ 5574:
+/***/ 3193:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decoder");
@@ -58559,18 +58559,18 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("zlib");
 
 /***/ }),
 
-/***/ 6745:
+/***/ 8303:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var resolveBlockMap = __nccwpck_require__(619);
-var resolveBlockSeq = __nccwpck_require__(1610);
-var resolveFlowCollection = __nccwpck_require__(562);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var resolveBlockMap = __nccwpck_require__(1513);
+var resolveBlockSeq = __nccwpck_require__(8468);
+var resolveFlowCollection = __nccwpck_require__(8312);
 
 function resolveCollection(CN, ctx, token, onError, tagName, tag) {
     const coll = token.type === 'block-map'
@@ -58656,15 +58656,15 @@ exports.composeCollection = composeCollection;
 
 /***/ }),
 
-/***/ 6183:
+/***/ 2805:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Document = __nccwpck_require__(7977);
-var composeNode = __nccwpck_require__(413);
-var resolveEnd = __nccwpck_require__(2368);
-var resolveProps = __nccwpck_require__(6715);
+var Document = __nccwpck_require__(3471);
+var composeNode = __nccwpck_require__(9919);
+var resolveEnd = __nccwpck_require__(4370);
+var resolveProps = __nccwpck_require__(1645);
 
 function composeDoc(options, directives, { offset, start, value, end }, onError) {
     const opts = Object.assign({ _directives: directives }, options);
@@ -58708,17 +58708,17 @@ exports.composeDoc = composeDoc;
 
 /***/ }),
 
-/***/ 413:
+/***/ 9919:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Alias = __nccwpck_require__(5525);
-var identity = __nccwpck_require__(1891);
-var composeCollection = __nccwpck_require__(6745);
-var composeScalar = __nccwpck_require__(1337);
-var resolveEnd = __nccwpck_require__(2368);
-var utilEmptyScalarPosition = __nccwpck_require__(6827);
+var Alias = __nccwpck_require__(3731);
+var identity = __nccwpck_require__(6381);
+var composeCollection = __nccwpck_require__(8303);
+var composeScalar = __nccwpck_require__(6335);
+var resolveEnd = __nccwpck_require__(4370);
+var utilEmptyScalarPosition = __nccwpck_require__(8777);
 
 const CN = { composeNode, composeEmptyNode };
 function composeNode(ctx, token, props, onError) {
@@ -58827,15 +58827,15 @@ exports.composeNode = composeNode;
 
 /***/ }),
 
-/***/ 1337:
+/***/ 6335:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var resolveBlockScalar = __nccwpck_require__(293);
-var resolveFlowScalar = __nccwpck_require__(7686);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var resolveBlockScalar = __nccwpck_require__(1523);
+var resolveFlowScalar = __nccwpck_require__(3524);
 
 function composeScalar(ctx, token, tagToken, onError) {
     const { value, type, comment, range } = token.type === 'block-scalar'
@@ -58922,18 +58922,18 @@ exports.composeScalar = composeScalar;
 
 /***/ }),
 
-/***/ 4260:
+/***/ 3146:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
 var node_process = __nccwpck_require__(932);
-var directives = __nccwpck_require__(9082);
-var Document = __nccwpck_require__(7977);
-var errors = __nccwpck_require__(7460);
-var identity = __nccwpck_require__(1891);
-var composeDoc = __nccwpck_require__(6183);
-var resolveEnd = __nccwpck_require__(2368);
+var directives = __nccwpck_require__(2564);
+var Document = __nccwpck_require__(3471);
+var errors = __nccwpck_require__(4390);
+var identity = __nccwpck_require__(6381);
+var composeDoc = __nccwpck_require__(2805);
+var resolveEnd = __nccwpck_require__(4370);
 
 function getErrorPos(src) {
     if (typeof src === 'number')
@@ -59153,17 +59153,17 @@ exports.Composer = Composer;
 
 /***/ }),
 
-/***/ 619:
+/***/ 1513:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Pair = __nccwpck_require__(5153);
-var YAMLMap = __nccwpck_require__(2938);
-var resolveProps = __nccwpck_require__(6715);
-var utilContainsNewline = __nccwpck_require__(3151);
-var utilFlowIndentCheck = __nccwpck_require__(7319);
-var utilMapIncludes = __nccwpck_require__(8279);
+var Pair = __nccwpck_require__(5819);
+var YAMLMap = __nccwpck_require__(188);
+var resolveProps = __nccwpck_require__(1645);
+var utilContainsNewline = __nccwpck_require__(9989);
+var utilFlowIndentCheck = __nccwpck_require__(1025);
+var utilMapIncludes = __nccwpck_require__(9721);
 
 const startColMsg = 'All mapping items must start at the same column';
 function resolveBlockMap({ composeNode, composeEmptyNode }, ctx, bm, onError, tag) {
@@ -59277,12 +59277,12 @@ exports.resolveBlockMap = resolveBlockMap;
 
 /***/ }),
 
-/***/ 293:
+/***/ 1523:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 function resolveBlockScalar(ctx, scalar, onError) {
     const start = scalar.offset;
@@ -59484,14 +59484,14 @@ exports.resolveBlockScalar = resolveBlockScalar;
 
 /***/ }),
 
-/***/ 1610:
+/***/ 8468:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var YAMLSeq = __nccwpck_require__(3571);
-var resolveProps = __nccwpck_require__(6715);
-var utilFlowIndentCheck = __nccwpck_require__(7319);
+var YAMLSeq = __nccwpck_require__(9521);
+var resolveProps = __nccwpck_require__(1645);
+var utilFlowIndentCheck = __nccwpck_require__(1025);
 
 function resolveBlockSeq({ composeNode, composeEmptyNode }, ctx, bs, onError, tag) {
     const NodeClass = tag?.nodeClass ?? YAMLSeq.YAMLSeq;
@@ -59542,7 +59542,7 @@ exports.resolveBlockSeq = resolveBlockSeq;
 
 /***/ }),
 
-/***/ 2368:
+/***/ 4370:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -59588,19 +59588,19 @@ exports.resolveEnd = resolveEnd;
 
 /***/ }),
 
-/***/ 562:
+/***/ 8312:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var resolveEnd = __nccwpck_require__(2368);
-var resolveProps = __nccwpck_require__(6715);
-var utilContainsNewline = __nccwpck_require__(3151);
-var utilMapIncludes = __nccwpck_require__(8279);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var resolveEnd = __nccwpck_require__(4370);
+var resolveProps = __nccwpck_require__(1645);
+var utilContainsNewline = __nccwpck_require__(9989);
+var utilMapIncludes = __nccwpck_require__(9721);
 
 const blockMsg = 'Block collections are not allowed within flow collections';
 const isBlock = (token) => token && (token.type === 'block-map' || token.type === 'block-seq');
@@ -59804,13 +59804,13 @@ exports.resolveFlowCollection = resolveFlowCollection;
 
 /***/ }),
 
-/***/ 7686:
+/***/ 3524:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var resolveEnd = __nccwpck_require__(2368);
+var Scalar = __nccwpck_require__(4603);
+var resolveEnd = __nccwpck_require__(4370);
 
 function resolveFlowScalar(scalar, strict, onError) {
     const { offset, type, source, end } = scalar;
@@ -60039,7 +60039,7 @@ exports.resolveFlowScalar = resolveFlowScalar;
 
 /***/ }),
 
-/***/ 6715:
+/***/ 1645:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -60194,7 +60194,7 @@ exports.resolveProps = resolveProps;
 
 /***/ }),
 
-/***/ 3151:
+/***/ 9989:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -60237,7 +60237,7 @@ exports.containsNewline = containsNewline;
 
 /***/ }),
 
-/***/ 6827:
+/***/ 8777:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -60272,12 +60272,12 @@ exports.emptyScalarPosition = emptyScalarPosition;
 
 /***/ }),
 
-/***/ 7319:
+/***/ 1025:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var utilContainsNewline = __nccwpck_require__(3151);
+var utilContainsNewline = __nccwpck_require__(9989);
 
 function flowIndentCheck(indent, fc, onError) {
     if (fc?.type === 'flow-collection') {
@@ -60296,12 +60296,12 @@ exports.flowIndentCheck = flowIndentCheck;
 
 /***/ }),
 
-/***/ 8279:
+/***/ 9721:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
+var identity = __nccwpck_require__(6381);
 
 function mapIncludes(ctx, items, search) {
     const { uniqueKeys } = ctx.options;
@@ -60318,22 +60318,22 @@ exports.mapIncludes = mapIncludes;
 
 /***/ }),
 
-/***/ 7977:
+/***/ 3471:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Alias = __nccwpck_require__(5525);
-var Collection = __nccwpck_require__(1633);
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var toJS = __nccwpck_require__(3119);
-var Schema = __nccwpck_require__(1148);
-var stringifyDocument = __nccwpck_require__(8577);
-var anchors = __nccwpck_require__(7048);
-var applyReviver = __nccwpck_require__(7817);
-var createNode = __nccwpck_require__(7616);
-var directives = __nccwpck_require__(9082);
+var Alias = __nccwpck_require__(3731);
+var Collection = __nccwpck_require__(443);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var toJS = __nccwpck_require__(7993);
+var Schema = __nccwpck_require__(2554);
+var stringifyDocument = __nccwpck_require__(8819);
+var anchors = __nccwpck_require__(6794);
+var applyReviver = __nccwpck_require__(8691);
+var createNode = __nccwpck_require__(4090);
+var directives = __nccwpck_require__(2564);
 
 class Document {
     constructor(value, replacer, options) {
@@ -60662,13 +60662,13 @@ exports.Document = Document;
 
 /***/ }),
 
-/***/ 7048:
+/***/ 6794:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var visit = __nccwpck_require__(1360);
+var identity = __nccwpck_require__(6381);
+var visit = __nccwpck_require__(9962);
 
 /**
  * Verify that the input string is a valid anchor.
@@ -60745,7 +60745,7 @@ exports.findNewAnchor = findNewAnchor;
 
 /***/ }),
 
-/***/ 7817:
+/***/ 8691:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -60809,14 +60809,14 @@ exports.applyReviver = applyReviver;
 
 /***/ }),
 
-/***/ 7616:
+/***/ 4090:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Alias = __nccwpck_require__(5525);
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
+var Alias = __nccwpck_require__(3731);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
 
 const defaultTagPrefix = 'tag:yaml.org,2002:';
 function findTagObject(value, tagName, tags) {
@@ -60906,13 +60906,13 @@ exports.createNode = createNode;
 
 /***/ }),
 
-/***/ 9082:
+/***/ 2564:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var visit = __nccwpck_require__(1360);
+var identity = __nccwpck_require__(6381);
+var visit = __nccwpck_require__(9962);
 
 const escapeChars = {
     '!': '%21',
@@ -61091,7 +61091,7 @@ exports.Directives = Directives;
 
 /***/ }),
 
-/***/ 7460:
+/***/ 4390:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -61160,28 +61160,28 @@ exports.prettifyError = prettifyError;
 
 /***/ }),
 
-/***/ 3483:
+/***/ 2897:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 var __webpack_unused_export__;
 
 
-var composer = __nccwpck_require__(4260);
-var Document = __nccwpck_require__(7977);
-var Schema = __nccwpck_require__(1148);
-var errors = __nccwpck_require__(7460);
-var Alias = __nccwpck_require__(5525);
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var Scalar = __nccwpck_require__(4305);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var cst = __nccwpck_require__(3921);
-var lexer = __nccwpck_require__(1893);
-var lineCounter = __nccwpck_require__(2808);
-var parser = __nccwpck_require__(3124);
-var publicApi = __nccwpck_require__(4563);
-var visit = __nccwpck_require__(1360);
+var composer = __nccwpck_require__(3146);
+var Document = __nccwpck_require__(3471);
+var Schema = __nccwpck_require__(2554);
+var errors = __nccwpck_require__(4390);
+var Alias = __nccwpck_require__(3731);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var Scalar = __nccwpck_require__(4603);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var cst = __nccwpck_require__(2503);
+var lexer = __nccwpck_require__(6223);
+var lineCounter = __nccwpck_require__(2422);
+var parser = __nccwpck_require__(314);
+var publicApi = __nccwpck_require__(57);
+var visit = __nccwpck_require__(9962);
 
 
 
@@ -61218,7 +61218,7 @@ __webpack_unused_export__ = visit.visitAsync;
 
 /***/ }),
 
-/***/ 6669:
+/***/ 6999:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
@@ -61244,16 +61244,16 @@ exports.warn = warn;
 
 /***/ }),
 
-/***/ 5525:
+/***/ 3731:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var anchors = __nccwpck_require__(7048);
-var visit = __nccwpck_require__(1360);
-var identity = __nccwpck_require__(1891);
-var Node = __nccwpck_require__(5605);
-var toJS = __nccwpck_require__(3119);
+var anchors = __nccwpck_require__(6794);
+var visit = __nccwpck_require__(9962);
+var identity = __nccwpck_require__(6381);
+var Node = __nccwpck_require__(2339);
+var toJS = __nccwpck_require__(7993);
 
 class Alias extends Node.NodeBase {
     constructor(source) {
@@ -61371,14 +61371,14 @@ exports.Alias = Alias;
 
 /***/ }),
 
-/***/ 1633:
+/***/ 443:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var createNode = __nccwpck_require__(7616);
-var identity = __nccwpck_require__(1891);
-var Node = __nccwpck_require__(5605);
+var createNode = __nccwpck_require__(4090);
+var identity = __nccwpck_require__(6381);
+var Node = __nccwpck_require__(2339);
 
 function collectionFromPath(schema, path, value) {
     let v = value;
@@ -61529,14 +61529,14 @@ exports.isEmptyPath = isEmptyPath;
 
 /***/ }),
 
-/***/ 5605:
+/***/ 2339:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var applyReviver = __nccwpck_require__(7817);
-var identity = __nccwpck_require__(1891);
-var toJS = __nccwpck_require__(3119);
+var applyReviver = __nccwpck_require__(8691);
+var identity = __nccwpck_require__(6381);
+var toJS = __nccwpck_require__(7993);
 
 class NodeBase {
     constructor(type) {
@@ -61576,15 +61576,15 @@ exports.NodeBase = NodeBase;
 
 /***/ }),
 
-/***/ 5153:
+/***/ 5819:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var createNode = __nccwpck_require__(7616);
-var stringifyPair = __nccwpck_require__(9392);
-var addPairToJSMap = __nccwpck_require__(1308);
-var identity = __nccwpck_require__(1891);
+var createNode = __nccwpck_require__(4090);
+var stringifyPair = __nccwpck_require__(2794);
+var addPairToJSMap = __nccwpck_require__(4218);
+var identity = __nccwpck_require__(6381);
 
 function createPair(key, value, ctx) {
     const k = createNode.createNode(key, undefined, ctx);
@@ -61622,14 +61622,14 @@ exports.createPair = createPair;
 
 /***/ }),
 
-/***/ 4305:
+/***/ 4603:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Node = __nccwpck_require__(5605);
-var toJS = __nccwpck_require__(3119);
+var identity = __nccwpck_require__(6381);
+var Node = __nccwpck_require__(2339);
+var toJS = __nccwpck_require__(7993);
 
 const isScalarValue = (value) => !value || (typeof value !== 'function' && typeof value !== 'object');
 class Scalar extends Node.NodeBase {
@@ -61656,17 +61656,17 @@ exports.isScalarValue = isScalarValue;
 
 /***/ }),
 
-/***/ 2938:
+/***/ 188:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyCollection = __nccwpck_require__(3008);
-var addPairToJSMap = __nccwpck_require__(1308);
-var Collection = __nccwpck_require__(1633);
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var Scalar = __nccwpck_require__(4305);
+var stringifyCollection = __nccwpck_require__(7586);
+var addPairToJSMap = __nccwpck_require__(4218);
+var Collection = __nccwpck_require__(443);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var Scalar = __nccwpck_require__(4603);
 
 function findPair(items, key) {
     const k = identity.isScalar(key) ? key.value : key;
@@ -61810,17 +61810,17 @@ exports.findPair = findPair;
 
 /***/ }),
 
-/***/ 3571:
+/***/ 9521:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var createNode = __nccwpck_require__(7616);
-var stringifyCollection = __nccwpck_require__(3008);
-var Collection = __nccwpck_require__(1633);
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var toJS = __nccwpck_require__(3119);
+var createNode = __nccwpck_require__(4090);
+var stringifyCollection = __nccwpck_require__(7586);
+var Collection = __nccwpck_require__(443);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var toJS = __nccwpck_require__(7993);
 
 class YAMLSeq extends Collection.Collection {
     static get tagName() {
@@ -61932,16 +61932,16 @@ exports.YAMLSeq = YAMLSeq;
 
 /***/ }),
 
-/***/ 1308:
+/***/ 4218:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var log = __nccwpck_require__(6669);
-var merge = __nccwpck_require__(4376);
-var stringify = __nccwpck_require__(3376);
-var identity = __nccwpck_require__(1891);
-var toJS = __nccwpck_require__(3119);
+var log = __nccwpck_require__(6999);
+var merge = __nccwpck_require__(9710);
+var stringify = __nccwpck_require__(5446);
+var identity = __nccwpck_require__(6381);
+var toJS = __nccwpck_require__(7993);
 
 function addPairToJSMap(ctx, map, { key, value }) {
     if (identity.isNode(key) && key.addToJSMap)
@@ -62004,7 +62004,7 @@ exports.addPairToJSMap = addPairToJSMap;
 
 /***/ }),
 
-/***/ 1891:
+/***/ 6381:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -62064,12 +62064,12 @@ exports.isSeq = isSeq;
 
 /***/ }),
 
-/***/ 3119:
+/***/ 7993:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
+var identity = __nccwpck_require__(6381);
 
 /**
  * Recursively convert any node or its contents to native JavaScript
@@ -62110,15 +62110,15 @@ exports.toJS = toJS;
 
 /***/ }),
 
-/***/ 6242:
+/***/ 272:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var resolveBlockScalar = __nccwpck_require__(293);
-var resolveFlowScalar = __nccwpck_require__(7686);
-var errors = __nccwpck_require__(7460);
-var stringifyString = __nccwpck_require__(3665);
+var resolveBlockScalar = __nccwpck_require__(1523);
+var resolveFlowScalar = __nccwpck_require__(3524);
+var errors = __nccwpck_require__(4390);
+var stringifyString = __nccwpck_require__(4223);
 
 function resolveAsScalar(token, strict = true, onError) {
     if (token) {
@@ -62335,7 +62335,7 @@ exports.setScalarValue = setScalarValue;
 
 /***/ }),
 
-/***/ 2393:
+/***/ 4731:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -62405,7 +62405,7 @@ exports.stringify = stringify;
 
 /***/ }),
 
-/***/ 5207:
+/***/ 9085:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -62511,14 +62511,14 @@ exports.visit = visit;
 
 /***/ }),
 
-/***/ 3921:
+/***/ 2503:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var cstScalar = __nccwpck_require__(6242);
-var cstStringify = __nccwpck_require__(2393);
-var cstVisit = __nccwpck_require__(5207);
+var cstScalar = __nccwpck_require__(272);
+var cstStringify = __nccwpck_require__(4731);
+var cstVisit = __nccwpck_require__(9085);
 
 /** The byte order mark */
 const BOM = '\u{FEFF}';
@@ -62630,12 +62630,12 @@ exports.tokenType = tokenType;
 
 /***/ }),
 
-/***/ 1893:
+/***/ 6223:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var cst = __nccwpck_require__(3921);
+var cst = __nccwpck_require__(2503);
 
 /*
 START -> stream
@@ -63360,7 +63360,7 @@ exports.Lexer = Lexer;
 
 /***/ }),
 
-/***/ 2808:
+/***/ 2422:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -63408,14 +63408,14 @@ exports.LineCounter = LineCounter;
 
 /***/ }),
 
-/***/ 3124:
+/***/ 314:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
 var node_process = __nccwpck_require__(932);
-var cst = __nccwpck_require__(3921);
-var lexer = __nccwpck_require__(1893);
+var cst = __nccwpck_require__(2503);
+var lexer = __nccwpck_require__(6223);
 
 function includesToken(list, type) {
     for (let i = 0; i < list.length; ++i)
@@ -64395,18 +64395,18 @@ exports.Parser = Parser;
 
 /***/ }),
 
-/***/ 4563:
+/***/ 57:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var composer = __nccwpck_require__(4260);
-var Document = __nccwpck_require__(7977);
-var errors = __nccwpck_require__(7460);
-var log = __nccwpck_require__(6669);
-var identity = __nccwpck_require__(1891);
-var lineCounter = __nccwpck_require__(2808);
-var parser = __nccwpck_require__(3124);
+var composer = __nccwpck_require__(3146);
+var Document = __nccwpck_require__(3471);
+var errors = __nccwpck_require__(4390);
+var log = __nccwpck_require__(6999);
+var identity = __nccwpck_require__(6381);
+var lineCounter = __nccwpck_require__(2422);
+var parser = __nccwpck_require__(314);
 
 function parseOptions(options) {
     const prettyErrors = options.prettyErrors !== false;
@@ -64509,16 +64509,16 @@ exports.stringify = stringify;
 
 /***/ }),
 
-/***/ 1148:
+/***/ 2554:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var map = __nccwpck_require__(1231);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var tags = __nccwpck_require__(8478);
+var identity = __nccwpck_require__(6381);
+var map = __nccwpck_require__(7873);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var tags = __nccwpck_require__(4268);
 
 const sortMapEntriesByKey = (a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 class Schema {
@@ -64555,13 +64555,13 @@ exports.Schema = Schema;
 
 /***/ }),
 
-/***/ 1231:
+/***/ 7873:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var YAMLMap = __nccwpck_require__(2938);
+var identity = __nccwpck_require__(6381);
+var YAMLMap = __nccwpck_require__(188);
 
 const map = {
     collection: 'map',
@@ -64581,12 +64581,12 @@ exports.map = map;
 
 /***/ }),
 
-/***/ 5940:
+/***/ 8430:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 const nullTag = {
     identify: value => value == null,
@@ -64605,13 +64605,13 @@ exports.nullTag = nullTag;
 
 /***/ }),
 
-/***/ 814:
+/***/ 732:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var YAMLSeq = __nccwpck_require__(3571);
+var identity = __nccwpck_require__(6381);
+var YAMLSeq = __nccwpck_require__(9521);
 
 const seq = {
     collection: 'seq',
@@ -64631,12 +64631,12 @@ exports.seq = seq;
 
 /***/ }),
 
-/***/ 3724:
+/***/ 138:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyString = __nccwpck_require__(3665);
+var stringifyString = __nccwpck_require__(4223);
 
 const string = {
     identify: value => typeof value === 'string',
@@ -64654,12 +64654,12 @@ exports.string = string;
 
 /***/ }),
 
-/***/ 5579:
+/***/ 3041:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 const boolTag = {
     identify: value => typeof value === 'boolean',
@@ -64682,13 +64682,13 @@ exports.boolTag = boolTag;
 
 /***/ }),
 
-/***/ 1433:
+/***/ 7015:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var stringifyNumber = __nccwpck_require__(3677);
+var Scalar = __nccwpck_require__(4603);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const floatNaN = {
     identify: value => typeof value === 'number',
@@ -64736,12 +64736,12 @@ exports.floatNaN = floatNaN;
 
 /***/ }),
 
-/***/ 2790:
+/***/ 6136:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyNumber = __nccwpck_require__(3677);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const intIdentify = (value) => typeof value === 'bigint' || Number.isInteger(value);
 const intResolve = (str, offset, radix, { intAsBigInt }) => (intAsBigInt ? BigInt(str) : parseInt(str.substring(offset), radix));
@@ -64785,18 +64785,18 @@ exports.intOct = intOct;
 
 /***/ }),
 
-/***/ 9772:
+/***/ 1822:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var map = __nccwpck_require__(1231);
-var _null = __nccwpck_require__(5940);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var bool = __nccwpck_require__(5579);
-var float = __nccwpck_require__(1433);
-var int = __nccwpck_require__(2790);
+var map = __nccwpck_require__(7873);
+var _null = __nccwpck_require__(8430);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var bool = __nccwpck_require__(3041);
+var float = __nccwpck_require__(7015);
+var int = __nccwpck_require__(6136);
 
 const schema = [
     map.map,
@@ -64817,14 +64817,14 @@ exports.schema = schema;
 
 /***/ }),
 
-/***/ 7331:
+/***/ 8809:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var map = __nccwpck_require__(1231);
-var seq = __nccwpck_require__(814);
+var Scalar = __nccwpck_require__(4603);
+var map = __nccwpck_require__(7873);
+var seq = __nccwpck_require__(732);
 
 function intIdentify(value) {
     return typeof value === 'bigint' || Number.isInteger(value);
@@ -64888,27 +64888,27 @@ exports.schema = schema;
 
 /***/ }),
 
-/***/ 8478:
+/***/ 4268:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var map = __nccwpck_require__(1231);
-var _null = __nccwpck_require__(5940);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var bool = __nccwpck_require__(5579);
-var float = __nccwpck_require__(1433);
-var int = __nccwpck_require__(2790);
-var schema = __nccwpck_require__(9772);
-var schema$1 = __nccwpck_require__(7331);
-var binary = __nccwpck_require__(743);
-var merge = __nccwpck_require__(4376);
-var omap = __nccwpck_require__(6683);
-var pairs = __nccwpck_require__(7221);
-var schema$2 = __nccwpck_require__(3381);
-var set = __nccwpck_require__(5340);
-var timestamp = __nccwpck_require__(3932);
+var map = __nccwpck_require__(7873);
+var _null = __nccwpck_require__(8430);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var bool = __nccwpck_require__(3041);
+var float = __nccwpck_require__(7015);
+var int = __nccwpck_require__(6136);
+var schema = __nccwpck_require__(1822);
+var schema$1 = __nccwpck_require__(8809);
+var binary = __nccwpck_require__(1261);
+var merge = __nccwpck_require__(9710);
+var omap = __nccwpck_require__(7009);
+var pairs = __nccwpck_require__(2019);
+var schema$2 = __nccwpck_require__(9871);
+var set = __nccwpck_require__(1662);
+var timestamp = __nccwpck_require__(4702);
 
 const schemas = new Map([
     ['core', schema.schema],
@@ -64994,14 +64994,14 @@ exports.getTags = getTags;
 
 /***/ }),
 
-/***/ 743:
+/***/ 1261:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
 var node_buffer = __nccwpck_require__(181);
-var Scalar = __nccwpck_require__(4305);
-var stringifyString = __nccwpck_require__(3665);
+var Scalar = __nccwpck_require__(4603);
+var stringifyString = __nccwpck_require__(4223);
 
 const binary = {
     identify: value => value instanceof Uint8Array, // Buffer inherits from Uint8Array
@@ -65071,12 +65071,12 @@ exports.binary = binary;
 
 /***/ }),
 
-/***/ 8514:
+/***/ 6024:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
+var Scalar = __nccwpck_require__(4603);
 
 function boolStringify({ value, source }, ctx) {
     const boolObj = value ? trueTag : falseTag;
@@ -65107,13 +65107,13 @@ exports.trueTag = trueTag;
 
 /***/ }),
 
-/***/ 2026:
+/***/ 3032:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var stringifyNumber = __nccwpck_require__(3677);
+var Scalar = __nccwpck_require__(4603);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const floatNaN = {
     identify: value => typeof value === 'number',
@@ -65164,12 +65164,12 @@ exports.floatNaN = floatNaN;
 
 /***/ }),
 
-/***/ 7149:
+/***/ 5911:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyNumber = __nccwpck_require__(3677);
+var stringifyNumber = __nccwpck_require__(4383);
 
 const intIdentify = (value) => typeof value === 'bigint' || Number.isInteger(value);
 function intResolve(str, offset, radix, { intAsBigInt }) {
@@ -65247,13 +65247,13 @@ exports.intOct = intOct;
 
 /***/ }),
 
-/***/ 4376:
+/***/ 9710:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
 
 // If the value associated with a merge key is a single mapping node, each of
 // its key/value pairs is inserted into the current mapping, unless the key
@@ -65325,16 +65325,16 @@ exports.merge = merge;
 
 /***/ }),
 
-/***/ 6683:
+/***/ 7009:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var toJS = __nccwpck_require__(3119);
-var YAMLMap = __nccwpck_require__(2938);
-var YAMLSeq = __nccwpck_require__(3571);
-var pairs = __nccwpck_require__(7221);
+var identity = __nccwpck_require__(6381);
+var toJS = __nccwpck_require__(7993);
+var YAMLMap = __nccwpck_require__(188);
+var YAMLSeq = __nccwpck_require__(9521);
+var pairs = __nccwpck_require__(2019);
 
 class YAMLOMap extends YAMLSeq.YAMLSeq {
     constructor() {
@@ -65409,15 +65409,15 @@ exports.omap = omap;
 
 /***/ }),
 
-/***/ 7221:
+/***/ 2019:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var Scalar = __nccwpck_require__(4305);
-var YAMLSeq = __nccwpck_require__(3571);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var Scalar = __nccwpck_require__(4603);
+var YAMLSeq = __nccwpck_require__(9521);
 
 function resolvePairs(seq, onError) {
     if (identity.isSeq(seq)) {
@@ -65498,24 +65498,24 @@ exports.resolvePairs = resolvePairs;
 
 /***/ }),
 
-/***/ 3381:
+/***/ 9871:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var map = __nccwpck_require__(1231);
-var _null = __nccwpck_require__(5940);
-var seq = __nccwpck_require__(814);
-var string = __nccwpck_require__(3724);
-var binary = __nccwpck_require__(743);
-var bool = __nccwpck_require__(8514);
-var float = __nccwpck_require__(2026);
-var int = __nccwpck_require__(7149);
-var merge = __nccwpck_require__(4376);
-var omap = __nccwpck_require__(6683);
-var pairs = __nccwpck_require__(7221);
-var set = __nccwpck_require__(5340);
-var timestamp = __nccwpck_require__(3932);
+var map = __nccwpck_require__(7873);
+var _null = __nccwpck_require__(8430);
+var seq = __nccwpck_require__(732);
+var string = __nccwpck_require__(138);
+var binary = __nccwpck_require__(1261);
+var bool = __nccwpck_require__(6024);
+var float = __nccwpck_require__(3032);
+var int = __nccwpck_require__(5911);
+var merge = __nccwpck_require__(9710);
+var omap = __nccwpck_require__(7009);
+var pairs = __nccwpck_require__(2019);
+var set = __nccwpck_require__(1662);
+var timestamp = __nccwpck_require__(4702);
 
 const schema = [
     map.map,
@@ -65546,14 +65546,14 @@ exports.schema = schema;
 
 /***/ }),
 
-/***/ 5340:
+/***/ 1662:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Pair = __nccwpck_require__(5153);
-var YAMLMap = __nccwpck_require__(2938);
+var identity = __nccwpck_require__(6381);
+var Pair = __nccwpck_require__(5819);
+var YAMLMap = __nccwpck_require__(188);
 
 class YAMLSet extends YAMLMap.YAMLMap {
     constructor(schema) {
@@ -65649,12 +65649,12 @@ exports.set = set;
 
 /***/ }),
 
-/***/ 3932:
+/***/ 4702:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var stringifyNumber = __nccwpck_require__(3677);
+var stringifyNumber = __nccwpck_require__(4383);
 
 /** Internal types handle bigint as number, because TS can't figure it out. */
 function parseSexagesimal(str, asBigInt) {
@@ -65761,7 +65761,7 @@ exports.timestamp = timestamp;
 
 /***/ }),
 
-/***/ 6767:
+/***/ 9341:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -65919,15 +65919,15 @@ exports.foldFlowLines = foldFlowLines;
 
 /***/ }),
 
-/***/ 3376:
+/***/ 5446:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var anchors = __nccwpck_require__(7048);
-var identity = __nccwpck_require__(1891);
-var stringifyComment = __nccwpck_require__(2875);
-var stringifyString = __nccwpck_require__(3665);
+var anchors = __nccwpck_require__(6794);
+var identity = __nccwpck_require__(6381);
+var stringifyComment = __nccwpck_require__(6065);
+var stringifyString = __nccwpck_require__(4223);
 
 function createStringifyContext(doc, options) {
     const opt = Object.assign({
@@ -66058,14 +66058,14 @@ exports.stringify = stringify;
 
 /***/ }),
 
-/***/ 3008:
+/***/ 7586:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var stringify = __nccwpck_require__(3376);
-var stringifyComment = __nccwpck_require__(2875);
+var identity = __nccwpck_require__(6381);
+var stringify = __nccwpck_require__(5446);
+var stringifyComment = __nccwpck_require__(6065);
 
 function stringifyCollection(collection, ctx, options) {
     const flow = ctx.inFlow ?? collection.flow;
@@ -66220,7 +66220,7 @@ exports.stringifyCollection = stringifyCollection;
 
 /***/ }),
 
-/***/ 2875:
+/***/ 6065:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -66251,14 +66251,14 @@ exports.stringifyComment = stringifyComment;
 
 /***/ }),
 
-/***/ 8577:
+/***/ 8819:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var stringify = __nccwpck_require__(3376);
-var stringifyComment = __nccwpck_require__(2875);
+var identity = __nccwpck_require__(6381);
+var stringify = __nccwpck_require__(5446);
+var stringifyComment = __nccwpck_require__(6065);
 
 function stringifyDocument(doc, options) {
     const lines = [];
@@ -66345,7 +66345,7 @@ exports.stringifyDocument = stringifyDocument;
 
 /***/ }),
 
-/***/ 3677:
+/***/ 4383:
 /***/ ((__unused_webpack_module, exports) => {
 
 
@@ -66379,15 +66379,15 @@ exports.stringifyNumber = stringifyNumber;
 
 /***/ }),
 
-/***/ 9392:
+/***/ 2794:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
-var Scalar = __nccwpck_require__(4305);
-var stringify = __nccwpck_require__(3376);
-var stringifyComment = __nccwpck_require__(2875);
+var identity = __nccwpck_require__(6381);
+var Scalar = __nccwpck_require__(4603);
+var stringify = __nccwpck_require__(5446);
+var stringifyComment = __nccwpck_require__(6065);
 
 function stringifyPair({ key, value }, ctx, onComment, onChompKeep) {
     const { allNullValues, doc, indent, indentStep, options: { commentString, indentSeq, simpleKeys } } = ctx;
@@ -66538,13 +66538,13 @@ exports.stringifyPair = stringifyPair;
 
 /***/ }),
 
-/***/ 3665:
+/***/ 4223:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var Scalar = __nccwpck_require__(4305);
-var foldFlowLines = __nccwpck_require__(6767);
+var Scalar = __nccwpck_require__(4603);
+var foldFlowLines = __nccwpck_require__(9341);
 
 const getFoldOptions = (ctx, isBlock) => ({
     indentAtStart: isBlock ? ctx.indent.length : ctx.indentAtStart,
@@ -66883,12 +66883,12 @@ exports.stringifyString = stringifyString;
 
 /***/ }),
 
-/***/ 1360:
+/***/ 9962:
 /***/ ((__unused_webpack_module, exports, __nccwpck_require__) => {
 
 
 
-var identity = __nccwpck_require__(1891);
+var identity = __nccwpck_require__(6381);
 
 const BREAK = Symbol('break visit');
 const SKIP = Symbol('skip children');
@@ -67126,18 +67126,18 @@ exports.visitAsync = visitAsync;
 
 /***/ }),
 
-/***/ 1877:
+/***/ 9072:
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_release_connect_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3011);
-/* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8487);
-/* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9051);
-/* harmony import */ var _lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9850);
-/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(2291);
-/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3036);
-/* harmony import */ var _lib_ssh_inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2676);
-/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8219);
+/* harmony import */ var _lib_release_connect_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(1634);
+/* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7835);
+/* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(1795);
+/* harmony import */ var _lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9195);
+/* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(4009);
+/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(9611);
+/* harmony import */ var _lib_ssh_inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(8383);
+/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(5323);
 
 
 
@@ -67166,7 +67166,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8219:
+/***/ 5323:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -67402,14 +67402,14 @@ function endAgent(pid) {
 
 /***/ }),
 
-/***/ 1755:
+/***/ 6046:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   U: () => (/* binding */ serversOf),
 /* harmony export */   m: () => (/* binding */ parseTerraformOutputs)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8476);
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4794);
 
 const serverSchema = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
     role: zod__WEBPACK_IMPORTED_MODULE_0__/* ["enum"] */ .k5n(['application', 'database', 'bastion', 'monitoring']),
@@ -67493,7 +67493,7 @@ function serversOf(inventory, role) {
 
 /***/ }),
 
-/***/ 3011:
+/***/ 1634:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -67582,11 +67582,11 @@ function ansibleHost(inventory, server) {
 }
 
 // EXTERNAL MODULE: ./lib/inventory/inventory.js
-var inventory_inventory = __nccwpck_require__(1755);
+var inventory_inventory = __nccwpck_require__(6046);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
-var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
-var lib = __nccwpck_require__(972);
+var errors = __nccwpck_require__(6753);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/ssh2/lib/index.js
+var lib = __nccwpck_require__(654);
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:readline"
@@ -67822,9 +67822,9 @@ function shorten(line) {
 }
 
 // EXTERNAL MODULE: ./lib/ssh/known-hosts.js
-var known_hosts = __nccwpck_require__(6652);
+var known_hosts = __nccwpck_require__(1981);
 // EXTERNAL MODULE: ./lib/ssh/private-key.js
-var private_key = __nccwpck_require__(760);
+var private_key = __nccwpck_require__(7261);
 ;// CONCATENATED MODULE: ./lib/ssh/pool.js
 
 
@@ -67929,7 +67929,7 @@ class SshPool {
 }
 
 // EXTERNAL MODULE: ./lib/release/host.js + 2 modules
-var host = __nccwpck_require__(2696);
+var host = __nccwpck_require__(3053);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
 
 
@@ -67990,7 +67990,7 @@ async function connectAll(destination) {
 
 /***/ }),
 
-/***/ 2696:
+/***/ 3053:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -68003,9 +68003,9 @@ __nccwpck_require__.d(__webpack_exports__, {
 // UNUSED EXPORTS: LeaseLostError, noSpace, slotName
 
 // EXTERNAL MODULE: ./lib/ssh/errors.js
-var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
-var schemas = __nccwpck_require__(8476);
+var errors = __nccwpck_require__(6753);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/zod/v4/classic/schemas.js + 17 modules
+var schemas = __nccwpck_require__(4794);
 ;// CONCATENATED MODULE: ./lib/release/evidence.js
 
 /** A service that cannot be released, with the reason in a sentence. */
@@ -68070,7 +68070,7 @@ async function gather(host, container, service, slot) {
 }
 
 // EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
+var layout = __nccwpck_require__(2621);
 ;// CONCATENATED MODULE: ./lib/release/slots.js
 
 const containerSchema = schemas/* object */.Ikc({
@@ -68277,7 +68277,7 @@ function slotName(service, slot) {
 
 /***/ }),
 
-/***/ 8487:
+/***/ 7835:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -68293,19 +68293,19 @@ var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./lib/inventory/inventory.js
-var inventory = __nccwpck_require__(1755);
+var inventory = __nccwpck_require__(6046);
 // EXTERNAL MODULE: ./lib/runner/inputs.js
-var inputs = __nccwpck_require__(9850);
+var inputs = __nccwpck_require__(9195);
 // EXTERNAL MODULE: ./lib/ssh/inputs.js
-var ssh_inputs = __nccwpck_require__(2676);
+var ssh_inputs = __nccwpck_require__(8383);
 // EXTERNAL MODULE: ./lib/ssh/known-hosts.js
-var known_hosts = __nccwpck_require__(6652);
-// EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
-var node_modules_nunjucks = __nccwpck_require__(8191);
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
-var schemas = __nccwpck_require__(8476);
+var known_hosts = __nccwpck_require__(1981);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/nunjucks/index.js
+var node_modules_nunjucks = __nccwpck_require__(997);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(2897);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/zod/v4/classic/schemas.js + 17 modules
+var schemas = __nccwpck_require__(4794);
 // EXTERNAL MODULE: external "node:crypto"
 var external_node_crypto_ = __nccwpck_require__(7598);
 ;// CONCATENATED MODULE: ./lib/release/manifest.js
@@ -68480,7 +68480,7 @@ function bytes(limit) {
 }
 
 // EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
-var connect = __nccwpck_require__(3011);
+var connect = __nccwpck_require__(1634);
 ;// CONCATENATED MODULE: ./lib/release/images.js
 
 
@@ -68511,7 +68511,7 @@ function images_sortImages(images, variables) {
 }
 
 // EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
+var layout = __nccwpck_require__(2621);
 ;// CONCATENATED MODULE: ./lib/release/secrets.js
 
 
@@ -68722,7 +68722,7 @@ function valid(input, problem, read) {
 
 /***/ }),
 
-/***/ 5402:
+/***/ 2621:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -68768,7 +68768,7 @@ const healthInterval = 500;
 
 /***/ }),
 
-/***/ 9051:
+/***/ 1795:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -68784,15 +68784,15 @@ var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
 // EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
-var connect = __nccwpck_require__(3011);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
-var schemas = __nccwpck_require__(8476);
+var connect = __nccwpck_require__(1634);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/zod/v4/classic/schemas.js + 17 modules
+var schemas = __nccwpck_require__(4794);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
-var errors = __nccwpck_require__(2262);
+var errors = __nccwpck_require__(6753);
 // EXTERNAL MODULE: ./lib/release/host.js + 2 modules
-var host = __nccwpck_require__(2696);
+var host = __nccwpck_require__(3053);
 // EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
+var layout = __nccwpck_require__(2621);
 ;// CONCATENATED MODULE: ./lib/release/lease.js
 
 
@@ -68897,8 +68897,9 @@ class Lease {
             }
             if (Date.now() > deadline) {
                 throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
-                    `${options.waitMs / 1000} s. Wait for that run, raise \`lock-timeout\`, or, when it ` +
-                    'is surely dead, free it with `compta unlock --reason …`.');
+                    `${options.waitMs / 1000} s. Wait for that run, raise ` +
+                    `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
+                    'with `compta unlock --reason …`.');
             }
             if (told !== holder.owner)
                 options.say(`Waiting for the lease: ${lease_describe(holder)}`);
@@ -69016,7 +69017,7 @@ function lease_describe({ owner, run, taken, reason }) {
 }
 
 // EXTERNAL MODULE: ./lib/report/markdown.js
-var markdown = __nccwpck_require__(5238);
+var markdown = __nccwpck_require__(427);
 ;// CONCATENATED MODULE: ./lib/release/progress.js
 
 /** Does one step of a release and tells its begin and its end. */
@@ -69218,7 +69219,7 @@ async function freeAfter(runner, destination) {
 
 /***/ }),
 
-/***/ 5238:
+/***/ 427:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -69313,7 +69314,7 @@ function escapeHtml(text) {
 
 /***/ }),
 
-/***/ 3036:
+/***/ 9611:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -69451,7 +69452,7 @@ function pauseAfter(headers, attempt, now) {
 }
 
 // EXTERNAL MODULE: ./lib/runner/inputs.js
-var inputs = __nccwpck_require__(9850);
+var inputs = __nccwpck_require__(9195);
 ;// CONCATENATED MODULE: ./lib/hetzner/token.js
 
 /** Input `hcloud-token`, else HCLOUD_TOKEN; masked either way. */
@@ -69751,7 +69752,7 @@ function ownerOf(env) {
 
 /***/ }),
 
-/***/ 9850:
+/***/ 9195:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -69763,7 +69764,7 @@ function ownerOf(env) {
 /* harmony export */   zM: () => (/* binding */ boolean)
 /* harmony export */ });
 /* unused harmony exports integer, oneOf, duration, lines, yaml */
-/* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3483);
+/* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2897);
 
 
 /** A wrong input: says which one, what was wrong with it and what to give instead. */
@@ -69863,7 +69864,7 @@ function parsed(name, text) {
 
 /***/ }),
 
-/***/ 2291:
+/***/ 4009:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -69880,7 +69881,7 @@ var external_node_fs_ = __nccwpck_require__(3024);
 var external_node_path_ = __nccwpck_require__(6760);
 ;// CONCATENATED MODULE: external "os"
 const external_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("os");
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/utils.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/utils.js
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
 /**
@@ -69916,7 +69917,7 @@ function toCommandProperties(annotationProperties) {
     };
 }
 //# sourceMappingURL=utils.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/command.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/command.js
 
 
 /**
@@ -70012,7 +70013,7 @@ function escapeProperty(s) {
 var external_crypto_ = __nccwpck_require__(6982);
 // EXTERNAL MODULE: external "fs"
 var external_fs_ = __nccwpck_require__(9896);
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/file-command.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/file-command.js
 // For internal use, subject to change.
 // We use any as a valid input type
 /* eslint-disable @typescript-eslint/no-explicit-any */
@@ -70053,7 +70054,7 @@ var external_path_ = __nccwpck_require__(6928);
 var external_http_ = __nccwpck_require__(8611);
 // EXTERNAL MODULE: external "https"
 var external_https_ = __nccwpck_require__(5692);
-;// CONCATENATED MODULE: ../../node_modules/@actions/http-client/lib/proxy.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/proxy.js
 function getProxyUrl(reqUrl) {
     const usingSsl = reqUrl.protocol === 'https:';
     if (checkBypass(reqUrl)) {
@@ -70144,11 +70145,11 @@ class DecodedURL extends URL {
     }
 }
 //# sourceMappingURL=proxy.js.map
-// EXTERNAL MODULE: ../../node_modules/tunnel/index.js
-var node_modules_tunnel = __nccwpck_require__(5070);
-// EXTERNAL MODULE: ../../node_modules/undici/index.js
-var undici = __nccwpck_require__(1684);
-;// CONCATENATED MODULE: ../../node_modules/@actions/http-client/lib/index.js
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/tunnel/index.js
+var node_modules_tunnel = __nccwpck_require__(8836);
+// EXTERNAL MODULE: ../../../../../work/main/node_modules/undici/index.js
+var undici = __nccwpck_require__(6530);
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/index.js
 /* eslint-disable @typescript-eslint/no-explicit-any */
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
@@ -70845,7 +70846,7 @@ class lib_HttpClient {
 }
 const lowercaseKeys = (obj) => Object.keys(obj).reduce((c, k) => ((c[k.toLowerCase()] = obj[k]), c), {});
 //# sourceMappingURL=index.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/http-client/lib/auth.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/http-client/lib/auth.js
 var auth_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -70921,7 +70922,7 @@ class PersonalAccessTokenCredentialHandler {
     }
 }
 //# sourceMappingURL=auth.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/oidc-utils.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/oidc-utils.js
 var oidc_utils_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -70995,7 +70996,7 @@ class oidc_utils_OidcClient {
     }
 }
 //# sourceMappingURL=oidc-utils.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/summary.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/summary.js
 var summary_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -71276,7 +71277,7 @@ const _summary = new Summary();
 const markdownSummary = (/* unused pure expression or super */ null && (_summary));
 const summary = (/* unused pure expression or super */ null && (_summary));
 //# sourceMappingURL=summary.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/path-utils.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/path-utils.js
 
 /**
  * toPosixPath converts the given path to the posix form. On Windows, \\ will be
@@ -71311,14 +71312,14 @@ function toPlatformPath(pth) {
 }
 //# sourceMappingURL=path-utils.js.map
 // EXTERNAL MODULE: external "string_decoder"
-var external_string_decoder_ = __nccwpck_require__(5574);
+var external_string_decoder_ = __nccwpck_require__(3193);
 // EXTERNAL MODULE: external "events"
 var external_events_ = __nccwpck_require__(4434);
 // EXTERNAL MODULE: external "child_process"
 var external_child_process_ = __nccwpck_require__(5317);
 // EXTERNAL MODULE: external "assert"
 var external_assert_ = __nccwpck_require__(2613);
-;// CONCATENATED MODULE: ../../node_modules/@actions/io/lib/io-util.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/io/lib/io-util.js
 var io_util_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -71498,7 +71499,7 @@ function getCmdPath() {
     return (_a = process.env['COMSPEC']) !== null && _a !== void 0 ? _a : `cmd.exe`;
 }
 //# sourceMappingURL=io-util.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/io/lib/io.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/io/lib/io.js
 var io_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -71772,7 +71773,7 @@ function io_copyFile(srcFile, destFile, force) {
 //# sourceMappingURL=io.js.map
 ;// CONCATENATED MODULE: external "timers"
 const external_timers_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("timers");
-;// CONCATENATED MODULE: ../../node_modules/@actions/exec/lib/toolrunner.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/exec/lib/toolrunner.js
 var toolrunner_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -72360,7 +72361,7 @@ class ExecState extends external_events_.EventEmitter {
     }
 }
 //# sourceMappingURL=toolrunner.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/exec/lib/exec.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/exec/lib/exec.js
 var exec_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -72440,7 +72441,7 @@ function getExecOutput(commandLine, args, options) {
     });
 }
 //# sourceMappingURL=exec.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/platform.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/platform.js
 var platform_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -72505,7 +72506,7 @@ function getDetails() {
     });
 }
 //# sourceMappingURL=platform.js.map
-;// CONCATENATED MODULE: ../../node_modules/@actions/core/lib/core.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/@actions/core/lib/core.js
 var core_awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
     function adopt(value) { return value instanceof P ? value : new P(function (resolve) { resolve(value); }); }
     return new (P || (P = Promise))(function (resolve, reject) {
@@ -72824,7 +72825,7 @@ function getIDToken(aud) {
 
 //# sourceMappingURL=core.js.map
 // EXTERNAL MODULE: ./lib/report/markdown.js
-var report_markdown = __nccwpck_require__(5238);
+var report_markdown = __nccwpck_require__(427);
 ;// CONCATENATED MODULE: ./lib/runner/encodings.js
 /**
  * A text as tools print it: raw, base64, URL, JSON, shell, YAML and Python, and these within JSON.
@@ -73039,7 +73040,7 @@ function flushed(stream) {
 
 /***/ }),
 
-/***/ 2262:
+/***/ 6753:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -73112,14 +73113,14 @@ class RemoteTimeoutError extends Error {
 
 /***/ }),
 
-/***/ 2676:
+/***/ 8383:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   j: () => (/* binding */ privateKeyInput)
 /* harmony export */ });
-/* harmony import */ var _runner_inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9850);
-/* harmony import */ var _private_key_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(760);
+/* harmony import */ var _runner_inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9195);
+/* harmony import */ var _private_key_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7261);
 
 
 /** The input `private-key`, masked and put right. @throws InputError when it is no usable key. */
@@ -73136,7 +73137,7 @@ function privateKeyInput(runner) {
 
 /***/ }),
 
-/***/ 6652:
+/***/ 1981:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
@@ -73201,13 +73202,13 @@ function algorithmsOf(keys) {
 
 /***/ }),
 
-/***/ 760:
+/***/ 7261:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   B: () => (/* binding */ normalisePrivateKey)
 /* harmony export */ });
-/* harmony import */ var ssh2__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(972);
+/* harmony import */ var ssh2__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(654);
 
 /**
  * A private key as OpenSSH and ssh2 want it. Secrets pasted into a web form lose their final
@@ -73236,7 +73237,7 @@ function normalisePrivateKey(text) {
 
 /***/ }),
 
-/***/ 8476:
+/***/ 4794:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -73259,7 +73260,7 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // UNUSED EXPORTS: ZodAny, ZodArray, ZodBase64, ZodBase64URL, ZodBigInt, ZodBigIntFormat, ZodBoolean, ZodCIDRv4, ZodCIDRv6, ZodCUID, ZodCUID2, ZodCatch, ZodCodec, ZodCreditCard, ZodCustom, ZodCustomStringFormat, ZodDate, ZodDefault, ZodDiscriminatedUnion, ZodE164, ZodEmail, ZodEmoji, ZodEnum, ZodExactOptional, ZodFile, ZodFunction, ZodGUID, ZodIBAN, ZodIPv4, ZodIPv6, ZodISODate, ZodISODateTime, ZodISODuration, ZodISOTime, ZodInstanceOf, ZodIntersection, ZodJWT, ZodKSUID, ZodLazy, ZodLiteral, ZodMAC, ZodMap, ZodNaN, ZodNanoID, ZodNever, ZodNonOptional, ZodNull, ZodNullable, ZodNumber, ZodNumberFormat, ZodObject, ZodOptional, ZodPipe, ZodPrefault, ZodPreprocess, ZodPromise, ZodReadonly, ZodRecord, ZodSet, ZodString, ZodStringFormat, ZodSuccess, ZodSymbol, ZodTemplateLiteral, ZodTransform, ZodTuple, ZodType, ZodULID, ZodURL, ZodUUID, ZodUndefined, ZodUnion, ZodUnknown, ZodVoid, ZodXID, ZodXor, _ZodString, _default, _function, any, base64, base64url, bigint, catch, check, cidrv6, codec, creditCard, cuid, cuid2, currencyCode, custom, date, describe, discriminatedUnion, e164, email, emoji, exactOptional, file, float32, float64, function, guid, hash, hex, hostname, httpUrl, iban, instanceof, int32, int64, intersection, invertCodec, ipv6, json, jwt, keyof, ksuid, lazy, literal, looseRecord, mac, map, meta, nan, nanoid, nativeEnum, never, nonoptional, null, nullable, nullish, optional, partialRecord, pipe, prefault, preprocess, promise, readonly, refine, set, strictObject, stringFormat, stringbool, success, superRefine, symbol, templateLiteral, transform, tuple, uint32, uint64, ulid, undefined, url, uuid, uuidv4, uuidv6, uuidv7, void, xid, xor
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/util.js
 
 // functions
 function assertEqual(val) {
@@ -74134,7 +74135,7 @@ function constantCatch(value) {
     return fn;
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/core.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/core.js
 var _a;
 
 /** A special constant with type `never` */
@@ -74277,7 +74278,7 @@ function config(newConfig) {
     return globalConfig;
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/memoizer.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/memoizer.js
 
 class $ZodCyclicError extends Error {
     constructor() {
@@ -74590,7 +74591,7 @@ function isBackEdge(ctx, value) {
     return backEdges !== undefined && isRef(value) && backEdges.has(value);
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/regexes.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/regexes.js
 
 /**
  * @deprecated CUID v1 is deprecated by its authors due to information leakage
@@ -74748,7 +74749,7 @@ const sha512_hex = /^[0-9a-fA-F]{128}$/;
 const sha512_base64 = /*@__PURE__*/ (/* unused pure expression or super */ null && (fixedBase64(86, "==")));
 const sha512_base64url = /*@__PURE__*/ (/* unused pure expression or super */ null && (fixedBase64url(86)));
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/checks.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/checks.js
 // import { $ZodType } from "./schemas.js";
 
 
@@ -75266,7 +75267,7 @@ const $ZodCheckOverwrite = /*@__PURE__*/ $constructor("$ZodCheckOverwrite", (ins
     };
 });
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/doc.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/doc.js
 class Doc {
     constructor(args = [], closed = {}) {
         this.content = [];
@@ -75306,14 +75307,14 @@ class Doc {
     }
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/versions.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/versions.js
 const version = {
     major: 4,
     minor: 6,
     patch: 7,
 };
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/schemas.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/schemas.js
 
 
 
@@ -77951,7 +77952,7 @@ function handleRefineResult(result, payload, input, inst) {
     }
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/registries.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/registries.js
 var registries_a;
 const $output = /*@__PURE__*/ (/* unused pure expression or super */ null && (Symbol("ZodOutput")));
 const $input = /*@__PURE__*/ (/* unused pure expression or super */ null && (Symbol("ZodInput")));
@@ -78004,7 +78005,7 @@ function registry() {
 (registries_a = globalThis).__zod_globalRegistry ?? (registries_a.__zod_globalRegistry = registry());
 const globalRegistry = globalThis.__zod_globalRegistry;
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/api.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/api.js
 
 
 
@@ -79109,7 +79110,7 @@ function _stringFormat(Class, format, fnOrRegex, _params = {}) {
     return inst;
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/to-json-schema.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/to-json-schema.js
 
 
 function assignProps(target, ...sources) {
@@ -79762,7 +79763,7 @@ const createStandardJSONSchemaMethod = (schema, io, processors = {}) => (params)
     return to_json_schema_finalize(ctx, schema);
 };
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/json-schema-processors.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/json-schema-processors.js
 
 
 
@@ -80607,7 +80608,7 @@ function toJSONSchema(input, params) {
     return finalize(ctx, input);
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/locales/en.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/locales/en.js
 
 const error = () => {
     const Sizable = {
@@ -80734,7 +80735,7 @@ const error = () => {
     };
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/errors.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/errors.js
 
 
 /* Computing the message eagerly is expensive (pretty-printed JSON of all
@@ -81003,7 +81004,7 @@ function prettifyError(error) {
     return lines.join("\n");
 }
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/parse.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/core/parse.js
 
 
 
@@ -81180,7 +81181,7 @@ const _safeDecodeAsync = (_Err) => async (schema, value, _ctx) => {
 };
 const safeDecodeAsync = /* @__PURE__*/ _safeDecodeAsync($ZodRealError);
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/errors.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/classic/errors.js
 
 
 
@@ -81239,7 +81240,7 @@ const ZodRealError = /*@__PURE__*/ $constructor("ZodError", errors_initializer, 
 // /** @deprecated Use `z.core.$ZodErrorMapCtx` instead. */
 // export type ErrorMapCtx = core.$ZodErrorMapCtx;
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/parse.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/classic/parse.js
 
 
 const classic_parse_parse = /* @__PURE__ */ _parse(ZodRealError);
@@ -81257,7 +81258,7 @@ const parse_safeDecode = /* @__PURE__ */ _safeDecode(ZodRealError);
 const parse_safeEncodeAsync = /* @__PURE__ */ _safeEncodeAsync(ZodRealError);
 const parse_safeDecodeAsync = /* @__PURE__ */ _safeDecodeAsync(ZodRealError);
 
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/schemas.js
+;// CONCATENATED MODULE: ../../../../../work/main/node_modules/zod/v4/classic/schemas.js
 
 
 
@@ -82797,7 +82798,7 @@ function preprocess(fn, schema) {
 
 /***/ }),
 
-/***/ 7897:
+/***/ 794:
 /***/ ((module) => {
 
 module.exports = {"rE":"1.17.0"};
@@ -82931,6 +82932,6 @@ module.exports = {"rE":"1.17.0"};
 /******/ // startup
 /******/ // Load entry module and return exports
 /******/ // This entry module used 'module' so it can't be inlined
-/******/ var __webpack_exports__ = __nccwpck_require__(1877);
+/******/ var __webpack_exports__ = __nccwpck_require__(9072);
 /******/ __webpack_exports__ = await __webpack_exports__;
 /******/ 

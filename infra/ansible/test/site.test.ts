@@ -183,6 +183,24 @@ test('a server that nobody answers at ends the run before anything is done on th
   expect(new Set(results.map(({ task }) => task))).toEqual(new Set(['Log in']));
 });
 
+test('two runs at once wait for each other, and for whoever else installs', async () => {
+  const name = 'staging-app-1';
+  const install = `import fcntl, time
+lock = open('/var/lib/dpkg/lock-frontend', 'w')
+fcntl.lockf(lock, fcntl.LOCK_EX)
+time.sleep(12)`;
+  await servers.console(name, ['dpkg', '--remove', 'debsums']);
+  const packages = () => play(servers, 'site.yml', { tags: 'packages', limit: name });
+  const [, ...runs] = await Promise.all([
+    servers.console(name, ['python3', '-c', install]),
+    packages(),
+    packages(),
+  ]);
+  expect(runs.map(({ errors }) => errors)).toEqual([[], []]);
+  const status = await servers.console(name, ['dpkg-query', '--status', 'debsums']);
+  expect(status).toContain('install ok installed');
+});
+
 test('a reboot of each server brings every service back', async () => {
   const before = await lookAtAll(servers, 'running');
   await Promise.all(NAMES.map((name) => reboot(servers, name)));

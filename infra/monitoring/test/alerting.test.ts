@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import { run } from '../../../lib/process/run.ts';
 import { type Program, start, until } from './processes.ts';
 
 const ansible = resolve(import.meta.dirname, '../../ansible');
@@ -98,6 +99,16 @@ test('what happens on a server is told in Slack and by mail, once, with what to 
   expect(mail).toMatch(/^To: ops@example\.com\r?$/m);
   expect(oomKills()).toHaveLength(1);
 }, 120_000);
+
+test("the role's own proof finds them ready, with every rule that the role places", async () => {
+  const probes = createServer((_, response) => response.end()).listen(9115, '127.0.0.1');
+  const playbook = join(import.meta.dirname, 'prove.yml');
+  try {
+    await run(['ansible-playbook', playbook, `--inventory=${folder}/hosts.yml`], { cwd: ansible });
+  } finally {
+    probes.close();
+  }
+}, 60_000);
 
 function oomKills(): string[] {
   return posted
