@@ -1,13 +1,23 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Builder, startBuilder } from '../../action-build/test/builder.ts';
 import { type Daemon, startDaemon } from '../../action-build/test/daemon.ts';
 import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
 import { run } from '../../lib/process/run.ts';
 import { cacheDirectory, checkout } from '../../local-cloud/claim.ts';
+import { undone } from '../interruption.ts';
 
 export const SERVICES = ['api-gateway', 'auth-service', 'accounting-service', 'reporting-service'];
+export const CHANGED = 'accounting-service';
 
 /** A registry, the four services' build contexts, and a base image by digest. */
 export interface Bench {
@@ -22,7 +32,24 @@ export interface Bench {
 export async function startBench(): Promise<Bench> {
   const folder = mkdtempSync(join(tmpdir(), 'compta-bench-build-'));
   const registry = await startRegistry(folder);
+  const close = undone(async () => {
+    await registry.stop();
+    rmSync(folder, { recursive: true });
+  });
   const context = (service: string) => join(folder, 'contexts', service);
+  try {
+    await packageServices(context);
+    const baseImage = await pushBase(registry, folder);
+    // `docker build` looks for buildx beside its login.
+    symlinkSync(join(process.env.DOCKER_CONFIG ?? '', 'cli-plugins'), join(folder, 'cli-plugins'));
+    return { folder, registry, baseImage, context, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function packageServices(context: (service: string) => string): Promise<void> {
   await run(
     ['mvn', '--batch-mode', '--no-transfer-progress', '--quiet', '-DskipTests', 'package'],
     { cwd: join(checkout, 'examples/services') },
@@ -34,32 +61,23 @@ export async function startBench(): Promise<Bench> {
       filter: (path) => path === target || path.endsWith('.jar'),
     });
   }
-  const baseImage = await pushBase(registry, folder);
-  // `docker build` looks for buildx beside its login.
-  symlinkSync(join(process.env.DOCKER_CONFIG ?? '', 'cli-plugins'), join(folder, 'cli-plugins'));
-  return {
-    folder,
-    registry,
-    baseImage,
-    context,
-    async close() {
-      await registry.stop();
-      rmSync(folder, { recursive: true });
-    },
-  };
 }
 
-/** As a developer's commit would: one more file in the jar of one service. */
-export async function changeOne({ context }: Bench, mark: string): Promise<void> {
-  const target = join(context('accounting-service'), 'target');
-  writeFileSync(join(target, 'change.txt'), mark);
+/** As a developer's commit would: one more file among the classes of one service. */
+export async function changeOne({ context, folder }: Bench): Promise<void> {
+  const file = 'BOOT-INF/classes/change.txt';
+  mkdirSync(dirname(join(folder, file)), { recursive: true });
+  writeFileSync(join(folder, file), 'changed');
+  const target = join(context(CHANGED), 'target');
   const [jar = ''] = (await run(['find', target, '-name', '*.jar'])).stdout.split('\n');
-  await run(['jar', '--update', '--file', jar, '--no-compress', '-C', target, 'change.txt']);
+  await run(['jar', '--update', '--file', jar, '--no-compress', '-C', folder, file]);
 }
 
 /** What a hosted runner starts a job with: a builder that has built nothing yet. */
 export async function freshBuilder(bench: Bench): Promise<Builder> {
-  return startBuilder(mkdtempSync(join(bench.folder, 'builder-')), bench.registry);
+  const folder = mkdtempSync(join(bench.folder, 'builder-'));
+  const builder = await startBuilder(folder, bench.registry);
+  return { ...builder, stop: gone(builder, folder) };
 }
 
 /** The same for `docker build`: an engine without an image, and its socket's address. */
@@ -75,7 +93,15 @@ export async function freshEngine(bench: Bench): Promise<Daemon & { host: string
     join(folder, 'log'),
     async () => (await run(['docker', '--host', host, 'version'], anyExit)).exitCode === 0,
   );
-  return { host, stop: engine.stop };
+  return { host, stop: gone(engine, folder) };
+}
+
+/** Stops it and removes its folder, which has all that it pulled and built. */
+function gone({ stop }: Daemon, folder: string): () => Promise<void> {
+  return undone(async () => {
+    await stop();
+    rmSync(folder, { recursive: true });
+  });
 }
 
 const anyExit = { allowedExitCodes: [0, 1] };

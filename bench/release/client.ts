@@ -23,7 +23,7 @@ export interface Load {
   /** The same over HTTP/2, on `http2Connections`. */
   http2: number;
   http2Connections: number;
-  /** GET that take 1.5 s. */
+  /** GET that take {@link slowness}. */
   slow: number;
   /** POST of 1 MB. */
   uploads: number;
@@ -60,6 +60,9 @@ export interface Seen {
   streams: Record<StreamKind, Pick<StreamsSeen, 'opened' | 'closed' | 'longestGap'>>;
 }
 
+/** Milliseconds that a slow request takes. */
+const slowness = 1_500;
+
 /** One request of a kind, the `turn`th. @returns the status. */
 type Shot = (turn: number) => Promise<number>;
 
@@ -76,6 +79,8 @@ async function play(settings: ClientSettings, ended: AbortSignal): Promise<Seen>
   let underWay = 0;
   const sampling = setInterval(() => seen.inFlight.push([Date.now(), underWay]), 50);
   const worker = async (kind: string, index: number, shot: Shot, pause: number): Promise<void> => {
+    // Not in step with the others.
+    await sleep(Math.random() * slowness);
     for (let turn = index; !ended.aborted && seen.sent < load.limit; turn++) {
       const at = new Date().toISOString();
       seen.sent += 1;
@@ -117,12 +122,17 @@ async function play(settings: ClientSettings, ended: AbortSignal): Promise<Seen>
     }),
   );
   await Promise.all([
-    ...crew('kept alive', load.keptAlive, () => quick(keptAlive), 5),
-    ...crew('fresh', load.fresh, () => quick(fresh), 20),
-    ...crew('HTTP/2', load.http2, (index) => quick(http2[index % http2.length] as Door), 5),
-    ...crew('slow', load.slow, () => (turn) => keptAlive.send(`${path(turn)}?delay=1500`), 0),
-    ...crew('upload', load.uploads, () => (turn) => keptAlive.send(path(turn), upload), 100),
-    ...crew('entry', load.entries, () => entry, 20),
+    ...crew('kept alive', load.keptAlive, () => quick(keptAlive), 50),
+    ...crew('fresh', load.fresh, () => quick(fresh), 100),
+    ...crew('HTTP/2', load.http2, (index) => quick(http2[index % http2.length] as Door), 50),
+    ...crew(
+      'slow',
+      load.slow,
+      () => (turn) => keptAlive.send(`${path(turn)}?delay=${slowness}`),
+      0,
+    ),
+    ...crew('upload', load.uploads, () => (turn) => keptAlive.send(path(turn), upload), 500),
+    ...crew('entry', load.entries, () => entry, 50),
   ]);
   clearInterval(sampling);
   for (const { kind, stop } of streams) {

@@ -17,6 +17,8 @@ export interface Order {
   /** Where the new version is asked for at the end. */
   baseUrl?: string;
   batch: number;
+  /** Path of a Compose template in the place of the environment's. */
+  compose?: string;
   /** Ends itself with SIGKILL at the first moment of this name. */
   killAt?: string;
 }
@@ -26,11 +28,9 @@ export function nameOf({ kind, host, what }: Moment): string {
   return `${kind} ${host || 'all'}: ${what
     .replaceAll(/\d+\.\d+\.\d+-[0-9a-f]{8}/g, 'RELEASE')
     .replaceAll(/\d+\.\d+\.\d+$/g, 'VERSION')
+    .replaceAll(/\d+ images/g, 'IMAGES')
     .replaceAll(/-[ab]$/g, '')}`;
 }
-
-const composeOf = (environment: string) =>
-  renderCompose(`infra/docker/compose/${environment}/docker-compose.yml.j2`, {});
 
 if (import.meta.main) {
   const order = JSON.parse(await text(process.stdin)) as Order;
@@ -40,12 +40,15 @@ if (import.meta.main) {
     run: '',
     reason: 'bench',
     batch: order.batch,
-    edgeDrain: 1_000,
+    // Three checks of the load balancer, each of which may take as long as half a second.
+    edgeDrain: 3_000,
     healthTimeout: 60_000,
     drainTimeout: 30_000,
     lockTimeout: 120_000,
     rollbackOnFailure: true,
     keep: 3,
+    // Who is killed is waited for no longer than need be.
+    ...(order.killAt !== undefined && { leaseLifetime: 10 }),
     ...(order.baseUrl !== undefined && { baseUrl: order.baseUrl }),
     cancelled: new AbortController().signal,
     tell: (moment: Moment) => {
@@ -55,10 +58,15 @@ if (import.meta.main) {
   };
   try {
     const { wanted } = order;
+    const template = `infra/docker/compose/${wanted?.environment}/docker-compose.yml.j2`;
     const outcome =
       wanted === undefined
         ? await rollback(hosts, { services: [] }, how)
-        : await deploy(hosts, { ...wanted, compose: composeOf(wanted.environment) }, how);
+        : await deploy(
+            hosts,
+            { ...wanted, compose: renderCompose(order.compose ?? template, {}) },
+            how,
+          );
     process.stdout.write(
       `${JSON.stringify({ status: outcome.status, problem: outcome.problem })}\n`,
     );

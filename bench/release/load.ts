@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { paths } from '../../lib/release/test/fixture/environment.ts';
+import { paths, services } from '../../lib/release/test/fixture/environment.ts';
 import { startLedger } from '../../lib/release/test/fixture/ledger.ts';
 import { atLeast, atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
@@ -12,6 +12,9 @@ import { entriesIn, fewestInFlight, startClient, type Traffic } from './traffic.
 const ROUNDS = Number(process.env.BENCH_LOAD_ROUNDS ?? '20');
 const LEAST_REQUESTS = (500_000 / 2) * (ROUNDS / 20);
 const LEAST_IN_FLIGHT = 200;
+
+/** The three steps of a swap. */
+const SWAPPING = /^(start|wait until healthy|take out of rotation)\b/;
 
 /** Each service by way of the gateway, which calls it by its name. */
 const PLACES: Places = {
@@ -56,25 +59,31 @@ async function backAndForth(servers: Production, print: (line: string) => void):
     for (let round = 1; round <= ROUNDS; round++) {
       for (const what of ['deploy', 'rollback']) {
         const wish = what === 'deploy' ? { version: `1.0.${round}` } : {};
-        runs.push({ ...(await carryOut(servers, wish)), what });
+        const ran = await carryOut(servers, wish);
+        assert.equal(ran.status, 'deployed', `${what} ${round}: ${ran.problem}`);
+        runs.push({ ...ran, what });
       }
-      print(`  ${servers.count} servers, round ${round} of ${ROUNDS}`);
+      const seconds = runs
+        .slice(-2)
+        .map(({ what, took }) => `${what} ${Math.round(took / 1000)} s`);
+      print(`  ${servers.count} servers, round ${round} of ${ROUNDS}: ${seconds.join(', ')}`);
     }
   } finally {
     traffic = await client.stop();
+    print(`  ${traffic.failed.length} of ${traffic.sent} requests failed`);
+    for (const line of traffic.failed.slice(0, 5)) print(`    ${line}`);
   }
-  const swaps = runs.flatMap(({ moments }) =>
-    moments.flatMap(({ kind, what, at, took = 0 }) =>
-      kind === 'end' && /^(take out of rotation|wait until healthy)/.test(what)
-        ? [fewestInFlight(traffic, at - took, at)]
-        : [],
-    ),
+  const steps = runs.flatMap(({ moments }) =>
+    moments.filter(({ kind, what }) => kind === 'end' && SWAPPING.test(what)),
   );
-  const fewest = Math.min(...swaps);
+  // Whatever is released, every service is swapped on every server.
+  const swaps = runs.length * servers.count * services.length;
+  assert.equal(steps.length, 3 * swaps, 'the event logs have each swap');
+  const fewest = Math.min(
+    ...steps.map(({ at, took = 0 }) => fewestInFlight(traffic, at - took, at)),
+  );
+  print(`  never fewer than ${fewest} requests under way in ${swaps} swaps`);
   const { sent, failed, sentByKind, streams } = traffic;
-  print(`  ${failed.length} of ${sent} requests failed, never fewer than ${fewest} under way`);
-  for (const { status, problem, what } of runs)
-    assert.equal(status, 'deployed', `${what}: ${problem}`);
   const mean = (what: string): number => {
     const took = runs.filter((run) => run.what === what).map((run) => run.took / 1000);
     return took.reduce((sum, each) => sum + each, 0) / took.length;
@@ -96,5 +105,6 @@ async function backAndForth(servers: Production, print: (line: string) => void):
     fewestInFlightInAnySwap: atLeast(LEAST_IN_FLIGHT, fewest, 'requests'),
     secondsOfADeploy: mean('deploy'),
     secondsOfARollback: mean('rollback'),
+    secondsOfASwap: steps.reduce((sum, { took = 0 }) => sum + took / 1000, 0) / swaps,
   };
 }

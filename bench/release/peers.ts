@@ -43,7 +43,7 @@ const PEERS: Record<string, Peer> = {
     async swap(compose, docker) {
       const running = (await compose('ps', '--services', '--filter', 'status=running')).split('\n');
       const [from, to] = running.includes('app') ? ['app', 'other'] : ['other', 'app'];
-      await compose('--profile', 'slots', 'up', '-d', to);
+      await compose('up', '-d', to);
       await healthy(docker, (await compose('ps', '-q', to)).trim());
       await sleep(2_000);
       await compose('stop', from);
@@ -100,7 +100,7 @@ export async function comparePeers(
         'compose.yml',
         composeFile(String(images['api-gateway']), variables, version, servers.test.gateway),
       );
-      const files = ['-p', 'peer', '-f', `${folder}/compose.yml`];
+      const files = ['-p', 'peer', '-f', `${folder}/compose.yml`, '--profile', 'slots'];
       return host.docker('compose', '--progress', 'quiet', ...files, ...words);
     };
     await write('caddy/Caddyfile', caddyfile(peer.upstream));
@@ -108,16 +108,20 @@ export async function comparePeers(
     await sleep(3_000);
     const client = startClient({ base: `http://${host.address}` }, PLACES);
     await sleep(3_000);
+    let took = 0;
     for (let swap = 1; swap <= swaps; swap++) {
+      const begun = Date.now();
       await peer.swap((...words) => compose(`1.0.${swap}`, ...words), host.docker);
+      took += Date.now() - begun;
       await sleep(3_000);
     }
     const traffic = await client.stop();
     const { sent, failed } = traffic;
-    await compose('1.0.0', '--profile', 'slots', 'down', '--timeout', '1');
+    await compose('1.0.0', 'down', '--timeout', '1');
     print(`  ${name}: ${failed.length} of ${sent} requests failed in ${swaps} swaps`);
     const { lost, doubled } = entriesIn(traffic, ledger);
-    figures[name] = { swaps, requests: sent, failed: failed.length, lost, doubled };
+    const secondsOfASwap = took / 1000 / swaps;
+    figures[name] = { swaps, secondsOfASwap, requests: sent, failed: failed.length, lost, doubled };
   }
   return figures;
 }

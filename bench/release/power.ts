@@ -27,12 +27,16 @@ export const releasePower: Scenario = {
       const first = await carryOut(servers, { version: '1.0.0' });
       assert.equal(first.status, 'deployed', first.problem);
       for (const [index, [when, moment]] of Object.entries(MOMENTS).entries()) {
-        const client = startLoad(servers.public, paths, { connections: 64, pause: 10 });
+        const client = startLoad(servers.public, paths, {
+          connections: 64,
+          pause: 50,
+          limit: 1_000_000,
+        });
         const wish = { version: `1.1.${index}`, only: [SERVICE], batch: 1 };
         let off: { at: number; done: Promise<void> } | undefined;
         const cut = await carryOut(servers, {
           ...wish,
-          seen(name) {
+          seen({ name }) {
             if (name === moment) off ??= { at: Date.now(), done: second.powerOff() };
           },
         });
@@ -51,6 +55,7 @@ export const releasePower: Scenario = {
           sentAt.filter((after) => after > 0 && after <= detection),
           sentAt.filter((after) => after > detection),
         ].map(({ length }) => length) as [number, number, number];
+        assert.ok(sent > 1_000, `only ${sent} requests were sent`);
         print(
           `  ${when}: of ${sent} requests failed ${underWay} under way, ${unnoticed} until it was noticed, ${later} later`,
         );

@@ -16,6 +16,7 @@ import {
 } from '../../lib/release/test/fixture/environment.ts';
 import { type Ledger, startLedger } from '../../lib/release/test/fixture/ledger.ts';
 import { checkout } from '../../local-cloud/claim.ts';
+import { undone } from '../interruption.ts';
 import type { Site } from './doors.ts';
 import type { Order } from './driver.ts';
 
@@ -55,16 +56,11 @@ export async function startServers(count: number): Promise<Staging> {
   const environment = await startEnvironment(count);
   const address = environment.test.bastion.replace(/\d+$/, '3');
   const balancer = await startBalancer(address, environment.test.hosts);
-  return {
-    ...environment,
-    count,
-    public: balancer.base,
-    gate: balancer.base,
-    async close() {
-      await balancer.close();
-      await environment.close();
-    },
-  };
+  const close = undone(async () => {
+    await balancer.close();
+    await environment.close();
+  });
+  return { ...environment, count, public: balancer.base, gate: balancer.base, close };
 }
 
 /** With the release 1.0.0. A release cannot ask for the name, as no name server knows it. */
@@ -77,10 +73,10 @@ export async function startProduction(count: number): Promise<Production> {
   });
   const { environment, visitor, name, at } = site;
   let ledger: Ledger | undefined;
-  const close = async (): Promise<void> => {
+  const close = undone(async () => {
     await ledger?.close();
     await site.close();
-  };
+  });
   try {
     ledger = await startLedger(environment.test.gateway);
     const ca = visitor.trusted;
@@ -102,7 +98,7 @@ export async function startProduction(count: number): Promise<Production> {
   }
 }
 
-interface Wish {
+export interface Wish {
   /** A rollback when left out. */
   version?: string;
   /** Services that change; all when left out. */
@@ -111,8 +107,10 @@ interface Wish {
   faults?: Record<string, string>;
   killAt?: string;
   batch?: number;
+  /** Path of a Compose template in the place of the environment's. */
+  compose?: string;
   /** Told each moment as it happens. */
-  seen?: (name: string) => void;
+  seen?: (moment: Ran['moments'][number]) => void;
 }
 
 /** Runs a deploy or a rollback in a process of its own. */
@@ -133,6 +131,7 @@ export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
     ...(gate !== undefined && { baseUrl: gate }),
     batch: wish.batch ?? servers.count,
     ...(wish.killAt !== undefined && { killAt: wish.killAt }),
+    ...(wish.compose !== undefined && { compose: wish.compose }),
   };
   if (wish.version !== undefined) {
     const { compose: _compose, ...wanted } = await servers.wanted(
@@ -154,7 +153,7 @@ export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
     if (said.kind === undefined) Object.assign(ran, said);
     else {
       ran.moments.push(said);
-      wish.seen?.(said.name);
+      wish.seen?.(said);
     }
   }
   ran.took = Date.now() - begun;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Moment } from '../../lib/release/progress.ts';
+import { type Moment, progressTable } from '../../lib/release/progress.ts';
 import { services } from '../../lib/release/test/fixture/environment.ts';
 import { atMost } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
@@ -17,7 +17,8 @@ export const releaseSpeed: Scenario = {
       assert.equal(first.status, 'deployed', first.problem);
       // As long as Spring services do.
       const faults = Object.fromEntries(services.map((service) => [service, 'starts-slowly']));
-      const release = await carryOut(servers, { version: '1.1.0', faults });
+      const seen = progressTable(print, 'app-1'.length);
+      const release = await carryOut(servers, { version: '1.1.0', faults, seen });
       assert.equal(release.status, 'deployed', release.problem);
       const least = leastTime(release.moments);
       const share = Math.round((release.took / least) * 100) / 100;

@@ -6,20 +6,24 @@ import { text } from 'node:stream/consumers';
 import { judge, readTraffic } from '../../demo/ledger.ts';
 import type { Sent } from '../../demo/traffic.ts';
 import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
+import { undone } from '../interruption.ts';
 import type { ClientSettings, Load, Places, Seen } from './client.ts';
 import type { Site } from './doors.ts';
 
-/** The same load for everything that is compared. */
+/**
+ * The same load for everything that is compared: some 1,000 requests a second at most, which leaves two cores
+ * time for servers and releases, and for more than an hour until its limit.
+ */
 const LOAD: Load = {
   keptAlive: 24,
   fresh: 8,
   http2: 16,
   http2Connections: 4,
-  slow: 200,
+  slow: 240,
   uploads: 2,
   entries: 4,
   streams: 8,
-  limit: 2_000_000,
+  limit: 5_000_000,
 };
 
 /** What the client saw, and the entries as it wrote them down. */
@@ -37,13 +41,17 @@ export function startClient(site: Site, places: Places): { stop: () => Promise<T
   const settings: ClientSettings = { site, places, load: LOAD, record };
   child.stdin.end(JSON.stringify(settings));
   const seen = text(child.stdout);
+  const end = undone(async () => {
+    child.kill('SIGKILL');
+    rmSync(folder, { recursive: true });
+  });
   return {
     async stop() {
       child.kill('SIGTERM');
       try {
         return { ...(JSON.parse(await seen) as Seen), posted: readTraffic(record) };
       } finally {
-        rmSync(folder, { recursive: true });
+        await end();
       }
     },
   };

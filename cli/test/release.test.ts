@@ -1,4 +1,4 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -10,7 +10,8 @@ import {
   startEnvironment,
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
-import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
+import { type LoadResult, startAsking, startLoad } from '../../lib/release/test/fixture/load.ts';
+import { composeWithout } from '../../lib/release/test/fixture/template.ts';
 import { setAccepting } from '../../lib/release/test/fixture/traffic.ts';
 
 const repository = new URL('../../', import.meta.url).pathname;
@@ -262,11 +263,16 @@ describe('a service that is gone from the Compose file', () => {
       );
     // What runs already, for the most part: it is the service and Caddy that this is about.
     const options = await release('1.0.0', ['auth-service', 'accounting-service', 'api-gateway']);
-    const without = ['--compose-file', composeWithout('reporting-service'), '--edge-drain', '3s'];
+    const without = [
+      '--compose-file',
+      composeWithout('reporting-service', folder),
+      '--edge-drain',
+      '3s',
+    ];
     const asking = startAsking(`${balancer.base}/api/version`);
     // Both servers at a time, and Caddy changes: it has the names of the services.
     const gone = await compta('deploy', ...options, ...without);
-    const unanswered = await asking.stop();
+    const { failed: unanswered } = await asking.stop();
     expect({ status: gone.data?.status, stderr: gone.data ? '' : gone.stderr }).toEqual({
       status: 'deployed',
       stderr: '',
@@ -388,45 +394,6 @@ async function whenBegun(service: string, act: () => unknown): Promise<void> {
     await pause(100);
   }
   await act();
-}
-
-/** Staging's Compose template without a service. */
-function composeWithout(service: string): string {
-  const templates = join(repository, 'infra/docker/compose');
-  cpSync(templates, join(folder, 'compose'), { recursive: true });
-  const file = join(folder, 'compose/staging/docker-compose.yml.j2');
-  const text = readFileSync(file, 'utf8')
-    .replaceAll(`'${service}', `, '')
-    .replaceAll(` ${service}, `, ' ')
-    .replace(new RegExp(`^ +${service}: /.*\\n`, 'm'), '');
-  writeFileSync(file, text);
-  return file;
-}
-
-/** Asks all the time, on new connections, and tells when there was no answer twice in a row. */
-function startAsking(url: string): { stop: () => Promise<string[]> } {
-  const unanswered: string[] = [];
-  let running = true;
-  const answers = (): Promise<boolean> =>
-    fetch(url, { headers: { connection: 'close' }, signal: AbortSignal.timeout(5_000) }).then(
-      ({ ok }) => ok,
-      () => false,
-    );
-  const asking = (async () => {
-    for (let before = true; running; await pause(50)) {
-      const now = await answers();
-      // Once may be a connection that was cut as its server left.
-      if (!before && !now) unanswered.push(new Date().toISOString());
-      before = now;
-    }
-  })();
-  return {
-    async stop() {
-      running = false;
-      await asking;
-      return unanswered;
-    },
-  };
 }
 
 /** A service takes no traffic any more, though it is healthy, as a run that was killed may leave it. */

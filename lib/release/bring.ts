@@ -280,8 +280,9 @@ export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<bo
 }
 
 async function tellLeftovers(targets: readonly HostTarget[], tell: Tell): Promise<void> {
-  for (const { host } of targets) {
-    const release = await store.unfinished(host);
+  const begun = await Promise.all(targets.map(({ host }) => store.unfinished(host)));
+  for (const [index, { host }] of targets.entries()) {
+    const release = begun[index];
     if (release === undefined) continue;
     note(
       tell,

@@ -65,9 +65,11 @@ export async function stage(
       step(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {
         await store.prepareFolders(host, release.manifest.order);
         if (leader && behind.includes(host)) await store.copyState(leader.host, host);
-        await store.writeRelease(host, release);
-        await store.keepAssets(host, release.manifest);
-        await writeSecrets(host, wanted.secrets);
+        await Promise.all([
+          store.writeRelease(host, release),
+          store.keepAssets(host, release.manifest),
+          writeSecrets(host, wanted.secrets),
+        ]);
       }),
     ),
   );

@@ -64,8 +64,9 @@ export async function rollHosts(
   }
   const rest = targets.filter((_, index) => serving[index]);
   for (const batch of inBatches(rest, options.batch)) {
-    for (const target of batch) {
-      await rollEdge(target, await planOf(target), rows, options, outcome);
+    const plans = await Promise.all(batch.map(planOf));
+    for (const [index, target] of batch.entries()) {
+      await rollEdge(target, plans[index] as HostPlan, rows, options, outcome);
     }
     await rollBatch(batch, rows, options, outcome);
   }

@@ -34,12 +34,14 @@ export async function rollback(
     await pullAgain(hosts, manifest, how);
     const leader = leaderOf(standings);
     const behind = behindOf(standings);
-    for (const host of hosts) {
-      await step(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
-        await store.giveRelease(host, target);
-        if (leader && behind.includes(host)) await store.copyState(leader.host, host);
-      });
-    }
+    await Promise.all(
+      hosts.map((host) =>
+        step(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
+          await store.giveRelease(host, target);
+          if (leader && behind.includes(host)) await store.copyState(leader.host, host);
+        }),
+      ),
+    );
     return bring(standings, manifest, 'rollback', how, lease);
   });
 }

@@ -38,10 +38,12 @@ done`;
 export async function writeRelease(host: Host, { manifest, files }: Release): Promise<void> {
   const folder = layout.releaseFolder(manifest.release);
   await host.change(['install', '-d', '-m', '0755', folder, `${folder}/caddy`]);
-  await host.write(`${folder}/compose.yml`, files.compose, '0644');
-  await host.write(`${folder}/.env`, files.env, '0600');
-  await host.write(`${folder}/edge.env`, files.edgeEnv, '0644');
-  await host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644');
+  await Promise.all([
+    host.write(`${folder}/compose.yml`, files.compose, '0644'),
+    host.write(`${folder}/.env`, files.env, '0600'),
+    host.write(`${folder}/edge.env`, files.edgeEnv, '0644'),
+    host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644'),
+  ]);
   // Last: a folder with a manifest is complete.
   await host.write(`${folder}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`, '0644');
 }

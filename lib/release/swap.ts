@@ -3,7 +3,7 @@ import { gather, inspect, ReleaseFailure } from './evidence.ts';
 import { type Host, slotName } from './host.ts';
 import { healthInterval, ports } from './layout.ts';
 import type { Step } from './plan.ts';
-import type { Slot } from './slots.ts';
+import type { Edge, Slot } from './slots.ts';
 import { accept, proveContract, readiness, traffic } from './traffic.ts';
 import { pause, until, WaitedTooLong } from './waiting.ts';
 
@@ -42,10 +42,11 @@ export async function perform(
     return;
   }
   try {
-    const running = await healthy(host, step, patience);
+    const { slot, edge } = await healthy(host, step, patience);
     say(`${name} is healthy`);
-    if (step.kind === 'prove') await proveContract(host, running);
-    await inRotation(host, running);
+    if (step.kind === 'prove') await proveContract(host, slot);
+    else await ready(host, slot);
+    await inRotation(host, slot, edge);
   } catch (error) {
     if (!(error instanceof ReleaseFailure) || error.evidence !== undefined) throw error;
     const evidence = await gather(host, `compta-${name}-1`, step.service, step.slot);
@@ -59,7 +60,11 @@ async function runningSlot(host: Host, step: Step): Promise<Slot | undefined> {
 }
 
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
-async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience): Promise<Slot> {
+async function healthy(
+  host: Host,
+  step: Step,
+  { healthTimeout, stop }: Patience,
+): Promise<{ slot: Slot; edge: Edge }> {
   const name = slotName(step.service, step.slot);
   const fail = (why: string): ReleaseFailure =>
     new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
@@ -87,40 +92,52 @@ async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience
     if (error instanceof WaitedTooLong) throw fail(`${error.message} Last: not healthy`);
     throw error;
   }
-  const slot = await runningSlot(host, step);
+  const { slots, edge } = await host.state();
+  const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
   if (slot === undefined) throw fail('its container is gone');
-  return slot;
+  if (edge === undefined) throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
+  return { slot, edge };
 }
 
-/** Lets the slot take traffic and waits until Caddy really sends it some. */
-async function inRotation(host: Host, slot: Slot): Promise<void> {
+/** Lets the slot take traffic. */
+async function ready(host: Host, slot: Slot): Promise<void> {
+  // Told again each time: on a busy server a word may be lost.
+  await promptly(host, `${slotName(slot.service, slot.slot)} to be ready`, async () => {
+    await accept(host, slot, true);
+    return (await readiness(host, slot)) === 200;
+  });
+}
+
+/** Waits until Caddy really sends a slot requests that is ready. */
+async function inRotation(host: Host, slot: Slot, edge: Edge): Promise<void> {
   const name = slotName(slot.service, slot.slot);
-  const { edge } = await host.state();
-  if (edge === undefined) throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
-  try {
-    // Told again each time: on a busy server a word may be lost.
-    await until(`${name} to be ready`, 15_000, async () => {
-      await accept(host, slot, true);
-      return (await readiness(host, slot)) === 200;
-    });
-    await until(`Caddy to choose ${name}`, 15_000, async () => {
+  await Promise.all([
+    promptly(host, `Caddy to choose ${name}`, async () => {
       const chosen = await chosenSlots(host, edge.address, slot.service, 3);
       return chosen.includes(name);
-    });
+    }),
+    // Each of Caddy's sites checks by a clock of its own. One that is late when the other slot leaves
+    // has its requests wait for the next check (lb_try_duration): none is turned away.
+    pause(healthInterval),
+  ]);
+}
+
+/** @throws ReleaseFailure when it is not so within 15 s. */
+async function promptly(host: Host, what: string, ask: () => Promise<boolean>): Promise<void> {
+  try {
+    await until(what, 15_000, ask);
   } catch (error) {
     if (!(error instanceof WaitedTooLong)) throw error;
     throw new ReleaseFailure(`On ${host.name}: ${error.message}`);
   }
-  // The public site checks its upstreams by a clock of its own.
-  await pause(2 * healthInterval);
 }
 
 /** Before a slot ends: a request never meets one that is going. */
 async function outOfRotation(host: Host, slot: Slot, say: (line: string) => void): Promise<void> {
-  const ready = await readiness(host, slot);
-  await accept(host, slot, false);
+  const status = await readiness(host, slot);
   // No answer is no refusal: on a busy server the question may be lost, and the order as well.
-  if (ready === 200 || ready === 0) await closed(host, slot, say);
+  if (status === 200 || status === 0) await closed(host, slot, say);
+  else await accept(host, slot, false);
   // Two checks of Caddy, each of which may take as long as the interval between them.
   await pause(3 * healthInterval);
 }
