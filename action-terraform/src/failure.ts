@@ -57,6 +57,20 @@ export function explained(error: unknown): unknown {
       error,
     );
   }
+  if (/Provider dependency changes detected|does not match configured version/.test(said)) {
+    return new StepFailed(
+      'provider-refused',
+      "The configuration asks for a provider that .terraform.lock.hcl does not fix, and a run changes no lock file: run 'terraform init -upgrade', look at what it changes there, and commit that.",
+      error,
+    );
+  }
+  if (/match any of the checksums/.test(said)) {
+    return new StepFailed(
+      'provider-refused',
+      "A provider is not the one whose checksums .terraform.lock.hcl has. When this runner's platform is missing there, add it with 'terraform providers lock -platform=…' and commit that; otherwise do not work around it: it is another program than the one you chose.",
+      error,
+    );
+  }
   if (/was cancelled/.test(error.message)) {
     return new StepFailed('cancelled', 'The job was cancelled; Terraform was asked to end.', error);
   }

@@ -1,4 +1,5 @@
 import { CommandFailed, type RunResult } from '../../lib/process/run.ts';
+import { whileAnswered } from './answering.ts';
 import { type Lock, lockIn, StepFailed } from './failure.ts';
 import { deadOwner, forgetOwners, otherOwners, recordOwner, thisMachine } from './owners.ts';
 import type { Options, Session } from './session.ts';
@@ -31,7 +32,9 @@ export async function locked(
     const deadline = Date.now() + patience;
     for (let wait = 0; ; wait = secondsUntil(deadline)) {
       try {
-        return await session.terraform(argv(`${wait}s`), options);
+        return await whileAnswered(session, (silent) =>
+          session.terraform(argv(`${wait}s`), { ...options, end: silent }),
+        );
       } catch (error) {
         const said = lockErrorIn(error);
         const lock = lockIn(said);

@@ -33,6 +33,8 @@ export interface Options {
   live?: boolean;
   /** Over the session's own environment. */
   env?: NodeJS.ProcessEnv;
+  /** Ends it as a cancelled job does. */
+  end?: AbortSignal;
 }
 
 export async function openSession(
@@ -61,7 +63,7 @@ export async function openSession(
       const settings: RunOptions = {
         cwd: inputs.directory,
         env: { ...env, ...options.env },
-        signal: cancelled,
+        signal: options.end ? AbortSignal.any([cancelled, options.end]) : cancelled,
       };
       if (options.live) settings.onLine = (line) => runner.info(line);
       if (options.allowedExitCodes) settings.allowedExitCodes = options.allowedExitCodes;

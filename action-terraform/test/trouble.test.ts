@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import {
   createServer,
   request as forward,
@@ -9,9 +9,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { HetznerError } from '../../lib/hetzner/api.ts';
+import { whileAnswered } from '../src/answering.ts';
+import { planArgv } from '../src/argv.ts';
 import { send } from '../src/s3.ts';
-import { TINY, writeTiny } from './tiny.ts';
-import { startWorld, type World } from './world.ts';
+import { initialise, openSession } from '../src/session.ts';
+import { TINY, writeModule, writeTiny } from './tiny.ts';
+import { startWorld, TOKEN, type World } from './world.ts';
 
 /** Locks, refusing APIs, cancelled jobs and protected resources: the bundle with real Terraform. */
 let world: World;
@@ -85,6 +89,85 @@ describe('an API that is busy or gone for a moment', () => {
       servers: [{ name: 'one' }, { name: 'two' }],
     });
   }, 180_000);
+
+  it('that takes requests and answers none has Terraform end by itself, with nothing locked', async () => {
+    let asked = () => {};
+    const isAsked = new Promise<void>((done) => {
+      asked = done;
+    });
+    const silent = createServer(() => asked());
+    await new Promise<void>((done) => silent.listen(0, '127.0.0.1', done));
+    const code = readFileSync(join(world.folder, TINY, 'main.tf'), 'utf8');
+    const question = 'data "hcloud_locations" "all" {}\n';
+    writeModule(world.folder, 'terraform/asking', code.replace('tiny/', 'asking/') + question);
+    const session = await inProcess(
+      'terraform/asking',
+      `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+    );
+    const lock = join(world.folder, 's3/compta-terraform/asking/terraform.tfstate.tflock');
+    const planFile = join(session.work, 'plan.tfplan');
+    const argv = planArgv({ varFiles: [], lockTimeout: '0s', planFile, mode: 'normal' });
+
+    await initialise(session);
+    const noAnswer = async () => {
+      await isAsked;
+      expect(existsSync(lock)).toBe(true);
+      const cause = new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+      throw new HetznerError('/locations did not answer', { passes: true, cause });
+    };
+    const plan = (end: AbortSignal) => session.terraform(argv, { end });
+    await expect(whileAnswered(session, plan, noAnswer, 1)).rejects.toMatchObject({
+      reason: 'api-unavailable',
+      message: expect.stringContaining('does not answer any more'),
+    });
+    expect(existsSync(lock)).toBe(false);
+    silent.closeAllConnections();
+    silent.close();
+  }, 30_000);
+});
+
+describe('a lock file', () => {
+  const LOCKED = 'terraform/locked';
+  const code = `terraform {
+  required_providers {
+    hcloud = {
+      source  = "hetznercloud/hcloud"
+      version = ">= 1.68.0"
+    }
+  }
+}
+`;
+
+  it.each<[string, (text: string) => string, string]>([
+    [
+      'without the provider',
+      () => '',
+      'The configuration asks for a provider that .terraform.lock',
+    ],
+    [
+      'with another version of it',
+      (text) => text.replace('"1.68.0"', '"1.67.0"'),
+      'The configuration asks for a provider that .terraform.lock',
+    ],
+    [
+      'with other checksums',
+      (text) => text.replaceAll(/"h1:.{43}/g, `"h1:${'A'.repeat(43)}`),
+      'A provider is not the one whose checksums .terraform.lock.hcl has',
+    ],
+  ])(
+    '%s is left as it is, and the step says what to do',
+    async (_what, altered, message) => {
+      writeModule(world.folder, LOCKED, code);
+      const file = join(world.folder, LOCKED, '.terraform.lock.hcl');
+      const text = altered(readFileSync(file, 'utf8'));
+      writeFileSync(file, text);
+      const result = await world.step('plan', { 'working-directory': LOCKED }, { run });
+      expect(result.outputs['failure-reason']).toBe('provider-refused');
+      expect(result.stdout).toContain(`::error::${message}`);
+      expect(readFileSync(file, 'utf8')).toBe(text);
+    },
+    30_000,
+  );
 });
 
 describe('the lock', () => {
@@ -221,6 +304,24 @@ describe('a refresh', () => {
     );
   }, 60_000);
 });
+
+/** What a step opens, in this process, with Hetzner's API elsewhere. */
+function inProcess(module: string, hetzner: string) {
+  const { accessKeyId, secretAccessKey } = world.bucket;
+  const inputs = {
+    tool: 'terraform',
+    version: '1.11.4',
+    directory: join(world.folder, module),
+    workspace: 'default',
+    backendConfig: [world.backend],
+    hcloudToken: TOKEN,
+    stateAccessKeyId: accessKeyId,
+    stateSecretAccessKey: secretAccessKey,
+  };
+  const env = { ...world.environment(run), HCLOUD_ENDPOINT: hetzner };
+  const runner = { env, temp: env.RUNNER_TEMP, saveState: () => {}, info: () => {} };
+  return openSession(inputs as never, runner as never, new AbortController().signal);
+}
 
 /** The S3 behind a door that may alter a request's headers, or refuse it (false). */
 async function s3Behind(door: (request: IncomingMessage, headers: IncomingHttpHeaders) => boolean) {
