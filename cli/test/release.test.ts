@@ -72,14 +72,22 @@ interface Ended {
   stderr: string;
 }
 
-async function compta(...words: string[]): Promise<Ended> {
+function compta(...words: string[]): Promise<Ended> {
   const where = ['--terraform-outputs', join(folder, 'outputs.json')];
-  const argv = [...words, ...where, '--private-key', join(folder, 'key'), '--json'];
+  return ended([process.execPath, bundle, ...words, ...where, ...key(), '--json']);
+}
+
+/** One of `infra/scripts`, as a person starts it. */
+function script(name: string, ...words: string[]): Promise<Ended> {
+  const path = join(repository, 'infra/scripts', name);
+  return ended([path, join(folder, 'outputs.json'), ...key(), ...words, '--json']);
+}
+
+const key = () => ['--private-key', join(folder, 'key')];
+
+async function ended(argv: string[]): Promise<Ended> {
   const allowedExitCodes = [0, 1];
-  const ended = await run([process.execPath, bundle, ...argv], {
-    cwd: repository,
-    allowedExitCodes,
-  });
+  const ended = await run(argv, { cwd: repository, allowedExitCodes });
   const data = ended.stdout === '' ? undefined : JSON.parse(ended.stdout);
   return { code: ended.exitCode, data, stderr: ended.stderr };
 }
@@ -280,7 +288,7 @@ describe('a service that is gone from the Compose file', () => {
     expect((await slots()).flat()).not.toContain('reporting-service');
     expect(unanswered).toEqual([]);
     const undo = ['--reason', 'still needed', '--confirm', 'staging', '--batch', '2'];
-    const back = await compta('rollback', ...undo, '--edge-drain', '1s');
+    const back = await script('deploy/rollback.sh', ...undo, '--edge-drain', '1s');
     expect(back.data?.status).toBe('deployed');
     for (const names of await slots()) expect(names).toContain('reporting-service');
     expect(await versionAt('/api/reporting/version', 1)).toBe('1.0.0');
@@ -295,9 +303,12 @@ describe('what is in the way of a release', () => {
     const { data } = await compta('deploy', ...options);
     await cut;
     expect(['deployed', 'rolled-back']).toContain(data.status);
-    const next = await compta('deploy', ...options);
+    const next = await script('deploy/deploy-staging.sh', ...options);
     expect(next.code).toBe(0);
     expect(await versionAt('/api/auth/version', 1)).toBe('1.3.0');
+    const well = [join(folder, 'outputs.json'), ...key(), '--base-url', environment.base];
+    const check = join(repository, 'infra/scripts/monitoring/health-check.sh');
+    expect((await run([check, ...well])).stdout).toContain('Everything is well.');
   }, 240_000);
 
   test('a lease of a dead run is freed by force, and the audit log says by whom and why', async () => {
