@@ -36,7 +36,9 @@ const CHECKS: Record<string, readonly string[]> = {
   'terraform READMEs': ['node', 'infra/terraform/readme.ts'],
   'workflows (actionlint)': ['actionlint', ...workflows],
   'workflows (zizmor)': ['zizmor', '--offline', '--quiet', '.github/workflows'],
-  'Dockerfiles (hadolint)': ['hadolint', 'infra/docker/applications/Dockerfile'],
+  'Dockerfiles (hadolint)': [
+    ...['hadolint', 'infra/docker/applications/Dockerfile', 'infra/docker/caddy/Dockerfile'],
+  ],
   'terraform format': ['terraform', 'fmt', '-check', '-recursive', 'infra/terraform'],
   'terraform (tflint)': [
     ...['tflint', '--recursive', '--chdir=infra/terraform'],

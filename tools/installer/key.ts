@@ -33,8 +33,10 @@ export function inputs(tools: string, name: string, pin: Pin): Map<string, Uint8
 
 function paths(tools: string, name: string, pin: Pin): string[] {
   switch (pin.kind) {
-    case 'go':
-      return ['installer/go.ts', `go/${name}/go.mod`, `go/${name}/go.sum`];
+    case 'go': {
+      const own = pin.package === '.' ? [`go/${name}/main.go`] : [];
+      return ['installer/go.ts', `go/${name}/go.mod`, `go/${name}/go.sum`, ...own];
+    }
     case 'python': {
       const collections = pin.collections
         ? [pin.collections.requirements, 'python/unpack_collections.py']
@@ -42,7 +44,7 @@ function paths(tools: string, name: string, pin: Pin): string[] {
       return ['installer/python.ts', pin.requirements, ...collections];
     }
     case 'script':
-      return filesIn(tools, name);
+      return [...filesIn(tools, name), ...(pin.inputs ?? [])];
     case 'flyway':
     case 'terraform':
       return [`installer/${pin.kind}.ts`];

@@ -16,6 +16,7 @@ interface Common {
 /** Built from the Go module in `go/<name>`, whose go.sum holds the hashes. */
 export interface GoPin extends Common {
   kind: 'go';
+  /** `.` for the module's own main.go. */
   package: string;
   executable: string;
   /** The version as the module has it, where that is not `v<version>`. */
@@ -71,6 +72,8 @@ export interface ProjectPin extends Common {
 /** `tools/<name>/build`, run when its folder has changed. */
 export interface ScriptPin extends Common {
   kind: 'script';
+  /** Files outside its folder that it is built from as well. */
+  inputs?: string[];
   /** What must be in the cache after it. */
   provides: string[];
 }

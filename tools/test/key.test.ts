@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { key } from '../installer/key.ts';
-import type { Pin } from '../installer/pins.ts';
+import { inputs, key } from '../installer/key.ts';
+import { type Pin, readPins } from '../installer/pins.ts';
 
 const pin: Pin = { kind: 'terraform', version: '1', source: 's', executableSha256: 'h' };
 const files = new Map([
@@ -35,3 +36,15 @@ describe('key', () => {
     expect(key({ ...pin, bin: { t: 'terraform' }, toolCache: 't' }, files)).toBe(key(pin, files));
   });
 });
+
+test.each(['caddy', 'images'])(
+  'another Caddy, or another main.go around it, is another %s',
+  (name) => {
+    const tools = join(import.meta.dirname, '..');
+    const all = readPins(join(tools, 'pins.json'));
+    const paths = [...inputs(tools, name, all.get(name) as Pin).keys()];
+    expect(paths).toEqual(
+      expect.arrayContaining(['go/caddy/go.mod', 'go/caddy/go.sum', 'go/caddy/main.go']),
+    );
+  },
+);
