@@ -197,11 +197,13 @@ describe('what a service repository asks for', () => {
       STAGING_SITE_SCHEME: 'http',
       STAGING_SITE_ADDRESS: ':8000',
       STAGING_CORS_ORIGIN: 'none',
+      STAGING_RATE_LIMIT: 'none',
       STAGING_ACME_EMAIL: 'hostmaster@compta.tn',
       PRODUCTION_URL: 'https://compta.tn',
       PRODUCTION_SITE_SCHEME: 'https',
       PRODUCTION_SITE_ADDRESS: 'compta.tn',
       PRODUCTION_CORS_ORIGIN: 'https://app.compta.tn',
+      PRODUCTION_RATE_LIMIT: 'per-client 300',
       PRODUCTION_ACME_EMAIL: 'hostmaster@compta.tn',
     });
 
@@ -232,11 +234,17 @@ describe('what a service repository asks for', () => {
         SITE_ACME_PEERS: '10.0.1.21:80 10.0.1.22:80',
         SITE_PROXY_PROTOCOL_FROM: '10.0.1.5/32',
         ...(name === 'staging'
-          ? { SITE_SCHEME: 'http', SITE_ADDRESS: ':8000', SITE_CORS_ORIGIN: 'none' }
+          ? {
+              SITE_SCHEME: 'http',
+              SITE_ADDRESS: ':8000',
+              SITE_CORS_ORIGIN: 'none',
+              SITE_RATE_LIMIT: 'none',
+            }
           : {
               SITE_SCHEME: 'https',
               SITE_ADDRESS: 'compta.tn',
               SITE_CORS_ORIGIN: 'https://app.compta.tn',
+              SITE_RATE_LIMIT: 'per-client 300',
             }),
       });
     },

@@ -54,6 +54,19 @@ async function containersOf({ files }: Release): Promise<Record<string, Containe
   }
 }
 
+/** What Caddy says to the Caddyfile with a release's settings. */
+async function caddy(command: 'validate' | 'adapt', { files }: Release): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-caddy-'));
+  try {
+    const env = { ...parseEnv(files.edgeEnv), XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+    const file = ['--config', join(docker, 'Caddyfile'), '--adapter', 'caddyfile'];
+    const { stdout } = await run(['caddy', command, ...file], { env: { ...process.env, ...env } });
+    return stdout;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 const services = ['auth-service', 'accounting-service', 'reporting-service', 'api-gateway'];
 const slots = services.flatMap((service) => [`${service}-a`, `${service}-b`]);
 const everyone: Record<string, Record<string, Container>> = {};
@@ -110,14 +123,15 @@ describe.each(['production', 'staging', 'dev'])('Compose of %s', (environment) =
     expect(new Set(others.map((port) => port.published)).size).toBe(others.length);
   });
 
-  test('is a Compose file for which Caddy takes the Caddyfile', async () => {
-    const { files } = releaseOf(environment);
-    const folder = mkdtempSync(join(tmpdir(), 'compta-caddy-'));
-    const env = { ...parseEnv(files.edgeEnv), XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
-    const file = ['--config', join(docker, 'Caddyfile'), '--adapter', 'caddyfile'];
-    await run(['caddy', 'validate', ...file], { env: { ...process.env, ...env } });
-    rmSync(folder, { recursive: true, force: true });
-  });
+  test('is a Compose file for which Caddy takes the Caddyfile', () =>
+    caddy('validate', releaseOf(environment)));
+});
+
+test('only who limits requests needs a Caddy that can', async () => {
+  expect(await caddy('adapt', releaseOf('production', 'SITE_RATE_LIMIT'))).not.toContain(
+    'rate_limit',
+  );
+  expect(await caddy('adapt', releaseOf('production'))).toContain('"max_events":300');
 });
 
 test('Redis as a container has the image that was given, or none that Docker takes', () => {

@@ -7,7 +7,7 @@ import type { TestEnvironment } from '../../../lib/release/test/fixture/environm
 import { setAccepting } from '../../../lib/release/test/fixture/traffic.ts';
 import type { Balancer } from './fixture/balancer.ts';
 import { eventually, releaseFirst, type Site, serialsOf, startSite } from './fixture/site.ts';
-import type { Visitor } from './fixture/visitor.ts';
+import { Visitor } from './fixture/visitor.ts';
 
 /** Production on two servers, released by the code that releases production. */
 let site: Site;
@@ -19,6 +19,8 @@ let at: Site['at'];
 const app = 'https://app.compta.test';
 /** Seconds that a certificate holds; it is renewed somewhere in between. */
 const lifetime = 60;
+/** Requests that a server lets a client make in ten seconds. */
+const limit = 30;
 
 async function release(version: string, only?: string[], tell?: Tell) {
   const wanted = await environment.wanted(version, {}, only);
@@ -36,7 +38,11 @@ const caddyLog = async (index: number): Promise<string> =>
   (await environment.test.hosts[index]?.docker('logs', 'compta-caddy-1')) ?? '';
 
 beforeAll(async () => {
-  const variables = () => ({ SITE_CORS_ORIGIN: app, SITE_RENEW_INTERVAL: '1s' });
+  const variables = () => ({
+    SITE_CORS_ORIGIN: app,
+    SITE_RATE_LIMIT: `per-client ${limit}`,
+    SITE_RENEW_INTERVAL: '1s',
+  });
   site = await startSite(2, { lifetime, checks: 100, variables });
   ({ name, environment, balancer, visitor, at } = site);
   // Every challenge reaches the first server, also those that the second one asks for.
@@ -196,6 +202,60 @@ describe('the public address', () => {
 
   test('management stays inside', async () => {
     expect((await visitor.ask(at.balancer, '/actuator/health')).status).toBe(404);
+  });
+});
+
+describe('a client over the limit', () => {
+  const page = '/api/accounting/entries';
+  let address: string;
+  let greedy: Visitor;
+  const asks = (url: string, headers: Record<string, string> = {}) =>
+    greedy.ask(at.balancer, url, { headers });
+  const statuses = async (url: string, count: number): Promise<number[]> => {
+    const answers = await Promise.all(Array.from({ length: count }, () => asks(url)));
+    return answers.map(({ status }) => status);
+  };
+
+  beforeAll(async () => {
+    address = at.visitor.replace(/\d+$/, '78');
+    greedy = new Visitor(name, address);
+    greedy.trusted = visitor.trusted;
+    // Not counted: all that it may ask is still left.
+    expect(new Set(await statuses('/healthz', 3 * limit))).toEqual(new Set([200]));
+    const asked = await statuses(page, 3 * limit);
+    // By two servers, of which each counts for itself.
+    expect(asked.filter((status) => status === 200)).toHaveLength(2 * limit);
+  }, 30_000);
+
+  test('is told when to come back, in an answer that a page of the other origin may read', async () => {
+    const { status, headers } = await asks(page, { origin: app });
+    expect(status).toBe(429);
+    expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
+    expect(Number(headers['retry-after'])).toBeLessThanOrEqual(11);
+    expect(headers).toMatchObject({ 'access-control-allow-origin': app });
+  });
+
+  test('is alone with it: others are served, health checks and services as well', async () => {
+    expect((await visitor.ask(at.balancer, page)).status).toBe(200);
+    expect((await asks('/healthz')).status).toBe(200);
+    const host = environment.hosts[0] as Host;
+    const { edge } = await host.state();
+    const curl = ['curl', '-s', '-o', '/dev/null', '-w', '%{http_code} '];
+    const url = `http://${edge?.address}${page}?[1-${2 * limit}]`;
+    const inside = await host.read([...curl, '-H', 'Host: api-gateway', url]);
+    expect(inside.stdout.trim().split(' ')).toEqual(Array(2 * limit).fill('200'));
+  });
+
+  test('is named in the log, without what it asked with', async () => {
+    const secret = 'sentinel-81d0';
+    const { status } = await asks(`${page}?token=${secret}`, { authorization: secret });
+    expect(status).toBe(429);
+    for (const host of environment.hosts) {
+      const { stdout } = await host.read(['sh', '-c', 'docker logs compta-caddy-1 2>&1']);
+      expect(stdout.includes('rate limit exceeded","zone":"client"')).toBe(true);
+      expect(stdout.includes(`"remote_ip":"${address}"`)).toBe(true);
+      expect(stdout.includes(secret)).toBe(false);
+    }
   });
 });
 
