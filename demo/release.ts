@@ -147,7 +147,7 @@ export function lostNothing({ failed, lost, doubled }: Verdict): boolean {
 }
 
 /** Where the last release answers; undefined before the first. */
-function releasedAt(instance: Instance): string | undefined {
+export function releasedAt(instance: Instance): string | undefined {
   const file = addressFile(instance);
   if (!existsSync(file)) return undefined;
   return (JSON.parse(readFileSync(file, 'utf8')) as { url: string }).url;

@@ -27,7 +27,8 @@ type Server = Pick<Postgres, 'port' | 'program' | 'socket'>;
 export const SERVICE = 'books-service';
 const APPLICATIONS = ['app-1', 'app-2'];
 
-export async function startServers(postgres: Server): Promise<Servers> {
+/** @param scripts folder with the postgresql role's scripts; else stand-ins that promise the same. */
+export async function startServers(postgres: Server, scripts?: string): Promise<Servers> {
   const root = mkdtempSync(join(tmpdir(), 'compta-servers-'));
   const loopback = `127.89.${(process.pid % 250) + 1}`;
   const user = keyPair();
@@ -38,7 +39,11 @@ export async function startServers(postgres: Server): Promise<Servers> {
     startServer(user.public, { address: `${loopback}.${last}`, port: bastion.port, shell, env });
   const started: [string, string, TestServer][] = [
     ['bastion-1', `${loopback}.2`, bastion],
-    ['db-1', `${loopback}.3`, await at(3, ['sh', '-c'], databaseServer(root, postgres, backups))],
+    [
+      'db-1',
+      `${loopback}.3`,
+      await at(3, ['sh', '-c'], databaseServer(root, postgres, backups, scripts)),
+    ],
   ];
   mkdirSync('/opt/compta', { recursive: true });
   for (const [index, name] of APPLICATIONS.entries()) {
@@ -67,7 +72,12 @@ export async function startServers(postgres: Server): Promise<Servers> {
 }
 
 /** What sudo leads to is this PostgreSQL. */
-function databaseServer(root: string, postgres: Server, backups: string): NodeJS.ProcessEnv {
+function databaseServer(
+  root: string,
+  postgres: Server,
+  backups: string,
+  scripts?: string,
+): NodeJS.ProcessEnv {
   const bin = join(root, 'db-bin');
   mkdirSync(bin);
   const program = (name: string, text: string) => {
@@ -84,11 +94,13 @@ exec "$program" "$@"
 `,
   );
   program('psql', `#!/bin/sh\nexec ${postgres.program('psql')} "$@"\n`);
-  program('compta-backup', BACKUP);
-  program('compta-restore', RESTORE);
+  if (scripts === undefined) {
+    program('compta-backup', BACKUP);
+    program('compta-restore', RESTORE);
+  }
   return {
     ...process.env,
-    PATH: `${bin}${delimiter}${process.env.PATH}`,
+    PATH: [bin, scripts ?? '', process.env.PATH].filter(Boolean).join(delimiter),
     BACKUPS: backups,
     PGBIN: join(postgres.program('psql'), '..'),
     PGPORT: String(postgres.port),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { release } from '../../demo/release.ts';
+import { release, releasedAt } from '../../demo/release.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
 import { atConsole, cloud } from '../cloud.ts';
 import { atMost } from '../measurement.ts';
@@ -18,6 +18,11 @@ const SOURCES = 'examples/services/accounting-service/src';
 export const schema: Scenario = {
   shows: 'releases that expand and then contract the schema, under load, and lose nothing',
   async run(instance, print) {
+    await cloud('up');
+    if (releasedAt(instance) === undefined) {
+      const { succeeded } = await release(instance, print);
+      assert.ok(succeeded, 'a first release, for the client to post to');
+    }
     const push = (schemaIs: string, change: (workspace: string) => void) =>
       pushed(instance, print, `compta_accounting: ${schemaIs}`, change);
     const expand = await push('1 script applied, schema 2 → 3', rename);

@@ -76,9 +76,18 @@ export class FlywayRefused extends Error {
     const at = error.path
       ? ` (${error.path}${error.lineNumber ? `:${error.lineNumber}` : ''})`
       : '';
-    super(`Flyway: ${error.errorCode}${at}: ${error.message.trim()}`);
-    this.sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
+    const sqlState = /SQL State\s*:\s*(\w{5})/.exec(error.message)?.[1];
+    super(`Flyway: ${error.errorCode}${at}: ${withoutValues(error.message.trim(), sqlState)}`);
+    this.sqlState = sqlState;
   }
+}
+
+/** Of class 22 are errors that quote a row's value: `invalid input syntax for type integer: "Amira"`. */
+function withoutValues(message: string, sqlState = ''): string {
+  if (!sqlState.startsWith('22')) return message;
+  const end = message.lastIndexOf('\nLocation');
+  const [server, ours] = end < 0 ? [message, ''] : [message.slice(0, end), message.slice(end)];
+  return server.replace(/"[\s\S]*"/, '"…"') + ours;
 }
 
 /** Flyway's history held against the scripts. */

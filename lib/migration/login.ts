@@ -25,6 +25,8 @@ export async function createLogin(database: Database, owner: string): Promise<Lo
       `DO $$ BEGIN EXECUTE format('CREATE ROLE "${user}" LOGIN PASSWORD %L VALID UNTIL %L',`,
       `  '${scramVerifier(password)}', now() + interval '${VALID_FOR}'); END $$;`,
       `GRANT "${owner}" TO "${user}";`,
+      // What fails is told to the run, without rows; the server's log would show them.
+      `ALTER ROLE "${user}" SET log_min_messages = fatal;`,
     ].join('\n'),
   );
   return { user, password };

@@ -12,9 +12,10 @@ SET extra_float_digits = 1;
 SET bytea_output = 'hex';
 SET lc_monetary = 'C';
 
--- A sum, not an exclusive or: of that, two equal rows would leave nothing.
+-- A sum, not an exclusive or: of that, two equal rows would leave nothing. With .*, as a column may have the
+-- row's name.
 SELECT format($$SELECT json_build_object('kind', 'table', 'name', %L, 'rows', count(*),
-    'hash', coalesce(sum(hashtextextended(compta_row::text, 0)), 0)::text)
+    'hash', coalesce(sum(hashtextextended((compta_row.*)::text, 0)), 0)::text)
     FROM ONLY %I.%I AS compta_row$$, n.nspname || '.' || c.relname, n.nspname, c.relname)
 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'

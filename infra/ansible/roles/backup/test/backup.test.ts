@@ -192,6 +192,28 @@ describe('a backup', () => {
   });
 });
 
+test('a hash is of everything in a row, whatever its columns are called', () => {
+  const before = contents('compta_books').split('\n');
+  const altered = world.sql(
+    'compta_books',
+    `BEGIN;
+     UPDATE "Odd ""table""" SET t = 'other' WHERE t IS NULL;
+     UPDATE journal_line_2025 SET facts = '{}' WHERE id = 1;
+     UPDATE account SET label = label || ' ' WHERE code = '411';
+     \\i ${world.at('lib/contents.sql')}
+     ROLLBACK`,
+  );
+  const names = altered
+    .split('\n')
+    .filter((line) => !line.includes('"database"') && !before.includes(line))
+    .map((line) => (JSON.parse(line) as { name: string }).name);
+  expect(names.sort()).toEqual([
+    'public.Odd "table"',
+    'public.account',
+    'public.journal_line_2025',
+  ]);
+});
+
 describe('verification', () => {
   test('restores the remote copy elsewhere, compares it, and says how long the way back takes', () => {
     const { name } = world.script('compta-backup', ['compta_books', '--listing']).json;
@@ -220,6 +242,32 @@ describe('verification', () => {
     expect(readdirSync(world.at('restore')).filter((entry) => entry.startsWith('verify.'))).toEqual(
       [],
     );
+  });
+
+  test('is as good of a database for which nothing was set', () => {
+    world.sql('postgres', 'CREATE DATABASE compta_plain');
+    expect(world.script('compta-backup', ['compta_plain', '--listing'])).toMatchObject({ code: 0 });
+    const input = world.identity;
+    const verified = world.script('compta-verify-backup', ['compta_plain'], { input });
+    expect(verified).toMatchObject({ code: 0 });
+    const restored = world.script('compta-restore', ['latest', 'compta_plain'], { input });
+    expect(restored).toMatchObject({ code: 0 });
+  });
+
+  test('does not take a remote that cannot be read for an empty one', () => {
+    const back = world.configure({ remote: 'nowhere:bucket' });
+    const input = world.identity;
+    const runs = [
+      world.script('compta-verify-backup', ['compta_books'], { input }),
+      world.script('compta-verify-backup', ['--check']),
+      world.script('compta-pitr', ['latest'], { input }),
+    ];
+    back();
+    for (const { code, stderr } of runs) {
+      expect(code).toBe(69);
+      expect(stderr).toContain('the remote cannot be read');
+      expect(stderr).not.toContain('there is no');
+    }
   });
 
   /** Changes a manifest at the remote, as if the dump had come out differently, and verifies it. */
@@ -300,6 +348,13 @@ describe('restore', () => {
   });
 
   test('from the remote puts everything back and sets aside what was there', () => {
+    const grants = () =>
+      world.sql(
+        'postgres',
+        `SELECT pg_get_userbyid(datdba), aclexplode(datacl) FROM pg_database
+         WHERE datname = 'compta_books' ORDER BY 2`,
+      );
+    const granted = grants();
     const damaged = contents('compta_books');
     const done = world.script('compta-restore', [name, 'compta_books', '--replace=compta_books'], {
       input: world.identity,
@@ -310,6 +365,7 @@ describe('restore', () => {
       previous: expect.stringMatching(/^compta_books_before_/),
     });
     expect(contents('compta_books')).toBe(before);
+    expect(grants()).toBe(granted);
     expect(world.sql('compta_books', "SELECT nextval('receipt')")).toBe('1010');
     expect(contents(String(done.json.previous))).toBe(damaged);
   });
@@ -340,6 +396,47 @@ describe('restore', () => {
     const done = world.script('compta-restore', [String(path), 'compta_copy']);
     expect(done).toMatchObject({ code: 0 });
     expect(contents('compta_copy')).toBe(contents('compta_books'));
+  });
+
+  test('names the roles that it lacks before it begins, and is whole once they are made as backed up', () => {
+    world.sql(
+      'compta_books',
+      `CREATE ROLE compta_audit;
+       CREATE ROLE compta_auditor LOGIN PASSWORD 'of the test';
+       GRANT compta_audit TO compta_auditor;
+       GRANT SELECT ON account TO compta_audit, compta_auditor`,
+    );
+    const before = contents('compta_books');
+    expect(world.script('compta-backup', ['--globals'])).toMatchObject({ code: 0 });
+    const { name } = world.script('compta-backup', ['compta_books', '--listing']).json;
+    const roles = 'compta_auditor, compta_audit';
+    world.sql('compta_books', `DROP OWNED BY ${roles}; DROP ROLE ${roles}`);
+    const restore = () =>
+      world.script('compta-restore', [String(name), 'compta_audited'], { input: world.identity });
+    const refused = restore();
+    expect(refused.code).toBe(66);
+    expect(refused.stderr).toContain('are not on this server: compta_audit, compta_auditor. Make');
+
+    // As the procedure for a lost server has it.
+    const newest = readdirSync(world.at('remote/dumps/globals')).sort().at(-1) ?? '';
+    const globals = execFileSync(
+      'age',
+      ['-d', '-i', '-', world.at('remote/dumps/globals', newest, 'globals.sql.age')],
+      { input: world.identity, encoding: 'utf8' },
+    );
+    const missing = /^(CREATE|ALTER) ROLE compta_audit(or)?\b|^GRANT .* TO compta_audit(or)?\b/;
+    world.sql(
+      'postgres',
+      globals
+        .split('\n')
+        .filter((line) => missing.test(line))
+        .join('\n'),
+    );
+    expect(restore()).toMatchObject({ code: 0 });
+    expect(contents('compta_audited')).toBe(before);
+    expect(
+      world.sql('postgres', "SELECT pg_has_role('compta_auditor', 'compta_audit', 'MEMBER')"),
+    ).toBe('t');
   });
 
   test('puts back what was set for the database and its roles; what the server has set since stays', () => {

@@ -582,6 +582,32 @@ test('a verification that is killed leaves a cluster that the next one takes awa
   expect(readdirSync(world.at('restore')).filter((name) => name !== '.verify.lock')).toEqual([]);
 });
 
+test('a backup here whose manifest cannot be read is named, and keeps no other one from the remote', () => {
+  const time = new Date(Date.now() - DAY).toISOString().replace(/\.\d+/, '');
+  const cut = `compta_books-${time.replaceAll(/[-:]/g, '')}`;
+  const folder = world.at('backups/compta_books', `${cut}.dump`);
+  execFileSync('cp', ['-a', world.at('backups/compta_books', `${good}.dump`), folder]);
+  rmSync(join(folder, 'uploaded'));
+  truncateSync(join(folder, 'manifest.json'), 100);
+  const done = backUp();
+  rmSync(folder, { recursive: true });
+  expect(done.code).toBe(65);
+  expect(words(done)).toEqual([
+    expect.stringContaining(`${cut}.dump/manifest.json cannot be read, so that this backup is not`),
+  ]);
+  expect(remote()).not.toContain(cut);
+  expect(remote()).toContain(local().at(-1)?.replace('.dump', ''));
+});
+
+test('a comparison that could not be made has not found everything equal', () => {
+  const done = world.script('compta-verify-backup', ['compta_books'], {
+    input: world.identity,
+    ...world.wrap('jq', '[[ "$*" != *"select(.name !="* ]] || exit 5\nexec "$real" "$@"'),
+  });
+  expect(done.code).toBe(1);
+  expect(words(done)).toEqual([expect.stringContaining('comparing what was restored failed')]);
+});
+
 test('two backups at once are made one after the other, each whole', async () => {
   const before = local().length;
   const runs = [1, 2].map(() => world.start('compta-backup', ['compta_books', '--listing']));
@@ -618,7 +644,7 @@ test('a week without verification deletes nothing, and verification deletes what
   };
   for (const name of remote()) rmSync(remoteFile(name, 'verified.json'), { force: true });
   const old = [200, ...twoDaysOfOneMonth()].map(aged);
-  for (const name of [...old, ...[9, 8].map(aged)])
+  for (const name of [...old, ...[10, 9, 8].map(aged)])
     writeFileSync(remoteFile(name, 'verified.json'), '{}');
   const before = remote();
   // Every day of a week the wrong identity is handed in.

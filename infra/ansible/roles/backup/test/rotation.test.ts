@@ -209,14 +209,18 @@ describe('a rotation', () => {
     });
   });
 
-  test('deletes nothing here while the remote cannot be asked', () => {
+  test('deletes nothing while the remote cannot be asked, and says so', () => {
     const before = folders('backups/books');
     lay([150, 151, 152], true);
     const back = world.configure({ remote: 'nowhere:bucket' });
-    const done = world.script('compta-rotate-backups', ['local']);
+    const rotations = ['local', 'remote'].map((place) =>
+      world.script('compta-rotate-backups', [place]),
+    );
     back();
-    expect(done.code).toBe(69);
-    expect(done.stderr).toContain('the remote cannot be read');
+    for (const done of rotations) {
+      expect(done.code).toBe(69);
+      expect(done.stderr).toContain('the remote cannot be read');
+    }
     expect(folders('backups/books')).toHaveLength(before.length + 3);
   });
 });

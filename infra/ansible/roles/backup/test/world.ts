@@ -50,9 +50,10 @@ const roles = join(import.meta.dirname, '..', '..');
 
 /**
  * @param disk size of a disk of the server's own, as mount reads it; else it has this machine's.
+ * @param port of its socket, and of an address that `settings` may give it.
  * @throws Error when the tools are not installed: run it with tools/run.
  */
-export function makeWorld({ settings = '', disk = '' } = {}): World {
+export function makeWorld({ settings = '', disk = '', port = 5432 } = {}): World {
   const folder = mkdtempSync(join(tmpdir(), 'compta-backup-'));
   const at = (...parts: string[]) => join(folder, ...parts);
   chmodSync(folder, 0o755);
@@ -68,6 +69,7 @@ export function makeWorld({ settings = '', disk = '' } = {}): World {
   render(
     folder,
     identities.map((text) => /age1\w+/.exec(text)?.[0] ?? ''),
+    port,
   );
   chmodSync(at('etc/backup.conf'), 0o644);
 
@@ -94,6 +96,7 @@ export function makeWorld({ settings = '', disk = '' } = {}): World {
   writeFileSync(
     at('home/data/postgresql.auto.conf'),
     `listen_addresses = ''
+port = ${port}
 unix_socket_directories = '${at('home')}'
 fsync = off
 archive_mode = on
@@ -145,6 +148,8 @@ ${settings}
         'ON_ERROR_STOP=1',
         '-h',
         at('home'),
+        '-p',
+        String(port),
         '-U',
         'postgres',
         '-d',
@@ -214,7 +219,7 @@ function unpackPostgres(folder: string): void {
 }
 
 /** Renders the scripts and their configuration with the roles' own variables and Ansible's own templating. */
-function render(folder: string, recipients: string[]): void {
+function render(folder: string, recipients: string[], port: number): void {
   const templates = {
     'backup/templates/library.sh.j2': 'lib/library.sh',
     'backup/templates/backup.conf.j2': 'etc/backup.conf',
@@ -269,11 +274,12 @@ function render(folder: string, recipients: string[]): void {
     backup_restore_directory: join(folder, 'restore'),
     backup_textfile_directory: join(folder, 'metrics'),
     backup_postgresql_socket: join(folder, 'home'),
+    backup_postgresql_port: port,
     backup_remote: join(folder, 'remote'),
     backup_recipients: recipients,
     backup_wait_seconds: 60,
     postgresql_databases: [{ name: 'compta_slow' }],
-    postgresql_port: 5432,
+    postgresql_port: port,
     postgresql_reindex_min_mb: 64,
     postgresql_reindex_density: 50,
   };
