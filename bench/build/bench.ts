@@ -100,7 +100,8 @@ export async function freshEngine(bench: Bench): Promise<Daemon & { host: string
 function gone({ stop }: Daemon, folder: string): () => Promise<void> {
   return undone(async () => {
     await stop();
-    rmSync(folder, { recursive: true });
+    // What a daemon had mounted there may be gone a moment after it.
+    rmSync(folder, { recursive: true, maxRetries: 10 });
   });
 }
 

@@ -6,6 +6,7 @@ import { describe, type Step } from '../../lib/release/plan.ts';
 import { paths, services } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startAsking, startLoad } from '../../lib/release/test/fixture/load.ts';
 import { composeWithout } from '../../lib/release/test/fixture/template.ts';
+import { undone } from '../interruption.ts';
 import { atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { carryOut, type Ran, type Staging, startServers, type Wish } from './servers.ts';
@@ -45,6 +46,7 @@ export const releaseKills: Scenario = {
   shows: 'releases cut off before and after every step of their event logs; no request fails',
   async run(_instance, print) {
     const folder = mkdtempSync(join(tmpdir(), 'compta-kills-'));
+    const remove = undone(async () => rmSync(folder, { recursive: true }));
     const servers = await startServers(2);
     try {
       await carryOut(servers, { version: '1.0.0' });
@@ -68,7 +70,7 @@ export const releaseKills: Scenario = {
       return figures;
     } finally {
       await servers.close();
-      rmSync(folder, { recursive: true });
+      await remove();
     }
   },
 };
@@ -140,7 +142,7 @@ async function cutEverywhere(
       done += 1;
       print(
         `${done} of ${count}: ${where}, ${deploys ? 'deploy' : 'rollback'} finished, ` +
-          `${failed.length} of ${sent} requests failed`,
+          [`${failed.length} of ${sent} requests failed`, ...failed.slice(0, 1)].join(': '),
       );
     }
   }

@@ -32,6 +32,7 @@ export const releaseLoad: Scenario = {
   async run(_instance, print) {
     const figures: Figures = {};
     for (const count of [2, 1]) {
+      print(`  ${count} servers: starting them and releasing for the first time …`);
       const servers = await startProduction(count);
       try {
         figures[count === 1 ? 'oneServer' : 'twoServers'] = await backAndForth(servers, print);

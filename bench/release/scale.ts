@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { composeCheckingEvery } from '../../lib/release/test/fixture/template.ts';
+import { undone } from '../interruption.ts';
 import { atLeast, atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { carryOut, startServers } from './servers.ts';
@@ -20,6 +21,7 @@ export const releaseScale: Scenario = {
   shows: 'a release to many servers at once takes about as long as to one',
   async run(_instance, print) {
     const folder = mkdtempSync(join(tmpdir(), 'compta-scale-'));
+    const remove = undone(async () => rmSync(folder, { recursive: true }));
     const compose = composeCheckingEvery(CHECKS, folder);
     const figures: Figures = {};
     let one: number | undefined;
@@ -37,7 +39,7 @@ export const releaseScale: Scenario = {
       print(`  ${problem}`);
       Object.assign(figures, { problem });
     } finally {
-      rmSync(folder, { recursive: true });
+      await remove();
     }
     const released = Object.values(figures).filter((figure) => typeof figure === 'object').length;
     return { ...figures, released: atLeast(COUNTS.length, released, 'of the fleets') };
