@@ -319,7 +319,7 @@ function inProcess(module: string, hetzner: string) {
     stateSecretAccessKey: secretAccessKey,
   };
   const env = { ...world.environment(run), HCLOUD_ENDPOINT: hetzner };
-  const runner = { env, temp: env.RUNNER_TEMP, saveState: () => {}, info: () => {} };
+  const runner = { env, temp: join(world.folder, 'temp'), saveState: () => {}, info: () => {} };
   return openSession(inputs as never, runner as never, new AbortController().signal);
 }
 
