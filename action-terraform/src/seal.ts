@@ -1,6 +1,7 @@
 import {
   createCipheriv,
   createDecipheriv,
+  hkdf,
   randomBytes,
   type ScryptOptions,
   scrypt,
@@ -11,8 +12,8 @@ import { canonicalJson } from './canonical.ts';
 
 /**
  * A plan file holds every secret of the configuration in clear, so it leaves the job only
- * sealed: AES-256-GCM under a key that scrypt makes from `plan-key`, with the binding as
- * associated data.
+ * sealed: AES-256-GCM under a key that scrypt (HKDF, when it is random) makes from `plan-key`, with the
+ * binding as associated data.
  *
  *   magic (16) · salt (16) · nonce (12) · length of the binding (4) · binding · text · tag (16)
  *
@@ -125,8 +126,21 @@ function bindingFrom(bytes: Buffer): Binding {
   }
 }
 
-/** Slow on purpose (about 100 ms, 64 MiB): a guessed key must cost something. */
-export const stretch: Stretch = (key, salt) =>
-  scryptAsync(key, salt, 32, { N: 2 ** 16, r: 8, p: 1, maxmem: 96 * 1024 * 1024 });
+/** A phrase is stretched, slow on purpose (about 200 ms, 64 MiB): a guess must cost something. */
+export const stretch: Stretch = async (key, salt) =>
+  isRandom(key)
+    ? Buffer.from(await hkdfAsync('sha256', key, salt, MAGIC, 32))
+    : scryptAsync(key, salt, 32, { N: 2 ** 16, r: 8, p: 1, maxmem: 96 * 1024 * 1024 });
 
+/**
+ * Whether it is what `openssl rand -base64 32` prints: 256 random bits, which nobody guesses however
+ * fast. A phrase in base64 is text inside, and one that only looks so repeats itself.
+ */
+export function isRandom(key: string): boolean {
+  if (!/^[A-Za-z0-9+/]{43}=$/.test(key)) return false;
+  const bytes = Buffer.from(key, 'base64');
+  return new Set(bytes).size >= 24 && bytes.some((byte) => byte < 0x20 || byte > 0x7e);
+}
+
+const hkdfAsync = promisify(hkdf);
 const scryptAsync = promisify<string, Uint8Array, number, ScryptOptions, Buffer>(scrypt);

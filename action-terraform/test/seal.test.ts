@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Binding, differingFields } from '../src/binding.ts';
 import {
+  isRandom,
   type Open,
   opening,
   PlanForOther,
@@ -47,6 +49,27 @@ describe('a sealed plan', () => {
   it('names every field that differs', async () => {
     const now = { ...BINDING, sha: 'x', workspace: 'y' };
     expect(await refusalOf(openFor(now))).toMatch(/- sha: .*\n- workspace: /);
+  });
+
+  it('opens under a random key, which needs no stretching, and is refused under another one', async () => {
+    const [key, other] = [1, 2].map(() => randomBytes(32).toString('base64')) as [string, string];
+    const bytes = await sealing(key)(plan, BINDING);
+    expect(await open(bytes, key, BINDING)).toEqual(plan);
+    expect(await refusalOf(open(bytes, other, BINDING))).toMatch(/'plan-key' is not the one/);
+  });
+
+  it.each([
+    ['what openssl prints is', true, randomBytes(32).toString('base64')],
+    ['a phrase is not', false, KEY],
+    [
+      'a phrase in base64 is not',
+      false,
+      Buffer.from('our terraform plans, the edition').toString('base64'),
+    ],
+    ['a phrase of its length is not', false, `${'correct'.repeat(7).slice(0, 43)}=`],
+    ['hexadecimal digits are not', false, randomBytes(32).toString('hex')],
+  ])('knows a random key: %s', (_what, expected, key) => {
+    expect(isRandom(key)).toBe(expected);
   });
 
   it('is refused under another key', async () => {
