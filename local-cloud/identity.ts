@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../lib/process/run.ts';
@@ -65,7 +65,10 @@ export interface Certificates {
   key: string;
 }
 
-/** An authority and a server certificate for the gateway's address, valid for two years. */
+/**
+ * An authority and a server certificate for the gateway's address, valid for two years; new ones when
+ * the checkout has another number, and with it another address, than when they were made.
+ */
 export async function loadCertificates(instance: Instance): Promise<Certificates> {
   const folder = join(instance.stateDirectory, 'tls');
   const file = (name: string) => join(folder, name);
@@ -74,7 +77,10 @@ export async function loadCertificates(instance: Instance): Promise<Certificates
     certificate: file('server.crt'),
     key: file('server.key'),
   };
-  if (existsSync(paths.certificate)) return paths;
+  if (existsSync(paths.certificate)) {
+    const made = new X509Certificate(readFileSync(paths.certificate));
+    if (made.checkIP(gatewayAddress(instance))) return paths;
+  }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   for (const name of ['ca', 'server']) {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
