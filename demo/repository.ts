@@ -79,10 +79,12 @@ async function copyTree(from: string, to: string): Promise<void> {
   const files = await list(from, '--cached', '--others', '--exclude-standard');
   const present = files.filter((file) => file !== VAULT_FILE && existsSync(join(from, file)));
   const kept = new Set([...present, VAULT_FILE]);
-  for (const file of await list(to)) if (!kept.has(file)) rmSync(join(to, file), { force: true });
+  // Recursive for a link to a folder, which stays the link that it is.
+  const remove = (file: string) => rmSync(join(to, file), { recursive: true, force: true });
+  for (const file of await list(to)) if (!kept.has(file)) remove(file);
   for (const file of present) {
     mkdirSync(dirname(join(to, file)), { recursive: true });
-    rmSync(join(to, file), { force: true }); // a file that became a link cannot be copied over
-    cpSync(join(from, file), join(to, file), { verbatimSymlinks: true });
+    remove(file); // a file that became a link cannot be copied over
+    cpSync(join(from, file), join(to, file), { recursive: true, verbatimSymlinks: true });
   }
 }

@@ -1,4 +1,13 @@
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -46,4 +55,14 @@ test('what is pushed has a vault that stays, whatever vault the checkout has', a
   expect(await push()).toBe(vault);
   rmSync(join(checkout, VAULT_FILE));
   expect(await push()).toBe(vault);
+});
+
+test('a link to a folder is pushed as a link, also anew', async () => {
+  write('examples/services/VERSION', '1.0.0\n');
+  write('real/file', '');
+  symlinkSync('real', join(checkout, 'link'));
+  await push();
+  const { workspace } = await pushNextVersion(checkout, instance);
+  expect(readlinkSync(join(workspace, 'link'))).toBe('real');
+  expect(readFileSync(join(workspace, 'link/file'), 'utf8')).toBe('');
 });
