@@ -31,7 +31,7 @@ export interface Result {
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
 /** Hetzner's API, an S3 with conditional writes and GitHub's artifacts, each on loopback. */
-export async function startWorld({ bootTime = 200 } = {}) {
+export async function startWorld({ bootTime = 200, rateLimit = 3600 } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'compta-terraform-test-'));
   mkdirSync(join(folder, 's3', BUCKET), { recursive: true });
   mkdirSync(join(folder, 'hetzner'));
@@ -43,6 +43,7 @@ export async function startWorld({ bootTime = 200 } = {}) {
     machinery: new RecordingMachinery({ bootTime }),
     worldFile: join(folder, 'hetzner', 'world.json'),
     token: TOKEN,
+    rateLimit,
     listen: { host: '127.0.0.1', port: 0 },
   });
   const s3Address = `${HOST}:${await freePort()}`;
