@@ -2,10 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { run } from '../lib/process/run.ts';
-import { findEngine } from '../local-cloud/hardware/engine.ts';
 import { loadIdentity } from '../local-cloud/identity.ts';
-import { type Instance, nameOf } from '../local-cloud/instance.ts';
+import type { Instance } from '../local-cloud/instance.ts';
+import { askBooks } from './books.ts';
 import { judge, readTraffic, type Verdict } from './ledger.ts';
 
 /** The client that works while the next version is released. */
@@ -70,32 +69,7 @@ async function isUp(url: string): Promise<boolean> {
 
 /** Entry ids in the database with how often each is there, asked at the server itself. */
 async function storedEntries(instance: Instance): Promise<Map<string, number>> {
-  const engine = await findEngine(instance);
-  if (!engine) throw new Error('The local cloud is down.');
-  const { stdout } = await run(
-    [
-      'docker',
-      'exec',
-      '--interactive',
-      `${nameOf(instance)}-staging-db-1`,
-      'runuser',
-      '--user',
-      'postgres',
-      '--',
-      'psql',
-      '--no-psqlrc',
-      '--tuples-only',
-      '--no-align',
-      '--dbname=compta_accounting',
-    ],
-    {
-      env: { ...process.env, DOCKER_HOST: engine.host },
-      input: 'SELECT entry_id, count(*) FROM journal_entry GROUP BY entry_id;',
-    },
-  );
-  const rows = stdout
-    .split('\n')
-    .filter(Boolean)
-    .map((row) => row.split('|'));
+  const asked = 'SELECT entry_id, count(*) FROM journal_entry GROUP BY entry_id;';
+  const rows = await askBooks(instance, asked);
   return new Map(rows.map(([id = '', count = '']) => [id, Number(count)]));
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { askBooks } from '../../demo/books.ts';
 import { dispatch } from '../../demo/release.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
 import { atConsole } from '../cloud.ts';
@@ -35,7 +36,7 @@ export const dispatches: Scenario = {
 
     const path = await backUp(instance);
     const before = await entries(instance);
-    await say(instance, 'TRUNCATE journal_entry CASCADE');
+    await askBooks(instance, 'TRUNCATE journal_entry CASCADE');
     const restore = await database({
       command: 'restore',
       service: 'accounting-service',
@@ -59,26 +60,11 @@ export const dispatches: Scenario = {
 
 /** @returns path of a backup of the books as they are. */
 async function backUp(instance: Instance): Promise<string> {
-  await atConsole(instance, SERVER, ['compta-backup', DATABASE]);
-  const folder = `/mnt/postgres_data/backups/${DATABASE}`;
-  const { stdout } = await atConsole(instance, SERVER, [
-    'sh',
-    '-c',
-    'ls -d "$1"/*.dump',
-    'sh',
-    folder,
-  ]);
-  return stdout.trim().split('\n').sort().at(-1) ?? '';
+  const { stdout } = await atConsole(instance, SERVER, ['compta-backup', DATABASE]);
+  return (JSON.parse(stdout) as { path: string }).path;
 }
 
 async function entries(instance: Instance): Promise<number> {
-  return Number(await say(instance, 'SELECT count(*) FROM journal_entry'));
-}
-
-async function say(instance: Instance, statement: string): Promise<string> {
-  const { stdout } = await atConsole(instance, SERVER, [
-    ...['runuser', '--user', 'postgres', '--', 'psql', '--no-psqlrc', '--tuples-only'],
-    ...['--no-align', `--dbname=${DATABASE}`, '--command', statement],
-  ]);
-  return stdout.trim();
+  const [row = []] = await askBooks(instance, 'SELECT count(*) FROM journal_entry');
+  return Number(row[0]);
 }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { askBooks } from '../../demo/books.ts';
 import { release, releasedAt } from '../../demo/release.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
-import { atConsole, cloud } from '../cloud.ts';
+import { cloud } from '../cloud.ts';
 import { atMost } from '../measurement.ts';
 import { countsOf, timesOf } from './releases.ts';
 import { type Scenario, summaryOf } from './scenario.ts';
@@ -96,13 +97,12 @@ function edit(workspace: string, name: string, statement: string): void {
 
 /** What the three releases made of the books, asked at the server itself. */
 async function books(instance: Instance) {
-  const { stdout } = await atConsole(instance, 'staging-db-1', [
-    ...['runuser', '--user', 'postgres', '--', 'psql', '--no-psqlrc', '--tuples-only'],
-    ...['--no-align', '--dbname=compta_accounting', '--command'],
+  const [row = []] = await askBooks(
+    instance,
     `SELECT (SELECT count(*) FROM journal_entry WHERE author IS NULL),
             (SELECT count(*) FROM information_schema.columns
              WHERE table_name = 'journal_entry' AND column_name = 'posted_by')`,
-  ]);
-  const [withoutAuthor, formerColumns] = stdout.trim().split('|').map(Number);
+  );
+  const [withoutAuthor, formerColumns] = row.map(Number);
   return { withoutAuthor: withoutAuthor ?? Number.NaN, formerColumns };
 }
