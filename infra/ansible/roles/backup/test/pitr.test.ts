@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -262,6 +262,27 @@ test('a base backup whose upload is cut is uploaded by the next run, and no othe
   const sum = createHash('sha256').update(file).digest('hex');
   expect(readFileSync(world.at('remote/base', cluster, name, 'manifest.json'), 'utf8')).toContain(
     sum,
+  );
+});
+
+test('two base backups of one second get a name each', () => {
+  const [cluster = ''] = readdirSync(world.at('remote/base'));
+  const taken =
+    readdirSync(world.at('backups/base'))
+      .filter((name) => name[0] !== '.')
+      .sort()
+      .at(-1) ?? '';
+  const asked = world.at('home/asked');
+  const sameSecond = world.wrap(
+    'date',
+    `if [[ $* == *--date=now* && ! -e ${asked} ]]; then touch ${asked}; exec echo ${taken.slice('base-'.length)}; fi
+exec "$real" "$@"`,
+  );
+  const done = world.script('compta-base-backup', [], sameSecond);
+  expect(done).toMatchObject({ code: 0 });
+  expect(existsSync(asked)).toBe(true);
+  expect(readdirSync(world.at('remote/base', cluster))).toEqual(
+    expect.arrayContaining([taken, done.json.name]),
   );
 });
 
