@@ -30,8 +30,8 @@ export interface ComposeFile {
   /** Definition of one slot of each service. */
   definitions: Record<string, unknown>;
   edge: unknown;
-  /** Bytes that the largest slot may take. */
-  largestMemory: number;
+  /** Bytes that the two largest slots may take: one starts while another ends. */
+  secondSlots: number;
 }
 
 /**
@@ -75,7 +75,10 @@ export function renderCompose(path: string, variables: Record<string, string>): 
     versionPaths: file['x-compta']['version-paths'],
     definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
     edge,
-    largestMemory: Math.max(0, ...sizes),
+    secondSlots: sizes
+      .sort((x, y) => y - x)
+      .slice(0, 2)
+      .reduce((sum, size) => sum + size, 0),
   };
 }
 

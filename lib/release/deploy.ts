@@ -29,7 +29,7 @@ export async function examine(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<void> {
-  const need = { memory: wanted.compose.largestMemory, images: imagesOf(wanted) };
+  const need = { memory: wanted.compose.secondSlots, images: imagesOf(wanted) };
   await step(how.tell, '', 'examine the servers', () =>
     Promise.all(hosts.map((host) => preflight(host, need))),
   );

@@ -124,6 +124,22 @@ function serving(slots: readonly Slot[], trusted: Component | undefined): Slot |
   return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
 }
 
+/**
+ * What is done on a host, in order. A service boots while the slot that the one before it has left
+ * is drained: neither needs the other, and both take seconds.
+ */
+export function inOrder({ services }: HostPlan): { service: ServicePlan; step: Step }[] {
+  const order: { service: ServicePlan; step: Step }[] = [];
+  for (const service of services) {
+    const [first, ...rest] = service.steps.map((step) => ({ service, step }));
+    if (first === undefined) continue;
+    const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
+    order.splice(drains ? -1 : order.length, 0, first);
+    order.push(...rest);
+  }
+  return order;
+}
+
 /** Whether the plan changes anything. */
 export function isEmpty(plan: HostPlan): boolean {
   const idle = plan.services.every((service) => service.steps.length === 0);

@@ -6,7 +6,7 @@ const gibibyte = 1024 ** 3;
 const reserve = 1 * gibibyte;
 
 export interface Need {
-  /** Bytes that the largest second slot may take. */
+  /** Bytes that the second slots which are up at once may take. */
   memory: number;
   /** Images that will be pulled. */
   images: readonly string[];
@@ -52,7 +52,7 @@ done`;
   }
   if (free < memory) {
     throw new ReleaseFailure(
-      `${host.name} has ${gigabytes(free)} of memory to spare and a second slot may take ` +
+      `${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
         `${gigabytes(memory)}.`,
     );
   }

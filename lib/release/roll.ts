@@ -2,7 +2,7 @@ import { applyEdge, validateEdge } from './edge.ts';
 import type { Host } from './host.ts';
 import { caddy, journalFile } from './layout.ts';
 import type { Manifest } from './manifest.ts';
-import { describe, type HostPlan, planHost, type ServicePlan } from './plan.ts';
+import { describe, type HostPlan, inOrder, planHost, type ServicePlan, type Step } from './plan.ts';
 import { note, step, type Tell } from './progress.ts';
 import { type Patience, perform } from './swap.ts';
 import { pause } from './waiting.ts';
@@ -41,7 +41,7 @@ export interface HostTarget {
 type Done = 'swapped' | 'rolled-back';
 
 /**
- * Host after host, `batch` at a time; within a host, service after service. Who is out of rotation
+ * Host after host, `batch` at a time; within a host, step after step. Who is out of rotation
  * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
  * @param rows receives what was done, also when it throws.
  * @param outcome what a finished row is called.
@@ -117,40 +117,45 @@ async function rollHost(
   const { host } = target;
   const plan = await planOf(target);
   await rollEdge(target, plan, rows, options, outcome);
-  for (const service of plan.services) {
-    const { from, to } = service;
-    const row: Row = { host: host.name, service: service.service, from, to, ...now(), outcome };
+  const begun = new Map<ServicePlan, Row>();
+  const rowOf = (service: ServicePlan, outcome: Row['outcome']): Row => {
+    const { service: name, from, to } = service;
+    const row: Row = { host: host.name, service: name, from, to, ...now(), outcome };
     rows.push(row);
-    if (service.steps.length === 0) row.outcome = 'unchanged';
-    else await rollService(target, service, row, options, outcome);
+    begun.set(service, row);
+    return row;
+  };
+  for (const service of plan.services) {
+    if (service.steps.length === 0) rowOf(service, 'unchanged');
+  }
+  for (const { service, step: next } of inOrder(plan)) {
+    options.stop.throwIfAborted();
+    const row = begun.get(service) ?? rowOf(service, 'failed');
+    await rollStep(target, next, row, options);
+    if (next !== service.steps.at(-1)) continue;
+    row.outcome = service.steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
   }
   // Whatever took it out: now it serves what the others serve.
   await host.change(['rm', '-f', caddy.outOfRotation]);
 }
 
-async function rollService(
+async function rollStep(
   { host, target }: HostTarget,
-  { steps }: ServicePlan,
+  next: Step,
   row: Row,
   options: RollOptions,
-  outcome: Done,
 ): Promise<void> {
-  row.outcome = 'failed';
-  for (const next of steps) {
-    options.stop.throwIfAborted();
-    const what = describe(next);
-    try {
-      await step(options.tell, host.name, what, async () => {
-        await journal(host, target.release, what);
-        await perform(host, next, target.release, options, (line) =>
-          note(options.tell, host.name, line),
-        );
-      });
-    } finally {
-      row.end = Date.now();
-    }
+  const what = describe(next);
+  try {
+    await step(options.tell, host.name, what, async () => {
+      await journal(host, target.release, what);
+      await perform(host, next, target.release, options, (line) =>
+        note(options.tell, host.name, line),
+      );
+    });
+  } finally {
+    row.end = Date.now();
   }
-  row.outcome = steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
 }
 
 async function rollEdge(

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Manifest } from '../manifest.ts';
-import { isEmpty, planHost } from '../plan.ts';
+import { inOrder, isEmpty, planHost } from '../plan.ts';
 import type { HostState, Slot } from '../slots.ts';
 
 const image = (letter: string): string => `registry/auth@sha256:${letter.repeat(64)}`;
@@ -148,6 +148,28 @@ describe('a service that the release does not have any more', () => {
       'retire auth-b',
     ]);
   });
+});
+
+test('a service boots while the one before it is drained', () => {
+  const target: Manifest = {
+    ...manifest('2'),
+    services: { auth: component('2'), mail: component('1'), books: component('2') },
+    order: ['auth', 'mail', 'books'],
+  };
+  const now = state(
+    slot('a', '1'),
+    slot('a', '1', { service: 'mail' }),
+    slot('b', '1', { service: 'books' }),
+  );
+  const order = inOrder(planHost(now, target, undefined));
+  expect(order.map(({ step }) => `${step.kind} ${step.service}-${step.slot}`)).toEqual([
+    'start auth-b',
+    'prove auth-b',
+    'start books-a',
+    'retire auth-a',
+    'prove books-a',
+    'retire books-b',
+  ]);
 });
 
 test('Caddy is started when it is missing, and replaced when its file changed', () => {

@@ -21,7 +21,7 @@ describe('a server that is not fit for a release is refused with what it lacks',
       /3.0 GiB free .* needs 3.5 GiB/,
     ],
     ['disk at all', server({ disk: 0.5 }), /0.5 GiB free for images and needs 1.0 GiB/],
-    ['memory for a second slot', server({ memory: 0.5 }), /0.5 GiB of memory .* may take 1.0 GiB/],
+    ['memory for second slots', server({ memory: 0.5 }), /0.5 GiB of memory .* may take 1.0 GiB/],
     [
       'Docker',
       server({ code: 61, stderr: 'no daemon' }),
