@@ -22,12 +22,12 @@ beforeAll(async () => {
     '- { hosts: localhost, connection: local, gather_facts: false, tasks: ' +
       `[{ shell: 'printf %s "$COMPTA_LEASE" >${project.file('told')}' }] }\n`,
   );
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await pool?.close();
   await servers?.close();
   project?.remove();
-}, 60_000);
+}, 180_000);
 
 /** What Terraform would put out for the test host. */
 function outputs(): Record<string, unknown> {
@@ -86,7 +86,7 @@ test('a playbook holds the lease of what is released, and gives it back', async 
     reason: 'site.yml',
     expires: 0,
   });
-}, 60_000);
+}, 180_000);
 
 test('of two runs at once the second one says who is there; its re-run finishes', async () => {
   const [begun, go] = [project.file('begun'), project.file('go')];
@@ -119,4 +119,4 @@ test('where no application server answers, it says so and takes none', async () 
   expect(exitCode).toBe(0);
   expect(stdout).toMatch(/No application server answers \(.*app-1.*\), so there is no lease/);
   expect(told()).toBe('');
-}, 60_000);
+}, 180_000);

@@ -66,7 +66,8 @@ export async function startSshd(port: number): Promise<Sshd> {
       const gone = new Promise((resolve) => child.once('exit', resolve));
       child.kill();
       await gone;
-      rmSync(folder, { recursive: true });
+      // A session that is still open ends a moment after its server.
+      rmSync(folder, { recursive: true, maxRetries: 10 });
     },
   };
 }

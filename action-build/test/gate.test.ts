@@ -63,7 +63,7 @@ afterAll(async () => {
   await builder?.stop();
   await registry?.stop();
   rmSync(folder, { recursive: true });
-}, 30_000);
+}, 180_000);
 
 beforeEach(() => {
   workspace = mkdtempSync(join(folder, 'workspace-'));

@@ -19,9 +19,12 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
+/** An address of its own, where no other connection of this machine takes a port that was found free. */
+const HOST = '127.83.0.1';
+
 /** A registry as people have one: TLS by an authority of its own, and a login. */
 export async function startRegistry(folder: string): Promise<Registry> {
-  const address = `127.0.0.1:${await freePort()}`;
+  const address = `${HOST}:${await freePort()}`;
   const username = 'pipeline';
   const password = 'the-right-registry-password';
   const { authority, certificate, key } = await makeCertificates(folder);
@@ -100,9 +103,9 @@ async function makeCertificates(folder: string) {
   await sign('ca', 'Test authority', '-addext', 'keyUsage=critical,keyCertSign,cRLSign');
   await sign(
     'server',
-    '127.0.0.1',
+    HOST,
     ...['-CA', file('ca.crt'), '-CAkey', file('ca.key')],
-    ...['-addext', 'subjectAltName=IP:127.0.0.1'],
+    ...['-addext', `subjectAltName=IP:${HOST}`],
     ...['-addext', 'basicConstraints=critical,CA:FALSE'],
   );
   return { authority: file('ca.crt'), certificate: file('server.crt'), key: file('server.key') };
@@ -111,7 +114,7 @@ async function makeCertificates(folder: string) {
 function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((resolve) => {
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(0, HOST, () => {
       const { port } = server.address() as AddressInfo;
       server.close(() => resolve(port));
     });

@@ -64,7 +64,7 @@ test('pending scripts are told, then applied as the owner of the schema', async 
   expect(await rows(`SELECT tableowner FROM pg_tables WHERE tablename = 'entry';`)).toEqual([
     ['compta_test_owner'],
   ]);
-}, 60_000);
+}, 180_000);
 
 test('a machine without Java is told so', async () => {
   const nowhere = { ...flyway, env: { ...process.env, JAVA_HOME: '/nowhere' } };
@@ -78,7 +78,7 @@ test('a script that fails is named with its line and SQL state, and leaves nothi
   expect((refused as Error).message).toMatch(/V3__wrong\.sql:2\)/);
   expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
   expect((await readState(flyway)).version).toBe('2');
-}, 60_000);
+}, 180_000);
 
 test('a lock that is not to be had is waited for by trying again', async () => {
   write('V3__wrong.sql', 'ALTER TABLE entry ADD amount numeric;');
@@ -98,7 +98,7 @@ test('a lock that is not to be had is waited for by trying again', async () => {
   await released;
   expect(retries).toEqual(['A lock was not to be had: trying again in 2 s.']);
   expect(migrations.map(({ version }) => version)).toEqual(['3']);
-}, 60_000);
+}, 180_000);
 
 test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
@@ -113,7 +113,7 @@ test('an applied script that was edited is a mismatch, and stops until it is rep
 
   expect((await repairHistory(flyway)).length).toBeGreaterThan(0);
   expect((await readState(flyway)).wrong).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('a script that changes while nobody looks is passed over by none', async () => {
   write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label FROM entry;');
@@ -122,7 +122,7 @@ test('a script that changes while nobody looks is passed over by none', async ()
   write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label, amount FROM entry;');
   expect((await readState(flyway)).pending.map(({ description }) => description)).toEqual(['view']);
   expect((await readState(flyway)).wrong).toEqual([]);
-}, 60_000);
+}, 180_000);
 
 test('a script and its line in the history are one transaction, however long it takes', async () => {
   // As on our servers: a session that is idle in a transaction is ended.
@@ -136,18 +136,18 @@ test('a script and its line in the history are one transaction, however long it 
     await rows(`SELECT entry.xmin = history.xmin FROM entry, flyway_schema_history AS history
                 WHERE entry.id = 5 AND history.version = '5';`),
   ).toEqual([['t']]);
-}, 60_000);
+}, 180_000);
 
 test('a script whose name says nothing to Flyway is refused, instead of never run', async () => {
   write('V6_label.sql', 'ALTER TABLE entry ADD note text;');
   const refused = await readState(flyway).catch((error: Error) => error);
   rmSync(join(flyway.scripts, 'V6_label.sql'));
   expect((refused as Error).message).toMatch(/^Flyway: .*V6_label\.sql/s);
-}, 60_000);
+}, 180_000);
 
 test('a refused login is an error of Flyway, without its password', async () => {
   const login = { ...flyway.login, password: 'planted-wrong' };
   const refused = await readState({ ...flyway, login }).catch((error: Error) => error);
   expect((refused as Error).message).toContain('password authentication failed');
   expect((refused as Error).message).not.toContain('planted');
-}, 60_000);
+}, 180_000);

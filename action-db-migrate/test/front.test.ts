@@ -22,7 +22,7 @@ beforeAll(async () => {
     if (tries > 100) throw new Error('PgBouncer did not start.');
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-}, 60_000);
+}, 180_000);
 afterAll(() => {
   pooler?.kill('SIGKILL');
   postgres?.stop();

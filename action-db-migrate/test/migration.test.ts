@@ -161,7 +161,7 @@ test('nothing pending: no backup, no lease, no question to the application serve
 test('a dry run rehearses on a copy of the real data and leaves the database alone', async () => {
   write(
     'V2__amount.sql',
-    'ALTER TABLE entry ALTER COLUMN amount SET DEFAULT 0; SELECT pg_sleep(1);',
+    'ALTER TABLE entry ALTER COLUMN amount SET DEFAULT 0; SELECT pg_sleep(2);',
   );
   write('V3__label.sql', 'CREATE INDEX CONCURRENTLY entry_label ON entry (label);');
   write('V4__lines.sql', 'CREATE TABLE line (id int PRIMARY KEY, entry int REFERENCES entry);');
@@ -172,7 +172,7 @@ test('a dry run rehearses on a copy of the real data and leaves the database alo
     file: 'V2__amount.sql',
     locks: [{ table: 'entry', mode: 'AccessExclusiveLock', blocks: 'reads and writes' }],
   });
-  expect(amount?.milliseconds).toBeGreaterThan(1000);
+  expect(amount?.milliseconds).toBeGreaterThan(2000);
   expect(amount?.locks[0]?.heldMs).toBeGreaterThan(500);
   expect(label).toMatchObject({ file: 'V3__label.sql' });
   expect(lines?.locks).toMatchObject([

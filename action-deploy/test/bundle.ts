@@ -46,11 +46,11 @@ export function start(
   const child = spawn(process.execPath, [bundle], { cwd: repository, env });
   let stdout = '';
   const listeners = new Set<() => void>();
-  child.stdout.on('data', (data) => {
+  child.stdout.setEncoding('utf8').on('data', (data: string) => {
     stdout += data;
     for (const listener of listeners) listener();
   });
-  child.stderr.on('data', (data) => {
+  child.stderr.setEncoding('utf8').on('data', (data: string) => {
     stdout += data;
   });
   const read = (file: string): string => readFileSync(join(temp, file), 'utf8');

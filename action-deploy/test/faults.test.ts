@@ -21,7 +21,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await environment?.close();
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await restore?.();
   restore = undefined;
@@ -116,7 +116,7 @@ describe('refused before anything is touched', () => {
       expect(messageOf(end)).toMatch(message);
       expect(await running()).toEqual(before);
     },
-    60_000,
+    180_000,
   );
 });
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await environment?.close();
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   await noFailedRequest();
 });
@@ -98,7 +98,7 @@ describe('releases on two servers', () => {
       const seen = await stop();
       expect(seen).toMatchObject({ failed: [], versions: ['1.1.0', '1.1.1'] });
       expect(seen.closed).toBeGreaterThan(0);
-      expect(seen.longestGap).toBeLessThan(2_000);
+      expect(seen.longestGap).toBeLessThan(5_000); // far below the 20 s and more of a drain or a start
     }
   }, 120_000);
 

@@ -22,7 +22,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(async () => {
   await environment?.close();
-}, 60_000);
+}, 180_000);
 
 const auth = '/api/auth/version';
 const accounting = '/api/accounting/version';
@@ -103,7 +103,7 @@ describe('a dry run', () => {
     expect(await containers()).toEqual(before);
     const [host] = environment.hosts;
     expect(host && [...(await keptReleases(host)).keys()]).toHaveLength(1);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('secrets, logins and GitHub', () => {
@@ -172,7 +172,7 @@ describe('two teams', () => {
   test('a service whose earlier version nobody kept is not rolled back', async () => {
     const end = await ran('action-rollback', back({ services: 'api-gateway' }));
     expect(end.stdout).toContain('No kept release has an earlier api-gateway than 1.0.0');
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a rollback that would do harm', () => {
@@ -187,7 +187,7 @@ describe('a rollback that would do harm', () => {
       expect(await versionsAt('/api/reporting/version')).toEqual(['1.2.0', '1.2.0']);
       expect(await versionsAt(auth)).toEqual(['1.0.0', '1.0.0']);
     },
-    60_000,
+    180_000,
   );
 
   test('is refused when the database has moved beyond, naming script and service', async () => {

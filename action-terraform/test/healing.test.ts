@@ -191,7 +191,7 @@ describe('an apply that was killed', () => {
   let world: World;
   beforeAll(async () => {
     world = await startWorld({ bootTime: 1_500 });
-  }, 60_000);
+  }, 180_000);
   afterAll(() => world?.stop());
 
   it('is healed by the next run: unlocked with a line that says so, and what exists is adopted', async () => {

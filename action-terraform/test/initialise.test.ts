@@ -32,7 +32,12 @@ const session = () => ({
 describe('work beside Terraform', () => {
   it('begins when Terraform is at its own, and keeps nothing waiting that comes after', async () => {
     const next = lasting('next', 20);
-    const work = lasting('work', 100);
+    const work = async () => {
+      order.push('work begins');
+      while (!order.includes('next ends')) await sleep(5);
+      order.push('work ends');
+      return 'work';
+    };
     expect(await initialiseBeside(session() as never, next, work)).toEqual(['next', 'work']);
     expect(order).toEqual([
       'init begins',

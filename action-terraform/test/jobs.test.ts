@@ -19,7 +19,7 @@ beforeAll(async () => {
   }
   mkdirSync(join(world.folder, 'runner/act'), { recursive: true });
   symlinkSync(process.env.RUNNER_TOOL_CACHE ?? '', join(world.folder, 'runner/act/tool_cache'));
-}, 60_000);
+}, 180_000);
 afterAll(() => world?.stop());
 
 const CHECKOUT = 'actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8';

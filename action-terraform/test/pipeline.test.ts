@@ -8,7 +8,7 @@ import { type Result, startWorld, type World } from './world.ts';
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
-}, 60_000);
+}, 180_000);
 afterAll(() => world?.stop());
 
 describe('from nothing to an environment', () => {
@@ -19,7 +19,7 @@ describe('from nothing to an environment', () => {
     expect(result.exitCode).toBe(1);
     expect(result.outputs['failure-reason']).toBe('plan-missing');
     expect(result.stdout).toMatch(/::error::This run has no artifact 'terraform-plan-staging-/);
-  }, 60_000);
+  }, 180_000);
 
   it('plans, with the price, and leaves the plan sealed', async () => {
     planned = await world.step('plan');
@@ -29,12 +29,12 @@ describe('from nothing to an environment', () => {
     expect(planned.summary).toMatch(/Monthly cost: 0\.00 EUR → \d+\.\d\d EUR/);
     const sealed = readFileSync(planned.outputs['plan-path'] ?? '');
     expect(sealed.subarray(0, 14).toString()).toBe('compta-plan-v1');
-  }, 60_000);
+  }, 180_000);
 
   it('has the same digest for the same changes', async () => {
     const again = await world.step('plan', {}, { run: 2 });
     expect(again.outputs['plan-digest']).toBe(planned.outputs['plan-digest']);
-  }, 60_000);
+  }, 180_000);
 
   it.each([
     ['another commit', {}, { GITHUB_SHA: 'f'.repeat(40) }, /- sha: /],
@@ -48,19 +48,19 @@ describe('from nothing to an environment', () => {
       expect(result.outputs['failure-reason']).toBe('plan-refused');
       expect(result.stdout.replaceAll('%0A', '\n')).toMatch(message);
     },
-    60_000,
+    180_000,
   );
 
   it('refuses it under another key', async () => {
     const result = await world.step('apply', { 'plan-key': `${'x'.repeat(40)}` });
     // Variables and variable files are bound by digests under the key, so these differ first.
     expect(result.outputs['failure-reason']).toBe('plan-refused');
-  }, 60_000);
+  }, 180_000);
 
   it('does not find the plan of another run', async () => {
     const result = await world.step('apply', {}, { run: 99 });
     expect(result.outputs['failure-reason']).toBe('plan-missing');
-  }, 60_000);
+  }, 180_000);
 
   it('applies it in another job of the run and hands the outputs on', async () => {
     const applied = await world.step('apply');
@@ -95,7 +95,7 @@ describe('from nothing to an environment', () => {
     );
     const bastion = _meta.hostvars['staging-bastion-1'].ansible_ssh_common_args;
     expect(bastion).not.toContain('ProxyCommand');
-  }, 60_000);
+  }, 180_000);
 
   it('refuses to apply the same plan twice: the state has moved', async () => {
     const result = await world.step('apply');
@@ -103,7 +103,7 @@ describe('from nothing to an environment', () => {
     const said = result.stdout.replaceAll('%0A', '\n');
     expect(said).toMatch(/- stateSerial: planned '0', now '\d+': the state has been written since/);
     expect(said).toMatch(/A new plan would differ at:\n- .*hcloud_/);
-  }, 60_000);
+  }, 180_000);
 
   it('takes a host key that was renewed into the outputs', async () => {
     const { servers } = (await world.hetzner('/servers?name=staging-db-1')) as {
@@ -118,14 +118,14 @@ describe('from nothing to an environment', () => {
     expect(readFileSync(outputs['known-hosts-file'] ?? '', 'utf8')).toContain(
       `[10.0.1.11]:2222 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${'Az09+/'.repeat(7)}K\n`,
     );
-  }, 60_000);
+  }, 180_000);
 
   it('then finds nothing to change, and no drift', async () => {
     const again = await world.step('plan', {}, { run: 3 });
     expect(again.outputs).toMatchObject({ changes: 'false', add: '0', change: '0' });
     expect(again.summary).toMatch(/^### ➖ .* no changes/);
     expect((await world.step('drift')).summary).toMatch(/has not drifted/);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('what could hurt', () => {
@@ -146,13 +146,13 @@ describe('what could hurt', () => {
     expect(refused.outputs['plan-path']).toBeUndefined();
     const applied = await world.step('apply', {}, { run: 4, env: smaller });
     expect(applied.outputs['failure-reason']).toBe('plan-missing');
-  }, 90_000);
+  }, 180_000);
 
   it('cannot be a volume, not even by destroy', async () => {
     const result = await world.step('destroy', { 'allow-destroy': '*' });
     expect(result.exitCode).toBe(1);
     expect(result.stdout).toContain('prevent_destroy');
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('secrets', () => {
@@ -167,7 +167,7 @@ describe('secrets', () => {
       for (const form of formsOf(secret)) expect(written).not.toContain(form);
     }
     expect(written).not.toContain('OPENSSH PRIVATE KEY');
-  }, 60_000);
+  }, 180_000);
 
   it('are gone from the disk after post', async () => {
     const { state } = await world.step('output');
@@ -175,14 +175,14 @@ describe('secrets', () => {
     const post = await world.step('output', {}, { entry: 'post', env: { STATE_work: state.work } });
     expect(post.exitCode).toBe(0);
     expect(() => statSync(state.work ?? '')).toThrow('ENOENT');
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the code', () => {
   it('is formatted and valid as it is', async () => {
     expect((await world.step('fmt', { 'working-directory': 'terraform' })).exitCode).toBe(0);
     expect((await world.step('validate')).exitCode).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   it('gets an annotation on the line that is wrong', async () => {
     const outputs = world.read('outputs.tf');
@@ -194,7 +194,7 @@ describe('the code', () => {
     expect(validate.outputs['failure-reason']).toBe('not-valid');
     expect(validate.stdout).toMatch(/::error .*file=terraform\/environments\/staging\/outputs\.tf/);
     world.write('outputs.tf', outputs);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a token', () => {
@@ -204,7 +204,7 @@ describe('a token', () => {
     expect(result.stdout).toMatch(
       /::error::Hetzner refused the API token: check input 'hcloud-token'/,
     );
-  }, 60_000);
+  }, 180_000);
 });
 
 /** The log as the runner shows it: without the lines that teach it what to hide. */

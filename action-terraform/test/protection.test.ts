@@ -16,12 +16,15 @@ const plan = planOf([
 
 /** Hetzner's API: what it has done, in that order, what it refuses, and what it takes its time for. */
 let asked: string[];
+/** What has come to it, done or not. */
+let come: string[];
 let refused: Set<string>;
 let slow: string;
 let url: string;
 let close: () => void;
 beforeEach(async () => {
   asked = [];
+  come = [];
   refused = new Set();
   slow = 'nothing';
   const gone = new Set<string>();
@@ -30,6 +33,7 @@ beforeEach(async () => {
     for await (const chunk of request) text += chunk;
     const { method, url: path = '' } = request;
     const line = `${method} ${path} ${text}`.trim();
+    come.push(line);
     if (line.includes(slow)) await sleep(300);
     asked.push(line);
     const [, , collection = '', id] = path.split('/');
@@ -52,6 +56,11 @@ beforeEach(async () => {
   url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
 });
 afterEach(() => close());
+
+/** Waits until what it takes its time for is under way. */
+async function atTheSlowOne(): Promise<void> {
+  while (!come.some((line) => line.includes(slow))) await sleep(5);
+}
 
 const said: string[] = [];
 const tell = (kind: string) => (line: string) => said.push(`${kind}: ${line}`);
@@ -128,7 +137,7 @@ describe('a protected resource', () => {
     slow = '{"delete":false';
     await destroying(async (request) => {
       void request('DELETE', '/volumes/7').catch(() => undefined);
-      await sleep(100);
+      await atTheSlowOne();
     });
     expect(asked).toEqual([
       'POST /v1/volumes/7/actions/change_protection {"delete":false}',
@@ -141,8 +150,7 @@ describe('a protected resource', () => {
     slow = 'DELETE';
     await destroying(async (request) => {
       void request('DELETE', '/volumes/7').catch(() => undefined);
-      while (asked.length === 0) await sleep(10);
-      await sleep(100);
+      await atTheSlowOne();
     });
     expect(asked.slice(1)).toEqual(['DELETE /v1/volumes/7', 'GET /v1/volumes/7']);
     expect(said).toEqual([expect.stringContaining('Lifted the delete protection')]);

@@ -13,7 +13,7 @@ beforeAll(async () => {
   world = await startWorld();
   writeTiny(world.folder);
   github = await startComments();
-}, 60_000);
+}, 180_000);
 const closing: (() => void)[] = [];
 afterAll(async () => {
   for (const close of closing) close();
@@ -48,12 +48,12 @@ describe('a pull request', () => {
     expect(github.comments).toHaveLength(1);
     expect(github.comments[0]?.body).toMatch(/plan: 3 to add/);
     expect(github.requests.at(-1)).toBe('PATCH /repos/compta/deploy/issues/comments/1');
-  }, 90_000);
+  }, 180_000);
 
   it('gets another one for another workspace, and for another root module', async () => {
     await world.step('plan', { ...comment, workspace: 'blue' }, { run: 3, env: event() });
     expect(github.comments).toHaveLength(2);
-  }, 60_000);
+  }, 180_000);
 
   it('is told when the plan is refused', async () => {
     const open = variables({ open_to: '0.0.0.0/0' });
@@ -61,7 +61,7 @@ describe('a pull request', () => {
     expect(refused.outputs['failure-reason']).toBe('policy-refused');
     expect(github.comments).toHaveLength(2);
     expect(github.comments[0]?.body).toMatch(/\n### ❌ [\s\S]*private-port-open/);
-  }, 60_000);
+  }, 180_000);
 
   it('that GitHub lets nobody comment on costs no plan that was made', async () => {
     github.trouble.status = 403;
@@ -78,7 +78,7 @@ describe('a pull request', () => {
         .subarray(0, 14)
         .toString(),
     ).toBe('compta-plan-v1');
-  }, 60_000);
+  }, 180_000);
 
   it('is not commented on by a run that is of none', async () => {
     const before = github.requests.length;
@@ -88,7 +88,7 @@ describe('a pull request', () => {
     });
     expect(result.exitCode).toBe(0);
     expect(github.requests).toHaveLength(before);
-  }, 60_000);
+  }, 180_000);
 
   it('needs a token, and says so before anything is done', async () => {
     const result = await world.step('plan', { ...tiny, comment: 'full' });
@@ -107,7 +107,7 @@ describe('a plan', () => {
     expect(refused.outputs['plan-path']).toBeUndefined();
     const made = await world.step('plan', { ...open, policy: 'false' }, { run: 6 });
     expect(made.outputs['plan-path']).toBeDefined();
-  }, 60_000);
+  }, 180_000);
 
   it('of an old provider is refused before it runs', async () => {
     const lock = join(world.folder, TINY, '.terraform.lock.hcl');
@@ -117,12 +117,12 @@ describe('a plan', () => {
     writeTiny(world.folder);
     expect(result.outputs['failure-reason']).toBe('provider-refused');
     expect(result.stdout).toMatch(/::error::The lock file fixes hcloud 1\.57\.0/);
-  }, 60_000);
+  }, 180_000);
 
   it('leaves the whole report in a file', async () => {
     const { outputs, summary } = await world.step('plan', tiny, { run: 8 });
     expect(readFileSync(outputs['report-file'] ?? '', 'utf8')).toBe(summary.trimEnd());
-  }, 60_000);
+  }, 180_000);
 });
 
 describe("a job's providers", () => {

@@ -124,7 +124,7 @@ beforeAll(async () => {
   github = await startComments();
   writeModule(world.folder, 'terraform/secrets', CODE);
   writeFileSync(join(world.folder, 'event.json'), JSON.stringify({ pull_request: { number: 7 } }));
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   github?.close();
   await world?.stop();

@@ -24,7 +24,7 @@ beforeAll(async () => {
   world = await startWorld({ bootTime: 1_000 });
   writeTiny(world.folder);
   lockFile = join(world.folder, 's3/compta-terraform/tiny/terraform.tfstate.tflock');
-}, 60_000);
+}, 180_000);
 afterAll(() => world?.stop());
 
 const tiny = { 'working-directory': TINY, 'allow-destroy': '*' };
@@ -55,7 +55,7 @@ describe('an API that is busy or gone for a moment', () => {
       expect(result.stdout).not.toContain('::error');
       expect(result.outputs.changes).toBe('true');
     },
-    90_000,
+    180_000,
   );
 
   it('that fails in the middle of an apply fails it clearly, and the next one ends it', async () => {
@@ -123,7 +123,7 @@ describe('an API that is busy or gone for a moment', () => {
     expect(existsSync(lock)).toBe(false);
     silent.closeAllConnections();
     silent.close();
-  }, 30_000);
+  }, 180_000);
 });
 
 describe('a lock file', () => {
@@ -166,7 +166,7 @@ describe('a lock file', () => {
       expect(result.stdout).toContain(`::error::${message}`);
       expect(readFileSync(file, 'utf8')).toBe(text);
     },
-    30_000,
+    180_000,
   );
 });
 
@@ -193,7 +193,7 @@ describe('the lock', () => {
     expect(result.outputs['failure-reason']).toBe('state-locked');
     expect(result.stdout).toMatch(/::error::The state is locked by ann@laptop since 2026-11-23/);
     expect(result.stdout).toContain(id);
-  }, 90_000);
+  }, 180_000);
 
   it('is freed by its own id only', async () => {
     const other = await world.step('unlock', {
@@ -207,7 +207,7 @@ describe('the lock', () => {
     expect(existsSync(lockFile)).toBe(false);
     const without = await world.step('unlock', tiny);
     expect(without.stdout).toMatch(/::error::Input 'lock-id' is missing/);
-  }, 90_000);
+  }, 180_000);
 
   it('is trusted when the store proves it, and nothing is applied when it does not', async () => {
     expect((await world.step('doctor', tiny)).summary).toMatch(/^### ✅ /);
@@ -250,7 +250,7 @@ describe('a bucket that does not take the state after an apply', () => {
     run += 1;
     const again = await world.step('plan', inputs, { run });
     expect(again.outputs.changes).toBe('false');
-  }, 90_000);
+  }, 180_000);
 });
 
 describe('a protected network', () => {
@@ -302,7 +302,7 @@ describe('a refresh', () => {
     expect(refused.stdout).toContain(
       '::error::Hetzner does not have hcloud_server.this["two"] any more',
     );
-  }, 60_000);
+  }, 180_000);
 });
 
 /** What a step opens, in this process, with Hetzner's API elsewhere. */

@@ -10,8 +10,9 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** `compta lock` of an environment without servers, around a command that tells how often it is interrupted. */
 function locked(act: string): string {
   const command = `let interrupts = 0;
-process.on('SIGINT', () => { interrupts += 1; });
-setTimeout(() => { console.log(interrupts + ' interrupt'); process.exit(7); }, 1_000);
+const tell = () => { console.log(interrupts + ' interrupt'); process.exit(7); };
+process.on('SIGINT', () => { interrupts += 1; setTimeout(tell, 1_000); });
+setTimeout(tell, 30_000);
 ${act}`;
   return `import { lock } from '${new URL('../src/lock.ts', import.meta.url)}';
 const interrupt = new AbortController();
@@ -36,5 +37,5 @@ test.each([
     });
     expect(ended).toMatchObject({ exitCode, stdout: '1 interrupt\r\n' });
   },
-  20_000,
+  180_000,
 );

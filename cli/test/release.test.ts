@@ -32,7 +32,7 @@ afterAll(async () => {
   await balancer?.close();
   await environment?.close();
   rmSync(folder, { recursive: true });
-}, 60_000);
+}, 180_000);
 afterEach(async () => {
   const results = await Promise.all(loads.splice(0).map((load) => load.stop()));
   expect(results.flatMap(({ failed }) => failed)).toEqual([]);
@@ -131,7 +131,7 @@ describe('a deploy in parts', () => {
     }
     expect(await environment.test.hosts[0]?.docker('ps', '-aq')).toBe('');
     expect(await environment.hosts[0]?.content('/opt/compta/lease.json')).toBeUndefined();
-  }, 60_000);
+  }, 180_000);
 
   test('is the same as a deploy, and each part changes nothing a second time', async () => {
     const options = await release('1.0.0');
@@ -157,7 +157,7 @@ describe('a deploy in parts', () => {
     const { code, stderr } = await compta('swap', ...(await release('1.0.1', ['auth-service'])));
     expect(code).toBe(1);
     expect(stderr).toContain('lacks the files of 1.0.1-');
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the playbooks', () => {
@@ -322,7 +322,7 @@ describe('what is in the way of a release', () => {
       what: 'unlock',
       reason: 'its runner burnt down',
     });
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the lease around a command', () => {
@@ -353,7 +353,7 @@ exit 7`;
       { what: 'lock', reason: 'new disks' },
       { what: 'lock', reason: 'inner' },
     ]);
-  }, 60_000);
+  }, 180_000);
 
   test('ends with the command that is stopped', async () => {
     const stop = new AbortController();
@@ -365,7 +365,7 @@ exit 7`;
     });
     await expect(holding).rejects.toThrow(/sh was cancelled/);
     expect(await leases()).toEqual([0, 0]);
-  }, 60_000);
+  }, 180_000);
 
   test('is what a playbook that would disturb a release insists on', async () => {
     const inventory = join(folder, 'inventory');
@@ -375,7 +375,7 @@ exit 7`;
     expect(refused).toMatchObject({ exitCode: 2, stdout: expect.stringMatching(/compta\s+lock/) });
     const granted = await run([...lock, ...restore], options());
     expect(granted).toMatchObject({ exitCode: 0, stdout: expect.stringMatching(/failed=0/) });
-  }, 60_000);
+  }, 180_000);
 });
 
 test('the maintenance page is shown to users, not to the load balancer', async () => {
@@ -392,7 +392,7 @@ test('the maintenance page is shown to users, not to the load balancer', async (
   expect((await fetch(`http://${address}/healthz`)).status).toBe(200);
   expect((await compta('maintenance', 'off')).data).toEqual({ on: false, changed: true });
   expect((await fetch(`${environment.base}/api/version`)).status).toBe(200);
-}, 60_000);
+}, 180_000);
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -416,7 +416,7 @@ async function refuseTraffic(service: string, host: number): Promise<void> {
 }
 
 async function versionEventually(path: string, host: number, version: string): Promise<void> {
-  for (let attempt = 0; attempt < 100; attempt++) {
+  for (let attempt = 0; attempt < 300; attempt++) {
     if ((await versionAt(path, host).catch(() => '')) === version) return;
     await pause(200);
   }

@@ -19,7 +19,10 @@ test('a key that is named goes before the one of the environment', () => {
 
 test('migrate too finds the servers by COMPTA_TERRAFORM_OUTPUTS', async () => {
   process.env.COMPTA_TERRAFORM_OUTPUTS = '/nowhere/outputs.json';
-  const begun = migrateCommand(['--database', 'x', '--locations', '.'], AbortSignal.timeout(1_000));
+  const begun = migrateCommand(
+    ['--database', 'x', '--locations', '.'],
+    new AbortController().signal,
+  );
   await expect(begun).rejects.toThrow('/nowhere/outputs.json');
   delete process.env.COMPTA_TERRAFORM_OUTPUTS;
 });

@@ -45,17 +45,17 @@ export async function lookAtAll(
   return Object.fromEntries(await Promise.all(entries));
 }
 
-/** Reboots a server and waits until systemd is done with it, for two minutes at most. */
+/** Reboots a server and waits until systemd is done with it, for five minutes at most. */
 export async function reboot(servers: Servers, server: string): Promise<void> {
   // On a tmpfs, so that each boot has another one.
   const boot = () => servers.console(server, ['stat', '--format=%z', '/run/powered']);
   const before = await boot();
   await servers.console(server, ['systemctl', 'reboot']).catch(() => {});
-  for (const deadline = Date.now() + 120_000; Date.now() < deadline; await sleep(500)) {
+  for (const deadline = Date.now() + 300_000; Date.now() < deadline; await sleep(500)) {
     const now = await boot().catch(() => before);
     if (now === before) continue;
     const state = ['sh', '-c', 'systemctl is-system-running --wait || true'];
     if (/running|degraded/.test(await servers.console(server, state).catch(() => ''))) return;
   }
-  throw new Error(`${server} did not come back from its reboot within two minutes.`);
+  throw new Error(`${server} did not come back from its reboot within five minutes.`);
 }

@@ -77,7 +77,7 @@ beforeAll(async () => {
   for (const environment of ['production', 'staging', 'dev']) {
     everyone[environment] = await containersOf(releaseOf(environment));
   }
-}, 60_000);
+}, 180_000);
 
 describe.each(['production', 'staging', 'dev'])('Compose of %s', (environment) => {
   test('has the four services in two slots each, Caddy, and Redis for a single host', () => {
@@ -199,4 +199,4 @@ test('each service can be started alone by its developer, beside the others', as
     published.push(...ports.map((port) => port.published.toString()));
   }
   expect(new Set(published).size).toBe(published.length);
-}, 60_000);
+}, 180_000);

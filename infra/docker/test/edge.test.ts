@@ -51,7 +51,7 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(async () => {
   await site?.close();
-}, 60_000);
+}, 180_000);
 
 /** Serial numbers, to tell new certificates by. */
 let first: string[] = [];
@@ -100,7 +100,7 @@ describe('the public address', () => {
       const trusted = await Promise.all(at.servers.map((each) => balancer.trusts(443, each)));
       return trusted.every(Boolean) || undefined;
     });
-  }, 40_000);
+  }, 180_000);
 
   test('HTTP is led to HTTPS', async () => {
     const answer = await visitor.ask(at.balancer, `http://${name}/entries?year=2026`);
@@ -216,6 +216,14 @@ describe('a client over the limit', () => {
     return answers.map(({ status }) => status);
   };
 
+  /** An answer to somebody over the limit, which holds for ten seconds alone: reached anew until then. */
+  const refused = (url: string, headers: Record<string, string>) =>
+    eventually('a refusal', 30, async () => {
+      await statuses(page, limit);
+      const answer = await asks(url, headers);
+      return answer.status === 429 ? answer : undefined;
+    });
+
   beforeAll(async () => {
     address = at.visitor.replace(/\d+$/, '78');
     greedy = new Visitor(name, address);
@@ -225,11 +233,10 @@ describe('a client over the limit', () => {
     const asked = await statuses(page, 3 * limit);
     // By two servers, of which each counts for itself.
     expect(asked.filter((status) => status === 200)).toHaveLength(2 * limit);
-  }, 30_000);
+  }, 180_000);
 
   test('is told when to come back, in an answer that a page of the other origin may read', async () => {
-    const { status, headers } = await asks(page, { origin: app });
-    expect(status).toBe(429);
+    const { headers } = await refused(page, { origin: app });
     expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(Number(headers['retry-after'])).toBeLessThanOrEqual(11);
     expect(headers).toMatchObject({ 'access-control-allow-origin': app });
@@ -248,8 +255,7 @@ describe('a client over the limit', () => {
 
   test('is named in the log, without what it asked with', async () => {
     const secret = 'sentinel-81d0';
-    const { status } = await asks(`${page}?token=${secret}`, { authorization: secret });
-    expect(status).toBe(429);
+    await refused(`${page}?token=${secret}`, { authorization: secret });
     for (const host of environment.hosts) {
       const { stdout } = await host.read(['sh', '-c', 'docker logs compta-caddy-1 2>&1']);
       expect(stdout.includes('rate limit exceeded","zone":"client"')).toBe(true);

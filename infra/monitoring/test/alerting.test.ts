@@ -45,7 +45,7 @@ beforeAll(async () => {
       '--web.listen-address=127.0.0.1:9090',
     ]),
   );
-}, 60_000);
+}, 180_000);
 
 afterAll(async () => {
   await Promise.all(programs.map((program) => program.stop()));
@@ -86,19 +86,19 @@ test.each([
 test('what happens on a server is told in Slack and by mail, once, with what to do', async () => {
   const sample = (kills: number) => `node_vmstat_oom_kill ${kills}\n`;
   metrics = sample(0);
-  await until('Prometheus sees the exporter', 30, async () =>
+  await until('Prometheus sees the exporter', 60, async () =>
     (await query('node_vmstat_oom_kill == 0')) > 0 ? true : undefined,
   );
   metrics = sample(1);
-  const message = await until('the alert is in Slack', 40, () => oomKills()[0]);
+  const message = await until('the alert is in Slack', 90, () => oomKills()[0]);
   expect(message).toContain('db-1: the kernel killed a process');
   expect(message).toContain('docs/monitoring.md#outofmemorykill');
-  const mail = await until('the alert is in the mailbox', 20, () =>
+  const mail = await until('the alert is in the mailbox', 60, () =>
     mails.find((each) => each.includes('OutOfMemoryKill')),
   );
   expect(mail).toMatch(/^To: ops@example\.com\r?$/m);
   expect(oomKills()).toHaveLength(1);
-}, 120_000);
+}, 240_000);
 
 test("the role's own proof finds them ready, with every rule that the role places", async () => {
   const probes = createServer((_, response) => response.end()).listen(9115, '127.0.0.1');
@@ -108,7 +108,7 @@ test("the role's own proof finds them ready, with every rule that the role place
   } finally {
     probes.close();
   }
-}, 60_000);
+}, 180_000);
 
 function oomKills(): string[] {
   return posted

@@ -119,7 +119,7 @@ describe('telemetry', () => {
     expect(arrived('resourceSpans')).not.toContain('s3cret');
     // Where they came from was added on the way.
     expect(arrived('resourceSpans')).toMatch(/"host\.name".{1,40}app-1/);
-  }, 60_000);
+  }, 180_000);
 
   test('rates and durations are of all requests, also of those that were not kept', async () => {
     const metrics = await until('the gateway has counted', 30, async () => {
@@ -132,7 +132,7 @@ describe('telemetry', () => {
     expect(metrics).toMatch(
       /^traces_span_metrics_duration_seconds_bucket\{.*span_name="ordinary".*le="0\.1"/m,
     );
-  }, 60_000);
+  }, 180_000);
 
   test('logs of containers and of PostgreSQL arrive, and answers at the edge are counted', async () => {
     const ecs = {

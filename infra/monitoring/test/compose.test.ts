@@ -64,7 +64,7 @@ test('over what Foundry pours: images by digest, loopback only, nothing fetched 
     'wget',
   );
   expect(composed.services['signoz-telemetrystore-clickhouse-0-0']?.mem_limit).toBe('1610612736');
-}, 60_000);
+}, 180_000);
 
 test('the collector in a container is on loopback, and says what it lacks', () => {
   const file = join(monitoring, 'docker-compose.otel.yml');
@@ -73,4 +73,4 @@ test('the collector in a container is on loopback, and says what it lacks', () =
     expect(host_ip).toBe('127.0.0.1');
   }
   expect(() => config([file], { OTEL_COLLECTOR_IMAGE: 'otelcol' })).toThrow(/OTEL_BACKEND/);
-}, 60_000);
+}, 180_000);

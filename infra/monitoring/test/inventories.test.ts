@@ -204,4 +204,4 @@ test('cAdvisor is scraped nowhere as delivered: its image is still to be given',
   expect(targets('cadvisor.yml')).toEqual([]);
   expect(targets('docker.yml')).toHaveLength(2);
   rmSync(folder, { recursive: true });
-}, 60_000);
+}, 180_000);

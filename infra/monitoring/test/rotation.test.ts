@@ -29,7 +29,7 @@ beforeAll(async () => {
   });
   await ask(`\\set database postgres\n\\set end COMMIT\n${sql}`);
   await postgres.ask(owner, 'CREATE TABLE entries AS SELECT 42 AS amount;');
-}, 60_000);
+}, 180_000);
 
 afterAll(() => postgres.stop());
 
@@ -53,7 +53,7 @@ test('a stand-in may log in and do what the service may, while its password chan
 
   await ask(`DROP ROLE ${standIn.user};`);
   await expect(postgres.ask(standIn, 'SELECT 1;')).rejects.toThrow(/authentication failed/);
-}, 60_000);
+}, 180_000);
 
 test.each([
   ['the service', app.user, 'SCRAM-SHA-256'],

@@ -121,7 +121,7 @@ test.each([
     expect(said).toMatch(message);
     expect(readFileSync(vault)).toEqual(bytes);
   },
-  60_000,
+  180_000,
 );
 
 test('what nobody can make up is asked for before anything is made', () => {

@@ -10,7 +10,7 @@ import { close, open, runnersFirewall } from '../../../lib/runner-access/firewal
 import { startCloud, TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { copyOfTheCode } from './terraform.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 interface Named {
   id: number;

@@ -6,7 +6,7 @@ import { run } from '../../../lib/process/run.ts';
 import { startCloud, TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { copyOfTheCode } from './terraform.ts';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const scripts = join(import.meta.dirname, 'boot');
 /** An unpacked image of Debian 12, on which cloud-init has run with the module's user data. */

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, it, jest } from '@jest/globals';
 import { copyOfTheCode } from './terraform.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const root = resolve(import.meta.dirname, '..');
 const inside = (folder: string): string[] =>

@@ -5,7 +5,7 @@ import { serverTypes } from '../../../local-cloud/hetzner/catalogue.ts';
 import { TOKEN } from '../../../local-cloud/hetzner/test/client.ts';
 import { copyOfTheCode } from './terraform.ts';
 
-jest.setTimeout(60_000);
+jest.setTimeout(300_000);
 
 const code = copyOfTheCode();
 let soldOut: string[] = [];

@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await pool?.close();
   await servers?.close();
-}, 60_000);
+}, 180_000);
 
 /** The same servers as another run sees them. */
 const run = (): Host[] =>
@@ -52,7 +52,7 @@ describe('one lease for an environment', () => {
     await hosts[1]?.change(['true']);
     await lease.free();
     expect((await readLease(hosts[0] as Host))?.expires).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test('is waited for, with the name of who holds it, and then taken', async () => {
     const said: string[] = [];
@@ -63,13 +63,13 @@ describe('one lease for an environment', () => {
     const second = await waiting;
     expect(said[0]).toMatch(/Waiting for the lease: first \(https:\/\/ci\.example\/first\)/);
     await second.free();
-  }, 60_000);
+  }, 180_000);
 
   test('is not waited for without end', async () => {
     const first = await Lease.take(run(), by('first'));
     await expect(Lease.take(run(), by('second', 1_000))).rejects.toThrow(/is held by first/);
     await first.free();
-  }, 60_000);
+  }, 180_000);
 
   test('of two who come at once goes to one', async () => {
     const takes = [by('x'), by('y'), by('z')].map((options) => Lease.take(run(), options));
@@ -77,7 +77,7 @@ describe('one lease for an environment', () => {
     const taken = results.filter((result) => result.status === 'fulfilled');
     expect(taken).toHaveLength(1);
     for (const result of taken) await result.value.free();
-  }, 60_000);
+  }, 180_000);
 
   test('that was taken over lets the old holder change nothing more', async () => {
     const old = run();
@@ -90,7 +90,7 @@ describe('one lease for an environment', () => {
     await first.free();
     expect((await readLease(old[0] as Host))?.owner).toBe('second');
     await second.free();
-  }, 60_000);
+  }, 180_000);
 
   test('of a run that went silent is taken over, and what it wakes up to do is refused', async () => {
     let silent = false;
@@ -108,7 +108,7 @@ describe('one lease for an environment', () => {
     await first.free();
     expect((await readLease(old[0] as Host))?.owner).toBe('second');
     await second.free();
-  }, 90_000);
+  }, 180_000);
 
   test('stays given back, though a renewal was under way', async () => {
     const gate = Promise.withResolvers<void>();
@@ -131,7 +131,7 @@ describe('one lease for an environment', () => {
     await pause(300);
     const records = await Promise.all(run().map(readLease));
     expect(records.map((record) => record?.expires)).toEqual([0, 0]);
-  }, 60_000);
+  }, 180_000);
 
   test('that was freed by force is lost to a holder who still lives', async () => {
     const lease = await Lease.take(run(), by('not dead', 0, 1));
@@ -140,7 +140,7 @@ describe('one lease for an environment', () => {
     expect(String(lease.lost.reason)).toContain('It was freed.');
     expect((await readLease(run()[0] as Host))?.expires).toBe(0);
     await lease.free();
-  }, 60_000);
+  }, 180_000);
 
   test('that is freed by force in the midst of a renewal stays freed', async () => {
     const [host] = run() as [Host];
@@ -162,7 +162,7 @@ case "$*" in *expires*) touch "$0.read"; sleep 1 ;; esac
       rmSync(sed);
       await lease.free();
     }
-  }, 60_000);
+  }, 180_000);
 
   test('that ran out on a server which was away is not taken from who holds the others', async () => {
     const hosts = run();
@@ -172,7 +172,7 @@ case "$*" in *expires*) touch "$0.read"; sleep 1 ;; esac
     await expect(Lease.take(run(), by('second'))).rejects.toThrow(/is held by rebooting/);
     await hosts[0]?.change(['true']);
     await first.free();
-  }, 60_000);
+  }, 180_000);
 
   test('is joined by what was started under it, which can neither renew nor free it', async () => {
     const first = await Lease.take(run(), { ...by('first'), reason: 'new disks' });
@@ -187,7 +187,7 @@ case "$*" in *expires*) touch "$0.read"; sleep 1 ;; esac
     await first.free();
     const late = Lease.take(run(), { ...by('part'), within: first.token });
     await expect(late).rejects.toThrow(/app-1 is free by now/);
-  }, 60_000);
+  }, 180_000);
 
   test('of a dead process can be freed by its token, and by force', async () => {
     const hosts = run();
@@ -198,7 +198,7 @@ case "$*" in *expires*) touch "$0.read"; sleep 1 ;; esac
     const next = await Lease.take(run(), by('next'));
     expect(await freeLeases(run(), undefined)).toHaveLength(2);
     await next.free();
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('a connection that breaks before a file has arrived', () => {
@@ -224,7 +224,7 @@ describe('a connection that breaks before a file has arrived', () => {
     });
     expect(stdout).toBe('old\n');
     await lease.free();
-  }, 60_000);
+  }, 180_000);
 
   test('leaves the journal as it was, and what it was about to say is not begun', async () => {
     const [whole] = run();
@@ -238,7 +238,7 @@ describe('a connection that breaks before a file has arrived', () => {
     await host.change(['rm', '-f', journalFile]);
     expect(await unfinished(host)).toBeUndefined();
     await lease.free();
-  }, 60_000);
+  }, 180_000);
 });
 
 test('what cannot be read on a server is not taken for what is not there', async () => {

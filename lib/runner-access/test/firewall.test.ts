@@ -38,7 +38,7 @@ describe('runners at once', () => {
     await Promise.all(names.slice(1).map((name) => close(api, firewall, name)));
     expect(await owners()).toEqual(names.slice(0, 1));
     expect(await turns()).toMatchObject({ firewalls: [] });
-  }, 30_000);
+  }, 180_000);
 });
 
 describe('rules that were sent, and not answered', () => {
@@ -59,7 +59,7 @@ describe('rules that were sent, and not answered', () => {
     await open(apiAt(url), firewall, accessOf('run 4 (ee)'));
     expect(sent.map((rules) => rules.length)).toEqual([1, 2]);
     expect(await owners()).toEqual(['somebody (dd)', 'run 4 (ee)']);
-  }, 30_000);
+  }, 180_000);
 });
 
 describe('a turn', () => {

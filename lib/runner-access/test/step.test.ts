@@ -73,7 +73,7 @@ beforeAll(async () => {
     reason: 'wrong totals',
     confirm: 'staging',
   };
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await cloud?.stop();
   rmSync(folder, { recursive: true, force: true });
@@ -134,7 +134,7 @@ describe("the bastion's door", () => {
       expect(stdout).not.toContain('Opened');
       expect(cloud.machinery.calls).toHaveLength(requests);
     },
-    60_000,
+    180_000,
   );
 });
 

@@ -73,7 +73,7 @@ export function startAction(
         errors: commands(stdout, 'error'),
         warnings: commands(stdout, 'warning'),
       };
-      rmSync(temp, { recursive: true, force: true });
+      rmSync(temp, { recursive: true, force: true, maxRetries: 10 });
       done(result);
     });
   });

@@ -155,7 +155,7 @@ describe('what the runner’s own clients get', () => {
       registry.closeAllConnections();
       registry.close();
     }
-  }, 30_000);
+  }, 180_000);
 
   it('is not waited for by a job that was cancelled', async () => {
     const silent = createServer(() => {});
@@ -172,7 +172,7 @@ describe('what the runner’s own clients get', () => {
       silent.closeAllConnections();
       silent.close();
     }
-  }, 12_000);
+  }, 60_000);
 
   it('by Maven is held to its sum, and only what is of use is unpacked', async () => {
     const { path, sum } = pack({
@@ -191,7 +191,7 @@ describe('what the runner’s own clients get', () => {
       (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.jar')).sort(),
     ).toEqual(['drivers/postgresql-1.jar', 'lib/commandline.jar', 'lib/flyway/core.jar']);
     expect(await readdir(folder)).not.toContain('jre');
-  }, 30_000);
+  }, 180_000);
 
   it('is asked for again, or put there, when its client is missing', async () => {
     const path = process.env.PATH;

@@ -38,7 +38,7 @@ describe('servers', () => {
   });
 
   test('are locked while an action runs, and only then', async () => {
-    await cloud.post('/_faults', { action_delay: 50 });
+    await cloud.post('/_faults', { action_delay: 1_500 });
     const { body } = await cloud.post('/servers', {
       name: 'a',
       server_type: 'cpx22',
@@ -49,6 +49,7 @@ describe('servers', () => {
     expect((await cloud.get(path)).body.server.locked).toBe(true);
     expect(await codeOf(cloud.post(`${path}/actions/shutdown`))).toBe('423 locked');
     expect(await codeOf(cloud.remove(path))).toBe('423 locked');
+    await cloud.post('/_faults', {});
     await cloud.done(Promise.resolve({ status: 201, headers: new Headers(), body }));
     await cloud.done(cloud.post(`${path}/actions/shutdown`));
     expect((await cloud.get(path)).body.server.status).toBe('off');
@@ -319,7 +320,7 @@ describe('load balancers', () => {
     expect(await codeOf(act('add_target', { type: 'ip', ip: { ip: '198.51.100.9' } }))).toBe(
       '422 ip_not_owned',
     );
-    await cloud.post('/_faults', { action_delay: 50 });
+    await cloud.post('/_faults', { action_delay: 60_000 }); // which the cloud's end cuts short
     await act('change_algorithm', { type: 'least_connections' });
     expect(await codeOf(act('delete_service', { listen_port: 80 }))).toBe('409 conflict');
   });

@@ -233,7 +233,7 @@ test('a moment at which a base backup was being made is reached from the one bef
   const { time } = world.script('compta-base-backup', [], slow).json;
   world.script('compta-heartbeat');
   world.sql('postgres', 'SELECT pg_switch_wal()');
-  await pause(2000);
+  await archived(world);
   const done = recover(new Date(Date.parse(String(time)) + 1000).toISOString());
   expect(done).toMatchObject({ code: 0 });
   expect(done.json).toMatchObject({ base: first });
