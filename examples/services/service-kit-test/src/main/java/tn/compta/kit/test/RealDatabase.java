@@ -3,6 +3,7 @@ package tn.compta.kit.test;
 import io.zonky.test.db.postgres.embedded.EmbeddedPostgres;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.time.Duration;
 import org.springframework.test.context.DynamicPropertyRegistry;
 
 /** A real PostgreSQL 16 out of a jar, one for the whole test run, stopped when the JVM ends. */
@@ -16,7 +17,10 @@ public final class RealDatabase {
 
         private static EmbeddedPostgres start() {
             try {
-                return EmbeddedPostgres.builder().setCleanDataDirectory(true).start();
+                return EmbeddedPostgres.builder()
+                        .setCleanDataDirectory(true)
+                        .setPGStartupWait(Duration.ofMinutes(2))
+                        .start();
             } catch (IOException e) {
                 throw new UncheckedIOException("the embedded PostgreSQL did not start", e);
             }

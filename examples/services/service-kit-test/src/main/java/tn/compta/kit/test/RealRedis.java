@@ -15,18 +15,30 @@ public final class RealRedis {
 
         static final int PORT = start();
 
+        /** Somebody else may take the port that was free, before the server has it. */
         private static int start() {
-            try (ServerSocket free = new ServerSocket(0)) {
-                int port = free.getLocalPort();
-                free.close();
-                RedisServer server =
-                        RedisServer.newRedisServer().port(port).bind("127.0.0.1").build();
-                server.start();
-                Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server)));
-                return port;
-            } catch (IOException e) {
-                throw new UncheckedIOException("the embedded Redis did not start", e);
+            for (int attempt = 1; ; attempt++) {
+                try {
+                    return startAt(freePort());
+                } catch (IOException e) {
+                    if (attempt == 3) {
+                        throw new UncheckedIOException("the embedded Redis did not start", e);
+                    }
+                }
             }
+        }
+
+        private static int freePort() throws IOException {
+            try (ServerSocket free = new ServerSocket(0)) {
+                return free.getLocalPort();
+            }
+        }
+
+        private static int startAt(int port) throws IOException {
+            RedisServer server = RedisServer.newRedisServer().port(port).bind("127.0.0.1").build();
+            server.start();
+            Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(server)));
+            return port;
         }
 
         private static void stop(RedisServer server) {

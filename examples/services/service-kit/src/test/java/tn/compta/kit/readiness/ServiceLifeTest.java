@@ -90,7 +90,7 @@ class ServiceLifeTest {
         String counted = "{\"accept\":true,\"inFlight\":0,\"streams\":1}";
         await().untilAsserted(() -> assertThat(life.traffic()).isEqualTo(counted));
 
-        assertTimeout(Duration.ofSeconds(10), life.context::close, "nobody waits for a stream");
+        assertTimeout(Duration.ofSeconds(20), life.context::close, "nobody waits for a stream");
         assertThat(lines.lines())
                 .as("the rest of the event, and an end that is none of an error")
                 .containsExactly("");
