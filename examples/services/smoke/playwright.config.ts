@@ -8,6 +8,7 @@ export default defineConfig({
   retries: 1,
   workers: 1,
   timeout: 60_000,
+  expect: { timeout: 20_000 },
   use: {
     baseURL: BASE_URL ?? 'http://127.0.0.1:8080',
     screenshot: 'on',
