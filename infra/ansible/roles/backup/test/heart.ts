@@ -42,7 +42,7 @@ export async function beats(world: World, wanted: number, count: number): Promis
 export async function archived(world: World): Promise<void> {
   const waiting = "SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'";
   for (let tries = 0; world.sql('postgres', waiting) !== '0'; tries += 1) {
-    if (tries > 200) throw new Error('WAL was not archived within 40 s');
+    if (tries > 600) throw new Error('WAL was not archived within two minutes');
     await pause(200);
   }
 }
