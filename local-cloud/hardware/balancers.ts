@@ -11,7 +11,7 @@ import { runDirectory } from './engine.ts';
 import { hostNamespace } from './namespace.ts';
 import { ask } from './unix-socket.ts';
 
-const RELOADED_WITHIN_MS = 10_000;
+const RELOADED_WITHIN_MS = 30_000;
 
 /**
  * The load balancers: one HAProxy in master-worker mode. A reload hands the

@@ -64,13 +64,21 @@ export async function runningPid(pidFile: string): Promise<number | null> {
 export async function stopDaemon(pidFile: string, graceMs: number): Promise<void> {
   const deadline = Date.now() + graceMs;
   let pid = await runningPid(pidFile);
-  if (pid !== null) process.kill(pid, 'SIGTERM');
+  if (pid !== null) send(pid, 'SIGTERM');
   while (pid !== null) {
     await sleep(50);
     pid = await runningPid(pidFile);
-    if (pid !== null && Date.now() > deadline) process.kill(pid, 'SIGKILL');
+    if (pid !== null && Date.now() > deadline) send(pid, 'SIGKILL');
   }
   await rm(pidFile, { force: true });
+}
+
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It ended since we looked.
+  }
 }
 
 /** Whether a process lives; one that has ended and awaits its parent's notice does not. */

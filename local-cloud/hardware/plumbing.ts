@@ -66,12 +66,12 @@ async function plug(plumbing: Plumbing, name: 'eth0' | 'ens10'): Promise<void> {
 
 /** Waits for the kernel to open an interface: for up to a second it drops what comes. */
 async function operational(inside: readonly string[], name: string): Promise<void> {
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(20)) {
+  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(20)) {
     const { stdout } = await run([...inside, 'ip', '-j', 'link', 'show', name]);
     const [link] = JSON.parse(stdout) as { operstate?: string }[];
     if (link?.operstate === 'UP') return;
   }
-  throw new Error(`the interface ${name} did not come up within 10 s`);
+  throw new Error(`the interface ${name} did not come up within 30 s`);
 }
 
 async function has(plumbing: Plumbing, name: string): Promise<boolean> {
