@@ -91,7 +91,12 @@ export async function dispatch(
   return { id, folder, ...(await follow(instance, print, { ...run, id, folder, matrix })) };
 }
 
-async function dispatched(instance: Instance, workflow: string, inputs: Record<string, string>) {
+/** The run of a workflow that a person starts, with these inputs. */
+export async function dispatched(
+  instance: Instance,
+  workflow: string,
+  inputs: Record<string, string>,
+) {
   const payload = { ref: 'refs/heads/develop', repository: REPOSITORY, inputs };
   return {
     workflow: `.github/workflows/${workflow}`,

@@ -16,7 +16,13 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inventoryOf } from '../../demo/cloud.ts';
-import { type Outcome, pushed, RELEASING, runUnderTraffic } from '../../demo/release.ts';
+import {
+  dispatched,
+  type Outcome,
+  pushed,
+  RELEASING,
+  runUnderTraffic,
+} from '../../demo/release.ts';
 import { type Push, pushNextVersion } from '../../demo/repository.ts';
 import type { WorkflowRun } from '../../demo/workflow.ts';
 import { type Authority, startAuthority } from '../../infra/docker/test/fixture/authority.ts';
@@ -64,6 +70,12 @@ export const productionWorkflow: Scenario = {
 
       const second = await release(instance, print, outside, true);
       assert.ok(second.traffic);
+      const drift = await runUnderTraffic(instance, print, RELEASING, {
+        ...(await dispatched(instance, 'drift.yml', {})),
+        ...outside.run,
+        matrix: 'environment:production',
+      });
+      assert.ok(drift.succeeded, 'what runs is what the code says');
       const summary = summaryOf(second.jobs);
       const unchanged = [/is as planned: no changes/, /site\.yml: nothing to change/];
       const figures = {
@@ -73,6 +85,7 @@ export const productionWorkflow: Scenario = {
           ...countsOf(second.traffic),
           changed: atMost(0, unchanged.filter((told) => !told.test(summary)).length, 'stages'),
         },
+        drift: timesOf(drift.jobs),
         watched: atLeast(SERVERS, await watchedBy(instance, MONITORING), 'targets'),
         backups: atLeast(1, encryptedBelow(outside.backups), 'files'),
       };
