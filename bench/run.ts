@@ -29,6 +29,7 @@ import { dispatches } from './scenarios/dispatches.ts';
 import { kills } from './scenarios/kills.ts';
 import { leaks } from './scenarios/leaks.ts';
 import { leavings } from './scenarios/leavings.ts';
+import { productionWorkflow } from './scenarios/production.ts';
 import { refusals } from './scenarios/refusals.ts';
 import { releases } from './scenarios/releases.ts';
 import { rollback } from './scenarios/rollback.ts';
@@ -51,6 +52,7 @@ const SCENARIOS: Record<string, Scenario> = {
   schema,
   kills,
   leavings,
+  production: productionWorkflow,
   provider,
   building,
   'terraform-kills': terraformKills,

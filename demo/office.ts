@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { loadIdentity } from '../local-cloud/identity.ts';
 import type { Instance } from '../local-cloud/instance.ts';
+import { trustedAuthorities } from '../local-cloud/runner-files.ts';
 import { askBooks } from './books.ts';
+import { withHosts } from './hosts.ts';
 import { judge, readTraffic, type Verdict } from './ledger.ts';
 
 /** The client that works while the next version is released. */
@@ -16,22 +18,38 @@ export interface Office {
   close(window: { start: number; end: number }, enough: number): Promise<Verdict>;
 }
 
-/** Servers that came back from a restart take a while to boot and to start eight JVMs. */
-const ANSWERS_WITHIN_MS = 300_000;
+/** Where entries are posted to, and where they are kept. */
+export interface Site {
+  url: string;
+  /** The database server's name; staging's when it is left out. */
+  database?: string;
+  /** File that is /etc/hosts for the client. */
+  hosts?: string;
+}
 
 /** Clients that always wait for a slow answer: they keep more than 20 requests in flight at every instant. */
 const SLOW_CLIENTS = 26;
 
 /** @throws Error when the application does not answer within five minutes, or refuses the login. */
-export async function openOffice(instance: Instance, url: string, folder: string): Promise<Office> {
+export async function openOffice(
+  instance: Instance,
+  { url, database, hosts }: Site,
+  folder: string,
+): Promise<Office> {
   const logFile = join(folder, 'traffic.jsonl');
   mkdirSync(folder, { recursive: true });
   const { testUser, testPassword } = loadIdentity(instance);
-  await answering(url);
-  const argv = [join(import.meta.dirname, 'traffic.ts'), url, logFile, String(SLOW_CLIENTS)];
-  const client = spawn(process.execPath, argv, {
+  const program = join(import.meta.dirname, 'traffic.ts');
+  const own = [process.execPath, program, url, logFile, String(SLOW_CLIENTS)];
+  const [command = '', ...argv] = withHosts(hosts, own);
+  const client = spawn(command, argv, {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, SMOKE_USER: testUser, SMOKE_PASSWORD: testPassword },
+    env: {
+      ...process.env,
+      NODE_EXTRA_CA_CERTS: trustedAuthorities(instance),
+      SMOKE_USER: testUser,
+      SMOKE_PASSWORD: testPassword,
+    },
   });
   const ended = new Promise<void>((resolve) => client.once('close', () => resolve()));
   process.once('exit', () => client.kill('SIGTERM'));
@@ -43,33 +61,14 @@ export async function openOffice(instance: Instance, url: string, folder: string
       while (client.exitCode === null && readTraffic(logFile).length < enough) await sleep(2_000);
       client.kill('SIGTERM');
       await ended;
-      return judge(readTraffic(logFile), await storedEntries(instance), window);
+      return judge(readTraffic(logFile), await storedEntries(instance, database), window);
     },
   };
 }
 
-async function answering(url: string): Promise<void> {
-  const deadline = Date.now() + ANSWERS_WITHIN_MS;
-  for (const service of ['auth', 'accounting']) {
-    while (!(await isUp(`${url}/api/${service}/version`))) {
-      if (Date.now() > deadline)
-        throw new Error(`The ${service} service does not answer at ${url}.`);
-      await sleep(2_000);
-    }
-  }
-}
-
-async function isUp(url: string): Promise<boolean> {
-  try {
-    return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
-  } catch {
-    return false; // nobody listens yet
-  }
-}
-
 /** Entry ids in the database with how often each is there, asked at the server itself. */
-async function storedEntries(instance: Instance): Promise<Map<string, number>> {
+async function storedEntries(instance: Instance, database?: string): Promise<Map<string, number>> {
   const asked = 'SELECT entry_id, count(*) FROM journal_entry GROUP BY entry_id;';
-  const rows = await askBooks(instance, asked);
+  const rows = await askBooks(instance, asked, database);
   return new Map(rows.map(([id = '', count = '']) => [id, Number(count)]));
 }

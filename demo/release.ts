@@ -4,7 +4,7 @@ import { checkout } from '../local-cloud/claim.ts';
 import type { Instance } from '../local-cloud/instance.ts';
 import { type Inventory, inventoryOf } from './cloud.ts';
 import type { Verdict } from './ledger.ts';
-import { openOffice } from './office.ts';
+import { openOffice, type Site } from './office.ts';
 import { type JobRecord, Progress } from './progress.ts';
 import { type Push, pushedLast, pushNextVersion } from './repository.ts';
 import { runWorkflow, type WorkflowRun } from './workflow.ts';
@@ -25,7 +25,7 @@ export interface Outcome {
 
 export interface ReleaseOptions {
   /** May alter files of the clone before the commit, as a developer would. */
-  change?: (workspace: string) => void;
+  change?: (workspace: string) => void | Promise<void>;
   /** Put in the place of the repository's own, as by someone who mistyped one. */
   secrets?: Record<string, string>;
 }
@@ -38,25 +38,29 @@ export async function release(
 ): Promise<Outcome & { push: Push; cloud: Inventory }> {
   const push = await pushNextVersion(checkout, instance, change);
   print(`Pushed ${push.version} (${push.sha.slice(0, 7)}) to develop.`);
-  const payload = {
-    ref: 'refs/heads/develop',
-    before: push.before,
-    after: push.sha,
-    repository: REPOSITORY,
-    head_commit: { id: push.sha, message: `feat: version ${push.version}` },
-  };
-  const outcome = await runUnderTraffic(instance, print, 'Release to the servers', {
-    workflow: '.github/workflows/deploy-staging.yml',
-    event: { name: 'push', payload },
-    workspace: push.workspace,
-    sha: push.sha,
-    secrets,
-  });
+  const run = { ...pushed(push, 'develop', 'deploy-staging.yml'), secrets };
+  const outcome = await runUnderTraffic(instance, print, RELEASING, run, staging(instance));
   const cloud = await inventoryOf(instance);
   if (outcome.succeeded && cloud.url) {
     writeFileSync(addressFile(instance), JSON.stringify({ url: cloud.url }));
   }
   return { ...outcome, push, cloud };
+}
+
+/** The job of a deployment in which requests are in flight all the time. */
+export const RELEASING = 'Release to the servers';
+
+/** The run of a workflow that this push to a branch starts. */
+export function pushed({ workspace, sha, before, version }: Push, branch: string, file: string) {
+  const payload = {
+    ref: `refs/heads/${branch}`,
+    before,
+    after: sha,
+    repository: REPOSITORY,
+    head_commit: { id: sha, message: `feat: version ${version}` },
+  };
+  const workflow = `.github/workflows/${file}`;
+  return { workflow, event: { name: 'push', payload }, workspace, sha };
 }
 
 /** Dispatches `rollback.yml` for staging: back to the release before. */
@@ -70,7 +74,8 @@ export async function rollBack(
     reason: 'a customer reported a wrong total',
     confirmation: 'staging',
   });
-  return runUnderTraffic(instance, print, 'Put the earlier release back', run);
+  const watched = 'Put the earlier release back';
+  return runUnderTraffic(instance, print, watched, run, staging(instance));
 }
 
 /** Dispatches a workflow, as a person does on GitHub, while nobody posts entries. */
@@ -86,7 +91,12 @@ export async function dispatch(
   return { id, folder, ...(await follow(instance, print, { ...run, id, folder, matrix })) };
 }
 
-async function dispatched(instance: Instance, workflow: string, inputs: Record<string, string>) {
+/** The run of a workflow that a person starts, with these inputs. */
+export async function dispatched(
+  instance: Instance,
+  workflow: string,
+  inputs: Record<string, string>,
+) {
   const payload = { ref: 'refs/heads/develop', repository: REPOSITORY, inputs };
   return {
     workflow: `.github/workflows/${workflow}`,
@@ -98,21 +108,21 @@ async function dispatched(instance: Instance, workflow: string, inputs: Record<s
 const REPOSITORY = { name: 'compta', full_name: 'compta/compta', default_branch: 'main' };
 
 /**
- * Runs a workflow; once there is a release, a client posts entries to it until the run is over.
+ * Runs a workflow; where there is a site, a client posts entries to it until the run is over.
  * `watched` is the job in which requests have to be in flight all the time.
  *
  * @throws Error when the client cannot sign in.
  */
-async function runUnderTraffic(
+export async function runUnderTraffic(
   instance: Instance,
   print: (line: string) => void,
   watched: string,
   run: Omit<WorkflowRun, 'id' | 'folder'>,
+  site?: Site,
 ): Promise<Outcome> {
   const [id, folder] = numbered(instance);
-  const url = releasedAt(instance);
-  const office = url ? await openOffice(instance, url, folder) : undefined;
-  if (url) print(`A client posts entries to ${url} until the run is over.`);
+  const office = site ? await openOffice(instance, site, folder) : undefined;
+  if (site) print(`A client posts entries to ${site.url} until the run is over.`);
   print('');
   const { succeeded, jobs } = await follow(instance, print, { ...run, id, folder });
   const window = jobs.find(({ name }) => name === watched);
@@ -151,6 +161,11 @@ export function releasedAt(instance: Instance): string | undefined {
   const file = addressFile(instance);
   if (!existsSync(file)) return undefined;
   return (JSON.parse(readFileSync(file, 'utf8')) as { url: string }).url;
+}
+
+function staging(instance: Instance): Site | undefined {
+  const url = releasedAt(instance);
+  return url === undefined ? undefined : { url };
 }
 
 function addressFile(instance: Instance): string {

@@ -29,7 +29,7 @@ export const VAULT_FILE = 'infra/ansible/inventories/staging/group_vars/all.vaul
 export async function pushNextVersion(
   checkout: string,
   instance: Instance,
-  change: (workspace: string) => void = () => {},
+  change: (workspace: string) => void | Promise<void> = () => {},
 ): Promise<Push> {
   const bare = join(instance.stateDirectory, 'github', 'compta.git');
   const workspace = join(instance.stateDirectory, 'workspace');
@@ -49,7 +49,7 @@ export async function pushNextVersion(
   await copyTree(checkout, workspace);
   await fillVault(join(workspace, 'infra'), vaultKey(instance));
   writeFileSync(join(workspace, VERSION_FILE), `${version}\n`);
-  change(workspace);
+  await change(workspace);
   await git('add', '--all');
   await git('commit', '--quiet', '--message', `feat: version ${version}`);
   await git('push', '--quiet', 'origin', 'HEAD:develop');

@@ -9,7 +9,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { Agent, request } from 'node:http';
+import * as http from 'node:http';
+import * as https from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** One line of the log; `status` 0 is a connection that failed. */
@@ -26,15 +27,19 @@ export interface Sent {
 const QUICK_CLIENTS = 8;
 const SLOW_MS = 2_500;
 const PAUSE_MS = 250;
+/** Servers that came back from a restart take a while to boot and to start eight JVMs. */
+const ANSWERS_WITHIN_MS = 300_000;
 const LONGEST_MS = 3_600_000;
 
 const [baseUrl = '', logFile = '', slow = ''] = process.argv.slice(2);
 const slowClients = Number(slow);
+const { Agent, request } = baseUrl.startsWith('https:') ? https : http;
 const log = createWriteStream(logFile, { flags: 'a' });
 let running = true;
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => (running = false));
 setTimeout(() => (running = false), LONGEST_MS).unref();
 
+await answering();
 const token = await signIn();
 await Promise.all([
   ...Array.from({ length: slowClients }, (_, i) => slowClient(i)),
@@ -76,7 +81,7 @@ async function quickClient(): Promise<void> {
 
 async function send(
   kind: Sent['kind'],
-  agent: Agent,
+  agent: http.Agent,
   method: string,
   path: string,
   id: string,
@@ -95,7 +100,7 @@ async function send(
   return sent;
 }
 
-function ask(agent: Agent, method: string, path: string, body?: object): Promise<number> {
+function ask(agent: http.Agent, method: string, path: string, body?: object): Promise<number> {
   const payload = body === undefined ? undefined : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const outgoing = request(
@@ -121,6 +126,25 @@ function ask(agent: Agent, method: string, path: string, body?: object): Promise
     outgoing.once('error', reject);
     outgoing.end(payload);
   });
+}
+
+async function answering(): Promise<void> {
+  const deadline = Date.now() + ANSWERS_WITHIN_MS;
+  for (const service of ['auth', 'accounting']) {
+    while (!(await isUp(`${baseUrl}/api/${service}/version`))) {
+      if (Date.now() > deadline)
+        throw new Error(`The ${service} service does not answer at ${baseUrl}.`);
+      await sleep(2_000);
+    }
+  }
+}
+
+async function isUp(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok;
+  } catch {
+    return false; // nobody listens yet
+  }
 }
 
 async function signIn(): Promise<string> {

@@ -10,7 +10,8 @@ import { join } from 'node:path';
 import { CommandFailed, run } from '../lib/process/run.ts';
 import type { Instance } from '../local-cloud/instance.ts';
 import { endLeftovers, RUNNER_MARK } from '../local-cloud/leftovers.ts';
-import { dotenv, gitHubUrl, runnerFiles } from '../local-cloud/runner-files.ts';
+import { dotenv, gitHubUrl, type RunnerFiles, runnerFiles } from '../local-cloud/runner-files.ts';
+import { withHosts } from './hosts.ts';
 
 export interface WorkflowRun {
   workflow: string;
@@ -23,8 +24,13 @@ export interface WorkflowRun {
   folder: string;
   /** Put in the place of the repository's own. */
   secrets?: Record<string, string>;
+  variables?: Record<string, string>;
+  /** The one job that is wanted, after those that it needs. */
+  job?: string;
   /** The one job of a matrix that is wanted, as `key:value`. */
   matrix?: string | undefined;
+  /** File that is /etc/hosts for the runner. */
+  hosts?: string;
 }
 
 /** A line of act's JSON log, as far as it is of interest. */
@@ -77,7 +83,6 @@ async function act(
   onEntry: (entry: LogEntry) => void,
   signal?: AbortSignal,
 ): Promise<boolean> {
-  const files = runnerFiles(instance);
   const argv = [
     'act',
     workflow.event.name,
@@ -91,16 +96,17 @@ async function act(
     '--concurrent-jobs',
     '2',
     '--secret-file',
-    secretFile(instance, workflow),
+    replaced(instance, 'secrets', workflow),
     '--var-file',
-    files.variables,
+    replaced(instance, 'variables', workflow),
     '--env-file',
     environmentFile(instance, workflow),
     '--json',
+    ...(workflow.job === undefined ? [] : ['--job', workflow.job]),
     ...(workflow.matrix === undefined ? [] : ['--matrix', workflow.matrix]),
   ];
   try {
-    await run(argv, {
+    await run(withHosts(workflow.hosts, argv), {
       cwd: workflow.workspace,
       env: { ...process.env, XDG_CACHE_HOME: runnerFolder(instance) },
       ...(signal ? { signal } : {}),
@@ -119,11 +125,15 @@ async function act(
 }
 
 /** Of two lines with one name act takes the later one. */
-function secretFile(instance: Instance, { folder, secrets = {} }: WorkflowRun): string {
-  const own = runnerFiles(instance).secrets;
-  if (Object.keys(secrets).length === 0) return own;
-  const file = join(folder, 'secrets');
-  writeFileSync(file, readFileSync(own, 'utf8') + dotenv(secrets), { mode: 0o600 });
+function replaced(
+  instance: Instance,
+  kind: Exclude<keyof RunnerFiles, 'environment'>,
+  { folder, [kind]: values = {} }: WorkflowRun,
+): string {
+  const own = runnerFiles(instance)[kind];
+  if (Object.keys(values).length === 0) return own;
+  const file = join(folder, kind);
+  writeFileSync(file, readFileSync(own, 'utf8') + dotenv(values), { mode: 0o600 });
   return file;
 }
 

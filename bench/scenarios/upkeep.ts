@@ -23,7 +23,7 @@ export const upkeep: Scenario = {
     const folder = mkdtempSync(join(tmpdir(), 'compta-upkeep-'));
     try {
       const desk = await sitDown(instance, folder);
-      const office = await openOffice(instance, url, folder);
+      const office = await openOffice(instance, { url }, folder);
       const begun = Date.now();
       const took: Record<string, number> = {};
       for (const [chore, work] of Object.entries(CHORES)) {

@@ -199,12 +199,16 @@ describe('what a service repository asks for', () => {
       STAGING_CORS_ORIGIN: 'none',
       STAGING_RATE_LIMIT: 'none',
       STAGING_ACME_EMAIL: 'hostmaster@compta.tn',
+      STAGING_ACME_DIRECTORY: 'https://acme.test/staging',
+      STAGING_ACME_ROOTS: '/etc/ssl/staging.pem',
       PRODUCTION_URL: 'https://compta.tn',
       PRODUCTION_SITE_SCHEME: 'https',
       PRODUCTION_SITE_ADDRESS: 'compta.tn',
       PRODUCTION_CORS_ORIGIN: 'https://app.compta.tn',
       PRODUCTION_RATE_LIMIT: 'per-client 300',
       PRODUCTION_ACME_EMAIL: 'hostmaster@compta.tn',
+      PRODUCTION_ACME_DIRECTORY: 'https://acme.test/production',
+      PRODUCTION_ACME_ROOTS: '/etc/ssl/production.pem',
     });
 
   test.each([
@@ -231,6 +235,8 @@ describe('what a service repository asks for', () => {
       expect(Object.keys(told)).toEqual(Object.keys(parse(String(whole?.step.with?.variables))));
       expect(told).toMatchObject({
         DATABASE_HOST: '10.0.1.11',
+        SITE_ACME_DIRECTORY: `https://acme.test/${name}`,
+        SITE_ACME_ROOTS: `/etc/ssl/${name}.pem`,
         SITE_ACME_PEERS: '10.0.1.21:80 10.0.1.22:80',
         SITE_PROXY_PROTOCOL_FROM: '10.0.1.5/32',
         ...(name === 'staging'
