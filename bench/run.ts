@@ -18,8 +18,8 @@ import { building } from './build/scenario.ts';
 import { backups, moments } from './data/scenario.ts';
 import { measurementsIn } from './measurement.ts';
 import { provider } from './provider/scenario.ts';
-import { releaseKills } from './release/kills.ts';
-import { releaseLoad } from './release/load.ts';
+import { cutConnections, killedRunners, restartedEngines } from './release/kills.ts';
+import { onOneServer, onTwoServers } from './release/load.ts';
 import { releasePower } from './release/power.ts';
 import { releaseScale } from './release/scale.ts';
 import { releaseSpeed } from './release/speed.ts';
@@ -62,8 +62,11 @@ const SCENARIOS: Record<string, Scenario> = {
   'ansible-speed': speed,
   backups,
   moments,
-  'release-load': releaseLoad,
-  'release-kills': releaseKills,
+  'release-load-two': onTwoServers,
+  'release-load-one': onOneServer,
+  'release-kills-runner': killedRunners,
+  'release-kills-connection': cutConnections,
+  'release-kills-engine': restartedEngines,
   'release-power': releasePower,
   'release-scale': releaseScale,
   'release-speed': releaseSpeed,
@@ -73,7 +76,7 @@ const wanted = process.argv.slice(2);
 const unknown = wanted.filter((name) => !(name in SCENARIOS));
 if (unknown.length > 0) {
   const list = Object.entries(SCENARIOS).map(
-    ([name, { shows }]) => `  ${name.padEnd(18)} ${shows}`,
+    ([name, { shows }]) => `  ${name.padEnd(24)} ${shows}`,
   );
   const help = unknown.some((name) => name === '--help' || name === '-h');
   if (!help) console.error(`There is no scenario ${unknown.join(', ')}.\n`);

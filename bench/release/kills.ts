@@ -6,20 +6,20 @@ import { describe, type Step } from '../../lib/release/plan.ts';
 import { paths, services } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startAsking, startLoad } from '../../lib/release/test/fixture/load.ts';
 import { composeWithout } from '../../lib/release/test/fixture/template.ts';
+import { elapsed } from '../../lib/report/markdown.ts';
 import { undone } from '../interruption.ts';
 import { atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { carryOut, type Ran, type Staging, startServers, type Wish } from './servers.ts';
 
 /** What is done to a run at a moment of its event log. */
-const CUTS: Record<string, ((servers: Staging) => Promise<void>) | undefined> = {
-  // The process ends itself with SIGKILL: nothing can come between the moment and its end.
-  'runner killed': undefined,
-  'connection cut': async ({ test }) => test.drop(),
-  'engine restarted': async ({ test }) => test.hosts[0]?.restartEngine(),
-};
+interface Cut {
+  how: string;
+  /** Left out: the process ends itself with SIGKILL, so that nothing comes between the moment and its end. */
+  act?: (servers: Staging) => Promise<void>;
+}
 
-/** Of each kind of cut only every nth moment, for a shorter run; 1 is all of them. */
+/** Only every nth moment, for a shorter run; 1 is all of them. */
 const EVERY = Number(process.env.BENCH_KILLS_EVERY ?? '1');
 
 /** Every kind of step that the plan of a server has. */
@@ -42,38 +42,52 @@ interface Course {
   client: () => { stop: () => Promise<Pick<LoadResult, 'sent' | 'failed'>> };
 }
 
-export const releaseKills: Scenario = {
-  shows: 'releases cut off before and after every step of their event logs; no request fails',
-  async run(_instance, print) {
-    const folder = mkdtempSync(join(tmpdir(), 'compta-kills-'));
-    const remove = undone(async () => rmSync(folder, { recursive: true }));
-    const servers = await startServers(2);
-    try {
-      await carryOut(servers, { version: '1.0.0' });
-      const figures: Figures = {};
-      const known = new Set<string>();
-      for (const [what, course] of Object.entries(coursesOn(servers, folder))) {
-        await course.before();
-        const whole = await carryOut(servers, course.release());
-        assert.equal(whole.status, 'deployed', whole.problem);
-        const steps = namesOf(whole).filter((name) => !known.has(name));
-        for (const step of steps) known.add(step);
-        figures[what] = await cutEverywhere(servers, course, steps, (line) =>
-          print(`  ${what}, ${line}`),
+export const killedRunners = cuttingOff({ how: 'runner killed' });
+export const cutConnections = cuttingOff({
+  how: 'connection cut',
+  act: async ({ test }) => test.drop(),
+});
+export const restartedEngines = cuttingOff({
+  how: 'engine restarted',
+  act: async ({ test }) => test.hosts[0]?.restartEngine(),
+});
+
+function cuttingOff(cut: Cut): Scenario {
+  return {
+    shows: `${cut.how} before and after every step of releases' event logs; no request fails`,
+    async run(_instance, print) {
+      const folder = mkdtempSync(join(tmpdir(), 'compta-kills-'));
+      const remove = undone(async () => rmSync(folder, { recursive: true }));
+      const servers = await startServers(2);
+      try {
+        await carryOut(servers, { version: '1.0.0' });
+        const figures: Figures = {};
+        const known = new Set<string>();
+        for (const [what, course] of Object.entries(coursesOn(servers, folder))) {
+          await course.before();
+          const whole = await carryOut(servers, course.release());
+          assert.equal(whole.status, 'deployed', whole.problem);
+          const moments = logOf(whole).filter(({ name }) => !known.has(name));
+          for (const { name } of moments) known.add(name);
+          const places = placesToCut(moments);
+          const done = await cutEverywhere(servers, course, places, cut, (line) =>
+            print(`  ${what}, ${line}`),
+          );
+          figures[what] = { momentsOfTheEventLog: moments.length, ...done };
+        }
+        const kinds = KINDS.map((kind) => describe({ kind, service: '', slot: 'a' }).slice(0, -2));
+        const never = ['replace caddy', ...kinds].filter(
+          (kind) => ![...known].some((name) => /^end /.test(name) && name.includes(`: ${kind}`)),
         );
+        assert.deepEqual(never, [], 'each kind of step is in one of the event logs');
+        return figures;
+      } finally {
+        await servers.close();
+        await remove();
       }
-      const kinds = KINDS.map((kind) => describe({ kind, service: '', slot: 'a' }).slice(0, -2));
-      const never = ['replace caddy', ...kinds].filter(
-        (kind) => ![...known].some((name) => /^end /.test(name) && name.includes(`: ${kind}`)),
-      );
-      assert.deepEqual(never, [], 'each kind of step is in one of the event logs');
-      return figures;
-    } finally {
-      await servers.close();
-      await remove();
-    }
-  },
-};
+    },
+  };
+}
 
 /** In this order, together they have every kind of step. */
 function coursesOn(servers: Staging, folder: string): Record<string, Course> {
@@ -110,45 +124,64 @@ function coursesOn(servers: Staging, folder: string): Record<string, Course> {
   };
 }
 
-/** The names of the moments, each once, in their order. */
-function namesOf({ moments }: Ran): string[] {
-  return [...new Set(moments.filter(({ kind }) => kind !== 'note').map(({ name }) => name))];
+/** Milliseconds in which nothing is done on a server: it takes longer to ask one anything. */
+const NOTHING = 5;
+
+type Named = Ran['moments'][number];
+
+/** The begin and the end of each step, each name once. */
+export function logOf({ moments }: Pick<Ran, 'moments'>): Named[] {
+  const steps = moments.filter(({ kind }) => kind !== 'note');
+  return steps.filter(({ name }, index) => steps.findIndex((each) => each.name === name) === index);
 }
 
-/** Cuts it off at each of these moments in each way; after every cut the next run has to finish. */
+/**
+ * Where to cut off: at the begin of each step and at its end. An end that the begin of what comes next follows
+ * at once is the same place as that begin.
+ */
+export function placesToCut(moments: readonly Named[]): string[] {
+  const follows = (begin: Named, end: Named): boolean =>
+    begin.kind === 'begin' &&
+    begin.at - end.at <= NOTHING &&
+    (begin.host === end.host || begin.host === '' || end.host === '');
+  return moments
+    .filter(
+      (moment, index) =>
+        moment.kind === 'begin' || !moments.slice(index + 1).some((next) => follows(next, moment)),
+    )
+    .map(({ name }) => name);
+}
+
+/** Cuts it off at each of these moments; after every cut the next run has to finish. */
 async function cutEverywhere(
   servers: Staging,
   { before, release, client }: Course,
-  steps: readonly string[],
+  places: readonly string[],
+  cut: Cut,
   print: (line: string) => void,
 ): Promise<Figures> {
-  const some = steps.filter((_, index) => index % EVERY === 0);
-  const count = some.length * Object.keys(CUTS).length;
+  const some = places.filter((_, index) => index % EVERY === 0);
   const load = { requests: 0, failed: [] as string[] };
-  let done = 0;
-  for (const [turn, [how, cut]] of Object.entries(CUTS).entries()) {
-    for (const [index, step] of some.entries()) {
-      const clients = client();
-      await before();
-      await cutOff(servers, release(), step, cut);
-      // In turn a deploy and a rollback.
-      const deploys = (turn + index) % 2 === 0;
-      const after = await carryOut(servers, deploys ? release() : {});
-      const { sent, failed } = await clients.stop();
-      const where = `${how} at “${step}”`;
-      load.requests += sent;
-      load.failed.push(...failed.map((line) => `${where}: ${line}`));
-      assert.match(String(after.status), /^(deployed|unchanged)$/, `${where}: ${after.problem}`);
-      done += 1;
-      print(
-        `${done} of ${count}: ${where}, ${deploys ? 'deploy' : 'rollback'} finished, ` +
-          [`${failed.length} of ${sent} requests failed`, ...failed.slice(0, 1)].join(': '),
-      );
-    }
+  for (const [index, place] of some.entries()) {
+    const clients = client();
+    const begun = Date.now();
+    await before();
+    await cutOff(servers, release(), place, cut);
+    // In turn a deploy and a rollback.
+    const deploys = index % 2 === 0;
+    const after = await carryOut(servers, deploys ? release() : {});
+    const { sent, failed } = await clients.stop();
+    load.requests += sent;
+    load.failed.push(...failed.map((line) => `${place}: ${line}`));
+    assert.match(String(after.status), /^(deployed|unchanged)$/, `${place}: ${after.problem}`);
+    const next = deploys ? 'deploy' : 'rollback';
+    const took = elapsed(Date.now() - begun);
+    print(`${index + 1} of ${some.length}: ${cut.how} at “${place}”, ${next} finished (${took})`);
+    print(`  ${failed.length} of ${sent} requests failed`);
+    for (const line of failed) print(`    ${line}`);
   }
   return {
-    momentsOfTheEventLog: steps.length,
-    cuts: done,
+    cuts: some.length,
     requests: load.requests,
     failed: atMost(0, load.failed.length, 'requests'),
     firstFailures: load.failed.slice(0, 5),
@@ -156,22 +189,17 @@ async function cutEverywhere(
 }
 
 /** Begins a release and cuts it off; what it ends with, if it does, is one of the two whole states. */
-async function cutOff(
-  servers: Staging,
-  release: Wish,
-  step: string,
-  cut: ((servers: Staging) => Promise<void>) | undefined,
-): Promise<void> {
+async function cutOff(servers: Staging, release: Wish, place: string, { act }: Cut): Promise<void> {
   let reached = false;
   let cutting: Promise<void> | undefined;
   const seen = ({ name }: { name: string }): void => {
-    if (name !== step || reached) return;
+    if (name !== place || reached) return;
     reached = true;
-    cutting = cut?.(servers);
+    cutting = act?.(servers);
   };
-  const wish = { ...release, seen, ...(cut === undefined && { killAt: step }) };
+  const wish = { ...release, seen, ...(act === undefined && { killAt: place }) };
   const ran = await carryOut(servers, wish);
   await cutting;
-  assert.ok(reached, `“${step}” was not reached: ${ran.status}, ${ran.problem}`);
-  if (cut === undefined) assert.equal(ran.status, undefined, `it was not killed at “${step}”`);
+  assert.ok(reached, `“${place}” was not reached: ${ran.status}, ${ran.problem}`);
+  if (act === undefined) assert.equal(ran.status, undefined, `it was not killed at “${place}”`);
 }

@@ -3,7 +3,7 @@ import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
 import type { Figures } from '../measurement.ts';
 import type { Places } from './client.ts';
 import type { Servers } from './servers.ts';
-import { entriesIn, startClient } from './traffic.ts';
+import { entriesIn, startClient, type Traffic } from './traffic.ts';
 
 /** How others replace a container, on one server under the same load. Each has its own Caddyfile. */
 interface Peer {
@@ -107,15 +107,19 @@ export async function comparePeers(
     await compose('1.0.0', 'up', '-d', '--wait', 'app', 'caddy');
     await sleep(3_000);
     const client = startClient({ base: `http://${host.address}` }, PLACES);
-    await sleep(3_000);
     let took = 0;
-    for (let swap = 1; swap <= swaps; swap++) {
-      const begun = Date.now();
-      await peer.swap((...words) => compose(`1.0.${swap}`, ...words), host.docker);
-      took += Date.now() - begun;
+    let traffic: Traffic;
+    try {
       await sleep(3_000);
+      for (let swap = 1; swap <= swaps; swap++) {
+        const begun = Date.now();
+        await peer.swap((...words) => compose(`1.0.${swap}`, ...words), host.docker);
+        took += Date.now() - begun;
+        await sleep(3_000);
+      }
+    } finally {
+      traffic = await client.stop();
     }
-    const traffic = await client.stop();
     const { sent, failed } = traffic;
     await compose('1.0.0', 'down', '--timeout', '1');
     print(`  ${name}: ${failed.length} of ${sent} requests failed in ${swaps} swaps`);
