@@ -1,6 +1,7 @@
 package tn.compta.kit.http;
 
 import java.time.Duration;
+import org.apache.hc.client5.http.SystemDefaultDnsResolver;
 import org.apache.hc.client5.http.config.ConnectionConfig;
 import org.apache.hc.client5.http.config.RequestConfig;
 import org.apache.hc.client5.http.impl.classic.CloseableHttpClient;
@@ -32,6 +33,7 @@ public final class InternalHttp {
     public static CloseableHttpClient client() {
         var connections =
                 PoolingHttpClientConnectionManagerBuilder.create()
+                        .setDnsResolver(new LastingNames(SystemDefaultDnsResolver.INSTANCE))
                         .setMaxConnPerRoute(CONNECTIONS_PER_SERVICE)
                         .setMaxConnTotal(4 * CONNECTIONS_PER_SERVICE)
                         .setDefaultConnectionConfig(
