@@ -127,12 +127,13 @@ describe.each(['production', 'staging', 'dev'])('%s', (name) => {
     }
   });
 
-  test('lets the load balancer through to what Caddy publishes', () => {
+  test('lets the load balancer through to what Caddy publishes, by Docker alone', () => {
     const application = group('application');
     const open = firewall(application).map(({ port }) => port);
     for (const port of terraform.publicPorts) {
       expect(application.docker_published_ports).toContain(port);
-      expect(open).toContain(port);
+      // While the engine starts nobody listens there: no answer is tried again, a refusal is not.
+      expect(open).not.toContain(port);
     }
   });
 
