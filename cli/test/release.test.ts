@@ -296,6 +296,26 @@ describe('a service that is gone from the Compose file', () => {
 });
 
 describe('what is in the way of a release', () => {
+  test('an engine that restarts loses no request, on a kept connection or a new one', async () => {
+    underLoad();
+    let over = false;
+    const answers: unknown[] = [];
+    const asking = Array.from({ length: 4 }, async () => {
+      while (!over) {
+        const options = { headers: { connection: 'close' } };
+        const asked = fetch(`${balancer.base}/api/auth/version`, options);
+        answers.push(await asked.then(({ status }) => status, String));
+        await pause(20);
+      }
+    });
+    await environment.test.hosts[0]?.restartEngine();
+    // Its names and its chains come after its socket.
+    await pause(3_000);
+    over = true;
+    await Promise.all(asking);
+    expect(new Set(answers)).toEqual(new Set([200]));
+  }, 60_000);
+
   test('a connection that is cut in the middle does not lose a request, nor the release', async () => {
     underLoad();
     const options = await release('1.3.0', ['auth-service']);
