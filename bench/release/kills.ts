@@ -8,7 +8,7 @@ import { type LoadResult, startAsking, startLoad } from '../../lib/release/test/
 import { composeWithout } from '../../lib/release/test/fixture/template.ts';
 import { elapsed } from '../../lib/report/markdown.ts';
 import { undone } from '../interruption.ts';
-import { atMost, type Figures } from '../measurement.ts';
+import { atLeast, atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import { carryOut, type Ran, type Staging, startServers, type Wish } from './servers.ts';
 
@@ -181,7 +181,7 @@ async function cutEverywhere(
     for (const line of failed) print(`    ${line}`);
   }
   return {
-    cuts: some.length,
+    cuts: atLeast(places.length, some.length, 'places'),
     requests: load.requests,
     failed: atMost(0, load.failed.length, 'requests'),
     firstFailures: load.failed.slice(0, 5),

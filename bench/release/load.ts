@@ -98,8 +98,7 @@ async function backAndForth(servers: Production, print: (line: string) => void):
   };
   const { posts, lost, doubled } = entriesIn(traffic, servers.ledger);
   return {
-    deploys: ROUNDS,
-    rollbacks: ROUNDS,
+    deploysAndRollbacks: atLeast(2 * 20, runs.length, 'in a row'),
     requests: atLeast(LEAST_REQUESTS, sent, 'requests'),
     failed: atMost(0, failed.length, 'requests and streams'),
     firstFailures: failed.slice(0, 5),
