@@ -1,3 +1,4 @@
+import { describe, expect, it } from '@jest/globals';
 import { logOf, placesToCut } from '../release/kills.ts';
 
 type Log = Parameters<typeof logOf>[0]['moments'];
