@@ -19,6 +19,7 @@ interface Container {
   build?: { context: string; dockerfile: string };
   ports?: { target: number; published: string; host_ip?: string }[];
   networks: Record<string, unknown>;
+  healthcheck?: { test?: string[]; interval: string };
   environment?: Record<string, string>;
   mem_limit: string;
   cpus: number;
@@ -108,6 +109,13 @@ describe.each(['production', 'staging', 'dev'])('Compose of %s', (environment) =
     expect(container.cap_add).toEqual(name === 'caddy' ? ['NET_BIND_SERVICE'] : undefined);
   });
 
+  test.each([...slots, 'caddy', 'redis'])('%s has a health check', (name) => {
+    // The question itself is Redis's here, all others' in their image.
+    const own = name === 'redis' ? { test: expect.any(Array) } : {};
+    const { healthcheck } = of(environment, name);
+    expect(healthcheck).toMatchObject({ interval: expect.stringMatching(/^\d+s$/), ...own });
+  });
+
   test('only Caddy is on the public network', () => {
     for (const name of [...slots, 'redis']) {
       expect(Object.keys(of(environment, name).networks)).toEqual(['backend']);
@@ -172,12 +180,19 @@ test.each(['SITE_ADDRESS', 'SITE_ACME_EMAIL', 'SITE_ACME_PEERS', 'SITE_PROXY_PRO
 
 test('each service can be started alone by its developer, beside the others', async () => {
   const published: string[] = [];
+  const asked: string[] = [];
   for (const service of services) {
     const cwd = join(docker, 'applications', service);
     const { stdout, stderr } = await run(['docker-compose', 'config', '--format', 'json'], { cwd });
     expect(stderr).toBe('');
     const containers = (JSON.parse(stdout) as { services: Record<string, Container> }).services;
-    const { build, environment } = containers[service] as Container;
+    const { build, environment, networks } = containers[service] as Container;
+    // Found there by its name, and by no name of what is its own alone.
+    expect(Object.keys(networks)).toContain('compta-dev');
+    for (const other of ['postgres', 'redis']) {
+      expect(Object.keys(containers[other]?.networks ?? {})).not.toContain('compta-dev');
+    }
+    asked.push(...Object.values(environment ?? {}).filter((value) => value.startsWith('http:')));
     const source = join(docker, '../../examples/services', service);
     expect(build?.context).toBe(source);
     expect(join(source, build?.dockerfile ?? '')).toBe(join(docker, 'applications/Dockerfile'));
@@ -199,4 +214,7 @@ test('each service can be started alone by its developer, beside the others', as
     published.push(...ports.map((port) => port.published.toString()));
   }
   expect(new Set(published).size).toBe(published.length);
+  expect(asked.sort()).toEqual(
+    ['accounting', 'accounting', 'auth', 'reporting'].map((name) => `http://${name}-service:8080`),
+  );
 }, 180_000);

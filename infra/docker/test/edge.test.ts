@@ -4,10 +4,11 @@ import type { Host } from '../../../lib/release/host.ts';
 import type { Tell } from '../../../lib/release/progress.ts';
 import type { Slot } from '../../../lib/release/slots.ts';
 import type { TestEnvironment } from '../../../lib/release/test/fixture/environment.ts';
+import type { TestHost } from '../../../lib/release/test/fixture/hosts.ts';
 import { setAccepting } from '../../../lib/release/test/fixture/traffic.ts';
 import type { Balancer } from './fixture/balancer.ts';
 import { eventually, releaseFirst, type Site, serialsOf, startSite } from './fixture/site.ts';
-import { Visitor } from './fixture/visitor.ts';
+import { type Answer, Visitor } from './fixture/visitor.ts';
 
 /** Production on two servers, released by the code that releases production. */
 let site: Site;
@@ -34,6 +35,26 @@ async function release(version: string, only?: string[], tell?: Tell) {
 
 const serials = () => serialsOf(site);
 const server = (index: number): string => at.servers[index] as string;
+/** What Docker knows by the health check of Caddy's image. */
+const health = async (index: number): Promise<string | undefined> => {
+  const asked = ['inspect', '-f', '{{.State.Health.Status}}', 'compta-caddy-1'];
+  return (await environment.test.hosts[index]?.docker(...asked))?.trim();
+};
+
+/** What keeps a browser safe, and nothing that tells what serves it. */
+function expectProtection({ headers }: Answer): void {
+  expect(headers).toMatchObject({
+    'strict-transport-security': 'max-age=31536000; includeSubDomains',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'referrer-policy': 'strict-origin-when-cross-origin',
+    'permissions-policy': expect.any(String),
+    'content-security-policy': expect.stringContaining("default-src 'self'"),
+  });
+  for (const name of telling) expect(headers).not.toHaveProperty(name);
+}
+
+const telling = ['server', 'via', 'x-compta-slot'];
 const caddyLog = async (index: number): Promise<string> =>
   (await environment.test.hosts[index]?.docker('logs', 'compta-caddy-1')) ?? '';
 
@@ -55,6 +76,13 @@ afterAll(async () => {
 
 /** Serial numbers, to tell new certificates by. */
 let first: string[] = [];
+
+test('the health check of Caddy fails where none serves', async () => {
+  const { docker } = environment.test.hosts[0] as TestHost;
+  const image = (await docker('inspect', '-f', '{{.Image}}', 'compta-caddy-1')).trim();
+  const alone = docker('run', '--rm', '--network', 'none', image, '/usr/bin/caddy', 'health');
+  await expect(alone).rejects.toThrow('connection refused');
+});
 
 test('both servers get a certificate of their own, though every challenge reaches the first', async () => {
   first = await eventually('two certificates', 100, serials);
@@ -82,6 +110,10 @@ describe('the load balancer', () => {
     const gateway = (await host.state()).slots.find((slot) => slot.service === 'api-gateway');
     await setAccepting(host, gateway as Slot, false);
     await sees({ 80: true, 443: false });
+    const refused = await visitor.ask(server(0), '/api/version', { timeout: 20_000 });
+    expect(refused.status).toBe(503);
+    expectProtection(refused);
+    expect(await caddyLog(0)).toContain('"error":"no upstreams available"');
     await setAccepting(host, gateway as Slot, true);
     await sees({ 80: true, 443: true });
   }, 100_000);
@@ -89,6 +121,11 @@ describe('the load balancer', () => {
   test('leaves alone a server that was taken out of rotation', async () => {
     await environment.hosts[0]?.read(['touch', '/opt/compta/caddy/state/out-of-rotation']);
     await sees({ 80: false, 443: false });
+    await eventually(
+      'a healthy Caddy',
+      30,
+      async () => (await health(0)) === 'healthy' || undefined,
+    );
     await environment.hosts[0]?.read(['rm', '/opt/compta/caddy/state/out-of-rotation']);
     await sees({ 80: true, 443: true });
   }, 100_000);
@@ -106,6 +143,7 @@ describe('the public address', () => {
     const answer = await visitor.ask(at.balancer, `http://${name}/entries?year=2026`);
     expect(answer.status).toBe(308);
     expect(answer.headers.location).toBe(`https://${name}/entries?year=2026`);
+    for (const header of telling) expect(answer.headers).not.toHaveProperty(header);
   });
 
   test('TLS 1.1 is refused by the server, 1.2 and 1.3 are not', async () => {
@@ -138,16 +176,8 @@ describe('the public address', () => {
   });
 
   test('answers carry what keeps a browser safe', async () => {
-    const { headers } = await visitor.ask(at.balancer, '/');
-    expect(headers).toMatchObject({
-      'strict-transport-security': 'max-age=31536000; includeSubDomains',
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'DENY',
-      'referrer-policy': 'strict-origin-when-cross-origin',
-      'content-security-policy': expect.stringContaining("default-src 'self'"),
-    });
-    expect(headers).not.toHaveProperty('server');
-    expect(headers).not.toHaveProperty('x-compta-slot');
+    expectProtection(await visitor.ask(at.balancer, '/'));
+    expectProtection(await visitor.ask(at.balancer, '/actuator'));
   });
 
   test('pages of the one other origin may call the API, no others', async () => {
@@ -180,8 +210,9 @@ describe('the public address', () => {
       });
     expect((await post(9_000_000)).status).toBe(200);
     // Who is still sending may find the connection closed before reading why: asked again.
-    const { status } = await eventually('an answer to 11 MB', 30, () => post(11_000_000));
-    expect(status).toBe(413);
+    const refused = await eventually('an answer to 11 MB', 30, () => post(11_000_000));
+    expect(refused.status).toBe(413);
+    expectProtection(refused);
   });
 
   test('the access log holds no secret', async () => {
@@ -236,7 +267,9 @@ describe('a client over the limit', () => {
   }, 180_000);
 
   test('is told when to come back, in an answer that a page of the other origin may read', async () => {
-    const { headers } = await refused(page, { origin: app });
+    const answer = await refused(page, { origin: app });
+    expectProtection(answer);
+    const { headers } = answer;
     expect(Number(headers['retry-after'])).toBeGreaterThanOrEqual(1);
     expect(Number(headers['retry-after'])).toBeLessThanOrEqual(11);
     expect(headers).toMatchObject({ 'access-control-allow-origin': app });
