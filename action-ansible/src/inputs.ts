@@ -9,6 +9,7 @@ import {
   oneOf,
   optional,
   required,
+  secretYaml,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
@@ -77,7 +78,7 @@ export function readInputs(runner: Runner): Inputs {
     check: oneOf(runner, 'mode', ['run', 'check'], 'run') === 'check',
     requirements: requirements && inside('requirements', requirements),
     version: version(runner),
-    timeoutMs: duration(runner, 'timeout', '30m'),
+    timeoutMs: duration(runner, 'timeout', '30m', 1),
     taskTimeoutMs: duration(runner, 'task-timeout', '0'),
     strategy: oneOf(runner, 'strategy', STRATEGIES, 'linear'),
     retryUnreachable: integer(runner, 'retry-unreachable', 1, { max: 10 }),
@@ -115,7 +116,7 @@ function releaseLease(runner: Runner): number | undefined {
 }
 
 function secretVars(runner: Runner): Record<string, unknown> {
-  const given = yaml(runner, 'secret-vars', variables) ?? {};
+  const given = secretYaml(runner, 'secret-vars', variables) ?? {};
   for (const value of scalars(given)) runner.mask(value);
   return given;
 }

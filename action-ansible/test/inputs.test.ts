@@ -31,18 +31,33 @@ test.each<[Record<string, string>, string]>([
   [{ version: '2.19' }, "Input 'version' is '2.19': give an exact version"],
   [{ timeout: 'soon' }, "Input 'timeout' is 'soon': give a duration"],
   [{ 'retry-unreachable': '99' }, "Input 'retry-unreachable' is '99'"],
+  [{ timeout: '0' }, "Input 'timeout' is '0': give more than 0"],
+  [{ 'task-timeout': '1000h' }, "Input 'task-timeout' is '1000h': give at most 596h"],
+  [{ 'secret-vars': '[1, 2]' }, "Input 'secret-vars' is not valid"],
   [{ 'extra-vars': '[1, 2]' }, "Input 'extra-vars' is not valid"],
   [{ 'release-lease': '15m' }, "Input 'release-lease' needs 'terraform-outputs'"],
   [{ requirements: 'none.yml' }, "Input 'requirements' is 'none.yml', which does not exist"],
 ])('%o ends with one annotation', async (wrong, message) => {
-  const good = {
+  const ended = await start(wrong);
+  expect(ended).toMatchObject({ exitCode: 1, outputs: {} });
+  expect(ended.errors).toEqual([expect.stringContaining(message)]);
+});
+
+test('secrets that are not YAML are not quoted', async () => {
+  const ended = await start({ 'secret-vars': 'token: swordfish: 77' });
+  expect(ended.errors).toEqual([
+    "Input 'secret-vars' is not YAML; where is not shown, as it is a secret.",
+  ]);
+  expect(ended.stdout).not.toContain('swordfish');
+});
+
+function start(inputs: Record<string, string>) {
+  return runAction('action-ansible', {
     playbook: 'site.yml',
     directory: folder,
     inventory: 'hosts.yml',
     'known-hosts': 'host ssh-ed25519 AAAA',
     'private-key': key.private,
-  };
-  const ended = await runAction('action-ansible', { ...good, ...wrong });
-  expect(ended).toMatchObject({ exitCode: 1, outputs: {} });
-  expect(ended.errors).toEqual([expect.stringContaining(message)]);
-});
+    ...inputs,
+  });
+}

@@ -9,6 +9,7 @@ import {
   optional,
   optionalSecret,
   required,
+  webAddress,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
@@ -96,7 +97,7 @@ export function readInputs(runner: Runner): Inputs {
     cache: buildCache(runner, repository),
     attest: boolean(runner, 'attest', true),
     unchangedFrom: former === undefined ? undefined : tag(former, 'unchanged-from'),
-    toolMirror: optional(runner, 'tool-mirror'),
+    toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
     push: boolean(runner, 'push', true),
     parallel: integer(runner, 'parallel', 2, { min: 1, max: 16 }),
   };

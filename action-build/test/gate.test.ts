@@ -308,30 +308,40 @@ test.each(['folder', 'registry'])('a cache in a %s outlives the builder', async 
   expect(again.stdout).toMatch(/COPY notes\.txt.*CACHED/s);
 });
 
+/** A copy of the database with a change. */
+function changed(change: (copy: string) => void): string {
+  const copy = join(workspace, 'database');
+  cpSync(database, copy, { recursive: true });
+  change(copy);
+  return copy;
+}
+
+/** Makes a database one whose successor was due so many hours ago. */
+function age(copy: string, hours: number): void {
+  const NextUpdate = new Date(Date.now() - hours * 3_600_000).toISOString();
+  writeFileSync(join(copy, 'db', 'metadata.json'), JSON.stringify({ Version: 2, NextUpdate }));
+}
+
+test('a database may be older where that is said, and nothing lies beside an image unasked', async () => {
+  const ended = await build('plain', ['clean'], {
+    'trivy-database': changed((copy) => age(copy, 80)),
+    'trivy-database-grace': '96h',
+    attest: 'false',
+  });
+  expect(ended).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
+  expect(await registry.tags('plain/clean')).toEqual(['1.4.0']);
+});
+
 describe('a database that is no good refuses everything', () => {
-  const broken = (change: (copy: string) => void) => {
-    const copy = join(workspace, 'database');
-    cpSync(database, copy, { recursive: true });
-    change(copy);
-    return copy;
-  };
   test.each<[string, (copy: string) => void, string]>([
-    [
-      'too old',
-      (copy) => {
-        const file = join(copy, 'db', 'metadata.json');
-        const NextUpdate = new Date(Date.now() - 80 * 3_600_000).toISOString();
-        writeFileSync(file, JSON.stringify({ Version: 2, NextUpdate }));
-      },
-      'too old: its successor was due 80 hours ago',
-    ],
+    ['too old', (copy) => age(copy, 80), 'too old: its successor was due 80 hours ago'],
     [
       'makes the scanner crash',
       (copy) => writeFileSync(join(copy, 'db', 'trivy.db'), 'no database'),
       'clean for linux/amd64 could not be scanned, so it cannot pass',
     ],
   ])('%s', async (_what, change, says) => {
-    const ended = await build('unjudged', ['clean'], { 'trivy-database': broken(change) });
+    const ended = await build('unjudged', ['clean'], { 'trivy-database': changed(change) });
     expect(ended.exitCode).toBe(1);
     expect(ended.errors).toEqual([expect.stringContaining(says)]);
     expect(await pushedTo('unjudged')).toEqual([]);

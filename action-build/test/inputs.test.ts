@@ -1,3 +1,8 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { runAction } from '../../lib/runner/test/start-action.ts';
 
@@ -28,6 +33,10 @@ test.each([
   ['ignore-unfixed', 'yes', 'give true or false'],
   ['push', '1', 'give true or false'],
   ['ignore-file', '/nowhere.yaml', "names '/nowhere.yaml'"],
+  ['trivy-database-grace', '3 days', 'give a duration'],
+  ['tool-mirror', 'mirror.test', 'give a URL'],
+  ['attest', 'no', 'give true or false'],
+  ['parallel', '2.0', 'whole number from 1 to 16'],
   ['parallel', '0', 'whole number from 1 to 16'],
   ['username', 'pipeline', "Input 'password' is missing"],
   ['password', 'a-registry-password', "Input 'username' is missing"],
@@ -51,4 +60,24 @@ test('a version of Trivy that is a range is refused', async () => {
   );
   expect(ended.exitCode).toBe(1);
   expect(ended.errors).toEqual([expect.stringContaining("trivy 'latest' is no exact version")]);
+});
+
+test('Trivy comes from the mirror that was named, and is held to its sum', async () => {
+  const cache = mkdtempSync(join(tmpdir(), 'compta-mirror-'));
+  const asked: string[] = [];
+  const mirror = createServer(({ url = '' }, response) => {
+    asked.push(url);
+    response.end('something else');
+  });
+  await new Promise<void>((resolve) => mirror.listen(0, '127.0.0.1', resolve));
+  const base = `http://127.0.0.1:${(mirror.address() as AddressInfo).port}/tools`;
+  const inputs = { ...good, 'tool-mirror': base };
+  const ended = await runAction('action-build', inputs, { RUNNER_TOOL_CACHE: cache });
+  mirror.close();
+  rmSync(cache, { recursive: true });
+  const path = '/aquasecurity/trivy/releases/download/v0.70.0/trivy_0.70.0_Linux-64bit.tar.gz';
+  expect(asked).toEqual([`/tools${path}`]);
+  expect(ended.errors).toEqual([
+    expect.stringMatching(/has SHA-256 [0-9a-f]{64}, but trivy 0\.70\.0 has .*It was not unpacked/),
+  ]);
 });

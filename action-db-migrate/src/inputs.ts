@@ -39,7 +39,8 @@ export function readInputs(runner: Runner): Inputs {
   const database = identifier(required(runner, 'database', 'give its name.'), 'database');
   const scripts = needsScripts(command) ? scriptSource(runner) : undefined;
   const { statements, limits } = DEFAULTS;
-  const time = (name: string, fallback: number) => duration(runner, name, `${fallback}ms`);
+  const time = (name: string, fallback: number, least: 0 | 1 = 0) =>
+    duration(runner, name, `${fallback}ms`, least);
   const mebibytes = (name: string, fallback: number) =>
     integer(runner, name, fallback / MEBIBYTE, { max: 1024 ** 2 }) * MEBIBYTE;
   const request: Request = {
@@ -56,8 +57,9 @@ export function readInputs(runner: Runner): Inputs {
     history: restoredHistory(runner, command, database),
     backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
     statements: {
-      lockMs: time('lock-timeout', statements.lockMs),
-      statementMs: time('statement-timeout', statements.statementMs),
+      // For PostgreSQL, 0 is no limit.
+      lockMs: time('lock-timeout', statements.lockMs, 1),
+      statementMs: time('statement-timeout', statements.statementMs, 1),
     },
     limits: {
       transactionMs: time('max-transaction-age', limits.transactionMs),

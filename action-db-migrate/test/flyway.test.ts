@@ -100,6 +100,15 @@ test('a lock that is not to be had is waited for by trying again', async () => {
   expect(migrations.map(({ version }) => version)).toEqual(['3']);
 }, 180_000);
 
+test('a statement that takes longer than it may is ended, and leaves nothing behind', async () => {
+  write('V4__slow.sql', 'CREATE TABLE half (id int); SELECT pg_sleep(30);');
+  const limits = { ...flyway.limits, statementMs: 500 };
+  const refused = await migrate({ ...flyway, limits }, unexpected).catch((error) => error);
+  expect(refused).toMatchObject({ name: 'FlywayRefused', sqlState: '57014' });
+  expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
+  rmSync(join(flyway.scripts, 'V4__slow.sql'));
+}, 60_000);
+
 test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
   write('V4__more.sql', 'SELECT 1;');

@@ -38,6 +38,11 @@ test.each<[Record<string, string>, string]>([
   [{ port: '70000' }, "Input 'port' is '70000': give a whole number from 1 to 65535"],
   [{ 'private-key': key.public }, 'It looks like the public half'],
   [{ 'dry-run': 'maybe' }, "Input 'dry-run' is 'maybe': give true or false"],
+  [{ 'lock-timeout': '0' }, "Input 'lock-timeout' is '0': give more than 0"],
+  [{ 'statement-timeout': '0s' }, "Input 'statement-timeout' is '0s': give more than 0"],
+  [{ 'statement-timeout': '-5m' }, "Input 'statement-timeout' is '-5m': give a duration"],
+  [{ 'max-transaction-age': '1 m' }, "Input 'max-transaction-age' is '1 m': give a duration"],
+  [{ 'min-free-disk': '-1' }, "Input 'min-free-disk' is '-1': give a whole number"],
   [{ 'lock-timeout': 'long' }, "Input 'lock-timeout' is 'long': give a duration"],
   [{}, 'The Terraform outputs do not describe an environment'],
 ])('%o ends with one annotation', async (wrong, message) => {

@@ -21,9 +21,17 @@ describe('a wrong input ends the step with one annotation that names it', () => 
     ['private-key', '/home/me/id_ed25519', 'is not usable'],
     ['known-hosts', '', 'is missing'],
     ['hosts', '', 'terraform-outputs'],
+    ['version', '1.0.0\n2.0.0', 'give letters, digits'],
+    ['hosts', 'app-1=127.0.0.1\napp-2=127.0.0.1', "has '127.0.0.1' twice"],
     ['batch', '0', 'whole number'],
+    ['batch', '1e1', 'whole number'],
     ['health-timeout', 'soon', 'give a duration'],
+    ['health-timeout', '0', 'give more than 0'],
+    ['lock-timeout', '999h', 'give at most 596h'],
+    ['rollback-on-failure', 'no', 'give true or false'],
     ['base-url', 'compta.tn', 'give a URL'],
+    ['base-url', 'compta.tn:443', 'give a URL'],
+    ['caddyfile', 'infra/docker', 'is no file'],
     ['compose-file', '/nowhere.yml', 'does not exist'],
   ])('%s', async (name, value, message) => {
     const end = await start('action-deploy', { ...good, [name]: value }).ended;

@@ -124,6 +124,21 @@ describe('releases on two servers', () => {
     }
   }, 300_000);
 
+  test('one that fails stays where it is when it was told to, until a rollback', async () => {
+    underLoad();
+    const faults = { 'reporting-service': 'exits' };
+    const inputs = await deploy('1.3.1', faults, ['auth-service', 'reporting-service']);
+    const end = await ran('action-deploy', { ...inputs, 'rollback-on-failure': 'false' });
+    expect(end).toMatchObject({ code: 1, outputs: { status: 'failed' } });
+    for (const host of [0, 1]) {
+      expect(await versionAt(host, '/api/auth/version')).toBe('1.3.1');
+      expect(await versionAt(host, '/api/reporting/version')).not.toBe('1.3.1');
+    }
+    const undo = { ...connection(), reason: 'looked at', confirm: 'staging' };
+    expect((await ran('action-rollback', undo)).outputs).toMatchObject({ version: '1.2.0' });
+    for (const host of [0, 1]) expect(await versionAt(host, '/api/auth/version')).toBe('1.1.1');
+  }, 300_000);
+
   test('one that ignores the readiness contract is refused with what to add', async () => {
     underLoad();
     const faults = { 'auth-service': 'ignores-contract' };

@@ -6,10 +6,13 @@ import {
   oneOf,
   optional,
   optionalSecret,
+  webAddress,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { type News, STATUSES, TEMPLATES } from './message.ts';
+
+const SLACK = 'https://slack.com/api';
 
 /** A bot can change what it said; a webhook can only speak. */
 export type Destination =
@@ -34,7 +37,7 @@ export function readInputs(runner: Runner): Inputs {
       fields: fields(runner),
     },
     failOnError: boolean(runner, 'fail-on-error', false),
-    timeoutMs: duration(runner, 'timeout', '60s'),
+    timeoutMs: duration(runner, 'timeout', '60s', 1),
   };
 }
 
@@ -47,7 +50,7 @@ function destination(runner: Runner): Destination {
     if (channel === undefined) {
       throw new InputError('channel', 'is missing: a bot needs the ID of the channel it posts to.');
     }
-    const apiUrl = optional(runner, 'api-url') ?? 'https://slack.com/api';
+    const apiUrl = webAddress(runner, 'api-url', SLACK) ?? SLACK;
     return { kind: 'bot', apiUrl, token, channel, update };
   }
   if (url === undefined) {

@@ -90,6 +90,8 @@ test.each([
   [{ status: 'success' }, "Input 'token' is missing"],
   [{ status: 'success', token }, "Input 'channel' is missing"],
   [{ status: 'done', token, channel: 'C1' }, "Input 'status' is 'done'"],
+  [{ status: 'success', token, channel: 'C1', 'api-url': 'slack.com/api' }, "Input 'api-url'"],
+  [{ status: 'success', token, channel: 'C1', timeout: '0' }, "Input 'timeout' is '0'"],
   [{ status: 'success', 'webhook-url': 'https://x.test/1', update: '1.2' }, "Input 'update'"],
 ])('%o ends with one annotation and no request', async (inputs, message) => {
   const ended = await runAction('action-notify', inputs as Record<string, string>);

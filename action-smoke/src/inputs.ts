@@ -8,6 +8,7 @@ import {
   lines,
   optional,
   required,
+  webAddress,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
@@ -52,26 +53,28 @@ export function readInputs(runner: Runner): Inputs {
     baseUrl: baseUrl(runner),
     http: yaml(runner, 'http', z.array(httpCheck)) ?? [],
     expectedVersion: optional(runner, 'expected-version'),
-    versionPath: optional(runner, 'version-path') ?? '/api/version',
+    versionPath: versionPath(runner),
     k6Scripts: lines(runner, 'k6').map((script) => existing('k6', script)),
     k6Version: optional(runner, 'k6-version') ?? '2.1.0',
     playwright: playwright(runner),
     browser: browser(runner),
     failOnFlaky: boolean(runner, 'fail-on-flaky', true),
-    timeoutMs: duration(runner, 'timeout', '5m'),
+    timeoutMs: duration(runner, 'timeout', '5m', 1),
     resultsPath: resolve(optional(runner, 'results-path') ?? join(runner.temp, 'smoke')),
     artifact: optional(runner, 'artifact'),
-    toolMirror: optional(runner, 'tool-mirror'),
+    toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
   };
 }
 
 function baseUrl(runner: Runner): string {
-  const value = required(runner, 'base-url', 'give the address of the application.');
-  const scheme = URL.canParse(value) ? new URL(value).protocol : '';
-  if (scheme !== 'http:' && scheme !== 'https:') {
-    throw new InputError('base-url', `is '${value}': give an address that starts with https://.`);
-  }
-  return value.replace(/\/+$/, '');
+  required(runner, 'base-url', 'give the address of the application.');
+  return (webAddress(runner, 'base-url', 'https://compta.tn') as string).replace(/\/+$/, '');
+}
+
+function versionPath(runner: Runner): string {
+  const path = optional(runner, 'version-path') ?? '/api/version';
+  if (path.startsWith('/')) return path;
+  throw new InputError('version-path', `is '${path}': give a path such as /api/version.`);
 }
 
 function playwright(runner: Runner): string | undefined {

@@ -52,6 +52,22 @@ describe('a real k6', () => {
     expect(ended.summary).toContain('1 of 2 checks did not pass');
   });
 
+  test('comes from the mirror that was named, and is held to its sum', async () => {
+    const file = join(folder, 'mirrored.js');
+    writeFileSync(file, script(''));
+    const inputs = {
+      'base-url': application.url,
+      'tool-mirror': `${application.url}/tools`,
+      k6: file,
+    };
+    const env = { RUNNER_TOOL_CACHE: join(folder, 'tools') };
+    const ended = await runAction('action-smoke', { ...inputs, 'results-path': folder }, env);
+    const path = '/tools/grafana/k6/releases/download/v2.1.0/k6-v2.1.0-linux-amd64.tar.gz';
+    expect(application.asked).toContain(path);
+    expect(ended).toMatchObject({ exitCode: 1, errors: [expect.stringContaining(path)] });
+    expect(ended.stdout).not.toContain('from-k6');
+  });
+
   test('whose script throws while it loads', async () => {
     const ended = await k6('broken.js', "throw new Error('no such journey');");
     expect(ended.exitCode).toBe(1);

@@ -220,6 +220,9 @@ describe('a wrong input ends the step with one annotation that names it', () => 
     ['browser', '/nowhere/chrome', 'does not exist'],
     ['fail-on-flaky', 'maybe', 'give true or false'],
     ['timeout', 'soon', 'give a duration'],
+    ['timeout', '0', 'give more than 0'],
+    ['version-path', 'api/version', 'give a path'],
+    ['tool-mirror', 'mirror.test', 'give a URL'],
   ])('%s: %j', async (name, value, message) => {
     const ended = await smoke({ [name]: value });
     expect(ended.exitCode).toBe(1);

@@ -10,6 +10,8 @@ import {
   optional,
   optionalSecret,
   required,
+  secretYaml,
+  webAddress,
   yaml,
 } from '../../lib/runner/inputs.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
@@ -72,7 +74,7 @@ export function readInputs(runner: Runner): Inputs {
   const planKey = optionalSecret(runner, 'plan-key');
   const token = checkedToken(runner);
   const state = stateKeys(runner);
-  const secretVariables = yaml(runner, 'secret-variables', variableMap) ?? {};
+  const secretVariables = secretYaml(runner, 'secret-variables', variableMap) ?? {};
   for (const value of scalars(secretVariables)) maskValue(runner, value);
 
   const command = oneOf(runner, 'command', COMMANDS);
@@ -99,7 +101,7 @@ export function readInputs(runner: Runner): Inputs {
     backendConfig: backendConfig(runner, directory),
     tool,
     version: version(runner, DEFAULT_VERSION[tool]),
-    mirror: mirror(runner),
+    mirror: webAddress(runner, 'mirror', 'https://mirror.example/tools'),
     planKey: checkedKey(planKey, command, optional(runner, 'plan-path')),
     planPath: filePath(runner, 'plan-path'),
     outputsFile: filePath(runner, 'outputs-file'),
@@ -167,12 +169,6 @@ function version(runner: Runner, fallback: string): string {
   const value = runner.input('version') || fallback;
   if (/^\d+\.\d+\.\d+$/.test(value)) return value;
   throw new InputError('version', `is '${value}': give an exact one such as ${fallback}.`);
-}
-
-function mirror(runner: Runner): string | undefined {
-  const value = optional(runner, 'mirror');
-  if (value === undefined || /^https?:\/\/[^/]/.test(value)) return value;
-  throw new InputError('mirror', `is '${value}': give a URL such as https://mirror.example/tools.`);
 }
 
 /** An address has commas between quotes at most: elsewhere they are a list on one line. */

@@ -55,6 +55,7 @@ const CASES: Wrong[] = [
   wrong('variables', '{"not a name": 1}', /is not valid/),
   wrong('variables', 'domain:', /has no value: give one, or leave it out\n.*at domain/),
   wrong('secret-variables', '[1]', /is not valid/),
+  wrong('secret-variables', 'pin: 77: 78', /is not YAML; where is not shown, as it is a secret\.$/),
   wrong('backend-config', 'secret_key=x', /has 'secret_key', which would be readable/),
   wrong('backend-config', 'sse_customer_key = x', /has 'sse_customer_key', which would be/),
   wrong('backend-config', 'conn_str=postgres://a:b@c/d', /has 'conn_str', which would be/),

@@ -1,6 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { COMMANDS } from '../src/commands.ts';
+import { OPTIONS, type Option } from '../src/options.ts';
 
 const bundle = new URL('../dist/main/index.js', import.meta.url).pathname;
 
@@ -23,6 +26,18 @@ describe('compta', () => {
     expect(stdout).toMatch(/--services NAME,… +services that go back/);
     expect(stdout).toMatch(/--lock-timeout TIME .*\[15m\]/);
     expect(stdout).not.toContain('--images');
+  });
+
+  test.each(['action-deploy', 'action-rollback'])('has the defaults of %s', (action) => {
+    const file = new URL(`../../${action}/action.yml`, import.meta.url);
+    const { inputs } = parse(readFileSync(file, 'utf8'));
+    const common = Object.entries<Option>(OPTIONS).filter(([name]) => name in inputs);
+    expect(common.length).toBeGreaterThan(10);
+    for (const [name, option] of common) {
+      const { default: ofAction = option.value === undefined ? 'false' : undefined } = inputs[name];
+      const own = option.value === undefined ? 'false' : option.default;
+      expect({ [name]: own }).toEqual({ [name]: ofAction });
+    }
   });
 
   test.each([

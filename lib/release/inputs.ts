@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Inventory, parseTerraformOutputs } from '../inventory/inventory.ts';
 import {
@@ -10,6 +10,8 @@ import {
   optional,
   optionalSecret,
   required,
+  secretYaml,
+  webAddress,
   yaml,
 } from '../runner/inputs.ts';
 import type { Runner } from '../runner/runner.ts';
@@ -51,6 +53,12 @@ export function destinationInputs(runner: Runner): Destination {
       'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.',
     );
   }
+  for (const key of ['name', 'address'] as const) {
+    const twice = hosts.find(
+      (host, i) => hosts.findIndex((other) => other[key] === host[key]) !== i,
+    );
+    if (twice !== undefined) throw new InputError('hosts', `has '${twice[key]}' twice.`);
+  }
   const knownHosts = required(runner, 'known-hosts', 'give a known_hosts line for each host.');
   valid('known-hosts', 'cannot be read.', () => new KnownHosts(knownHosts));
   const jumpHost = optional(runner, 'jump-host');
@@ -80,15 +88,12 @@ export function inventoryFrom(path: string): Inventory {
 export function circumstancesInputs(
   runner: Runner,
 ): Omit<Circumstances, 'tell' | 'cancelled' | 'rollbackOnFailure' | 'by' | 'run'> {
-  const baseUrl = optional(runner, 'base-url');
-  if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
-    throw new InputError('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
-  }
+  const baseUrl = webAddress(runner, 'base-url', 'https://compta.tn');
   const login = loginInputs(runner);
   return {
     ...(login === undefined ? {} : { login }),
     batch: integer(runner, 'batch', 1, { min: 1 }),
-    healthTimeout: duration(runner, 'health-timeout', '3m'),
+    healthTimeout: duration(runner, 'health-timeout', '3m', 1),
     drainTimeout: duration(runner, 'drain-timeout', '30s'),
     lockTimeout: duration(runner, 'lock-timeout', '15m'),
     edgeDrain: duration(runner, 'edge-drain', '15s'),
@@ -101,6 +106,12 @@ export function circumstancesInputs(
 export function wantedInputs(runner: Runner): Wanted {
   const environment = environmentInput(runner);
   const version = required(runner, 'version', 'give the version that is released.');
+  if (!/^[\w.+-]+$/.test(version)) {
+    throw new InputError(
+      'version',
+      `is '${version}': give letters, digits, '.', '_', '+' and '-'.`,
+    );
+  }
   const given = yaml(runner, 'images', imagesSchema);
   if (given === undefined) {
     throw new InputError('images', 'is missing: give the `images` output of action-build.');
@@ -119,14 +130,7 @@ export function wantedInputs(runner: Runner): Wanted {
 
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner: Runner): Secrets {
-  let secrets: Secrets;
-  try {
-    secrets = yaml(runner, 'secrets', secretsSchema) ?? {};
-  } catch (error) {
-    // A parser quotes what it cannot read.
-    if (!(error instanceof InputError) || error.cause === undefined) throw error;
-    throw new InputError('secrets', 'is not YAML: give service → name of the file → content.');
-  }
+  const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
   for (const content of Object.values(secrets).flatMap(Object.values)) runner.mask(content);
   return secrets;
 }
@@ -183,6 +187,7 @@ export function identity(env: NodeJS.ProcessEnv): {
 function fileInput(runner: Runner, name: string, fallback: string): string {
   const path = optional(runner, name) ?? fallback;
   if (!existsSync(path)) throw new InputError(name, `is '${path}', which does not exist.`);
+  if (!statSync(path).isFile()) throw new InputError(name, `is '${path}', which is no file.`);
   return path;
 }
 

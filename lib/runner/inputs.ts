@@ -51,7 +51,8 @@ export function integer(
   const value = runner.input(name);
   if (value === '') return fallback;
   const number = Number(value);
-  if (!Number.isInteger(number) || number < min || number > max) {
+  // `Number` takes 1e3, 0x10 and 2.0 as well.
+  if (!/^-?\d+$/.test(value) || number < min || number > max) {
     throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
   }
   return number;
@@ -71,13 +72,29 @@ export function oneOf<T extends string>(
   return choice;
 }
 
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-export function duration(runner: Runner, name: string, fallback: string): number {
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1;
+
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+export function duration(runner: Runner, name: string, fallback: string, least: 0 | 1 = 0): number {
   const value = runner.input(name) || fallback;
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
   if (!match) throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
   const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-  return Number(match[1]) * unit;
+  const milliseconds = Math.round(Number(match[1]) * unit);
+  if (milliseconds < least) throw new InputError(name, `is '${value}': give more than 0.`);
+  if (milliseconds > LONGEST) throw new InputError(name, `is '${value}': give at most 596h.`);
+  return milliseconds;
+}
+
+/** An address for HTTP; `undefined` when it was not given. */
+export function webAddress(runner: Runner, name: string, example: string): string | undefined {
+  const value = optional(runner, name);
+  if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value))) return value;
+  throw new InputError(name, `is '${value}': give a URL such as ${example}.`);
 }
 
 /** One entry per line; blank lines and surrounding space do not count. */
@@ -98,6 +115,16 @@ export function yaml<T>(runner: Runner, name: string, schema: ZodType<T>): T | u
   if (!result.success)
     throw new InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
   return result.data;
+}
+
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+export function secretYaml<T>(runner: Runner, name: string, schema: ZodType<T>): T | undefined {
+  try {
+    return yaml(runner, name, schema);
+  } catch (error) {
+    if (!(error instanceof InputError) || error.cause === undefined) throw error;
+    throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+  }
 }
 
 function parsed(name: string, text: string): unknown {
