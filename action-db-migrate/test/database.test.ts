@@ -1,6 +1,12 @@
+import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { invalidIndexes } from '../../lib/migration/aftermath.ts';
+import { readFacts } from '../../lib/migration/checks.ts';
 import {
   createLogin,
   dropDeadLogins,
@@ -77,6 +83,29 @@ test('an index that could not be built is found', async () => {
     'could not create unique index',
   );
   expect(await invalidIndexes(postgres.database, 'postgres')).toEqual(['one_id']);
+});
+
+test('a standby that falls behind is told with how much', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-standby-'));
+  const receiver = spawn(
+    postgres.program('pg_receivewal'),
+    ['-h', postgres.socket, '-p', String(postgres.port), '-U', 'postgres', '-D', folder],
+    { env: { ...process.env, PGAPPNAME: 'db-2' }, stdio: 'ignore' },
+  );
+  const standby = `SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming';`;
+  for (let tries = 0; (await rows(standby))[0]?.[0] !== '1'; tries += 1) {
+    if (tries > 100) throw new Error('pg_receivewal did not begin.');
+    await pause(100);
+  }
+  receiver.kill('SIGSTOP');
+  await rows(`SELECT count(pg_logical_emit_message(false, 'wal', repeat('x', 1048576)))
+              FROM generate_series(1, 64);`);
+  const server = { exec: async () => ({ code: 0, stdout: 'Avail\n1', stderr: '' }) };
+  const facts = await readFacts(postgres.database, server, 'postgres', { transactionMs: 60_000 });
+  receiver.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+  expect(facts.standbys).toEqual([{ name: 'db-2', bytes: expect.any(Number) }]);
+  expect(facts.standbys[0]?.bytes).toBeGreaterThan(32 * 1024 ** 2);
 });
 
 async function sessions(user: string): Promise<number> {

@@ -80,6 +80,14 @@ test('a script that fails is named with its line and SQL state, and leaves nothi
   expect((await readState(flyway)).version).toBe('2');
 }, 180_000);
 
+test('a statement that lasts too long is ended, and its script leaves nothing behind', async () => {
+  write('V3__wrong.sql', 'CREATE TABLE half (id int);\nSELECT pg_sleep(60);\n');
+  const limits = { lockMs: 300, statementMs: 500 };
+  const refused = await migrate({ ...flyway, limits }, unexpected).catch((error: Error) => error);
+  expect(refused).toMatchObject({ name: 'FlywayRefused', sqlState: '57014' });
+  expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
+}, 60_000);
+
 test('a lock that is not to be had is waited for by trying again', async () => {
   write('V3__wrong.sql', 'ALTER TABLE entry ADD amount numeric;');
   const holder = rows('BEGIN; LOCK TABLE entry; SELECT pg_sleep(60);');

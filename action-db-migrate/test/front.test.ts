@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { assertPostgres } from '../../lib/migration/front.ts';
+import { runAction } from '../../lib/runner/test/start-action.ts';
 import { NOBODY, type Postgres, startPostgres, unpack } from './postgres.ts';
+import { startServers } from './servers.ts';
 
 let postgres: Postgres;
 let pooler: ChildProcess;
@@ -36,6 +38,31 @@ test('PostgreSQL is known by its answer, PgBouncer refused by its own, at whatev
   );
 });
 
+test('a migration through a pooler is refused before it takes the turn, which would stay behind it', async () => {
+  const servers = await startServers(postgres);
+  const scripts = join(folder, 'scripts');
+  mkdirSync(scripts);
+  const ended = await runAction(
+    'action-db-migrate',
+    {
+      database: 'postgres',
+      locations: scripts,
+      port: String(POOLER),
+      'terraform-outputs': servers.outputs,
+      'private-key': servers.privateKey,
+    },
+    { RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '', PATH: process.env.PATH ?? '' },
+  );
+  await servers.close();
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([
+    expect.stringContaining(`What answers at port ${POOLER} is not PostgreSQL itself but a pooler`),
+  ]);
+  const left = `SELECT count(*) FILTER (WHERE locktype = 'advisory') FROM pg_locks;
+    SELECT count(*) FROM pg_roles WHERE rolname LIKE 'compta_migration_%';`;
+  expect(await postgres.database.query('postgres', left)).toEqual([['0'], ['0']]);
+});
+
 test('neither is something that says nothing', async () => {
   const mute = createServer((socket) => socket.end());
   await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
@@ -44,19 +71,18 @@ test('neither is something that says nothing', async () => {
   mute.close();
 });
 
-/** The package brings the libraries it needs; it refuses to run as root. */
+/** Whoever asks it gets to PostgreSQL. The package brings the libraries it needs; it refuses to run as root. */
 function startPooler(home: string): ChildProcess {
   const file = join(home, 'pgbouncer.ini');
   writeFileSync(
     file,
     `[databases]
-* = host=127.0.0.1 port=${postgres.port}
+* = host=${postgres.socket} port=${postgres.port} user=postgres
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = ${POOLER}
-unix_socket_dir =
-auth_type = trust
-auth_file = /dev/null
+unix_socket_dir = ${postgres.socket}
+auth_type = any
 pool_mode = transaction
 `,
   );

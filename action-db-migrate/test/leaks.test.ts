@@ -3,6 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import nunjucks from 'nunjucks';
 import { readings } from '../../bench/readings.ts';
 import { makeWorld, type World } from '../../infra/ansible/roles/backup/test/world.ts';
 import { startAction } from '../../lib/runner/test/start-action.ts';
@@ -55,14 +56,29 @@ afterAll(async () => {
   world?.stop();
 });
 
+const template = (name: string) =>
+  readFileSync(
+    new URL(`../../infra/ansible/roles/postgresql/templates/${name}`, import.meta.url),
+    'utf8',
+  );
+
 /** What the role says of the server's log. */
 function logging(): string {
-  const template = new URL(
-    '../../infra/ansible/roles/postgresql/templates/postgresql.conf.j2',
-    import.meta.url,
-  );
-  const settings = readFileSync(template, 'utf8').matchAll(/^ {2}'(log_\w+)': ('[^']*'|\d+),$/gm);
+  const settings = template('postgresql.conf.j2').matchAll(/^ {2}'(log_\w+)': ('[^']*'|\d+),$/gm);
   return [...settings].map(([, name, value]) => `${name} = ${value}`).join('\n');
+}
+
+/** The database as the role leaves it, for a service to log in to. */
+function openToService(): void {
+  world.sql(
+    'postgres',
+    `CREATE ROLE ${database}_app LOGIN; CREATE ROLE pgbouncer; CREATE ROLE postgres_exporter`,
+  );
+  const statement = nunjucks.renderString(template('database.sql.j2'), {
+    postgresql_extensions: [],
+    postgresql_app_statement_timeout: '30s',
+  });
+  world.sql(database, `\\set database ${database}\n\\set end COMMIT\n${statement}`);
 }
 
 const write = (name: string, sql: string) =>
@@ -103,6 +119,15 @@ test('a migration with its backup shows no secret and no row, even where it fail
   expect(ended).toMatchObject({ exitCode: 1, outputs: { 'schema-version': '2', applied: '1' } });
   expect(ended.errors.join()).toContain('invalid input syntax for type integer: "…"');
   expect(ended.summary).toContain('restored and compared');
+  // A service that is given nonsense, and an administrator who mistypes: their errors are for them.
+  openToService();
+  const nonsense = `INSERT INTO entry VALUES ('x', '${ROW.account}', '${ROW.label}')`;
+  expect(() => world.sql(database, `\\connect ${database} ${database}_app\n${nonsense}`)).toThrow(
+    'invalid input syntax for type numeric',
+  );
+  expect(() => world.sql(database, `SELECT '${ROW.account}', 1 / 0`)).toThrow('division by zero');
+  expect(readFileSync(world.at('home/log'), 'utf8')).toContain('ERROR:  division by zero');
+
   const [login = '', ...others] = logins;
   expect({ login, others }).toEqual({ login: expect.stringMatching(/.{32}/), others: [] });
 

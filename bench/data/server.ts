@@ -1,5 +1,6 @@
 import { makeWorld, type World } from '../../infra/ansible/roles/backup/test/world.ts';
 import { run } from '../../lib/process/run.ts';
+import { folderPrefix, removeLeftovers } from './leftovers.ts';
 
 /** A database server for one scenario. */
 export interface Server {
@@ -9,13 +10,17 @@ export interface Server {
   interrupted: AbortSignal;
 }
 
-/** Has a database server for as long as the work takes; it is gone too when the bench is interrupted. */
+/**
+ * Has a database server for as long as the work takes; it is gone too when the bench is interrupted, and
+ * with the next run when it was killed.
+ */
 export async function onServer<T>(
   settings: string,
   print: Server['print'],
   work: (server: Server) => Promise<T>,
 ): Promise<T> {
-  const world = makeWorld({ settings });
+  await removeLeftovers();
+  const world = makeWorld({ settings, prefix: folderPrefix() });
   const interruption = new AbortController();
   const interrupt = () => interruption.abort();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt);

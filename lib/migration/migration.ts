@@ -73,6 +73,7 @@ export async function carryOut(request: Request, world: World): Promise<Report> 
   const work: Work = { ...world, request, report, database };
   const changes = !dryRun && ['migrate', 'repair', 'restore'].includes(command);
   try {
+    await refusePooler(work);
     if (command === 'backup') report.backup = await backUp(work);
     else if (command === 'restore') await inTurn(work, () => restore(work));
     else if (changes || request.rehearse || request.history)
@@ -87,6 +88,16 @@ export async function carryOut(request: Request, world: World): Promise<Report> 
     report.wayBack = wayBackFrom(report, place);
   }
   return report;
+}
+
+/** Before anything else: the lock of a turn would stay behind a pooler, with a session that is nobody's. */
+async function refusePooler({ server, request }: Work): Promise<void> {
+  const tunnel = await server.forward('127.0.0.1', request.port);
+  try {
+    await assertPostgres(tunnel.port, request.port);
+  } finally {
+    await tunnel.close();
+  }
 }
 
 /** One runner at a time, and no longer than the connection lives. */
@@ -113,7 +124,6 @@ async function withFlyway(work: Work, alone: boolean): Promise<void> {
   ]);
   const tunnel = await server.forward('127.0.0.1', request.port);
   try {
-    await assertPostgres(tunnel.port, request.port);
     for (const user of await dropDeadLogins(database, owner, alone)) {
       say(`Ended ${user}, which a run that was killed had left`);
     }

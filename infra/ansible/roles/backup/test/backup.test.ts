@@ -1,6 +1,6 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { makeWorld, type World } from './world.ts';
@@ -102,13 +102,15 @@ describe('a backup', () => {
         expect.objectContaining({ role: 'compta_books_app', here: false, parameter: 'work_mem' }),
       ]),
     });
-    // Each format opens with an identity, and is the database.
-    const clear = execFileSync('age', ['-d', '-i', '-', join(remoteOf(name), 'sql.gz.age')], {
-      input: world.identity,
-      maxBuffer: 1e9,
-    });
-    const text = execFileSync('gzip', ['-d'], { input: clear, maxBuffer: 1e9 }).toString();
-    expect(text.match(/^\d+\t(411|707|531)\t/gm)).toHaveLength(20_000);
+    // Each format opens with either identity, and is the database.
+    for (const input of [world.identity, world.offline]) {
+      const clear = execFileSync('age', ['-d', '-i', '-', join(remoteOf(name), 'sql.gz.age')], {
+        input,
+        maxBuffer: 1e9,
+      });
+      const text = execFileSync('gzip', ['-d'], { input: clear, maxBuffer: 1e9 }).toString();
+      expect(text.match(/^\d+\t(411|707|531)\t/gm)).toHaveLength(20_000);
+    }
     expect(readFileSync(world.at('metrics/compta_backup_compta_books.prom'), 'utf8')).toMatch(
       /^compta_backup_last_success_timestamp_seconds\{database="compta_books"\} \d+$/m,
     );
@@ -254,6 +256,35 @@ describe('verification', () => {
     expect(restored).toMatchObject({ code: 0 });
   });
 
+  test('is by those whom a backup was made for, also after a recipient was exchanged', () => {
+    const file = world.at('etc/backup.recipients');
+    const before = readFileSync(file, 'utf8');
+    const [former, kept] = [world.identity, world.offline];
+    const next = execFileSync('age-keygen', { stdio: 'pipe', encoding: 'utf8' });
+    const recipient = (identity: string) => /age1\w+/.exec(identity)?.[0] ?? '';
+    const backUp = () =>
+      String(world.script('compta-backup', ['compta_books', '--listing']).json.name);
+    const older = backUp();
+    writeFileSync(file, before.replace(recipient(former), recipient(next)));
+    const newer = backUp();
+    writeFileSync(file, before);
+    const opened = (name: string, input: string) =>
+      spawnSync('age', ['-d', '-i', '-', join(remoteOf(name), 'settings.json.age')], { input })
+        .status === 0;
+    expect([former, kept, next].map((identity) => opened(older, identity))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([former, kept, next].map((identity) => opened(newer, identity))).toEqual([
+      false,
+      true,
+      true,
+    ]);
+    const verified = world.script('compta-verify-backup', ['compta_books', newer], { input: next });
+    expect(verified).toMatchObject({ code: 0 });
+  });
+
   test('does not take a remote that cannot be read for an empty one', () => {
     const back = world.configure({ remote: 'nowhere:bucket' });
     const input = world.identity;
@@ -268,6 +299,29 @@ describe('verification', () => {
       expect(stderr).toContain('the remote cannot be read');
       expect(stderr).not.toContain('there is no');
     }
+  });
+
+  test('asks every index for every row: one that lacks some is damage, and no proof', () => {
+    // Its expression has another value whenever it is asked for.
+    world.sql(
+      'postgres',
+      `CREATE DATABASE compta_unsound;
+\\connect compta_unsound
+CREATE FUNCTION unsteady(int) RETURNS float8 IMMUTABLE LANGUAGE plpgsql AS 'BEGIN RETURN random(); END';
+CREATE TABLE entry AS SELECT generate_series(1, 100) AS id;
+CREATE INDEX ON entry (unsteady(id));`,
+    );
+    const { name } = world.script('compta-backup', ['compta_unsound', '--listing']).json;
+    world.sql('postgres', 'DROP DATABASE compta_unsound');
+    const done = world.script('compta-verify-backup', ['compta_unsound'], {
+      input: world.identity,
+    });
+    expect(done.code).toBe(65);
+    expect(done.stderr).toContain('amcheck found damage in the restored database');
+    expect(readdirSync(world.at('remote/dumps/compta_unsound', String(name)))).not.toContain(
+      'verified.json',
+    );
+    rmSync(world.at('remote/dumps/compta_unsound'), { recursive: true });
   });
 
   /** Changes a manifest at the remote, as if the dump had come out differently, and verifies it. */

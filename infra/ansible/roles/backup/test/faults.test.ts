@@ -503,6 +503,26 @@ describe('a remote copy', () => {
     expect(words(done)).toEqual([
       expect.stringMatching(/dump.age is damaged: 1000 bytes at the remote, \d+ in the manifest/),
     ]);
+    // The way out that docs/disaster-recovery.md (7) shows.
+    rmSync(world.at('backups/compta_books', `${name}.dump`, 'uploaded'));
+    expect(backUp()).toMatchObject({ code: 0 });
+    expect(verify(String(name))).toMatchObject({ code: 0 });
+  });
+
+  test('that did not arrive as it was sent gets no name there, and the next run sends it again', () => {
+    const before = remote();
+    const altered = world.wrap(
+      'rclone',
+      `"$real" "$@" || exit
+[[ "$*" != *" copy "* ]] || printf 'altered!' | dd of="$(echo ${world.at('remote/incoming')}/compta_books-*/dump.age)" bs=1 seek=300 conv=notrunc status=none`,
+    );
+    const done = backUp(altered);
+    expect(done.code).toBe(69);
+    expect(words(done)).toEqual([expect.stringMatching(/the upload of \S+ failed/)]);
+    expect(remote()).toEqual(before);
+    const sent = /upload of (\S+) failed/.exec(done.stderr)?.[1] ?? '';
+    expect(backUp()).toMatchObject({ code: 0 });
+    expect(verify(sent)).toMatchObject({ code: 0 });
   });
 
   test('with one byte flipped is not verified, nor restored', () => {
@@ -547,7 +567,7 @@ describe('a remote copy', () => {
     expect(verify(good, '')).toMatchObject({ code: 64 });
   });
 
-  test('that is dated in the future is refused, and said', () => {
+  test('that is dated in the future is refused, and said, until somebody restores it by its name', () => {
     const name = `compta_books-${new Date(Date.now() + 3_600_000 * 5).toISOString().replace(/\.\d+/, '').replaceAll(/[-:]/g, '')}`;
     execFileSync('cp', [
       '-a',
@@ -555,9 +575,19 @@ describe('a remote copy', () => {
       world.at('remote/dumps/compta_books', name),
     ]);
     const done = verify();
+    const restore = (...args: string[]) =>
+      world.script('compta-restore', args, { input: world.identity });
+    const latest = restore('latest', 'compta_books', '--replace=compta_books');
+    const named = restore(name, 'compta_ahead');
     rmSync(world.at('remote/dumps/compta_books', name), { recursive: true });
-    expect(done.code).toBe(65);
-    expect(words(done)).toEqual([expect.stringContaining(`${name} is dated in the future`)]);
+    for (const { code, stderr } of [done, latest]) {
+      expect(code).toBe(65);
+      expect(stderr).toContain(`${name} is dated in the future`);
+    }
+    // Of a server that is lost there will be no other one.
+    expect(named).toMatchObject({ code: 0 });
+    expect(named.stderr).toContain(`${name} is dated in the future`);
+    expect(world.sql('compta_ahead', 'SELECT count(*) FROM journal_line')).toBe('20000');
   });
 });
 
@@ -630,6 +660,31 @@ test('two backups at once are made one after the other, each whole', async () =>
   expect(third.code).toBe(75);
   expect(words(third)).toEqual([expect.stringContaining('another run holds')]);
   expect((await once(slow, 'exit'))[0]).toBe(0);
+});
+
+test('what is posted while a backup is made is in neither of its formats, nor in its manifest', () => {
+  const psql = `${world.at('postgresql/usr/lib/postgresql/16/bin/psql')} -qX -h ${world.at('home')} -U postgres compta_books`;
+  const back = inFront(
+    'pg_dump',
+    `[[ "$*" == --version ]] || ${psql} >/dev/null <<<"INSERT INTO account VALUES (nextval('receipt'), 'posted meanwhile')"
+exec "$real" "$@"`,
+  );
+  const before = Number(world.sql('compta_books', 'SELECT count(*) FROM account'));
+  const done = world.script('compta-backup', ['compta_books']);
+  back();
+  expect(world.sql('compta_books', 'SELECT count(*) FROM account')).toBe(String(before + 2));
+  expect(done.json).toMatchObject({
+    proof: 'restored-and-compared',
+    tables: { 'public.account': before },
+  });
+  const sql = execFileSync(
+    'bash',
+    ['-c', 'age -d -i - "$0" | gzip -d', remoteFile(String(done.json.name), 'sql.gz.age')],
+    { input: world.identity, encoding: 'utf8', maxBuffer: 1e9 },
+  );
+  expect(sql).toContain('PostgreSQL database dump complete');
+  expect(sql).not.toContain('posted meanwhile');
+  expect(verify(String(done.json.name))).toMatchObject({ code: 0 });
 });
 
 test('a week without verification deletes nothing, and verification deletes what it may', () => {

@@ -1,6 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
@@ -300,4 +308,26 @@ exec "$real" "$@"`,
   );
   expect(world.script('compta-base-backup', [], busy)).toMatchObject({ code: 0 });
   expect(world.sql('postgres', 'SELECT count(*) FROM pg_replication_slots')).toBe('0');
+});
+
+test('a remote that is lost is filled again from what the server has, and leads to each moment as before', async () => {
+  const anew = world.at('remote-anew');
+  mkdirSync(anew);
+  chownSync(anew, 65534, 65534);
+  const back = world.configure({ remote: anew });
+  // As docs/disaster-recovery.md (5) has it.
+  execFileSync('find', [world.at('backups'), '-name', 'uploaded', '-delete']);
+  expect(world.script('compta-backup', ['--all'])).toMatchObject({ code: 0 });
+  expect(world.script('compta-base-backup')).toMatchObject({ code: 0 });
+  await archived(world);
+  const rclone = ['rclone', '--config', world.at('etc/rclone.conf'), 'copy'];
+  const paths = ['--exclude', '.partial.*/**', world.at('wal'), join(anew, 'wal')];
+  execFileSync('runuser', ['--user', 'nobody', '--', ...rclone, ...paths]);
+  const verified = world.script('compta-verify-backup', ['--all'], { input: world.identity });
+  const [moment] = moments;
+  const done = recover(String(moment?.time));
+  back();
+  expect(verified).toMatchObject({ code: 0 });
+  expect(done).toMatchObject({ code: 0 });
+  expect(done.json).toMatchObject({ last_beat: moment?.beat });
 });

@@ -20,6 +20,8 @@ export interface World {
   at(...parts: string[]): string;
   /** The identity that opens the backups of this world. */
   identity: string;
+  /** The one that lies offline, and opens them as well. */
+  offline: string;
   /** Runs a script of the roles as root would, the identity on standard input when it is wanted. */
   script(name: string, args?: string[], options?: Options): Result;
   /** The same without waiting; the process leads a group of its own. */
@@ -49,12 +51,18 @@ const NOBODY = 65534;
 const roles = join(import.meta.dirname, '..', '..');
 
 /**
+ * @param prefix of its folder's name, below the one for temporary files.
  * @param disk size of a disk of the server's own, as mount reads it; else it has this machine's.
  * @param port of its socket, and of an address that `settings` may give it.
  * @throws Error when the tools are not installed: run it with tools/run.
  */
-export function makeWorld({ settings = '', disk = '', port = 5432 } = {}): World {
-  const folder = mkdtempSync(join(tmpdir(), 'compta-backup-'));
+export function makeWorld({
+  settings = '',
+  disk = '',
+  port = 5432,
+  prefix = 'compta-backup-',
+} = {}): World {
+  const folder = mkdtempSync(join(tmpdir(), prefix));
   const at = (...parts: string[]) => join(folder, ...parts);
   chmodSync(folder, 0o755);
   for (const name of ['home', 'backups', 'wal', 'restore', 'remote', 'metrics']) {
@@ -117,6 +125,7 @@ ${settings}
     folder,
     at,
     identity: identities[0] ?? '',
+    offline: identities[1] ?? '',
     script(name, args = [], { input = '', env } = {}) {
       const done = spawnSync(at('sbin', name), args, {
         input,
