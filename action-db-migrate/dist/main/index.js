@@ -53872,6 +53872,7 @@ async function carryOut(request, world) {
     const work = { ...world, request, report, database };
     const changes = !dryRun && ['migrate', 'repair', 'restore'].includes(command);
     try {
+        await refusePooler(work);
         if (command === 'backup')
             report.backup = await backUp(work);
         else if (command === 'restore')
@@ -53890,6 +53891,16 @@ async function carryOut(request, world) {
         report.wayBack = wayBackFrom(report, place);
     }
     return report;
+}
+/** Before anything else: the lock of a turn would stay behind a pooler, with a session that is nobody's. */
+async function refusePooler({ server, request }) {
+    const tunnel = await server.forward('127.0.0.1', request.port);
+    try {
+        await assertPostgres(tunnel.port, request.port);
+    }
+    finally {
+        await tunnel.close();
+    }
 }
 /** One runner at a time, and no longer than the connection lives. */
 async function inTurn(work, body) {
@@ -53915,7 +53926,6 @@ async function withFlyway(work, alone) {
     ]);
     const tunnel = await server.forward('127.0.0.1', request.port);
     try {
-        await assertPostgres(tunnel.port, request.port);
         for (const user of await dropDeadLogins(database, owner, alone)) {
             say(`Ended ${user}, which a run that was killed had left`);
         }
@@ -55057,7 +55067,8 @@ function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE
     if (value === '')
         return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
+    // `Number` takes 1e3, 0x10 and 2.0 as well.
+    if (!/^-?\d+$/.test(value) || number < min || number > max) {
         throw new inputs_InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
     }
     return number;
@@ -55070,14 +55081,31 @@ function inputs_oneOf(runner, name, choices, fallback) {
     }
     return choice;
 }
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function inputs_duration(runner, name, fallback) {
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1;
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+function inputs_duration(runner, name, fallback, least = 0) {
     const value = runner.input(name) || fallback;
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
     if (!match)
         throw new inputs_InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
+    const milliseconds = Math.round(Number(match[1]) * unit);
+    if (milliseconds < least)
+        throw new inputs_InputError(name, `is '${value}': give more than 0.`);
+    if (milliseconds > LONGEST)
+        throw new inputs_InputError(name, `is '${value}': give at most 596h.`);
+    return milliseconds;
+}
+/** An address for HTTP; `undefined` when it was not given. */
+function inputs_webAddress(runner, name, example) {
+    const value = inputs_optional(runner, name);
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
+        return value;
+    throw new inputs_InputError(name, `is '${value}': give a URL such as ${example}.`);
 }
 /** One entry per line; blank lines and surrounding space do not count. */
 function inputs_lines(runner, name) {
@@ -55097,6 +55125,17 @@ function inputs_yaml(runner, name, schema) {
     if (!result.success)
         throw new inputs_InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
     return result.data;
+}
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+function inputs_secretYaml(runner, name, schema) {
+    try {
+        return inputs_yaml(runner, name, schema);
+    }
+    catch (error) {
+        if (!(error instanceof inputs_InputError) || error.cause === undefined)
+            throw error;
+        throw new inputs_InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+    }
 }
 function inputs_parsed(name, text) {
     try {
@@ -55184,7 +55223,10 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        largestMemory: Math.max(0, ...sizes),
+        secondSlots: sizes
+            .sort((x, y) => y - x)
+            .slice(0, 2)
+            .reduce((sum, size) => sum + size, 0),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -55347,6 +55389,11 @@ function destinationInputs(runner) {
     if (hosts.length === 0) {
         throw new InputError('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
     }
+    for (const key of ['name', 'address']) {
+        const twice = hosts.find((host, i) => hosts.findIndex((other) => other[key] === host[key]) !== i);
+        if (twice !== undefined)
+            throw new InputError('hosts', `has '${twice[key]}' twice.`);
+    }
     const knownHosts = required(runner, 'known-hosts', 'give a known_hosts line for each host.');
     valid('known-hosts', 'cannot be read.', () => new KnownHosts(knownHosts));
     const jumpHost = optional(runner, 'jump-host');
@@ -55370,15 +55417,12 @@ function inventoryFrom(path) {
 }
 /** Limits and manners that a deploy and a rollback share. */
 function circumstancesInputs(runner) {
-    const baseUrl = optional(runner, 'base-url');
-    if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
-        throw new InputError('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
-    }
+    const baseUrl = webAddress(runner, 'base-url', 'https://compta.tn');
     const login = loginInputs(runner);
     return {
         ...(login === undefined ? {} : { login }),
         batch: integer(runner, 'batch', 1, { min: 1 }),
-        healthTimeout: duration(runner, 'health-timeout', '3m'),
+        healthTimeout: duration(runner, 'health-timeout', '3m', 1),
         drainTimeout: duration(runner, 'drain-timeout', '30s'),
         lockTimeout: duration(runner, 'lock-timeout', '15m'),
         edgeDrain: duration(runner, 'edge-drain', '15s'),
@@ -55390,6 +55434,9 @@ function circumstancesInputs(runner) {
 function wantedInputs(runner) {
     const environment = environmentInput(runner);
     const version = required(runner, 'version', 'give the version that is released.');
+    if (!/^[\w.+-]+$/.test(version)) {
+        throw new InputError('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
+    }
     const given = yaml(runner, 'images', imagesSchema);
     if (given === undefined) {
         throw new InputError('images', 'is missing: give the `images` output of action-build.');
@@ -55403,16 +55450,7 @@ function wantedInputs(runner) {
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    let secrets;
-    try {
-        secrets = yaml(runner, 'secrets', secretsSchema) ?? {};
-    }
-    catch (error) {
-        // A parser quotes what it cannot read.
-        if (!(error instanceof InputError) || error.cause === undefined)
-            throw error;
-        throw new InputError('secrets', 'is not YAML: give service → name of the file → content.');
-    }
+    const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -55465,6 +55503,8 @@ function fileInput(runner, name, fallback) {
     const path = optional(runner, name) ?? fallback;
     if (!existsSync(path))
         throw new InputError(name, `is '${path}', which does not exist.`);
+    if (!statSync(path).isFile())
+        throw new InputError(name, `is '${path}', which is no file.`);
     return path;
 }
 function valid(input, problem, read) {
@@ -55931,7 +55971,7 @@ function readInputs(runner) {
     const database = identifier(inputs_required(runner, 'database', 'give its name.'), 'database');
     const scripts = needsScripts(command) ? scriptSource(runner) : undefined;
     const { statements, limits } = DEFAULTS;
-    const time = (name, fallback) => inputs_duration(runner, name, `${fallback}ms`);
+    const time = (name, fallback, least = 0) => inputs_duration(runner, name, `${fallback}ms`, least);
     const mebibytes = (name, fallback) => inputs_integer(runner, name, fallback / inputs_MEBIBYTE, { max: 1024 ** 2 }) * inputs_MEBIBYTE;
     const request = {
         command,
@@ -55947,8 +55987,9 @@ function readInputs(runner) {
         history: restoredHistory(runner, command, database),
         backupDirectory: absolute(runner, 'backup-directory') ?? DEFAULTS.backupDirectory,
         statements: {
-            lockMs: time('lock-timeout', statements.lockMs),
-            statementMs: time('statement-timeout', statements.statementMs),
+            // For PostgreSQL, 0 is no limit.
+            lockMs: time('lock-timeout', statements.lockMs, 1),
+            statementMs: time('statement-timeout', statements.statementMs, 1),
         },
         limits: {
             transactionMs: time('max-transaction-age', limits.transactionMs),

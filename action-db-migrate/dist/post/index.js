@@ -39675,7 +39675,10 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        largestMemory: Math.max(0, ...sizes),
+        secondSlots: sizes
+            .sort((x, y) => y - x)
+            .slice(0, 2)
+            .reduce((sum, size) => sum + size, 0),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -39842,6 +39845,11 @@ function destinationInputs(runner) {
     if (hosts.length === 0) {
         throw new inputs/* InputError */.dz('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
     }
+    for (const key of ['name', 'address']) {
+        const twice = hosts.find((host, i) => hosts.findIndex((other) => other[key] === host[key]) !== i);
+        if (twice !== undefined)
+            throw new inputs/* InputError */.dz('hosts', `has '${twice[key]}' twice.`);
+    }
     const knownHosts = (0,inputs/* required */.mw)(runner, 'known-hosts', 'give a known_hosts line for each host.');
     valid('known-hosts', 'cannot be read.', () => new known_hosts/* KnownHosts */.BV(knownHosts));
     const jumpHost = (0,inputs/* optional */.lq)(runner, 'jump-host');
@@ -39865,15 +39873,12 @@ function inventoryFrom(path) {
 }
 /** Limits and manners that a deploy and a rollback share. */
 function circumstancesInputs(runner) {
-    const baseUrl = optional(runner, 'base-url');
-    if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
-        throw new InputError('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
-    }
+    const baseUrl = webAddress(runner, 'base-url', 'https://compta.tn');
     const login = loginInputs(runner);
     return {
         ...(login === undefined ? {} : { login }),
         batch: integer(runner, 'batch', 1, { min: 1 }),
-        healthTimeout: duration(runner, 'health-timeout', '3m'),
+        healthTimeout: duration(runner, 'health-timeout', '3m', 1),
         drainTimeout: duration(runner, 'drain-timeout', '30s'),
         lockTimeout: duration(runner, 'lock-timeout', '15m'),
         edgeDrain: duration(runner, 'edge-drain', '15s'),
@@ -39885,6 +39890,9 @@ function circumstancesInputs(runner) {
 function wantedInputs(runner) {
     const environment = environmentInput(runner);
     const version = required(runner, 'version', 'give the version that is released.');
+    if (!/^[\w.+-]+$/.test(version)) {
+        throw new InputError('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
+    }
     const given = yaml(runner, 'images', imagesSchema);
     if (given === undefined) {
         throw new InputError('images', 'is missing: give the `images` output of action-build.');
@@ -39898,16 +39906,7 @@ function wantedInputs(runner) {
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    let secrets;
-    try {
-        secrets = yaml(runner, 'secrets', secretsSchema) ?? {};
-    }
-    catch (error) {
-        // A parser quotes what it cannot read.
-        if (!(error instanceof InputError) || error.cause === undefined)
-            throw error;
-        throw new InputError('secrets', 'is not YAML: give service → name of the file → content.');
-    }
+    const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -39960,6 +39959,8 @@ function fileInput(runner, name, fallback) {
     const path = optional(runner, name) ?? fallback;
     if (!existsSync(path))
         throw new InputError(name, `is '${path}', which does not exist.`);
+    if (!statSync(path).isFile())
+        throw new InputError(name, `is '${path}', which is no file.`);
     return path;
 }
 function valid(input, problem, read) {
@@ -41020,7 +41021,7 @@ function ownerOf(env) {
 /* harmony export */   yL: () => (/* binding */ oneOf),
 /* harmony export */   zM: () => (/* binding */ boolean)
 /* harmony export */ });
-/* unused harmony exports duration, yaml */
+/* unused harmony exports duration, webAddress, yaml, secretYaml */
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3483);
 
 
@@ -41068,7 +41069,8 @@ function integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGE
     if (value === '')
         return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
+    // `Number` takes 1e3, 0x10 and 2.0 as well.
+    if (!/^-?\d+$/.test(value) || number < min || number > max) {
         throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
     }
     return number;
@@ -41081,14 +41083,31 @@ function oneOf(runner, name, choices, fallback) {
     }
     return choice;
 }
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function duration(runner, name, fallback) {
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = (/* unused pure expression or super */ null && (2 ** 31 - 1));
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+function duration(runner, name, fallback, least = 0) {
     const value = runner.input(name) || fallback;
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
     if (!match)
         throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
+    const milliseconds = Math.round(Number(match[1]) * unit);
+    if (milliseconds < least)
+        throw new InputError(name, `is '${value}': give more than 0.`);
+    if (milliseconds > LONGEST)
+        throw new InputError(name, `is '${value}': give at most 596h.`);
+    return milliseconds;
+}
+/** An address for HTTP; `undefined` when it was not given. */
+function webAddress(runner, name, example) {
+    const value = optional(runner, name);
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
+        return value;
+    throw new InputError(name, `is '${value}': give a URL such as ${example}.`);
 }
 /** One entry per line; blank lines and surrounding space do not count. */
 function lines(runner, name) {
@@ -41108,6 +41127,17 @@ function yaml(runner, name, schema) {
     if (!result.success)
         throw new InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
     return result.data;
+}
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+function secretYaml(runner, name, schema) {
+    try {
+        return yaml(runner, name, schema);
+    }
+    catch (error) {
+        if (!(error instanceof InputError) || error.cause === undefined)
+            throw error;
+        throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+    }
 }
 function parsed(name, text) {
     try {

@@ -18196,7 +18196,8 @@ function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE
     if (value === '')
         return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
+    // `Number` takes 1e3, 0x10 and 2.0 as well.
+    if (!/^-?\d+$/.test(value) || number < min || number > max) {
         throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
     }
     return number;
@@ -18209,14 +18210,31 @@ function oneOf(runner, name, choices, fallback) {
     }
     return choice;
 }
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function inputs_duration(runner, name, fallback) {
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1;
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+function inputs_duration(runner, name, fallback, least = 0) {
     const value = runner.input(name) || fallback;
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
     if (!match)
         throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
+    const milliseconds = Math.round(Number(match[1]) * unit);
+    if (milliseconds < least)
+        throw new InputError(name, `is '${value}': give more than 0.`);
+    if (milliseconds > LONGEST)
+        throw new InputError(name, `is '${value}': give at most 596h.`);
+    return milliseconds;
+}
+/** An address for HTTP; `undefined` when it was not given. */
+function webAddress(runner, name, example) {
+    const value = inputs_optional(runner, name);
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
+        return value;
+    throw new InputError(name, `is '${value}': give a URL such as ${example}.`);
 }
 /** One entry per line; blank lines and surrounding space do not count. */
 function lines(runner, name) {
@@ -18236,6 +18254,17 @@ function yaml(runner, name, schema) {
     if (!result.success)
         throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
     return result.data;
+}
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+function secretYaml(runner, name, schema) {
+    try {
+        return yaml(runner, name, schema);
+    }
+    catch (error) {
+        if (!(error instanceof InputError) || error.cause === undefined)
+            throw error;
+        throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+    }
 }
 function parsed(name, text) {
     try {
@@ -18316,6 +18345,7 @@ function cut(text, limit) {
 
 
 
+const SLACK = 'https://slack.com/api';
 function readInputs(runner) {
     return {
         destination: destination(runner),
@@ -18327,7 +18357,7 @@ function readInputs(runner) {
             fields: fields(runner),
         },
         failOnError: inputs_boolean(runner, 'fail-on-error', false),
-        timeoutMs: inputs_duration(runner, 'timeout', '60s'),
+        timeoutMs: inputs_duration(runner, 'timeout', '60s', 1),
     };
 }
 function destination(runner) {
@@ -18339,7 +18369,7 @@ function destination(runner) {
         if (channel === undefined) {
             throw new InputError('channel', 'is missing: a bot needs the ID of the channel it posts to.');
         }
-        const apiUrl = inputs_optional(runner, 'api-url') ?? 'https://slack.com/api';
+        const apiUrl = webAddress(runner, 'api-url', SLACK) ?? SLACK;
         return { kind: 'bot', apiUrl, token, channel, update };
     }
     if (url === undefined) {

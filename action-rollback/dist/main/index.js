@@ -83571,7 +83571,8 @@ function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE
     if (value === '')
         return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
+    // `Number` takes 1e3, 0x10 and 2.0 as well.
+    if (!/^-?\d+$/.test(value) || number < min || number > max) {
         throw new inputs_InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
     }
     return number;
@@ -83584,14 +83585,31 @@ function oneOf(runner, name, choices, fallback) {
     }
     return choice;
 }
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function inputs_duration(runner, name, fallback) {
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1;
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+function inputs_duration(runner, name, fallback, least = 0) {
     const value = runner.input(name) || fallback;
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
     if (!match)
         throw new inputs_InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
+    const milliseconds = Math.round(Number(match[1]) * unit);
+    if (milliseconds < least)
+        throw new inputs_InputError(name, `is '${value}': give more than 0.`);
+    if (milliseconds > LONGEST)
+        throw new inputs_InputError(name, `is '${value}': give at most 596h.`);
+    return milliseconds;
+}
+/** An address for HTTP; `undefined` when it was not given. */
+function webAddress(runner, name, example) {
+    const value = inputs_optional(runner, name);
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
+        return value;
+    throw new inputs_InputError(name, `is '${value}': give a URL such as ${example}.`);
 }
 /** One entry per line; blank lines and surrounding space do not count. */
 function lines(runner, name) {
@@ -83612,6 +83630,17 @@ function inputs_yaml(runner, name, schema) {
         throw new inputs_InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
     return result.data;
 }
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+function inputs_secretYaml(runner, name, schema) {
+    try {
+        return inputs_yaml(runner, name, schema);
+    }
+    catch (error) {
+        if (!(error instanceof inputs_InputError) || error.cause === undefined)
+            throw error;
+        throw new inputs_InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+    }
+}
 function parsed(name, text) {
     try {
         return parse(text);
@@ -83629,7 +83658,7 @@ var main = __nccwpck_require__(2990);
 
 const none = { say: async () => { } };
 /** GitHub refuses a longer description. */
-const LONGEST = 140;
+const github_LONGEST = 140;
 /** Opens a deployment with the input `github-token`; without one, or outside GitHub, nothing is told. */
 async function openDeployment(runner, environment, what) {
     const token = optionalSecret(runner, 'github-token');
@@ -83655,7 +83684,7 @@ async function openDeployment(runner, environment, what) {
             repo,
             ref: GITHUB_SHA,
             environment,
-            description: what.slice(0, LONGEST),
+            description: what.slice(0, github_LONGEST),
             auto_merge: false,
             // The workflow decided that this is to be released; its checks are its own business.
             required_contexts: [],
@@ -83673,7 +83702,7 @@ async function openDeployment(runner, environment, what) {
                 repo,
                 deployment_id: id,
                 state,
-                description: runner.redact(description).slice(0, LONGEST),
+                description: runner.redact(description).slice(0, github_LONGEST),
                 log_url: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`,
                 ...(url !== undefined && { environment_url: url }),
             }));
@@ -83829,7 +83858,10 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        largestMemory: Math.max(0, ...sizes),
+        secondSlots: sizes
+            .sort((x, y) => y - x)
+            .slice(0, 2)
+            .reduce((sum, size) => sum + size, 0),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -83992,6 +84024,11 @@ function destinationInputs(runner) {
     if (hosts.length === 0) {
         throw new inputs_InputError('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
     }
+    for (const key of ['name', 'address']) {
+        const twice = hosts.find((host, i) => hosts.findIndex((other) => other[key] === host[key]) !== i);
+        if (twice !== undefined)
+            throw new inputs_InputError('hosts', `has '${twice[key]}' twice.`);
+    }
     const knownHosts = inputs_required(runner, 'known-hosts', 'give a known_hosts line for each host.');
     valid('known-hosts', 'cannot be read.', () => new KnownHosts(knownHosts));
     const jumpHost = inputs_optional(runner, 'jump-host');
@@ -84015,15 +84052,12 @@ function inventoryFrom(path) {
 }
 /** Limits and manners that a deploy and a rollback share. */
 function circumstancesInputs(runner) {
-    const baseUrl = inputs_optional(runner, 'base-url');
-    if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
-        throw new inputs_InputError('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
-    }
+    const baseUrl = webAddress(runner, 'base-url', 'https://compta.tn');
     const login = loginInputs(runner);
     return {
         ...(login === undefined ? {} : { login }),
         batch: inputs_integer(runner, 'batch', 1, { min: 1 }),
-        healthTimeout: inputs_duration(runner, 'health-timeout', '3m'),
+        healthTimeout: inputs_duration(runner, 'health-timeout', '3m', 1),
         drainTimeout: inputs_duration(runner, 'drain-timeout', '30s'),
         lockTimeout: inputs_duration(runner, 'lock-timeout', '15m'),
         edgeDrain: inputs_duration(runner, 'edge-drain', '15s'),
@@ -84035,6 +84069,9 @@ function circumstancesInputs(runner) {
 function wantedInputs(runner) {
     const environment = environmentInput(runner);
     const version = required(runner, 'version', 'give the version that is released.');
+    if (!/^[\w.+-]+$/.test(version)) {
+        throw new InputError('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
+    }
     const given = yaml(runner, 'images', imagesSchema);
     if (given === undefined) {
         throw new InputError('images', 'is missing: give the `images` output of action-build.');
@@ -84048,16 +84085,7 @@ function wantedInputs(runner) {
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    let secrets;
-    try {
-        secrets = yaml(runner, 'secrets', secretsSchema) ?? {};
-    }
-    catch (error) {
-        // A parser quotes what it cannot read.
-        if (!(error instanceof InputError) || error.cause === undefined)
-            throw error;
-        throw new InputError('secrets', 'is not YAML: give service → name of the file → content.');
-    }
+    const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -84110,6 +84138,8 @@ function fileInput(runner, name, fallback) {
     const path = optional(runner, name) ?? fallback;
     if (!existsSync(path))
         throw new InputError(name, `is '${path}', which does not exist.`);
+    if (!statSync(path).isFile())
+        throw new InputError(name, `is '${path}', which is no file.`);
     return path;
 }
 function valid(input, problem, read) {
@@ -84620,6 +84650,22 @@ function serving(slots, trusted) {
     const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
     return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
 }
+/**
+ * What is done on a host, in order. A service boots while the slot that the one before it has left
+ * is drained: neither needs the other, and both take seconds.
+ */
+function inOrder({ services }) {
+    const order = [];
+    for (const service of services) {
+        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
+        if (first === undefined)
+            continue;
+        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
+        order.splice(drains ? -1 : order.length, 0, first);
+        order.push(...rest);
+    }
+    return order;
+}
 /** Whether the plan changes anything. */
 function plan_isEmpty(plan) {
     const idle = plan.services.every((service) => service.steps.length === 0);
@@ -85016,7 +85062,7 @@ iptables -I INPUT ! -i lo -p tcp --dport "$2" -j REJECT --reject-with tcp-reset`
 
 
 /**
- * Host after host, `batch` at a time; within a host, service after service. Who is out of rotation
+ * Host after host, `batch` at a time; within a host, step after step. Who is out of rotation
  * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
  * @param rows receives what was done, also when it throws.
  * @param outcome what a finished row is called.
@@ -85067,34 +85113,40 @@ async function rollHost(target, rows, options, outcome) {
     const { host } = target;
     const plan = await planOf(target);
     await rollEdge(target, plan, rows, options, outcome);
-    for (const service of plan.services) {
-        const { from, to } = service;
-        const row = { host: host.name, service: service.service, from, to, ...now(), outcome };
+    const begun = new Map();
+    const rowOf = (service, outcome) => {
+        const { service: name, from, to } = service;
+        const row = { host: host.name, service: name, from, to, ...now(), outcome };
         rows.push(row);
+        begun.set(service, row);
+        return row;
+    };
+    for (const service of plan.services) {
         if (service.steps.length === 0)
-            row.outcome = 'unchanged';
-        else
-            await rollService(target, service, row, options, outcome);
+            rowOf(service, 'unchanged');
+    }
+    for (const { service, step: next } of inOrder(plan)) {
+        options.stop.throwIfAborted();
+        const row = begun.get(service) ?? rowOf(service, 'failed');
+        await rollStep(target, next, row, options);
+        if (next !== service.steps.at(-1))
+            continue;
+        row.outcome = service.steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
     }
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
 }
-async function rollService({ host, target }, { steps }, row, options, outcome) {
-    row.outcome = 'failed';
-    for (const next of steps) {
-        options.stop.throwIfAborted();
-        const what = plan_describe(next);
-        try {
-            await progress_step(options.tell, host.name, what, async () => {
-                await journal(host, target.release, what);
-                await perform(host, next, target.release, options, (line) => note(options.tell, host.name, line));
-            });
-        }
-        finally {
-            row.end = Date.now();
-        }
+async function rollStep({ host, target }, next, row, options) {
+    const what = plan_describe(next);
+    try {
+        await progress_step(options.tell, host.name, what, async () => {
+            await journal(host, target.release, what);
+            await perform(host, next, target.release, options, (line) => note(options.tell, host.name, line));
+        });
     }
-    row.outcome = steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
+    finally {
+        row.end = Date.now();
+    }
 }
 async function rollEdge({ host, target }, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
@@ -85587,7 +85639,7 @@ done`;
             'Remove what else lies there, or lower `keep`.');
     }
     if (free < memory) {
-        throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and a second slot may take ` +
+        throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
             `${gigabytes(memory)}.`);
     }
 }
@@ -85773,7 +85825,7 @@ async function deploy(hosts, wanted, how) {
 }
 /** What must hold before anything is changed, on every host. */
 async function examine(hosts, wanted, how) {
-    const need = { memory: wanted.compose.largestMemory, images: imagesOf(wanted) };
+    const need = { memory: wanted.compose.secondSlots, images: imagesOf(wanted) };
     await step(how.tell, '', 'examine the servers', () => Promise.all(hosts.map((host) => preflight(host, need))));
 }
 /** Fetches images on all hosts at once. @returns how many were fetched. */

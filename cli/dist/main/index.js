@@ -39229,7 +39229,7 @@ iptables -I INPUT ! -i lo -p tcp --dport "$2" -j REJECT --reject-with tcp-reset`
 
 
 /**
- * Host after host, `batch` at a time; within a host, service after service. Who is out of rotation
+ * Host after host, `batch` at a time; within a host, step after step. Who is out of rotation
  * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
  * @param rows receives what was done, also when it throws.
  * @param outcome what a finished row is called.
@@ -39280,34 +39280,40 @@ async function rollHost(target, rows, options, outcome) {
     const { host } = target;
     const plan = await planOf(target);
     await rollEdge(target, plan, rows, options, outcome);
-    for (const service of plan.services) {
-        const { from, to } = service;
-        const row = { host: host.name, service: service.service, from, to, ...now(), outcome };
+    const begun = new Map();
+    const rowOf = (service, outcome) => {
+        const { service: name, from, to } = service;
+        const row = { host: host.name, service: name, from, to, ...now(), outcome };
         rows.push(row);
+        begun.set(service, row);
+        return row;
+    };
+    for (const service of plan.services) {
         if (service.steps.length === 0)
-            row.outcome = 'unchanged';
-        else
-            await rollService(target, service, row, options, outcome);
+            rowOf(service, 'unchanged');
+    }
+    for (const { service, step: next } of (0,release_plan/* inOrder */.al)(plan)) {
+        options.stop.throwIfAborted();
+        const row = begun.get(service) ?? rowOf(service, 'failed');
+        await rollStep(target, next, row, options);
+        if (next !== service.steps.at(-1))
+            continue;
+        row.outcome = service.steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
     }
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout/* caddy */.GG.outOfRotation]);
 }
-async function rollService({ host, target }, { steps }, row, options, outcome) {
-    row.outcome = 'failed';
-    for (const next of steps) {
-        options.stop.throwIfAborted();
-        const what = (0,release_plan/* describe */.q0)(next);
-        try {
-            await (0,progress/* step */.PM)(options.tell, host.name, what, async () => {
-                await journal(host, target.release, what);
-                await perform(host, next, target.release, options, (line) => (0,progress/* note */.N4)(options.tell, host.name, line));
-            });
-        }
-        finally {
-            row.end = Date.now();
-        }
+async function rollStep({ host, target }, next, row, options) {
+    const what = (0,release_plan/* describe */.q0)(next);
+    try {
+        await (0,progress/* step */.PM)(options.tell, host.name, what, async () => {
+            await journal(host, target.release, what);
+            await perform(host, next, target.release, options, (line) => (0,progress/* note */.N4)(options.tell, host.name, line));
+        });
     }
-    row.outcome = steps.every(({ kind }) => kind === 'settle') ? 'unchanged' : outcome;
+    finally {
+        row.end = Date.now();
+    }
 }
 async function rollEdge({ host, target }, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
@@ -39592,7 +39598,7 @@ done`;
             'Remove what else lies there, or lower `keep`.');
     }
     if (free < memory) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and a second slot may take ` +
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
             `${gigabytes(memory)}.`);
     }
 }
@@ -39786,7 +39792,7 @@ async function deploy(hosts, wanted, how) {
 }
 /** What must hold before anything is changed, on every host. */
 async function examine(hosts, wanted, how) {
-    const need = { memory: wanted.compose.largestMemory, images: imagesOf(wanted) };
+    const need = { memory: wanted.compose.secondSlots, images: imagesOf(wanted) };
     await (0,progress/* step */.PM)(how.tell, '', 'examine the servers', () => Promise.all(hosts.map((host) => preflight(host, need))));
 }
 /** Fetches images on all hosts at once. @returns how many were fetched. */
@@ -45059,6 +45065,7 @@ async function carryOut(request, world) {
     const work = { ...world, request, report, database };
     const changes = !dryRun && ['migrate', 'repair', 'restore'].includes(command);
     try {
+        await refusePooler(work);
         if (command === 'backup')
             report.backup = await backUp(work);
         else if (command === 'restore')
@@ -45077,6 +45084,16 @@ async function carryOut(request, world) {
         report.wayBack = wayBackFrom(report, place);
     }
     return report;
+}
+/** Before anything else: the lock of a turn would stay behind a pooler, with a session that is nobody's. */
+async function refusePooler({ server, request }) {
+    const tunnel = await server.forward('127.0.0.1', request.port);
+    try {
+        await assertPostgres(tunnel.port, request.port);
+    }
+    finally {
+        await tunnel.close();
+    }
 }
 /** One runner at a time, and no longer than the connection lives. */
 async function inTurn(work, body) {
@@ -45102,7 +45119,6 @@ async function withFlyway(work, alone) {
     ]);
     const tunnel = await server.forward('127.0.0.1', request.port);
     try {
-        await assertPostgres(tunnel.port, request.port);
         for (const user of await dropDeadLogins(database, owner, alone)) {
             say(`Ended ${user}, which a run that was killed had left`);
         }
@@ -46420,7 +46436,10 @@ function renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        largestMemory: Math.max(0, ...sizes),
+        secondSlots: sizes
+            .sort((x, y) => y - x)
+            .slice(0, 2)
+            .reduce((sum, size) => sum + size, 0),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -47124,6 +47143,11 @@ function destinationInputs(runner) {
     if (hosts.length === 0) {
         throw new inputs/* InputError */.dz('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
     }
+    for (const key of ['name', 'address']) {
+        const twice = hosts.find((host, i) => hosts.findIndex((other) => other[key] === host[key]) !== i);
+        if (twice !== undefined)
+            throw new inputs/* InputError */.dz('hosts', `has '${twice[key]}' twice.`);
+    }
     const knownHosts = (0,inputs/* required */.mw)(runner, 'known-hosts', 'give a known_hosts line for each host.');
     valid('known-hosts', 'cannot be read.', () => new known_hosts/* KnownHosts */.BV(knownHosts));
     const jumpHost = (0,inputs/* optional */.lq)(runner, 'jump-host');
@@ -47147,15 +47171,12 @@ function inventoryFrom(path) {
 }
 /** Limits and manners that a deploy and a rollback share. */
 function circumstancesInputs(runner) {
-    const baseUrl = (0,inputs/* optional */.lq)(runner, 'base-url');
-    if (baseUrl !== undefined && !URL.canParse(baseUrl)) {
-        throw new inputs/* InputError */.dz('base-url', `is '${baseUrl}': give a URL such as https://compta.tn.`);
-    }
+    const baseUrl = (0,inputs/* webAddress */.Dy)(runner, 'base-url', 'https://compta.tn');
     const login = loginInputs(runner);
     return {
         ...(login === undefined ? {} : { login }),
         batch: (0,inputs/* integer */.nd)(runner, 'batch', 1, { min: 1 }),
-        healthTimeout: (0,inputs/* duration */.p0)(runner, 'health-timeout', '3m'),
+        healthTimeout: (0,inputs/* duration */.p0)(runner, 'health-timeout', '3m', 1),
         drainTimeout: (0,inputs/* duration */.p0)(runner, 'drain-timeout', '30s'),
         lockTimeout: (0,inputs/* duration */.p0)(runner, 'lock-timeout', '15m'),
         edgeDrain: (0,inputs/* duration */.p0)(runner, 'edge-drain', '15s'),
@@ -47167,6 +47188,9 @@ function circumstancesInputs(runner) {
 function wantedInputs(runner) {
     const environment = environmentInput(runner);
     const version = (0,inputs/* required */.mw)(runner, 'version', 'give the version that is released.');
+    if (!/^[\w.+-]+$/.test(version)) {
+        throw new inputs/* InputError */.dz('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
+    }
     const given = (0,inputs/* yaml */.oQ)(runner, 'images', imagesSchema);
     if (given === undefined) {
         throw new inputs/* InputError */.dz('images', 'is missing: give the `images` output of action-build.');
@@ -47180,16 +47204,7 @@ function wantedInputs(runner) {
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    let secrets;
-    try {
-        secrets = (0,inputs/* yaml */.oQ)(runner, 'secrets', release_secrets/* secretsSchema */.$v) ?? {};
-    }
-    catch (error) {
-        // A parser quotes what it cannot read.
-        if (!(error instanceof inputs/* InputError */.dz) || error.cause === undefined)
-            throw error;
-        throw new inputs/* InputError */.dz('secrets', 'is not YAML: give service → name of the file → content.');
-    }
+    const secrets = (0,inputs/* secretYaml */.qn)(runner, 'secrets', release_secrets/* secretsSchema */.$v) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -47242,6 +47257,8 @@ function fileInput(runner, name, fallback) {
     const path = (0,inputs/* optional */.lq)(runner, name) ?? fallback;
     if (!(0,external_node_fs_.existsSync)(path))
         throw new inputs/* InputError */.dz(name, `is '${path}', which does not exist.`);
+    if (!(0,external_node_fs_.statSync)(path).isFile())
+        throw new inputs/* InputError */.dz(name, `is '${path}', which is no file.`);
     return path;
 }
 function valid(input, problem, read) {
@@ -47622,6 +47639,7 @@ function releaseId(version, content) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   AF: () => (/* binding */ planHost),
 /* harmony export */   Im: () => (/* binding */ isEmpty),
+/* harmony export */   al: () => (/* binding */ inOrder),
 /* harmony export */   q0: () => (/* binding */ describe)
 /* harmony export */ });
 /**
@@ -47696,6 +47714,22 @@ function matches(slot, component) {
 function serving(slots, trusted) {
     const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && matches(slot, trusted) ? 0 : 1);
     return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
+}
+/**
+ * What is done on a host, in order. A service boots while the slot that the one before it has left
+ * is drained: neither needs the other, and both take seconds.
+ */
+function inOrder({ services }) {
+    const order = [];
+    for (const service of services) {
+        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
+        if (first === undefined)
+            continue;
+        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
+        order.splice(drains ? -1 : order.length, 0, first);
+        order.push(...rest);
+    }
+    return order;
 }
 /** Whether the plan changes anything. */
 function isEmpty(plan) {
@@ -48571,6 +48605,7 @@ function escapeHtml(text) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Dy: () => (/* binding */ webAddress),
 /* harmony export */   Mn: () => (/* binding */ lines),
 /* harmony export */   Ny: () => (/* binding */ optionalSecret),
 /* harmony export */   dz: () => (/* binding */ InputError),
@@ -48579,6 +48614,7 @@ function escapeHtml(text) {
 /* harmony export */   nd: () => (/* binding */ integer),
 /* harmony export */   oQ: () => (/* binding */ yaml),
 /* harmony export */   p0: () => (/* binding */ duration),
+/* harmony export */   qn: () => (/* binding */ secretYaml),
 /* harmony export */   rJ: () => (/* binding */ secret),
 /* harmony export */   yL: () => (/* binding */ oneOf),
 /* harmony export */   zM: () => (/* binding */ boolean)
@@ -48631,7 +48667,8 @@ function integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGE
     if (value === '')
         return fallback;
     const number = Number(value);
-    if (!Number.isInteger(number) || number < min || number > max) {
+    // `Number` takes 1e3, 0x10 and 2.0 as well.
+    if (!/^-?\d+$/.test(value) || number < min || number > max) {
         throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
     }
     return number;
@@ -48644,14 +48681,31 @@ function oneOf(runner, name, choices, fallback) {
     }
     return choice;
 }
-/** "90s", "5m", "1h" or plain seconds, as milliseconds. */
-function duration(runner, name, fallback) {
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1;
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+function duration(runner, name, fallback, least = 0) {
     const value = runner.input(name) || fallback;
     const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
     if (!match)
         throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
     const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    return Number(match[1]) * unit;
+    const milliseconds = Math.round(Number(match[1]) * unit);
+    if (milliseconds < least)
+        throw new InputError(name, `is '${value}': give more than 0.`);
+    if (milliseconds > LONGEST)
+        throw new InputError(name, `is '${value}': give at most 596h.`);
+    return milliseconds;
+}
+/** An address for HTTP; `undefined` when it was not given. */
+function webAddress(runner, name, example) {
+    const value = optional(runner, name);
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
+        return value;
+    throw new InputError(name, `is '${value}': give a URL such as ${example}.`);
 }
 /** One entry per line; blank lines and surrounding space do not count. */
 function lines(runner, name) {
@@ -48671,6 +48725,17 @@ function yaml(runner, name, schema) {
     if (!result.success)
         throw new InputError(name, `is not valid:\n${zod__WEBPACK_IMPORTED_MODULE_1__/* .prettifyError */ .S1(result.error)}`);
     return result.data;
+}
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+function secretYaml(runner, name, schema) {
+    try {
+        return yaml(runner, name, schema);
+    }
+    catch (error) {
+        if (!(error instanceof InputError) || error.cause === undefined)
+            throw error;
+        throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+    }
 }
 function parsed(name, text) {
     try {
