@@ -12,7 +12,7 @@ const DATABASE = 'compta_accounting';
 
 /** Needs a release (`make demo`), and leaves its books as they were at the backup. */
 export const dispatches: Scenario = {
-  shows: 'what a person dispatches: databases looked at and put back to a backup, and drift',
+  shows: 'what a person dispatches: databases looked at, rehearsed, migrated and put back; drift',
   async run(instance, print) {
     const ran = async (workflow: string, inputs: Record<string, string>, matrix?: string) => {
       const outcome = await dispatch(instance, print, workflow, inputs, matrix);
@@ -32,7 +32,23 @@ export const dispatches: Scenario = {
     const info = await database({ command: 'info' });
     assert.match(summaryOf(info), new RegExp(`${DATABASE}: schema \\d+ is current`));
     const validate = await database({ command: 'validate' });
-    const migrate = await database({ command: 'migrate' });
+
+    // As before the last script: what is released has one that is due.
+    await askBooks(
+      instance,
+      `ALTER TABLE journal_entry RENAME COLUMN posted_by TO kept;
+       DELETE FROM flyway_schema_history WHERE version = '2'`,
+    );
+    await backUp(instance);
+    const migration = { command: 'migrate', service: 'accounting-service' };
+    const rehearsal = await database({ ...migration, 'dry-run': 'true' });
+    assert.match(summaryOf(rehearsal), /Rehearsed\W+on a copy restored from/);
+    const migrate = await database(migration);
+    assert.match(summaryOf(migrate), new RegExp(`${DATABASE}: 1 script applied, schema 1 → 2`));
+    await askBooks(
+      instance,
+      'UPDATE journal_entry SET posted_by = kept; ALTER TABLE journal_entry DROP COLUMN kept',
+    );
 
     const path = await backUp(instance);
     const before = await entries(instance);
@@ -49,6 +65,7 @@ export const dispatches: Scenario = {
     return {
       info: timesOf(info),
       validate: timesOf(validate),
+      rehearsal: timesOf(rehearsal),
       migrate: timesOf(migrate),
       restore: timesOf(restore),
       drift: timesOf(drift),
