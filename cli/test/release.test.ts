@@ -200,10 +200,13 @@ describe('the playbooks', () => {
     const release_migrations = [{ service: 'auth-service', database: 'compta_auth' }];
     const stopped = await playbook('deploy', { ...asked, release_migrations });
     expect(stopped.failed).toBe(1);
-    expect(stopped.stdout).toMatch(/TASK \[Migrate the databases\](?![^]*TASK \[)[^]*\nfailed: /);
+    const [last = ''] = stopped.stdout.split('TASK [').slice(-1);
+    expect(last).toMatch(/^Migrate the databases\]/);
+    expect(last).toContain('\nfailed: ');
     expect(await versionAt('/api/auth/version')).toBe('1.0.0');
+    // The run that was stopped has fetched the images.
     const real = await playbook('deploy', asked);
-    expect(real).toMatchObject({ changed: 4, failed: 0 });
+    expect(real).toMatchObject({ changed: 3, failed: 0 });
     expect(await versionAt('/api/auth/version', 1)).toBe('1.1.0');
 
     const undo = { release_reason: 'wrong totals', release_confirm: 'staging' };
