@@ -50,7 +50,8 @@ function marked(mark: string): number[] {
   );
 }
 
-function read(file: string): string {
+/** A file below /proc; '' when its process has ended. */
+export function read(file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch {

@@ -14,10 +14,7 @@ const root = resolve(import.meta.dirname, '..');
 interface Suite {
   name: string;
   paths: string[];
-  /**
-   * What it may take on two cores, beside the other lane: one that grows beyond has to be looked at. Half as
-   * much again as it takes, as such machines differ.
-   */
+  /** What it may take on two cores, beside the other lane: one that grows beyond has to be looked at. */
   seconds: number;
 }
 
@@ -27,21 +24,21 @@ interface Suite {
  */
 const LANES: Suite[][] = [
   [
-    { name: 'actions', paths: ['action-(terraform|ansible|build|smoke|notify)/'], seconds: 1080 },
+    { name: 'actions', paths: ['action-(terraform|ansible|build|smoke|notify)/'], seconds: 720 },
     { name: 'migration', paths: ['action-db-migrate/'], seconds: 1500 },
-    { name: 'lib', paths: ['lib/', 'demo/', 'bench/'], seconds: 300 },
+    { name: 'lib', paths: ['lib/', 'demo/', 'bench/'], seconds: 150 },
     { name: 'tools', paths: ['tools/'], seconds: 60 },
     { name: 'workflows', paths: ['scripts/'], seconds: 60 },
     { name: 'local-cloud', paths: ['local-cloud/'], seconds: 180 },
     { name: 'terraform', paths: ['infra/terraform/'], seconds: 240 },
     { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 120 },
-    { name: 'backup', paths: ['infra/ansible/roles/backup/'], seconds: 720 },
+    { name: 'backup', paths: ['infra/ansible/roles/backup/'], seconds: 480 },
   ],
   [
-    { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 2400 },
+    { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 1800 },
     { name: 'docker', paths: ['infra/docker/'], seconds: 240 },
     // Three bare servers, one site.yml and four more.
-    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 900 },
+    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 600 },
   ],
 ];
 

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { processes } from '../processes.ts';
+import { processes, read } from '../processes.ts';
 
 /** How folders of this process begin, so that what it leaves when it is killed is known for that. */
 export const folderPrefix = (): string => `compta-bench-${process.pid}-${born(process.pid)}-`;
@@ -42,11 +42,3 @@ async function endAllIn(folder: string): Promise<void> {
 /** When a process began, as the kernel counts; '' when there is none. */
 const born = (pid: number): string =>
   read(`/proc/${pid}/stat`).split(') ').pop()?.split(' ')[19] ?? '';
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch {
-    return ''; // it ended in the meantime
-  }
-}
