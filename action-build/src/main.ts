@@ -14,7 +14,7 @@ import { type Inputs, readInputs } from './inputs.ts';
 import { digestOf, versionOf } from './layout.ts';
 import { inParallel, oneAtATime } from './parallel.ts';
 import { type PushContext, push } from './push.ts';
-import { type RegistryLogin, writeLogin } from './registry-login.ts';
+import { type DockerLogin, writeLogin } from './registry-login.ts';
 import { makeReportFolders, type ReportFolders } from './reports.ts';
 import { type ScanContext, scan, scannerEnvironment } from './scan.ts';
 import { sentenceOf, summary } from './summary.ts';
@@ -70,7 +70,7 @@ async function isFormer(
   name: string,
   layout: string,
   { registry, unchangedFrom }: Inputs,
-  { authFile }: RegistryLogin,
+  { authFile }: DockerLogin,
   cancelled: AbortSignal,
 ): Promise<boolean> {
   if (unchangedFrom === undefined) return false;
@@ -106,7 +106,7 @@ async function prepareScanner(
 
 function buildContext(
   inputs: Inputs,
-  login: RegistryLogin,
+  login: DockerLogin,
   runner: Runner,
   cancelled: AbortSignal,
 ): BuildContext {

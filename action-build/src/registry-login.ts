@@ -1,13 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { authsOf } from '../../lib/registry/login.ts';
 import type { Inputs } from './inputs.ts';
 
 /**
  * A Docker configuration of its own with the login in it, 0600 in a 0700 folder, for base
  * images and the push. The user's configuration is carried over, never changed.
  */
-export interface RegistryLogin {
+export interface DockerLogin {
   /** What the build gets: DOCKER_CONFIG, and where buildx keeps its builders. */
   env: NodeJS.ProcessEnv;
   authFile: string | undefined;
@@ -18,15 +19,15 @@ export function writeLogin(
   registry: string,
   folder: string,
   env: NodeJS.ProcessEnv,
-): RegistryLogin {
+): DockerLogin {
   if (!login) return { env, authFile: undefined };
   const former = env.DOCKER_CONFIG ?? join(env.HOME ?? homedir(), '.docker');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authFile = join(folder, 'config.json');
   const [host = ''] = registry.split('/');
-  const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
   const known = existing(join(former, 'config.json'));
-  writeFileSync(authFile, JSON.stringify(withLogin(known, namesOf(host), auth)), { mode: 0o600 });
+  const ours = authsOf({ registry: host, ...login });
+  writeFileSync(authFile, JSON.stringify(withLogin(known, ours)), { mode: 0o600 });
   for (const folderOfDocker of ['cli-plugins', 'contexts']) {
     const path = join(former, folderOfDocker);
     if (existsSync(path)) symlinkSync(path, join(folder, folderOfDocker));
@@ -42,26 +43,20 @@ interface DockerConfig {
 }
 
 /** A store or a helper would be asked in the place of our login, so the other registries alone keep theirs. */
-function withLogin(known: DockerConfig, names: readonly string[], auth: string): DockerConfig {
+function withLogin(known: DockerConfig, ours: Record<string, unknown>): DockerConfig {
   const { credsStore, credHelpers, ...rest } = known;
-  const isOther = (name: string) => !names.includes(name);
+  const isOther = (name: string) => !(name in ours);
   const stored = credsStore
     ? Object.keys(known.auths ?? {}).map((name) => [name, credsStore] as const)
     : [];
   const helpers = [...stored, ...Object.entries(credHelpers ?? {})].filter(([name]) =>
     isOther(name),
   );
-  const ours = names.map((name) => [name, { auth }] as const);
   return {
     ...rest,
-    auths: { ...known.auths, ...Object.fromEntries(ours) },
+    auths: { ...known.auths, ...ours },
     ...(helpers.length > 0 ? { credHelpers: Object.fromEntries(helpers) } : {}),
   };
-}
-
-/** Docker looks for its own registry's login under the name of old. */
-function namesOf(host: string): string[] {
-  return host === 'docker.io' ? [host, 'https://index.docker.io/v1/'] : [host];
 }
 
 function existing(file: string): DockerConfig {

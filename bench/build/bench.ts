@@ -13,6 +13,7 @@ import { type Builder, startBuilder } from '../../action-build/test/builder.ts';
 import { type Daemon, startDaemon } from '../../action-build/test/daemon.ts';
 import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
 import { run } from '../../lib/process/run.ts';
+import { dockerConfig } from '../../lib/registry/login.ts';
 import { cacheDirectory, checkout } from '../../local-cloud/claim.ts';
 import { undone } from '../interruption.ts';
 
@@ -111,9 +112,8 @@ async function pushBase({ address, username, password, authority }: Registry, fo
   const archives = JSON.parse(
     readFileSync(join(cacheDirectory(), 'images', 'index.json'), 'utf8'),
   ) as { java: string };
-  const auth = Buffer.from(`${username}:${password}`).toString('base64');
   const authFile = join(folder, 'config.json');
-  writeFileSync(authFile, JSON.stringify({ auths: { [address]: { auth } } }), { mode: 0o600 });
+  writeFileSync(authFile, dockerConfig({ registry: address, username, password }), { mode: 0o600 });
   const digestFile = join(folder, 'base.digest');
   const name = `${address}/base/java`;
   await run(

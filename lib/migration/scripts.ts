@@ -4,6 +4,7 @@ import { unzipSync } from 'fflate';
 import { extract } from 'tar';
 import { z } from 'zod';
 import { run } from '../process/run.ts';
+import { dockerConfig } from '../registry/login.ts';
 
 /** Where the scripts come from. */
 export type ScriptSource =
@@ -76,9 +77,8 @@ function authentication(
 ): string[] {
   if (!login) return [];
   const file = join(temp, 'registry.json');
-  const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
-  const host = reference.split('/')[0] ?? '';
-  writeFileSync(file, JSON.stringify({ auths: { [host]: { auth } } }), { mode: 0o600 });
+  const [registry = ''] = reference.split('/');
+  writeFileSync(file, dockerConfig({ registry, ...login }), { mode: 0o600 });
   return ['--src-authfile', file];
 }
 

@@ -1,3 +1,4 @@
+import type { Login } from '../registry/login.ts';
 import { releasesToKeep } from './earlier.ts';
 import { type Evidence, ReleaseFailure } from './evidence.ts';
 import { passGate } from './gate.ts';
@@ -7,7 +8,6 @@ import { Lease } from './lease.ts';
 import { followMaintenance, inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
 import { isEmpty, planHost } from './plan.ts';
-import type { Login } from './preflight.ts';
 import { note, step, type Tell } from './progress.ts';
 import {
   canLeave,

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Inventory, parseTerraformOutputs } from '../inventory/inventory.ts';
+import type { Login } from '../registry/login.ts';
 import {
   duration,
   InputError,
@@ -21,7 +22,6 @@ import type { Circumstances } from './bring.ts';
 import { renderCompose } from './compose.ts';
 import { type Destination, destinationOf, unreachableChoices } from './connect.ts';
 import { imagesSchema, sortImages, variablesSchema } from './images.ts';
-import type { Login } from './preflight.ts';
 import type { Asked } from './rollback.ts';
 import { type Secrets, secretsSchema } from './secrets.ts';
 import type { Wanted } from './target.ts';

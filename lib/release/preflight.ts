@@ -1,3 +1,4 @@
+import { dockerConfig, type Login } from '../registry/login.ts';
 import { ReleaseFailure } from './evidence.ts';
 import { type Host, noSpace } from './host.ts';
 
@@ -10,13 +11,6 @@ export interface Need {
   memory: number;
   /** Images that will be pulled. */
   images: readonly string[];
-}
-
-/** A login at the registry, for the time of a pull. */
-export interface Login {
-  registry: string;
-  username: string;
-  password: string;
 }
 
 /**
@@ -108,12 +102,6 @@ const remedies: [sign: RegExp, remedy: string][] = [
   ],
   [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
 ];
-
-/** What `docker login` would write. */
-function dockerConfig({ registry, username, password }: Login): string {
-  const auth = Buffer.from(`${username}:${password}`).toString('base64');
-  return JSON.stringify({ auths: { [registry]: { auth } } });
-}
 
 function gigabytes(bytes: number): string {
   return `${(bytes / gibibyte).toFixed(1)} GiB`;

@@ -2,10 +2,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
+import { dockerConfig } from '../../lib/registry/login.ts';
 import { cacheDirectory } from '../claim.ts';
 import type { Identity } from '../identity.ts';
 import type { Instance } from '../instance.ts';
-import { registryAddress } from './registry.ts';
+import { registryAddress, registryLogin } from './registry.ts';
 
 /** What a registry on the internet would have: the images that ours are built on or run beside. */
 const BASE_IMAGES = ['java', 'caddy'] as const;
@@ -25,13 +26,8 @@ export async function pushBaseImages(
     readFileSync(join(cacheDirectory(), 'images', 'index.json'), 'utf8'),
   ) as Record<BaseImage, string>;
   const temp = mkdtempSync(join(tmpdir(), 'compta-base-'));
-  const auth = Buffer.from(`${identity.registryUser}:${identity.registryPassword}`).toString(
-    'base64',
-  );
   const authFile = join(temp, 'auth.json');
-  writeFileSync(authFile, JSON.stringify({ auths: { [registryAddress(instance)]: { auth } } }), {
-    mode: 0o600,
-  });
+  writeFileSync(authFile, dockerConfig(registryLogin(instance, identity)), { mode: 0o600 });
   try {
     const references = await Promise.all(
       BASE_IMAGES.map(async (image) => {

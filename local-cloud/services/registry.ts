@@ -2,12 +2,24 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { run } from '../../lib/process/run.ts';
+import type { Login } from '../../lib/registry/login.ts';
 import type { Certificates, Identity } from '../identity.ts';
 import { gatewayAddress, type Instance } from '../instance.ts';
 import { type Daemon, filesOf } from './daemons.ts';
 
 export function registryAddress(instance: Instance): string {
   return `${gatewayAddress(instance)}:5000`;
+}
+
+export function registryLogin(
+  instance: Instance,
+  { registryUser, registryPassword }: Pick<Identity, 'registryUser' | 'registryPassword'>,
+): Login {
+  return {
+    registry: registryAddress(instance),
+    username: registryUser,
+    password: registryPassword,
+  };
 }
 
 /** CNCF Distribution with TLS and a login, on the public side: runner and servers reach it alike. */
