@@ -18,7 +18,7 @@ import {
 import type { ScriptSource } from '../../lib/migration/scripts.ts';
 import { summary } from '../../lib/migration/summary.ts';
 import { identity, inventoryFrom } from '../../lib/release/inputs.ts';
-import { secret } from '../../lib/runner/inputs.ts';
+import { optionalSecret, secret } from '../../lib/runner/inputs.ts';
 import { UsageError } from './arguments.ts';
 import { commandLineRunner } from './runner.ts';
 
@@ -32,7 +32,9 @@ export const migrateHelp = `compta migrate: a database's schema, as action-db-mi
   compta migrate restore  --database NAME --backup-path BACKUP --confirm NAME  [--age-identity FILE]
 
   --terraform-outputs FILE, --private-key FILE, --json   as for compta
-  --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
+  --image REFERENCE   image by digest, or current for what is released
+  --username NAME, --password-file FILE
+                      login at its registry; or COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD
   --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one; for restore also
                       what is at the remote: latest, until=TIME, a name; --age-identity opens it
   --drill-report FILE a restore drill's report: the history in the restored backup is held to the scripts, not
@@ -49,6 +51,8 @@ const options = {
   locations: { type: 'string' },
   service: { type: 'string' },
   port: { type: 'string', default: '5432' },
+  username: { type: 'string' },
+  'password-file': { type: 'string' },
   'backup-path': { type: 'string' },
   'age-identity': { type: 'string' },
   'drill-report': { type: 'string' },
@@ -75,15 +79,12 @@ export async function migrateCommand(
     process.stdout.write(migrateHelp);
     return 0;
   }
-  const wanted = request();
+  const runner = commandLineRunner(values, process.env);
+  const wanted = request(optionalSecret(runner, 'password'));
   const outputs = values['terraform-outputs'] ?? process.env.COMPTA_TERRAFORM_OUTPUTS;
   const inventory = inventoryFrom(given(outputs, 'terraform-outputs'));
-  const { 'private-key': file } = values;
-  const runner = commandLineRunner(file === undefined ? {} : { 'private-key': file }, process.env);
   const key = secret(runner, 'private-key', 'give --private-key, or the key in COMPTA_SSH_KEY.');
-  for (const other of [wanted.identity, process.env.COMPTA_REGISTRY_PASSWORD]) {
-    if (other) runner.mask(other);
-  }
+  if (wanted.identity) runner.mask(wanted.identity);
   const say = (line: string) => runner.info(line);
   const report = await reach(inventory, key, tmpdir(), (places) =>
     carryOut(wanted, {
@@ -119,7 +120,7 @@ function readRequest(argv: readonly string[]) {
   if (command === undefined || rest.length > 0) {
     throw new UsageError(`Give one command of ${COMMANDS.join(', ')}; see compta migrate --help.`);
   }
-  const request = (): Request => {
+  const request = (password: string | undefined): Request => {
     const database = given(values.database, 'database');
     if (!/^[a-z_][a-z0-9_]{0,62}$/.test(database)) {
       throw new UsageError('--database: lower-case letters, digits and _ only.');
@@ -132,7 +133,7 @@ function readRequest(argv: readonly string[]) {
     if (command === 'restore' && isAtRemote(given(values['backup-path'], 'backup-path'))) {
       given(identity, 'age-identity');
     }
-    const scripts = needsScripts(command) ? scriptSource(values) : undefined;
+    const scripts = needsScripts(command) ? scriptSource(values, password) : undefined;
     if (values['dry-run'] && scripts === undefined) {
       throw new UsageError(`A ${command} has no dry run.`);
     }
@@ -181,15 +182,19 @@ function restoredHistory(
   throw new UsageError(`--drill-report: ${report} ${found}.`);
 }
 
-function scriptSource({
-  image,
-  locations,
-}: {
-  image?: string | undefined;
-  locations?: string | undefined;
-}): ScriptSource {
+function scriptSource(
+  {
+    image,
+    locations,
+    username = process.env.COMPTA_REGISTRY_USERNAME,
+  }: {
+    image?: string | undefined;
+    locations?: string | undefined;
+    username?: string | undefined;
+  },
+  password: string | undefined,
+): ScriptSource {
   if (image === undefined) return { from: 'folder', path: resolve(given(locations, 'locations')) };
-  const { COMPTA_REGISTRY_USERNAME: username, COMPTA_REGISTRY_PASSWORD: password } = process.env;
   const login = username && password ? { username, password } : undefined;
   if (image === 'current') return { from: 'current', login };
   if (!/@sha256:[0-9a-f]{64}$/.test(image)) {

@@ -8,10 +8,10 @@ import { OPTIONS, type Option, type OptionName } from './options.ts';
 
 export type Values = Partial<Record<OptionName, string | boolean>>;
 
-/** What has no place on a command line. */
-const FROM_ENVIRONMENT: Record<string, string> = {
-  'private-key': 'COMPTA_SSH_KEY',
-  password: 'COMPTA_REGISTRY_PASSWORD',
+/** What has no place on a command line: the option with its file, or the variable it is in. */
+const SECRETS: Record<string, { option: OptionName; variable: string }> = {
+  'private-key': { option: 'private-key', variable: 'COMPTA_SSH_KEY' },
+  password: { option: 'password-file', variable: 'COMPTA_REGISTRY_PASSWORD' },
 };
 
 /**
@@ -22,15 +22,16 @@ export function commandLineRunner(values: Values, env: NodeJS.ProcessEnv): Runne
   const redactor = new Redactor();
   const say = (line: string): void => console.error(redactor.redact(line));
   const input = (name: string): string => {
-    const value = values[name as OptionName];
-    const secret = env[FROM_ENVIRONMENT[name] ?? ''];
+    const { option: optionName, variable = '' } = SECRETS[name] ?? { option: name as OptionName };
+    const value = values[optionName];
+    const secret = env[variable];
     if (secret && value === undefined) return secret.trim();
     if (name === 'environment' && value === undefined) return environmentOf(values);
     if (value === undefined) return '';
-    const option: Option | undefined = OPTIONS[name as OptionName];
+    const option: Option | undefined = OPTIONS[optionName];
     // Lists are words with commas here and lines in a workflow.
     if (name === 'hosts') return String(value).replaceAll(',', '\n');
-    return option?.file ? contentOf(name, String(value)) : String(value);
+    return option?.file ? contentOf(optionName, String(value)) : String(value);
   };
   return {
     input,

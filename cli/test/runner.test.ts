@@ -5,15 +5,19 @@ import { expect, test } from '@jest/globals';
 import { migrateCommand } from '../src/migrate.ts';
 import { commandLineRunner } from '../src/runner.ts';
 
-test('a key that is named goes before the one of the environment', () => {
+test.each([
+  ['private-key', 'private-key', 'COMPTA_SSH_KEY'],
+  ['password', 'password-file', 'COMPTA_REGISTRY_PASSWORD'],
+])('a file with the %s goes before what is in the environment', (name, option, variable) => {
   const folder = mkdtempSync(join(tmpdir(), 'compta-cli-'));
-  const file = join(folder, 'key');
+  const file = join(folder, 'secret');
   writeFileSync(file, 'of production\n');
-  const environment = { COMPTA_SSH_KEY: 'of staging' };
-  const key = (values: Record<string, string>) =>
-    commandLineRunner(values, environment).input('private-key');
-  expect(key({ 'private-key': file })).toBe('of production');
-  expect(key({})).toBe('of staging');
+  const environment = { [variable]: 'of staging' };
+  const secret = (values: Record<string, string>) =>
+    commandLineRunner(values, environment).input(name);
+  expect(secret({ [option]: file })).toBe('of production');
+  expect(secret({})).toBe('of staging');
+  expect(() => secret({ [option]: folder })).toThrow(option);
   rmSync(folder, { recursive: true });
 });
 
