@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { run } from '../../process/run.ts';
 import { envFile, parseEnvFile, renderCompose } from '../compose.ts';
 import { sortImages, variablesSchema } from '../images.ts';
 import { buildRelease, type Wanted, withComponents } from '../target.ts';
@@ -120,9 +124,37 @@ test("Caddy's image is given by digest, as those of services are", () => {
   }
 });
 
-test('a .env file is read back as it was written', () => {
-  const variables = { A: "it's", B: 'a=b # c', C: '', D: '\\', E: '$HOME "x"' };
-  expect(parseEnvFile(envFile(variables))).toEqual(variables);
+describe('a .env file', () => {
+  const variables = {
+    QUOTE: "it's",
+    PLAIN: 'a=b # c',
+    EMPTY: '',
+    BACKSLASH: 'C:\\',
+    BOTH: "a\\'b \\n",
+    ALL: 'x"$HOME`${QUOTE}\\',
+    LINES: "one\ntwo='2'\nTHREE='3'",
+  };
+
+  test('is read back as it was written', () => {
+    expect(parseEnvFile(envFile(variables))).toEqual(variables);
+  });
+
+  test('means the same to Compose', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-env-'));
+    const [env, compose] = [join(folder, '.env'), join(folder, 'compose.yml')];
+    writeFileSync(env, envFile(variables));
+    const names = Object.keys(variables);
+    const environment = Object.fromEntries(names.map((name) => [name, `\${${name}}`]));
+    const file = { name: 'env', services: { one: { image: 'i', environment } } };
+    writeFileSync(compose, JSON.stringify(file));
+    const files = ['--env-file', env, '-f', compose];
+    const { stdout } = await run(['docker-compose', ...files, 'config', '--format', 'json']);
+    rmSync(folder, { recursive: true });
+    const read = JSON.parse(stdout).services.one.environment as Record<string, string>;
+    // What it prints could be a Compose file again: a dollar is two.
+    const seen = Object.entries(read).map(([name, value]) => [name, value.replaceAll('$$', '$')]);
+    expect(Object.fromEntries(seen)).toEqual(variables);
+  });
 });
 
 describe('secrets', () => {
