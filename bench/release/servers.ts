@@ -117,6 +117,7 @@ export interface Wish {
 export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
   const { test, gate } = servers;
   const order: Order = {
+    environment: servers.environment,
     destination: {
       hosts: test.hosts.map(({ name, ssh }) => ({ name, address: ssh })),
       unreachable: 'fail',

@@ -14,6 +14,8 @@ export async function deploy(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Outcome> {
+  // Thrown away: it may be another by the time that the lease is ours. What is refused, is so at once.
+  buildRelease(wanted, leaderOf(await standingsOf(hosts))?.current);
   await examine(hosts, wanted, how);
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {

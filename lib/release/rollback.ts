@@ -9,9 +9,11 @@ import { note, step } from './progress.ts';
 import { readSchema, refuseContracted } from './schema.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
-import { type Release, withComponents } from './target.ts';
+import { type Release, refuseOtherEnvironment, withComponents } from './target.ts';
 
 export interface Asked {
+  /** What the servers must be of. */
+  environment: string;
   /** Version or release to go back to; what was there before, when left out. */
   version?: string;
   /** Services that go back; all of them when empty. */
@@ -56,6 +58,7 @@ export async function previewRollback(hosts: readonly Host[], asked: Asked): Pro
 async function permittedTarget(standings: readonly Standing[], asked: Asked): Promise<Release> {
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
+  refuseOtherEnvironment(asked.environment, leader.current);
   const target = await chooseTarget(standings, leader, leader.current, asked);
   // Each is asked: one that was away when a migration ran knows nothing of it.
   for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
@@ -72,7 +75,7 @@ async function permittedTarget(standings: readonly Standing[], asked: Asked): Pr
  * @throws Error when nothing of it runs: it was taken back already, or something else released.
  */
 export function whatGoesBack(
-  { from, services }: Asked,
+  { from, services }: Pick<Asked, 'from' | 'services'>,
   now: Manifest,
   brought: readonly string[],
   begun: readonly string[],

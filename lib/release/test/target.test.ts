@@ -96,11 +96,18 @@ describe('a release', () => {
     [
       'every variable',
       { variables: { DATABASE_HOST: 'db' } },
-      /asks for CADDY_IMAGE, SITE_ADDRESS/,
+      /^variables lacks CADDY_IMAGE, SITE_ADDRESS, which/,
     ],
   ])('needs %s', (_what, changes, message) => {
     expect(() => buildRelease(wanted(changes), undefined)).toThrow(message);
   });
+});
+
+test('servers that run one environment are not given the release of another', () => {
+  const current = { ...buildRelease(wanted(), undefined).manifest, environment: 'production' };
+  expect(() => buildRelease(wanted(), current)).toThrow(
+    /^These servers run 1\.0\.0-\w+ of production, not staging: check `environment`/,
+  );
 });
 
 test("Caddy's image among the images is a variable", () => {
@@ -131,7 +138,7 @@ describe('a .env file', () => {
     EMPTY: '',
     BACKSLASH: 'C:\\',
     BOTH: "a\\'b \\n",
-    ALL: 'x"$HOME`${QUOTE}\\',
+    ALL: 'x"$HOME`$QUOTE\\',
     LINES: "one\ntwo='2'\nTHREE='3'",
   };
 
