@@ -114,6 +114,8 @@ describe('refused before anything is touched', () => {
       restore = await fault(JSON.parse(inputs.images ?? '{}'));
       const end = await start('action-deploy', inputs).ended;
       expect(messageOf(end)).toMatch(message);
+      expect(end.outputs).toEqual({ status: 'failed', version: '1.1.0' });
+      expect(end.summary).toContain('staging: deploy of 1.1.0 was refused; nothing was swapped');
       expect(await running()).toEqual(before);
     },
     180_000,
