@@ -89,6 +89,18 @@ export function whatGoesBack(
   throw new Error(`${from} does not run here, but ${version}: nothing was rolled back.`);
 }
 
+/**
+ * Whether a run ended in the middle of what is to be taken back: it has not changed `current` then, so that
+ * is what to go back to. A run that was killed at its very end has.
+ */
+export function isUnderWay(
+  begun: readonly string[],
+  now: Manifest,
+  from: string | undefined,
+): boolean {
+  return begun.some((release) => release !== now.release && (from ?? release) === release);
+}
+
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(
   hosts: readonly Host[],
@@ -132,12 +144,10 @@ async function chooseTarget(
     if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
     return withComponents(current, components);
   }
-  // A run that ended in the middle has not changed `current`: that is what to go back to.
-  const isBegun = from === undefined ? begun.length > 0 : begun.includes(from);
   const name =
     version !== undefined
       ? releaseOf(history, version)
-      : isBegun
+      : isUnderWay(begun, now, from)
         ? now.release
         : releaseBefore(history, now.release);
   if (name === undefined) {

@@ -37,6 +37,14 @@ describe('a release', () => {
     expect(other.release).not.toBe(first.release);
   });
 
+  test.each([
+    ['2.0.0+build.7', /^2\.0\.0-build\.7-[0-9a-f]{8}$/],
+    ['.+', /^r-[0-9a-f]{8}$/],
+    ['9'.repeat(5_000), /^9{100}-[0-9a-f]{8}$/],
+  ])('has an id that is a name for a folder, whatever its version: %#', (version, id) => {
+    expect(buildRelease(wanted({ version }), undefined).manifest.release).toMatch(id);
+  });
+
   test('of one service keeps what the others have, with their versions', () => {
     const current = buildRelease(wanted(), undefined).manifest;
     const images = { 'auth-service': reference('auth-service', 'b') };
