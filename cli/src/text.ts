@@ -1,5 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { Outcome } from '../../lib/release/bring.ts';
+import type { Evidence } from '../../lib/release/evidence.ts';
 import { describe } from '../../lib/release/lease.ts';
 import type { Part } from '../../lib/release/phases.ts';
 import type { Preview } from '../../lib/release/preview.ts';
@@ -50,8 +51,8 @@ export function statusText(hosts: Status): string {
       release,
     ]),
   );
-  const notes = hosts.flatMap(({ host, lease, unfinished, outOfRotation, maintenance }) => [
-    ...(lease && lease.expires * 1000 > Date.now() ? [`${host}: held by ${describe(lease)}`] : []),
+  const notes = hosts.flatMap(({ host, lease, held, unfinished, outOfRotation, maintenance }) => [
+    ...(lease && held ? [`${host}: held by ${describe(lease)}`] : []),
     ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
     ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
     ...(maintenance ? [`${host}: shows the maintenance page`] : []),
@@ -89,8 +90,22 @@ export function outcomeText(outcome: Outcome): string {
   return [
     columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'TIME', 'OUTCOME'], table),
     `${version}: ${coloured(status)} in ${elapsed(ended - started)}`,
-    ...(problem === undefined ? [] : [problem, evidence?.log ?? '']),
+    ...(problem === undefined ? [] : [problem]),
+    ...(evidence === undefined ? [] : evidenceLines(evidence)),
   ].join('\n');
+}
+
+/** What is known of the container that failed. */
+function evidenceLines(evidence: Evidence): string[] {
+  const { host, service, slot, status, exitCode, outOfMemory, restarts, lastHealth, log } =
+    evidence;
+  const memory = outOfMemory ? 'out of memory, ' : '';
+  return [
+    `${service}-${slot} on ${host}: ${status}, exit code ${exitCode}, ${memory}${restarts} restarts`,
+    `Last health check: ${lastHealth || 'none'}`,
+    'Last lines of its log:',
+    log,
+  ];
 }
 
 export function previewText({ release, hosts }: Preview): string {

@@ -251,8 +251,10 @@ export async function readLease(host: Host): Promise<LeaseRecord | undefined> {
   return (await look(host)).lease;
 }
 
-/** The lease on a host, and whether it keeps others out now. */
-async function look(host: Host): Promise<{ lease: LeaseRecord | undefined; binds: boolean }> {
+/** The lease on a host, and whether it keeps others out now: by the host's own clock, as it is taken. */
+export async function look(
+  host: Host,
+): Promise<{ lease: LeaseRecord | undefined; binds: boolean }> {
   const { stdout } = await host.read(['sh', '-c', lookScript]);
   const [now, text = ''] = stdout.split('\n');
   if (text === '') return { lease: undefined, binds: false };

@@ -12,7 +12,7 @@ import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import { preview, wouldChange } from './preview.ts';
 import { changedSecrets } from './secrets.ts';
-import { leaderOf, type Standing, standingsOf } from './standing.ts';
+import { leaderOf, momentAfter, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
 import { buildRelease, type Release, type Wanted } from './target.ts';
 
@@ -147,8 +147,9 @@ export const recordPhase: Phase = async (hosts, wanted, how, dryRun) => {
     await mustServe(now, target);
     const { manifest } = target;
     const targets = now.map(({ host, current }) => ({ host, current, target: manifest }));
-    const begun = Date.parse(manifest.createdAt);
-    await recordAll(targets, leaderOf(now)?.current, 'deploy', how, begun, !changed);
+    const known = now.flatMap(({ history }) => history.map((entry) => entry.at));
+    const when = { begun: Date.parse(manifest.createdAt), at: momentAfter(known) };
+    await recordAll(targets, leaderOf(now)?.current, 'deploy', how, when, !changed);
     return { changed, release: id, says };
   });
 };

@@ -151,13 +151,14 @@ export async function unfinished(host: Host): Promise<string | undefined> {
 
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
- * that it does not know has none before it to go back to.
+ * that it does not know has none before it to go back to. So does the audit log: a run that is killed
+ * after the link has nothing to record again.
  */
 export async function record(host: Host, release: string, entry: HistoryEntry): Promise<void> {
   const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
   await host.append(layout.historyFile, JSON.stringify(entry));
-  await host.change(['sh', '-c', link, 'current', release]);
   await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+  await host.change(['sh', '-c', link, 'current', release]);
   await closeJournal(host);
 }
 

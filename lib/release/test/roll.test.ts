@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { bring, type Circumstances, type Outcome } from '../bring.ts';
 import { Host } from '../host.ts';
-import { caddy, journalFile } from '../layout.ts';
+import { caddy, historyFile, journalFile } from '../layout.ts';
 import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
 import { type RollOptions, rollHosts } from '../roll.ts';
+import type { HistoryEntry } from '../store.ts';
 import { pause } from '../waiting.ts';
 
 /** Milliseconds that the load balancer needs to see who left or came back. */
@@ -102,7 +103,11 @@ class Server extends Host {
     return undefined;
   }
 
-  override async append() {}
+  readonly history: HistoryEntry[] = [];
+
+  override async append(path: string, line: string) {
+    if (path === historyFile) this.history.push(JSON.parse(line));
+  }
 }
 
 const limits = { edgeDrain, healthTimeout: 1_000, drainTimeout: 1_000, tell: () => {} };
@@ -112,6 +117,8 @@ class Fleet {
   readonly servers: Server[];
   /** Fewest servers that the load balancer could send requests to at any time. */
   fewest: number;
+  /** What all of them know. */
+  readonly history: HistoryEntry[] = [];
   /** Changes until the run is killed. */
   remaining = Number.POSITIVE_INFINITY;
 
@@ -147,7 +154,7 @@ class Fleet {
       rollbackOnFailure: true,
       cancelled: never,
     };
-    const standings = this.servers.map((host) => ({ host, current: old, history: [] }));
+    const standings = this.servers.map((host) => ({ host, current: old, history: this.history }));
     return bring(standings, target, 'deploy', how, { lost: never } as Lease);
   }
 }
@@ -246,4 +253,19 @@ test('the journal says what is done, for whom, under which lease', async () => {
     step: 'replace caddy',
     token: 7,
   });
+});
+
+test('the history tells what failed, and never goes back in time', async () => {
+  const fleet = new Fleet(2);
+  const [broken] = fleet.servers;
+  if (broken) broken.refuses = 'r2';
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  fleet.history.push({ at: later, action: 'deploy', release: 'r1' } as HistoryEntry);
+  expect(await fleet.deploy(next, 2)).toMatchObject({ status: 'rolled-back' });
+  const told = fleet.servers.flatMap(({ history }) => history);
+  expect(told).toHaveLength(2);
+  for (const { at, ...entry } of told) {
+    expect(entry).toMatchObject({ action: 'automatic-rollback', reason: 'r2 failed' });
+    expect(at > later).toBe(true);
+  }
 });
