@@ -7,13 +7,18 @@ import { currentRelease, readHistory, unfinished } from '../../lib/release/store
 export async function status(hosts: readonly Host[]) {
   return Promise.all(
     hosts.map(async (host) => {
-      const [{ slots, outOfRotation }, { lease, binds }] = await Promise.all([
+      const [{ slots, edge, outOfRotation }, { lease, binds }, current] = await Promise.all([
         host.state(),
         look(host),
+        currentRelease(host),
       ]);
       return {
         host: host.name,
-        release: (await currentRelease(host))?.release ?? '',
+        release: current?.release ?? '',
+        /** Of the current release. */
+        missing: (current?.order ?? [])
+          .filter((name) => !slots.some(({ service }) => service === name))
+          .concat(current && !edge ? 'caddy' : []),
         unfinished: (await unfinished(host)) ?? '',
         outOfRotation,
         maintenance: await inMaintenance(host),

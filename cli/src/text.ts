@@ -42,21 +42,25 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 }
 
 export function statusText(hosts: Status): string {
-  const rows = hosts.flatMap(({ host, release, slots }) =>
-    slots.map(({ service, slot, version, health }) => [
-      host,
+  const rows = hosts.flatMap(({ host, release, slots }) => {
+    const running = slots.map(({ service, slot, version, health }) => [
       `${service}-${slot}`,
       version,
       coloured(health),
-      release,
-    ]),
-  );
-  const notes = hosts.flatMap(({ host, lease, held, unfinished, outOfRotation, maintenance }) => [
-    ...(lease && held ? [`${host}: held by ${describe(lease)}`] : []),
-    ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
-    ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
-    ...(maintenance ? [`${host}: shows the maintenance page`] : []),
-  ]);
+    ]);
+    const none = ['', '', 'nothing runs'];
+    return (running.length === 0 ? [none] : running).map((row) => [host, ...row, release]);
+  });
+  const notes = hosts.flatMap((each) => {
+    const { host, lease, held, unfinished, missing, outOfRotation, maintenance } = each;
+    return [
+      ...(lease && held ? [`${host}: held by ${describe(lease)}`] : []),
+      ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
+      ...(missing.length === 0 ? [] : [`${host}: ${missing.join(', ')} should run, and does not`]),
+      ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
+      ...(maintenance ? [`${host}: shows the maintenance page`] : []),
+    ];
+  });
   return [columns(['HOST', 'SLOT', 'VERSION', 'HEALTH', 'CURRENT RELEASE'], rows), ...notes].join(
     '\n',
   );
