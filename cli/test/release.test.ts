@@ -340,6 +340,19 @@ describe('what is in the way of a release', () => {
     expect((await run([check, ...well])).stdout).toContain('Everything is well.');
   }, 240_000);
 
+  test('a container that somebody removed is missed, and brought back', async () => {
+    const [server, host] = [environment.test.hosts[0], environment.hosts[0]];
+    const slots = (await host?.state())?.slots ?? [];
+    const removed = slots.find(({ service }) => service === 'reporting-service');
+    await server?.docker('rm', '-f', String(removed?.id));
+    const check = join(repository, 'infra/scripts/monitoring/health-check.sh');
+    const argv = [check, join(folder, 'outputs.json'), ...key()];
+    const missed = await run(argv, { allowedExitCodes: [1] });
+    expect(missed.stderr).toBe('app-1: reporting-service does not run\n');
+    expect((await compta('converge')).data.status).toBe('deployed');
+    expect((await run(argv)).stdout).toContain('Everything is well.');
+  }, 120_000);
+
   test('a lease of a dead run is freed by force, and the audit log says by whom and why', async () => {
     const holder = { owner: 'dead', run: '', waitMs: 0, say: () => {} };
     const dead = await Lease.take(environment.hosts, holder);
