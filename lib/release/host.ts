@@ -1,5 +1,5 @@
 import type { Connection, ExecOptions, ExecResult } from '../ssh/connection.ts';
-import { RemoteCommandError } from '../ssh/errors.ts';
+import { HostUnreachableError, RemoteCommandError } from '../ssh/errors.ts';
 import { ReleaseFailure } from './evidence.ts';
 import * as layout from './layout.ts';
 import { type HostState, readContainers, type SlotName } from './slots.ts';
@@ -42,10 +42,20 @@ export class Host {
   }
 
   /**
-   * Runs a command that changes nothing, as root.
+   * Runs a command that changes nothing, as root; once more when the connection breaks meanwhile.
    * @throws ReleaseFailure when it fails for want of space.
    */
   async read(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    try {
+      return await this.once(command, options);
+    } catch (error) {
+      if (!(error instanceof HostUnreachableError)) throw error;
+      return this.once(command, options);
+    }
+  }
+
+  /** As {@link read}, for what may not be done twice: of a connection that breaks nobody knows how far it came. */
+  async once(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const connection = await this.#connect();
     try {
       return await connection.exec(['sudo', '-n', ...command], options);
@@ -70,7 +80,7 @@ export class Host {
         { cause },
       );
     try {
-      const result = await this.read(argv, options);
+      const result = await this.once(argv, options);
       if (result.code === lostLease) throw lost(result.stderr);
       return result;
     } catch (error) {

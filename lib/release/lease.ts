@@ -205,7 +205,7 @@ async function takeAll(
   for (const host of hosts) {
     const words = [record, String(token), String(lifetime), force ? 'force' : ''];
     try {
-      await host.read(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
+      await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
       host.token = token;
       taken.push(host);
     } catch (error) {
