@@ -10,6 +10,7 @@ import {
 import { examine, imagesOf, pullImages, stage } from './deploy.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
+import { absentImages } from './preflight.ts';
 import { preview, wouldChange } from './preview.ts';
 import { changedSecrets } from './secrets.ts';
 import { leaderOf, momentAfter, type Standing, standingsOf } from './standing.ts';
@@ -196,11 +197,4 @@ async function mustServe(standings: readonly Standing[], release: Release): Prom
   throw new ReleaseFailure(
     `Not every server runs ${target.release}: run the swap part, with the same options.`,
   );
-}
-
-async function absentImages(host: Host, images: readonly string[]): Promise<string[]> {
-  const script =
-    'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
-  const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
-  return stdout.split('\n').filter((line) => line !== '');
 }
