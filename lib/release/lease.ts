@@ -44,7 +44,7 @@ const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f $
 const acquireScript = `set -eu
 mkdir -p ${root}
 exec 9>>${lockFile}
-flock -w 90 -x 9
+flock -w 90 -x 9 || { echo 'what an earlier run began there has not ended in 90 s; fuser -v ${lockFile} names it' >&2; exit 1; }
 ${field}
 put() { ${put}; }
 expires=$(field expires); token=$(field token)
@@ -214,7 +214,8 @@ async function takeAll(
         mine.token = undefined;
       }
       if (!(error instanceof RemoteCommandError) || error.code !== held) throw error;
-      return leaseSchema.parse(JSON.parse(error.stderr.trim()));
+      // sudo may have something to say first.
+      return leaseSchema.parse(JSON.parse(error.stderr.trim().split('\n').at(-1) ?? ''));
     }
   }
   return undefined;
