@@ -120,10 +120,18 @@ export async function giveRelease(host: Host, release: Release): Promise<boolean
 /** What was released here, oldest first. */
 export async function readHistory(host: Host): Promise<HistoryEntry[]> {
   const text = (await host.content(layout.historyFile)) ?? '';
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => historySchema.parse(JSON.parse(line)));
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    try {
+      return historySchema.parse(JSON.parse(line));
+    } catch (cause) {
+      throw new Error(
+        `Line ${index + 1} of ${layout.historyFile} on ${host.name} is no entry: remove it there, if ` +
+          'it is but a part of one.',
+        { cause },
+      );
+    }
+  });
 }
 
 async function writeHistory(host: Host, history: readonly HistoryEntry[]): Promise<void> {

@@ -2,10 +2,12 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Connection } from '../../ssh/connection.ts';
 import { keyPair } from '../../ssh/key-pair.ts';
 import { SshPool } from '../../ssh/pool.ts';
 import { startServer, type TestServer } from '../../ssh/test/server.ts';
 import { Host } from '../host.ts';
+import { readHistory } from '../store.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'compta-host-'));
 let server: TestServer;
@@ -53,4 +55,34 @@ test('what may not be done twice is not', async () => {
   const doing = host.once(['sh', '-c', script, 'sh', file]);
   await Promise.all([expect(doing).rejects.toThrow('the connection was lost'), cutOnce(file)]);
   expect(readFileSync(file, 'utf8')).toBe('begun\n');
+});
+
+/** A server that takes changes without a lease. */
+class Open extends Host {
+  override change: Host['change'] = (command, options) => this.once(command, options);
+}
+
+test('a line is added as a whole, or not at all when the connection breaks before it is there', async () => {
+  const file = join(folder, 'log');
+  await new Open('app-1', '', () => pool.connect('127.0.0.1')).append(file, '{"at":"é"}');
+  for (const arrives of ['', '{"at":']) {
+    const cut = new Open('app-1', '', async () => {
+      const connection = await pool.connect('127.0.0.1');
+      const exec: Connection['exec'] = (command, options) =>
+        connection.exec(command, { ...options, input: arrives });
+      return { exec } as Connection;
+    });
+    await expect(cut.append(file, '{"at":"noon"}')).rejects.toThrow(/only a part of .* arrived/);
+    expect(readFileSync(file, 'utf8')).toBe('{"at":"é"}\n');
+  }
+});
+
+test('a line of the history that cannot be read is named, with what to do', async () => {
+  class Damaged extends Host {
+    override content = async () => '{"at":"noo\n';
+  }
+  const damaged = new Damaged('app-1', '', () => Promise.reject(new Error('nobody is there')));
+  await expect(readHistory(damaged)).rejects.toThrow(
+    'Line 1 of /opt/compta/history.jsonl on app-1 is no entry: remove it there, if it is but a part of one.',
+  );
 });

@@ -4,6 +4,7 @@ import { Host } from '../host.ts';
 import { caddy, historyFile, journalFile } from '../layout.ts';
 import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
+import type { Tell } from '../progress.ts';
 import { type RollOptions, rollHosts } from '../roll.ts';
 import type { HistoryEntry } from '../store.ts';
 import { pause } from '../waiting.ts';
@@ -137,8 +138,8 @@ class Fleet {
     this.fewest = Math.min(this.fewest, used);
   }
 
-  roll(target: Manifest, batch: number): Promise<void> {
-    const options: RollOptions = { ...limits, batch, servers: this.servers, stop: never };
+  roll(target: Manifest, batch: number, tell: Tell = () => {}): Promise<void> {
+    const options: RollOptions = { ...limits, batch, tell, servers: this.servers, stop: never };
     const targets = this.servers.map((host) => ({ host, target, current: old }));
     return rollHosts(targets, [], options);
   }
@@ -158,6 +159,25 @@ class Fleet {
     return bring(standings, target, 'deploy', how, { lost: never } as Lease);
   }
 }
+
+test('as many servers are released to at a time as it was told', async () => {
+  const log: string[] = [];
+  const fleet = new Fleet(5);
+  // New ones: nobody has to wait for another as none leaves a rotation.
+  for (const server of fleet.servers) server.runs = undefined;
+  await fleet.roll(next, 2, ({ kind, host }) => log.push(`${kind} ${host}`));
+  const most = log.reduce(
+    ({ now, most }, line) => {
+      const after = now + (line.startsWith('begin') ? 1 : -1);
+      return { now: after, most: Math.max(most, after) };
+    },
+    { now: 0, most: 0 },
+  ).most;
+  expect(most).toBe(2);
+  expect(log.indexOf('begin app-3')).toBeGreaterThan(log.indexOf('end app-1'));
+  expect(log.indexOf('begin app-3')).toBeGreaterThan(log.indexOf('end app-2'));
+  expect(fleet.servers.map(({ runs }) => runs)).toEqual(Array(5).fill('r2'));
+});
 
 describe('when Caddy itself changes', () => {
   test('one server after the other leaves, however many are released to at a time', async () => {
