@@ -190,3 +190,26 @@ test('a cancelled run frees the environment in its post step', async () => {
   const again = await ran('action-rollback', { ...undo, version: '2.9.0' });
   expect(again.outputs.status).toBe('unchanged');
 }, 300_000);
+
+test('a run that is interrupted ends in the seconds that it has, and frees the environment itself', async () => {
+  const before = await ran('action-deploy', await deploy('3.1.0'));
+  expect(before.outputs.status).toBe('deployed');
+  underLoad();
+  const faults = { 'auth-service': 'never-healthy' };
+  const interrupted = start('action-deploy', await deploy('3.2.0', faults, ['auth-service']));
+  await interrupted.said('app-1  ▶ wait until healthy');
+  const begun = Date.now();
+  interrupted.child.kill('SIGINT');
+  const end = await interrupted.ended;
+  expect(Date.now() - begun).toBeLessThan(7_500);
+  expect(end).toMatchObject({ code: 1, outputs: { status: 'failed', version: '3.2.0' } });
+  expect(end.stdout.match(/::error/g)).toHaveLength(1);
+  expect(end.summary).toContain('staging: deploy of 3.2.0 was stopped');
+  const leases = await Promise.all(
+    environment.hosts.map((host) => host.content('/opt/compta/lease.json')),
+  );
+  expect(leases.map((lease) => JSON.parse(lease ?? '{}').expires)).toEqual([0, 0]);
+  const undo = { ...connection(), reason: 'was interrupted', confirm: 'staging' };
+  expect((await ran('action-rollback', undo)).outputs).toMatchObject({ version: '3.1.0' });
+  expect(await versionAt(1, '/api/auth/version')).toBe('3.1.0');
+}, 300_000);
