@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   paths,
@@ -146,6 +148,22 @@ describe('releases on two servers', () => {
     expect(end.outputs.status).toBe('rolled-back');
     expect(end.stdout).toContain('does not keep the readiness contract');
     expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
+  }, 300_000);
+
+  test('one that users do not get, though every container has it, goes back everywhere', async () => {
+    underLoad();
+    // The public address leads elsewhere.
+    const elsewhere = createServer((_request, response) => response.end('{"version":"0.0.1"}'));
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+    const inputs = await deploy('1.5.0', {}, ['auth-service']);
+    const end = await ran('action-deploy', { ...inputs, 'base-url': base });
+    elsewhere.close();
+    expect(end.outputs.status).toBe('rolled-back');
+    expect(end.stdout).toContain(
+      `${base}/api/auth/version does not give auth-service 1.5.0 through the load balancer: it answers version 0.0.1.`,
+    );
+    for (const host of [0, 1]) expect(await versionAt(host, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 
   test('a run killed in the middle of a swap is finished by the next', async () => {
