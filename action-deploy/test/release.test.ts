@@ -147,6 +147,8 @@ describe('releases on two servers', () => {
     const end = await ran('action-deploy', await deploy('1.4.0', faults, ['auth-service']));
     expect(end.outputs.status).toBe('rolled-back');
     expect(end.stdout).toContain('does not keep the readiness contract');
+    // Where it really listens.
+    expect(end.summary).toMatch(/\*:8080, \*:8081|\*:8081, \*:8080/);
     expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 

@@ -101,11 +101,22 @@ export function outcomeText(outcome: Outcome): string {
 
 /** What is known of the container that failed. */
 function evidenceLines(evidence: Evidence): string[] {
-  const { host, service, slot, status, exitCode, outOfMemory, restarts, lastHealth, log } =
-    evidence;
+  const {
+    host,
+    service,
+    slot,
+    status,
+    exitCode,
+    outOfMemory,
+    restarts,
+    lastHealth,
+    listening,
+    log,
+  } = evidence;
   const memory = outOfMemory ? 'out of memory, ' : '';
   return [
     `${service}-${slot} on ${host}: ${status}, exit code ${exitCode}, ${memory}${restarts} restarts`,
+    `Listens on: ${listening.join(', ') || 'nothing'}`,
     `Last health check: ${lastHealth || 'none'}`,
     'Last lines of its log:',
     log,

@@ -45,6 +45,7 @@ test('a failure is told with all that is known of the container', () => {
     outOfMemory: true,
     restarts: 2,
     lastHealth: 'exit 1: connection refused',
+    listening: ['*:8081'],
     log: 'started\nkilled',
   };
   const outcome = { version: '2.0.0', status: 'rolled-back', problem: 'It died.', rows: [] };
@@ -58,6 +59,7 @@ test('a failure is told with all that is known of the container', () => {
     '2.0.0: rolled-back in 1.0 s',
     'It died.',
     'auth-service-b on app-1: exited, exit code 137, out of memory, 2 restarts',
+    'Listens on: *:8081',
     'Last health check: exit 1: connection refused',
     'Last lines of its log:',
     'started',
