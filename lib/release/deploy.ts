@@ -52,13 +52,15 @@ export async function pullImages(
 }
 
 /** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
-async function pullAbsent(
+export async function pullAbsent(
   host: Host,
   images: readonly string[],
   how: Circumstances,
 ): Promise<void> {
   const absent = await absentImages(host, images);
-  if (absent.length > 0) await pullImages([host], absent, how);
+  if (absent.length === 0) return;
+  await preflight(host, { memory: 0, images: absent });
+  await pullImages([host], absent, how);
 }
 
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */

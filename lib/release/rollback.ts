@@ -1,5 +1,5 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
-import { allImages, pullImages } from './deploy.ts';
+import { allImages, pullAbsent } from './deploy.ts';
 import { broughtBy, componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
@@ -108,7 +108,7 @@ async function pullAgain(
   how: Circumstances,
 ): Promise<void> {
   try {
-    await pullImages(hosts, allImages(manifest), how);
+    await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ReleaseFailure(

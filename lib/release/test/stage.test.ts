@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Circumstances } from '../bring.ts';
-import { stage } from '../deploy.ts';
+import { pullAbsent, stage } from '../deploy.ts';
 import { Host } from '../host.ts';
 import { buildRelease, type Wanted } from '../target.ts';
 
@@ -8,6 +8,8 @@ import { buildRelease, type Wanted } from '../target.ts';
 class Lacking extends Host {
   readonly absent: Set<string>;
   readonly pulled: string[] = [];
+  /** Bytes free for images. */
+  disk = 9 * 1024 ** 3;
 
   constructor(name: string, absent: string[]) {
     super(name, '', () => Promise.reject(new Error('nobody is there')));
@@ -17,6 +19,8 @@ class Lacking extends Host {
 
   override async read([, , , name, ...words]: readonly string[]) {
     const images = words.filter((word) => this.absent.has(word));
+    const facts = ['27.0', '2.30', this.disk, 0];
+    if (name === 'preflight') return { code: 0, stdout: facts.join('\n'), stderr: '' };
     if (name === 'pull') {
       this.pulled.push(...images);
       for (const image of images) this.absent.delete(image);
@@ -68,4 +72,15 @@ test('images that another run pruned, or a new server never had, are fetched und
   await stage(standings, wanted({ auth: auth[2] }), how);
   expect(serving.pulled).toEqual([auth[2]]);
   expect(fresh.pulled.toSorted()).toEqual([auth[2], books, image('caddy', 'c')].toSorted());
+});
+
+test('nothing is fetched onto a disk that has no room for it; what is there needs none', async () => {
+  const [auth, books] = [image('auth', '1'), image('books', '1')];
+  const full = new Lacking('app-1', [auth]);
+  full.disk = 1024;
+  await expect(pullAbsent(full, [auth, books], how)).rejects.toThrow(
+    'app-1 has 0.0 GiB free for images and needs 1.0 GiB.',
+  );
+  expect(full.pulled).toEqual([]);
+  await pullAbsent(full, [books], how);
 });
