@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Inventory, parseTerraformOutputs } from '../inventory/inventory.ts';
 import {
+  asWritten,
   duration,
   InputError,
   integer,
@@ -130,7 +131,8 @@ export function wantedInputs(runner: Runner): Wanted {
         'name a service of theirs with the image that it has.',
     );
   }
-  const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
+  const values = yaml(runner, 'variables', variablesSchema, asWritten) ?? {};
+  const { images, variables } = sortImages(given, values);
   const composeFile = fileInput(
     runner,
     'compose-file',
@@ -149,7 +151,7 @@ export function wantedInputs(runner: Runner): Wanted {
 
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner: Runner): Secrets {
-  const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
+  const secrets = secretYaml(runner, 'secrets', secretsSchema, asWritten) ?? {};
   for (const content of Object.values(secrets).flatMap(Object.values)) runner.mask(content);
   return secrets;
 }

@@ -39,6 +39,25 @@ describe('what is to be deployed', () => {
     expect(() => wanted({ [name]: value })).toThrow(message);
   });
 
+  test('takes variables and secrets as they are written, not as numbers', () => {
+    const numbers = 'VERSION: 1.10, CODE: 007, ON: True, LONG: 12345678901234567890, NAME: "x"';
+    const { variables, secrets } = wanted({
+      variables: good.variables.replace('{', `{ ${numbers},`),
+      secrets: 'auth-service: { pin: 0042, token: 1e5 }',
+    });
+    expect(variables).toMatchObject({
+      VERSION: '1.10',
+      CODE: '007',
+      ON: 'True',
+      LONG: '12345678901234567890',
+      NAME: 'x',
+    });
+    expect(secrets).toEqual({ 'auth-service': { pin: '0042', token: '1e5' } });
+    expect(() => wanted({ variables: good.variables.replace('{', '{ NOTHING: null,') })).toThrow(
+      "Input 'variables' is not valid",
+    );
+  });
+
   test('needs a Compose file that can be read', () => {
     const path = join(folder, 'compose.yml.j2');
     writeFileSync(path, 'services: {{ nobody.knows }}');
