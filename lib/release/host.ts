@@ -42,12 +42,13 @@ export class Host {
   }
 
   /**
-   * Runs a command that changes nothing, as root; once more when the connection breaks meanwhile.
+   * Runs a command that changes nothing, as root; once more when the connection breaks in its midst.
    * @throws ReleaseFailure when it fails for want of space.
    */
   async read(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    const connection = await this.#connect();
     try {
-      return await this.once(command, options);
+      return await this.#exec(connection, command, options);
     } catch (error) {
       if (!(error instanceof HostUnreachableError)) throw error;
       return this.once(command, options);
@@ -56,7 +57,14 @@ export class Host {
 
   /** As {@link read}, for what may not be done twice: of a connection that breaks nobody knows how far it came. */
   async once(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
-    const connection = await this.#connect();
+    return this.#exec(await this.#connect(), command, options);
+  }
+
+  async #exec(
+    connection: Connection,
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<ExecResult> {
     try {
       return await connection.exec(['sudo', '-n', ...command], options);
     } catch (cause) {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Connection } from '../../ssh/connection.ts';
+import { HostUnreachableError } from '../../ssh/errors.ts';
 import { keyPair } from '../../ssh/key-pair.ts';
 import { SshPool } from '../../ssh/pool.ts';
 import { startServer, type TestServer } from '../../ssh/test/server.ts';
@@ -48,6 +49,16 @@ test('what changes nothing is asked again when the connection breaks in its mids
   ]);
   expect(stdout).toBe('done\n');
   expect(readFileSync(file, 'utf8')).toBe('begun\nbegun\n');
+});
+
+test('a server that cannot be reached is dialled once', async () => {
+  let dialled = 0;
+  const off = new Host('app-1', '', () => {
+    dialled += 1;
+    return Promise.reject(new HostUnreachableError('app-1', 'nobody is there'));
+  });
+  await expect(off.read(['true'])).rejects.toThrow('nobody is there');
+  expect(dialled).toBe(1);
 });
 
 test('what may not be done twice is not', async () => {
