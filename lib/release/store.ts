@@ -207,13 +207,15 @@ for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done
   [ "$kept" = yes ] && continue
-  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
-  rm -rf "./$folder"
+  # Without a manifest it is no release any more; who is killed here leaves the next one its list.
+  [ ! -e "$folder/manifest.json" ] || mv "$folder/manifest.json" "$folder/pruned.json"
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/pruned.json" 2>/dev/null)
   for image in $images; do
     grep -qsF "\\"$image\\"" ./*/manifest.json && continue
     rm -rf "${layout.caddy.assets}/\${image##*:}"
     docker image rm "$image" >/dev/null 2>&1 || true
   done
+  rm -rf "./$folder"
 done`;
   await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
 }
