@@ -3,14 +3,28 @@ import { deploy } from '../../lib/release/deploy.ts';
 import { openDeployment, told } from '../../lib/release/github.ts';
 import { identity } from '../../lib/release/inputs.ts';
 import { preview } from '../../lib/release/preview.ts';
-import { circumstancesOf, conclude, concludeDry, leftBehind } from '../../lib/release/step.ts';
+import {
+  circumstancesOf,
+  conclude,
+  concludeDry,
+  concluded,
+  leftBehind,
+} from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
-import { readInputs } from './inputs.ts';
+import { type Inputs, readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
+  const inputs = readInputs(step.runner);
+  const { environment, version } = inputs.wanted;
+  await concluded(step, { action: 'Deploy', environment, version }, () => carryOut(step, inputs));
+}
+
+async function carryOut(
+  step: Step,
+  { wanted, destination, limits, rollbackOnFailure, dryRun }: Inputs,
+): Promise<void> {
   const { runner } = step;
-  const { wanted, destination, limits, rollbackOnFailure, dryRun } = readInputs(runner);
   const { environment, version } = wanted;
   await openToRunner(step, { environment, ssh: destination.ssh });
   const { hosts, absent, close } = await connectAll(destination);

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { Lease } from '../../lib/release/lease.ts';
 import {
   paths,
   startEnvironment,
@@ -114,6 +115,8 @@ describe('refused before anything is touched', () => {
       restore = await fault(JSON.parse(inputs.images ?? '{}'));
       const end = await start('action-deploy', inputs).ended;
       expect(messageOf(end)).toMatch(message);
+      expect(end.outputs).toEqual({ status: 'failed', version: '1.1.0' });
+      expect(end.summary).toContain('staging: deploy of 1.1.0 was refused; nothing was swapped');
       expect(await running()).toEqual(before);
     },
     180_000,
@@ -147,4 +150,17 @@ describe('in the middle of a release', () => {
     expect(end.outputs.status).toBe('failed');
     expect(await versionAt(0)).toBe('1.0.0');
   }, 180_000);
+
+  test('the post step frees the lease where somebody answers', async () => {
+    const [host] = environment.hosts;
+    if (host === undefined) throw new Error('there is no server');
+    const holder = { owner: 'dead', run: '', waitMs: 60_000, say: () => {} };
+    const lease = await Lease.take([host], holder);
+    const inputs = await deploy('2.2.0', ['auth-service']);
+    const state = { 'lease-token': String(lease.token) };
+    const post = await start('action-deploy', inputs, { entry: 'post', state }).ended;
+    await lease.free();
+    expect(post.code).toBe(0);
+    expect(post.stdout).toContain('Freed the lease on 1 hosts');
+  }, 120_000);
 });

@@ -7,6 +7,7 @@ const good = {
   environment: 'staging',
   version: '1.0.0',
   images: `auth-service: ${digest}`,
+  variables: `{ DATABASE_HOST: db, SITE_ADDRESS: ":80", CADDY_IMAGE: "${digest}" }`,
   hosts: 'app-1=127.0.0.1',
   'known-hosts': `[127.0.0.1]:1 ${keyPair().public}`,
   port: '1',
@@ -17,10 +18,14 @@ describe('a wrong input ends the step with one annotation that names it', () => 
   test.each([
     ['environment', 'prod', 'production, staging, dev'],
     ['version', '', 'is missing'],
+    ['images', '{}', 'names no service'],
+    ['images', `billing: ${digest}`, 'names billing, which the Compose file does not have'],
+    ['variables', '{}', 'lacks CADDY_IMAGE, DATABASE_HOST, SITE_ADDRESS'],
     ['images', 'auth-service: registry/compta/auth-service:latest', 'repository@sha256'],
     ['private-key', '/home/me/id_ed25519', 'is not usable'],
     ['known-hosts', '', 'is missing'],
     ['hosts', '', 'terraform-outputs'],
+    ['hosts', '127.0.0.1,127.0.0.2', 'one a line'],
     ['version', '1.0.0\n2.0.0', 'give letters, digits'],
     ['hosts', 'app-1=127.0.0.1\napp-2=127.0.0.1', "has '127.0.0.1' twice"],
     ['batch', '0', 'whole number'],
@@ -44,6 +49,8 @@ describe('a wrong input ends the step with one annotation that names it', () => 
     const end = await start('action-deploy', good).ended;
     expect(end.stdout.match(/::error/g)).toHaveLength(1);
     expect(end.stdout).toContain('Cannot reach app-1');
+    expect(end.outputs).toEqual({ status: 'failed', version: '1.0.0' });
+    expect(end.summary).toContain('staging: deploy of 1.0.0 was refused; nothing was swapped');
   });
 });
 

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   paths,
@@ -145,7 +147,25 @@ describe('releases on two servers', () => {
     const end = await ran('action-deploy', await deploy('1.4.0', faults, ['auth-service']));
     expect(end.outputs.status).toBe('rolled-back');
     expect(end.stdout).toContain('does not keep the readiness contract');
+    // Where it really listens.
+    expect(end.summary).toMatch(/\*:8080, \*:8081|\*:8081, \*:8080/);
     expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
+  }, 300_000);
+
+  test('one that users do not get, though every container has it, goes back everywhere', async () => {
+    underLoad();
+    // The public address leads elsewhere.
+    const elsewhere = createServer((_request, response) => response.end('{"version":"0.0.1"}'));
+    await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`;
+    const inputs = await deploy('1.5.0', {}, ['auth-service']);
+    const end = await ran('action-deploy', { ...inputs, 'base-url': base });
+    elsewhere.close();
+    expect(end.outputs.status).toBe('rolled-back');
+    expect(end.stdout).toContain(
+      `${base}/api/auth/version does not give auth-service 1.5.0 through the load balancer: it answers version 0.0.1.`,
+    );
+    for (const host of [0, 1]) expect(await versionAt(host, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 
   test('a run killed in the middle of a swap is finished by the next', async () => {
@@ -189,4 +209,27 @@ test('a cancelled run frees the environment in its post step', async () => {
   expect(await environment.hosts[0]?.content('/opt/compta/journal.json')).toBeUndefined();
   const again = await ran('action-rollback', { ...undo, version: '2.9.0' });
   expect(again.outputs.status).toBe('unchanged');
+}, 300_000);
+
+test('a run that is interrupted ends in the seconds that it has, and frees the environment itself', async () => {
+  const before = await ran('action-deploy', await deploy('3.1.0'));
+  expect(before.outputs.status).toBe('deployed');
+  underLoad();
+  const faults = { 'auth-service': 'never-healthy' };
+  const interrupted = start('action-deploy', await deploy('3.2.0', faults, ['auth-service']));
+  await interrupted.said('app-1  ▶ wait until healthy');
+  const begun = Date.now();
+  interrupted.child.kill('SIGINT');
+  const end = await interrupted.ended;
+  expect(Date.now() - begun).toBeLessThan(7_500);
+  expect(end).toMatchObject({ code: 1, outputs: { status: 'failed', version: '3.2.0' } });
+  expect(end.stdout.match(/::error/g)).toHaveLength(1);
+  expect(end.summary).toContain('staging: deploy of 3.2.0 was stopped');
+  const leases = await Promise.all(
+    environment.hosts.map((host) => host.content('/opt/compta/lease.json')),
+  );
+  expect(leases.map((lease) => JSON.parse(lease ?? '{}').expires)).toEqual([0, 0]);
+  const undo = { ...connection(), reason: 'was interrupted', confirm: 'staging' };
+  expect((await ran('action-rollback', undo)).outputs).toMatchObject({ version: '3.1.0' });
+  expect(await versionAt(1, '/api/auth/version')).toBe('3.1.0');
 }, 300_000);

@@ -2,14 +2,25 @@ import { connectAll } from '../../lib/release/connect.ts';
 import { openDeployment, told } from '../../lib/release/github.ts';
 import { identity } from '../../lib/release/inputs.ts';
 import { previewRollback, rollback } from '../../lib/release/rollback.ts';
-import { circumstancesOf, conclude, concludeDry, leftBehind } from '../../lib/release/step.ts';
+import {
+  circumstancesOf,
+  conclude,
+  concludeDry,
+  concluded,
+  leftBehind,
+} from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
-import { readInputs } from './inputs.ts';
+import { type Inputs, readInputs } from './inputs.ts';
 
 export async function run(step: Step): Promise<void> {
+  const inputs = readInputs(step.runner);
+  const { environment, version = '' } = inputs.asked;
+  await concluded(step, { action: 'Rollback', environment, version }, () => carryOut(step, inputs));
+}
+
+async function carryOut(step: Step, { asked, destination, limits, dryRun }: Inputs): Promise<void> {
   const { runner } = step;
-  const { asked, destination, limits, dryRun } = readInputs(runner);
   const { environment, reason, version = 'the release before' } = asked;
   await openToRunner(step, { environment, ssh: destination.ssh });
   const { hosts, absent, close } = await connectAll(destination);

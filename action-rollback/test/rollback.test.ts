@@ -3,10 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { connectionTo, type Ended, start } from '../../action-deploy/test/bundle.ts';
+import { releasesToKeep } from '../../lib/release/earlier.ts';
 import type { Host } from '../../lib/release/host.ts';
 import { Lease } from '../../lib/release/lease.ts';
 import { recordContracts } from '../../lib/release/schema.ts';
-import { keptReleases } from '../../lib/release/store.ts';
+import { keptReleases, readHistory } from '../../lib/release/store.ts';
 import {
   paths,
   startEnvironment,
@@ -245,6 +246,35 @@ describe('a release that another team has released after', () => {
     const again = await ran('action-rollback', back({ from }));
     expect(again.stdout).toContain(`${from} does not run here`);
   }, 180_000);
+});
+
+describe('what is kept', () => {
+  test('is enough to go back without the registry, in seconds, and no more than was asked', async () => {
+    for (const version of ['1.7.0', '1.8.0', '1.9.0']) {
+      const inputs = await deploy(version, ['accounting-service', 'auth-service'], { keep: '2' });
+      expect((await ran('action-deploy', inputs)).outputs.status).toBe('deployed');
+    }
+    const [host] = environment.hosts;
+    const history = host ? await readHistory(host) : [];
+    const kept = host ? await keptReleases(host) : new Map();
+    const current = history.at(-1)?.release ?? '';
+    expect([...kept.keys()].toSorted()).toEqual(
+      releasesToKeep(history, 2, kept, current)
+        .filter((release) => kept.has(release))
+        .toSorted(),
+    );
+    expect([...kept.keys()].some((release) => release.startsWith('1.7.0-'))).toBe(false);
+    await environment.registry.off();
+    try {
+      const begun = Date.now();
+      const end = await ran('action-rollback', back());
+      expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.8.0' });
+      expect(Date.now() - begun).toBeLessThan(60_000);
+    } finally {
+      await environment.registry.on();
+    }
+    expect(await versionsAt(accounting)).toEqual(['1.8.0', '1.8.0']);
+  }, 240_000);
 });
 
 /** A server that joined later has the files of the current release alone. */

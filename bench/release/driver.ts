@@ -11,6 +11,7 @@ import { rollback } from '../../lib/release/rollback.ts';
 import type { Wanted } from '../../lib/release/target.ts';
 
 export interface Order {
+  environment: string;
   destination: Destination;
   /** Without it: a rollback. */
   wanted?: Omit<Wanted, 'compose'>;
@@ -57,11 +58,11 @@ if (import.meta.main) {
     },
   };
   try {
-    const { wanted } = order;
-    const template = `infra/docker/compose/${wanted?.environment}/docker-compose.yml.j2`;
+    const { wanted, environment } = order;
+    const template = `infra/docker/compose/${environment}/docker-compose.yml.j2`;
     const outcome =
       wanted === undefined
-        ? await rollback(hosts, { services: [] }, how)
+        ? await rollback(hosts, { environment, services: [] }, how)
         : await deploy(
             hosts,
             { ...wanted, compose: renderCompose(order.compose ?? template, {}) },

@@ -60,7 +60,8 @@ function cuttingOff(cut: Cut): Scenario {
       const remove = undone(async () => rmSync(folder, { recursive: true }));
       const servers = await startServers(2);
       try {
-        await carryOut(servers, { version: '1.0.0' });
+        const first = await carryOut(servers, { version: '1.0.0' });
+        assert.equal(first.status, 'deployed', first.problem);
         const figures: Figures = {};
         const known = new Set<string>();
         for (const [what, course] of Object.entries(coursesOn(servers, folder))) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { paths, services } from '../../lib/release/test/fixture/environment.ts';
 import { startLedger } from '../../lib/release/test/fixture/ledger.ts';
 import { atLeast, atMost, type Figures } from '../measurement.ts';
@@ -12,6 +13,8 @@ import { entriesIn, fewestInFlight, startClient, type Traffic } from './traffic.
 const ROUNDS = Number(process.env.BENCH_LOAD_ROUNDS ?? '20');
 const LEAST_REQUESTS = 500_000 / 2;
 const LEAST_IN_FLIGHT = 200;
+/** Milliseconds that the clients have for some 300 handshakes on a busy machine. */
+const SETTLING = 10_000;
 
 /** The three steps of a swap. */
 const SWAPPING = /^(start|wait until healthy|take out of rotation)\b/;
@@ -64,6 +67,8 @@ async function backAndForth(servers: Production, print: (line: string) => void):
   const runs: (Ran & { what: string })[] = [];
   let traffic: Traffic;
   try {
+    // Every connection is made before the first swap, so that the requests under way are all there.
+    await sleep(SETTLING);
     for (let round = 1; round <= ROUNDS; round++) {
       for (const what of ['deploy', 'rollback']) {
         const wish = what === 'deploy' ? { version: `1.0.${round}` } : {};

@@ -154,6 +154,8 @@ function composeFile(
     command: [/usr/bin/caddy, run, --config, /etc/caddy/Caddyfile, --adapter, caddyfile]
     volumes: ["/opt/compta/peer/caddy:/etc/caddy:ro"]
     ports: ["80:80"]
+    # Its image asks a port of the product's own Caddyfile.
+    healthcheck: { disable: true }
   app:
 ${app}
   other:

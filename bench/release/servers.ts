@@ -39,6 +39,9 @@ export interface Production extends Servers {
   ledger: Ledger;
 }
 
+/** Milliseconds that a release may take in any bench: the first one of sixteen servers is the longest. */
+const LONGEST = 900_000;
+
 /** Longer than any bench: certificates are renewed in a test of their own. */
 const day = 86_400;
 
@@ -55,7 +58,10 @@ export interface Ran {
 export async function startServers(count: number): Promise<Staging> {
   const environment = await startEnvironment(count);
   const address = environment.test.bastion.replace(/\d+$/, '3');
-  const balancer = await startBalancer(address, environment.test.hosts);
+  const balancer = await startBalancer(address, environment.test.hosts).catch(async (error) => {
+    await environment.close();
+    throw error;
+  });
   const close = undone(async () => {
     await balancer.close();
     await environment.close();
@@ -117,6 +123,7 @@ export interface Wish {
 export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
   const { test, gate } = servers;
   const order: Order = {
+    environment: servers.environment,
     destination: {
       hosts: test.hosts.map(({ name, ssh }) => ({ name, address: ssh })),
       unreachable: 'fail',
@@ -145,6 +152,9 @@ export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'driver.ts')], {
     cwd: checkout,
     stdio: ['pipe', 'pipe', 'inherit'],
+    // One that hangs is a failure, not a bench without end.
+    timeout: LONGEST,
+    killSignal: 'SIGKILL',
   });
   child.stdin.end(JSON.stringify(order));
   const ran: Ran = { status: undefined, problem: undefined, moments: [], took: 0 };

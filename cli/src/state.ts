@@ -1,5 +1,5 @@
 import type { Host } from '../../lib/release/host.ts';
-import { readLease } from '../../lib/release/lease.ts';
+import { look } from '../../lib/release/lease.ts';
 import { inMaintenance } from '../../lib/release/maintenance.ts';
 import { currentRelease, readHistory, unfinished } from '../../lib/release/store.ts';
 
@@ -7,14 +7,23 @@ import { currentRelease, readHistory, unfinished } from '../../lib/release/store
 export async function status(hosts: readonly Host[]) {
   return Promise.all(
     hosts.map(async (host) => {
-      const { slots, outOfRotation } = await host.state();
+      const [{ slots, edge, outOfRotation }, { lease, binds }, current] = await Promise.all([
+        host.state(),
+        look(host),
+        currentRelease(host),
+      ]);
       return {
         host: host.name,
-        release: (await currentRelease(host))?.release ?? '',
+        release: current?.release ?? '',
+        /** Of the current release. */
+        missing: (current?.order ?? [])
+          .filter((name) => !slots.some(({ service }) => service === name))
+          .concat(current && !edge ? 'caddy' : []),
         unfinished: (await unfinished(host)) ?? '',
         outOfRotation,
         maintenance: await inMaintenance(host),
-        lease: await readLease(host),
+        lease,
+        held: binds,
         slots: slots.map(({ service, slot, version, health }) => ({
           service,
           slot,

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import type { Outcome } from '../../lib/release/bring.ts';
+import type { Evidence } from '../../lib/release/evidence.ts';
 import { describe } from '../../lib/release/lease.ts';
 import type { Part } from '../../lib/release/phases.ts';
 import type { Preview } from '../../lib/release/preview.ts';
@@ -41,21 +42,25 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 }
 
 export function statusText(hosts: Status): string {
-  const rows = hosts.flatMap(({ host, release, slots }) =>
-    slots.map(({ service, slot, version, health }) => [
-      host,
+  const rows = hosts.flatMap(({ host, release, slots }) => {
+    const running = slots.map(({ service, slot, version, health }) => [
       `${service}-${slot}`,
       version,
       coloured(health),
-      release,
-    ]),
-  );
-  const notes = hosts.flatMap(({ host, lease, unfinished, outOfRotation, maintenance }) => [
-    ...(lease && lease.expires * 1000 > Date.now() ? [`${host}: held by ${describe(lease)}`] : []),
-    ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
-    ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
-    ...(maintenance ? [`${host}: shows the maintenance page`] : []),
-  ]);
+    ]);
+    const none = ['', '', 'nothing runs'];
+    return (running.length === 0 ? [none] : running).map((row) => [host, ...row, release]);
+  });
+  const notes = hosts.flatMap((each) => {
+    const { host, lease, held, unfinished, missing, outOfRotation, maintenance } = each;
+    return [
+      ...(lease && held ? [`${host}: held by ${describe(lease)}`] : []),
+      ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
+      ...(missing.length === 0 ? [] : [`${host}: ${missing.join(', ')} should run, and does not`]),
+      ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
+      ...(maintenance ? [`${host}: shows the maintenance page`] : []),
+    ];
+  });
   return [columns(['HOST', 'SLOT', 'VERSION', 'HEALTH', 'CURRENT RELEASE'], rows), ...notes].join(
     '\n',
   );
@@ -89,8 +94,33 @@ export function outcomeText(outcome: Outcome): string {
   return [
     columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'TIME', 'OUTCOME'], table),
     `${version}: ${coloured(status)} in ${elapsed(ended - started)}`,
-    ...(problem === undefined ? [] : [problem, evidence?.log ?? '']),
+    ...(problem === undefined ? [] : [problem]),
+    ...(evidence === undefined ? [] : evidenceLines(evidence)),
   ].join('\n');
+}
+
+/** What is known of the container that failed. */
+function evidenceLines(evidence: Evidence): string[] {
+  const {
+    host,
+    service,
+    slot,
+    status,
+    exitCode,
+    outOfMemory,
+    restarts,
+    lastHealth,
+    listening,
+    log,
+  } = evidence;
+  const memory = outOfMemory ? 'out of memory, ' : '';
+  return [
+    `${service}-${slot} on ${host}: ${status}, exit code ${exitCode}, ${memory}${restarts} restarts`,
+    `Listens on: ${listening.join(', ') || 'nothing'}`,
+    `Last health check: ${lastHealth || 'none'}`,
+    'Last lines of its log:',
+    log,
+  ];
 }
 
 export function previewText({ release, hosts }: Preview): string {

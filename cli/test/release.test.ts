@@ -372,6 +372,46 @@ describe('what is in the way of a release', () => {
     expect((await run([check, ...well])).stdout).toContain('Everything is well.');
   }, 240_000);
 
+  test('a container that somebody removed is missed, and brought back', async () => {
+    const [server, host] = [environment.test.hosts[0], environment.hosts[0]];
+    const slots = (await host?.state())?.slots ?? [];
+    const removed = slots.find(({ service }) => service === 'reporting-service');
+    await server?.docker('rm', '-f', String(removed?.id));
+    const check = join(repository, 'infra/scripts/monitoring/health-check.sh');
+    const argv = [check, join(folder, 'outputs.json'), ...key()];
+    const missed = await run(argv, { allowedExitCodes: [1] });
+    expect(missed.stderr).toBe('app-1: reporting-service does not run\n');
+    expect((await compta('converge')).data.status).toBe('deployed');
+    expect((await run(argv)).stdout).toContain('Everything is well.');
+  }, 120_000);
+
+  test('a server that was replaced by an empty one is brought to where the others are', async () => {
+    const [first, second] = environment.test.hosts;
+    loads = [startLoad(`http://${first?.address}`, paths, { connections: 8 })];
+    const empty = `docker rm -f $(docker ps -aq)
+docker image prune -af
+rm -rf /opt/compta/* /opt/compta/.lock`;
+    await environment.hosts[1]?.read(['sh', '-c', `{ ${empty}; } >/dev/null`]);
+    const [known, nothing] = (await compta('status')).data;
+    expect(nothing).toMatchObject({ release: '', slots: [], held: false });
+    expect((await compta('converge', '--edge-drain', '1s')).data.status).toBe('deployed');
+    const [, learnt] = (await compta('status')).data;
+    const versions = ({ slots }: typeof known) =>
+      slots
+        .map(({ service, version }: Record<string, string>) => `${service} ${version}`)
+        .toSorted();
+    expect({ ...learnt, slots: versions(learnt) }).toMatchObject({
+      release: known.release,
+      missing: [],
+      slots: versions(known),
+    });
+    expect(await versionAt('/api/auth/version', 1)).toBe(await versionAt('/api/auth/version'));
+    const [ours, theirs] = (await compta('history')).data;
+    expect(theirs.entries.slice(0, -1)).toEqual(ours.entries);
+    expect(theirs.entries.at(-1)).toMatchObject({ action: 'converge', release: known.release });
+    expect((await fetch(`http://${second?.address}/healthz`)).status).toBe(200);
+  }, 180_000);
+
   test('a lease of a dead run is freed by force, and the audit log says by whom and why', async () => {
     const holder = { owner: 'dead', run: '', waitMs: 0, say: () => {} };
     const dead = await Lease.take(environment.hosts, holder);

@@ -18,7 +18,7 @@ import {
   type Row,
   rollHosts,
 } from './roll.ts';
-import { leaderOf, type Standing } from './standing.ts';
+import { leaderOf, momentAfter, type Standing } from './standing.ts';
 import * as store from './store.ts';
 
 /** Who does it and how; the same for a deploy, a rollback and the rest. */
@@ -106,6 +106,12 @@ export async function bring(
   const options: RollOptions = { ...how, stop, servers };
   const targets = standings.map(({ host, current }): HostTarget => ({ host, target, current }));
   const previous = leaderOf(standings)?.current;
+  const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
+  const now = (): When => {
+    const at = momentAfter(known);
+    known.push(at);
+    return { begun: started, at };
+  };
   const finish = (rest: Pick<Outcome, 'status' | 'problem' | 'evidence'>): Outcome => ({
     release: target.release,
     version: target.version,
@@ -133,7 +139,7 @@ export async function bring(
     }
     if (last === 'record') {
       await askPublicly(targets, target, how);
-      await recordAll(targets, previous, action, how, started, nothing);
+      await recordAll(targets, previous, action, how, now(), nothing);
     }
     return finish({ status: nothing ? 'unchanged' : 'deployed' });
   } catch (error) {
@@ -146,7 +152,7 @@ export async function bring(
     if (!how.rollbackOnFailure || previous === undefined) {
       return finish({ status: 'failed', ...reason });
     }
-    const stuck = await goBack(targets, previous, rows, options, how);
+    const stuck = await goBack(targets, previous, rows, options, how, now().at);
     if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
     const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
     return finish({ status: 'failed', ...reason, problem: both });
@@ -182,18 +188,20 @@ async function goBack(
   rows: Row[],
   options: RollOptions,
   how: Circumstances,
+  at: string,
 ): Promise<string[]> {
-  const started = Date.now();
+  const when: When = { begun: Date.now(), at };
   const stuck: string[] = [];
   note(how.tell, '', 'Rolling back everything that was swapped');
-  for (const { host, current } of await inOrderOfReturn(targets, previous)) {
+  for (const { host, current, target } of await inOrderOfReturn(targets, previous)) {
     const done: Row[] = [];
     try {
       await store.dropBallast(host);
       if (current?.release === previous.release) {
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
-        await recordAll([back], previous, 'automatic-rollback', how, started, false);
+        const why = { ...how, reason: `${target.release} failed` };
+        await recordAll([back], previous, 'automatic-rollback', why, when, false);
       } else if (await canLeave(host, options.servers)) {
         // It was behind, or new: what it had before is nothing to go back to.
         await host.change(['touch', caddy.outOfRotation]);
@@ -223,6 +231,12 @@ async function inOrderOfReturn(
   return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
 }
 
+/** When something was begun, in milliseconds, and when it is done, as the history says it. */
+export interface When {
+  begun: number;
+  at: string;
+}
+
 /**
  * Makes the target the current release, adds to history and audit log, prunes.
  * @param previous what the environment ran before, which a host that was away did not.
@@ -232,7 +246,7 @@ export async function recordAll(
   previous: Manifest | undefined,
   action: store.HistoryEntry['action'],
   how: Circumstances,
-  started: number,
+  { begun, at }: When,
   nothing: boolean,
 ): Promise<void> {
   // Each to its end: what one that fails sets off would meet what the others are still doing.
@@ -242,7 +256,7 @@ export async function recordAll(
       if (same && (nothing || action === 'converge')) return store.closeJournal(host);
       await step(how.tell, host.name, `record ${target.release}`, async () => {
         await store.record(host, target.release, {
-          at: new Date().toISOString(),
+          at,
           action,
           release: target.release,
           version: target.version,
@@ -250,7 +264,7 @@ export async function recordAll(
           by: how.by,
           run: how.run,
           ...(how.reason === undefined ? {} : { reason: how.reason }),
-          seconds: Math.round((Date.now() - started) / 1000),
+          seconds: Math.round((Date.now() - begun) / 1000),
         });
       });
       try {

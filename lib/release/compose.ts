@@ -133,21 +133,27 @@ export function variablePrefix(service: string): string {
   return service.toUpperCase().replaceAll('-', '_');
 }
 
-/** Text of a `.env` file; values are single-quoted so that Compose takes them as they are. */
+/** Text of a `.env` file that Compose reads as these very values. */
 export function envFile(variables: Record<string, string>): string {
   return Object.entries(variables)
-    .map(([name, value]) => `${name}='${value.replaceAll("'", "\\'")}'\n`)
+    .map(([name, value]) => `${name}=${quoted(value)}\n`)
     .sort()
     .join('');
 }
 
+/** In single quotes nothing has a meaning but the quote, and a backslash before one: these need double ones. */
+function quoted(value: string): string {
+  if (!/\\(?:'|$)/.test(value)) return `'${value.replaceAll("'", "\\'")}'`;
+  return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;
+}
+
 /** The inverse of {@link envFile}. */
 export function parseEnvFile(text: string): Record<string, string> {
-  const pattern = /^([A-Z][A-Z0-9_]*)='([\s\S]*?)'\n(?=[A-Z][A-Z0-9_]*='|$(?![\s\S]))/gm;
+  const pattern = /^([A-Z][A-Z0-9_]*)=(?:'((?:\\'|[^'])*)'|"((?:\\[\s\S]|[^"\\])*)")$/gm;
   return Object.fromEntries(
-    [...text.matchAll(pattern)].map(([, name = '', value = '']) => [
+    [...text.matchAll(pattern)].map(([, name = '', single, double = '']) => [
       name,
-      value.replaceAll("\\'", "'"),
+      single?.replaceAll("\\'", "'") ?? double.replaceAll(/\\([\s\S])/g, '$1'),
     ]),
   );
 }

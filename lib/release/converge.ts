@@ -1,5 +1,5 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
-import { allImages, pullImages } from './deploy.ts';
+import { allImages, pullAbsent } from './deploy.ts';
 import type { Host } from './host.ts';
 import { note, step } from './progress.ts';
 import { behindOf, leaderOf, standingsOf } from './standing.ts';
@@ -20,7 +20,7 @@ export async function converge(hosts: readonly Host[], how: Circumstances): Prom
     }
     const { manifest } = release;
     note(how.tell, '', `The current release is ${manifest.release}, as ${leader.host.name} says`);
-    await pullImages(hosts, allImages(manifest), how);
+    await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
     for (const host of behindOf(standings)) {
       await step(how.tell, host.name, `take over ${manifest.release}`, async () => {
         await store.giveRelease(host, release);

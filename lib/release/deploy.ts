@@ -1,7 +1,7 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
-import { preflight, pull } from './preflight.ts';
+import { absentImages, preflight, pull } from './preflight.ts';
 import { step } from './progress.ts';
 import { writeSecrets } from './secrets.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
@@ -14,6 +14,8 @@ export async function deploy(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Outcome> {
+  // Thrown away: it may be another by the time that the lease is ours. What is refused, is so at once.
+  buildRelease(wanted, leaderOf(await standingsOf(hosts))?.current);
   await examine(hosts, wanted, how);
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {
@@ -49,6 +51,18 @@ export async function pullImages(
   return pulled.reduce((sum, count) => sum + count, 0);
 }
 
+/** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
+export async function pullAbsent(
+  host: Host,
+  images: readonly string[],
+  how: Circumstances,
+): Promise<void> {
+  const absent = await absentImages(host, images);
+  if (absent.length === 0) return;
+  await preflight(host, { memory: 0, images: absent });
+  await pullImages([host], absent, how);
+}
+
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 export async function stage(
   standings: readonly Standing[],
@@ -58,8 +72,13 @@ export async function stage(
   const leader = leaderOf(standings);
   const release = buildRelease(wanted, leader?.current);
   const behind = behindOf(standings);
-  // Of services that this release leaves as they are, they may lack the images.
-  if (behind.length > 0) await pullImages(behind, allImages(release.manifest), how);
+  await Promise.all(
+    standings.map(({ host }) => {
+      // One that is behind may lack the images of services that this release leaves as they are.
+      const all = behind.includes(host);
+      return pullAbsent(host, all ? allImages(release.manifest) : imagesOf(wanted), how);
+    }),
+  );
   await Promise.all(
     standings.map(({ host }) =>
       step(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ExecResult } from '../ssh/connection.ts';
 import type { Host } from './host.ts';
 
 /** What can still be learnt of a slot that failed, before it is removed. */
@@ -12,6 +13,8 @@ export interface Evidence {
   restarts: number;
   /** Output of the last health check. */
   lastHealth: string;
+  /** Addresses at which it really listens, such as `*:8080`, Docker's name server apart; none when it has ended. */
+  listening: string[];
   /** Last 50 lines of the container's log. */
   log: string;
 }
@@ -78,9 +81,13 @@ export async function gather(
   slot: string,
 ): Promise<Evidence> {
   const seen = await inspect(host, container);
-  const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
-    allowFailure: true,
-  });
+  const asked = (script: string): Promise<ExecResult> =>
+    host.read(['sh', '-c', script, 'gather', container], { allowFailure: true });
+  const [logs, sockets] = await Promise.all([
+    asked('docker logs --tail 50 "$1" 2>&1'),
+    asked(`pid=$(docker inspect -f '{{.State.Pid}}' "$1") && [ "$pid" -gt 0 ] || exit
+nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
+  ]);
   return {
     host: host.name,
     service,
@@ -90,6 +97,7 @@ export async function gather(
     outOfMemory: seen?.outOfMemory ?? false,
     restarts: seen?.restarts ?? 0,
     lastHealth: seen?.lastHealth ?? '',
+    listening: sockets.stdout.split('\n').filter((line) => line !== ''),
     log: logs.stdout.trimEnd(),
   };
 }

@@ -17,19 +17,44 @@ const none: Deployment = { say: async () => {} };
 /** GitHub refuses a longer description. */
 const LONGEST = 140;
 
+/** Where the step leaves its deployment for {@link endDeployment}, until that has ended. */
+const DEPLOYMENT_STATE = 'deployment';
+
 /** Opens a deployment with the input `github-token`; without one, or outside GitHub, nothing is told. */
 export async function openDeployment(
   runner: Runner,
   environment: string,
   what: string,
 ): Promise<Deployment> {
+  const github = githubOf(runner);
+  if (github === undefined) return none;
+  const id = await github.open(environment, what);
+  if (id === undefined) return none;
+  runner.saveState(DEPLOYMENT_STATE, String(id));
+  return {
+    async say(state, description) {
+      const heard = await github.say(id, state, description);
+      if (heard && state !== 'in_progress') runner.saveState(DEPLOYMENT_STATE, '');
+    },
+  };
+}
+
+/** The post step: whoever was killed says nothing any more, and GitHub would show it as under way for ever. */
+export async function endDeployment(runner: Runner): Promise<void> {
+  const id = Number(runner.state(DEPLOYMENT_STATE));
+  if (id > 0) await githubOf(runner)?.say(id, 'error', 'The step ended before the release did.');
+}
+
+/** GitHub's side; `undefined` where there is none to tell. */
+function githubOf(runner: Runner) {
   const token = optionalSecret(runner, 'github-token');
   const { GITHUB_REPOSITORY = '', GITHUB_SHA, GITHUB_SERVER_URL, GITHUB_RUN_ID } = runner.env;
   const [owner, repo] = GITHUB_REPOSITORY.split('/');
-  if (token === undefined || !owner || !repo || !GITHUB_SHA) return none;
+  if (token === undefined || !owner || !repo || !GITHUB_SHA) return undefined;
   const { rest } = getOctokit(token, {
     baseUrl: runner.env.GITHUB_API_URL || 'https://api.github.com',
   });
+  const url = optional(runner, 'base-url');
   const forgiving = async <T>(body: () => Promise<T>): Promise<T | undefined> => {
     try {
       return await body();
@@ -38,25 +63,25 @@ export async function openDeployment(
       return undefined;
     }
   };
-  const id = await forgiving(async () => {
-    const { data } = await rest.repos.createDeployment({
-      owner,
-      repo,
-      ref: GITHUB_SHA,
-      environment,
-      description: what.slice(0, LONGEST),
-      auto_merge: false,
-      // The workflow decided that this is to be released; its checks are its own business.
-      required_contexts: [],
-      production_environment: environment === 'production',
-    });
-    return 'id' in data ? data.id : undefined;
-  });
-  if (id === undefined) return none;
-  const url = optional(runner, 'base-url');
   return {
-    async say(state, description) {
-      await forgiving(() =>
+    open: (environment: string, what: string): Promise<number | undefined> =>
+      forgiving(async () => {
+        const { data } = await rest.repos.createDeployment({
+          owner,
+          repo,
+          ref: GITHUB_SHA,
+          environment,
+          description: what.slice(0, LONGEST),
+          auto_merge: false,
+          // The workflow decided that this is to be released; its checks are its own business.
+          required_contexts: [],
+          production_environment: environment === 'production',
+        });
+        return 'id' in data ? data.id : undefined;
+      }),
+    /** @returns whether GitHub heard it. */
+    say: async (id: number, state: State, description: string): Promise<boolean> => {
+      const answer = await forgiving(() =>
         rest.repos.createDeploymentStatus({
           owner,
           repo,
@@ -67,6 +92,7 @@ export async function openDeployment(
           ...(url !== undefined && { environment_url: url }),
         }),
       );
+      return answer !== undefined;
     },
   };
 }

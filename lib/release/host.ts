@@ -1,5 +1,5 @@
 import type { Connection, ExecOptions, ExecResult } from '../ssh/connection.ts';
-import { RemoteCommandError } from '../ssh/errors.ts';
+import { HostUnreachableError, RemoteCommandError } from '../ssh/errors.ts';
 import { ReleaseFailure } from './evidence.ts';
 import * as layout from './layout.ts';
 import { type HostState, readContainers, type SlotName } from './slots.ts';
@@ -42,11 +42,29 @@ export class Host {
   }
 
   /**
-   * Runs a command that changes nothing, as root.
+   * Runs a command that changes nothing, as root; once more when the connection breaks in its midst.
    * @throws ReleaseFailure when it fails for want of space.
    */
   async read(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
     const connection = await this.#connect();
+    try {
+      return await this.#exec(connection, command, options);
+    } catch (error) {
+      if (!(error instanceof HostUnreachableError)) throw error;
+      return this.once(command, options);
+    }
+  }
+
+  /** As {@link read}, for what may not be done twice: of a connection that breaks nobody knows how far it came. */
+  async once(command: readonly string[], options: ExecOptions = {}): Promise<ExecResult> {
+    return this.#exec(await this.#connect(), command, options);
+  }
+
+  async #exec(
+    connection: Connection,
+    command: readonly string[],
+    options: ExecOptions,
+  ): Promise<ExecResult> {
     try {
       return await connection.exec(['sudo', '-n', ...command], options);
     } catch (cause) {
@@ -70,7 +88,7 @@ export class Host {
         { cause },
       );
     try {
-      const result = await this.read(argv, options);
+      const result = await this.once(argv, options);
       if (result.code === lostLease) throw lost(result.stderr);
       return result;
     } catch (error) {
@@ -99,9 +117,15 @@ mv -f "$temporary" "$1"`;
 
   /** Adds a line to a file, the whole of it or nothing. */
   async append(path: string, line: string): Promise<void> {
+    // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
     const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
-    await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
+undo() { truncate -s "$size" "$1"; exit 1; }
+cat >>"$1" || undo "$1"
+[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+sync "$1"`;
+    const input = `${line}\n`;
+    const size = String(Buffer.byteLength(input));
+    await this.change(['sh', '-c', script, 'append', path, size], { input });
   }
 
   /**

@@ -11,14 +11,11 @@ export const imagesSchema = z.record(
 );
 
 /**
- * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
- * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ * Values for a Compose file. Caddy's image is held to what services' are: a tag may have moved by the
+ * time that a release is gone back to.
  */
 export const variablesSchema = z
-  .record(
-    z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'),
-    z.union([z.string(), z.number(), z.boolean()]).transform(String),
-  )
+  .record(z.string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), z.string())
   .refine(({ CADDY_IMAGE: image }) => !image || imageReference.safeParse(image).success, {
     path: ['CADDY_IMAGE'],
     error: 'not of the form repository@sha256:<64 hex digits>',

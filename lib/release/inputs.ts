@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Inventory, parseTerraformOutputs } from '../inventory/inventory.ts';
 import type { Login } from '../registry/login.ts';
 import {
+  asWritten,
   duration,
   InputError,
   integer,
@@ -24,7 +25,7 @@ import { type Destination, destinationOf, unreachableChoices } from './connect.t
 import { imagesSchema, sortImages, variablesSchema } from './images.ts';
 import type { Asked } from './rollback.ts';
 import { type Secrets, secretsSchema } from './secrets.ts';
-import type { Wanted } from './target.ts';
+import { mistakeIn, type Wanted } from './target.ts';
 
 /** Environment variable that has the token of the lease which is held around a command. */
 export const LEASE_VARIABLE = 'COMPTA_LEASE';
@@ -39,13 +40,22 @@ export function destinationInputs(runner: Runner): Destination {
   const unreachable = oneOf(runner, 'unreachable', unreachableChoices, 'fail');
   const path = optional(runner, 'terraform-outputs');
   if (path !== undefined) {
-    const destination = destinationOf(inventoryFrom(path), privateKey, unreachable);
+    const inventory = inventoryFrom(path);
+    const environment = optional(runner, 'environment') ?? inventory.environment;
+    if (inventory.environment !== environment) {
+      const whose = `is '${path}', which is of ${inventory.environment}`;
+      throw new InputError('terraform-outputs', `${whose}; \`environment\` is ${environment}.`);
+    }
+    const destination = destinationOf(inventory, privateKey, unreachable);
     if (destination.hosts.length > 0) return destination;
     throw new InputError('terraform-outputs', `is '${path}', which has no application server.`);
   }
   const hosts = lines(runner, 'hosts').map((line) => {
-    const [name = '', address = name] = line.split('=').map((part) => part.trim());
-    return { name, address };
+    const [, name, address = ''] = /^(?:([\w.-]+) *= *)?([\w.:-]+)$/.exec(line) ?? [];
+    if (address === '') {
+      throw new InputError('hosts', `has '${line}': give name=address or address, one a line.`);
+    }
+    return { name: name ?? address, address };
   });
   if (hosts.length === 0) {
     throw new InputError(
@@ -113,30 +123,41 @@ export function wantedInputs(runner: Runner): Wanted {
     );
   }
   const given = yaml(runner, 'images', imagesSchema);
-  if (given === undefined) {
-    throw new InputError('images', 'is missing: give the `images` output of action-build.');
+  if (given === undefined || Object.keys(given).length === 0) {
+    const what = given === undefined ? 'is missing' : 'names no service';
+    throw new InputError(
+      'images',
+      `${what}: give the \`images\` output of action-build. To release variables or secrets alone, ` +
+        'name a service of theirs with the image that it has.',
+    );
   }
-  const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
+  const values = yaml(runner, 'variables', variablesSchema, asWritten) ?? {};
+  const { images, variables } = sortImages(given, values);
   const composeFile = fileInput(
     runner,
     'compose-file',
     join('infra/docker/compose', environment, 'docker-compose.yml.j2'),
   );
   const caddyfile = readFileSync(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
-  const compose = renderCompose(composeFile, variables);
+  const compose = valid('compose-file', `is '${composeFile}', which cannot be used.`, () =>
+    renderCompose(composeFile, variables),
+  );
   const secrets = secretsInput(runner);
-  return { environment, version, images, variables, secrets, caddyfile, compose };
+  const wanted = { environment, version, images, variables, secrets, caddyfile, compose };
+  const mistake = mistakeIn(wanted);
+  if (mistake !== undefined) throw new InputError(mistake.input, mistake.problem);
+  return wanted;
 }
 
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner: Runner): Secrets {
-  const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
+  const secrets = secretYaml(runner, 'secrets', secretsSchema, asWritten) ?? {};
   for (const content of Object.values(secrets).flatMap(Object.values)) runner.mask(content);
   return secrets;
 }
 
 /** What a rollback asks for: `reason`, `confirm`, `version`, `services`, `from`. */
-export function askedInputs(runner: Runner): Asked & { environment: string; reason: string } {
+export function askedInputs(runner: Runner): Asked & { reason: string } {
   const environment = environmentInput(runner);
   const reason = required(runner, 'reason', 'say why, for the audit log and those who read it.');
   const confirm = required(runner, 'confirm', `repeat the environment's name, '${environment}'.`);

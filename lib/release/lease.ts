@@ -36,6 +36,8 @@ export interface LeaseOptions {
 }
 
 const held = 75;
+/** What an earlier run has begun there goes on, though the run may be gone. */
+const busy = 76;
 const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${leaseFile} 2>/dev/null || true; }
 now=$(date +%s)`;
 const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f ${leaseFile}.new ${leaseFile}`;
@@ -44,7 +46,7 @@ const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f $
 const acquireScript = `set -eu
 mkdir -p ${root}
 exec 9>>${lockFile}
-flock -w 90 -x 9
+flock -w 5 -x 9 || exit ${busy}
 ${field}
 put() { ${put}; }
 expires=$(field expires); token=$(field token)
@@ -125,21 +127,21 @@ export class Lease {
       }).slice(0, -1);
       // Held on one is held: a host that was away for too long does not cost its holder the others.
       const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
-      const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
-      if (holder === undefined) {
+      const obstacle = binding
+        ? heldBy(binding)
+        : await takeAll(hosts, record, token, lifetime, force);
+      if (obstacle === undefined) {
         options.taken?.(token);
         return new Lease(hosts, token, { record, lifetime });
       }
+      const { who, sentence, remedy } = obstacle;
       if (Date.now() > deadline) {
-        throw new Error(
-          `The environment is held by ${describe(holder)}, and did not come free within ` +
-            `${options.waitMs / 1000} s. Wait for that run, raise ` +
-            `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
-            'with `compta unlock --reason …`.',
-        );
+        const waited = `did not come free within ${options.waitMs / 1000} s`;
+        const raise = `raise \`${options.waitOption ?? 'lock-timeout'}\``;
+        throw new Error(`${sentence}, and ${waited}. ${remedy}, or ${raise}.`);
       }
-      if (told !== holder.owner) options.say(`Waiting for the lease: ${describe(holder)}`);
-      told = holder.owner;
+      if (told !== who) options.say(`Waiting for the lease: ${who}`);
+      told = who;
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
   }
@@ -193,19 +195,41 @@ export class Lease {
   }
 }
 
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns the holder. */
+/** What keeps the lease from being taken. */
+interface Obstacle {
+  who: string;
+  /** Without its end. */
+  sentence: string;
+  remedy: string;
+}
+
+function heldBy(lease: LeaseRecord): Obstacle {
+  const who = describe(lease);
+  return {
+    who,
+    sentence: `The environment is held by ${who}`,
+    remedy: 'Wait for that run, free it with `compta unlock --reason …` when it is surely dead',
+  };
+}
+
+function busyWith(host: Host): Obstacle {
+  const who = `${host.name} is still at what an earlier run has begun there`;
+  return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
+}
+
+/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
 async function takeAll(
   hosts: readonly Host[],
   record: string,
   token: number,
   lifetime: number,
   force: boolean,
-): Promise<LeaseRecord | undefined> {
+): Promise<Obstacle | undefined> {
   const taken: Host[] = [];
   for (const host of hosts) {
     const words = [record, String(token), String(lifetime), force ? 'force' : ''];
     try {
-      await host.read(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
+      await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
       host.token = token;
       taken.push(host);
     } catch (error) {
@@ -213,8 +237,12 @@ async function takeAll(
         await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => {});
         mine.token = undefined;
       }
-      if (!(error instanceof RemoteCommandError) || error.code !== held) throw error;
-      return leaseSchema.parse(JSON.parse(error.stderr.trim()));
+      if (!(error instanceof RemoteCommandError)) throw error;
+      if (error.code === busy) return busyWith(host);
+      if (error.code !== held) throw error;
+      // sudo may have something to say first.
+      const text = error.stderr.trim().split('\n').at(-1) ?? '';
+      return heldBy(leaseSchema.parse(JSON.parse(text)));
     }
   }
   return undefined;
@@ -251,8 +279,10 @@ export async function readLease(host: Host): Promise<LeaseRecord | undefined> {
   return (await look(host)).lease;
 }
 
-/** The lease on a host, and whether it keeps others out now. */
-async function look(host: Host): Promise<{ lease: LeaseRecord | undefined; binds: boolean }> {
+/** The lease on a host, and whether it keeps others out now: by the host's own clock, as it is taken. */
+export async function look(
+  host: Host,
+): Promise<{ lease: LeaseRecord | undefined; binds: boolean }> {
   const { stdout } = await host.read(['sh', '-c', lookScript]);
   const [now, text = ''] = stdout.split('\n');
   if (text === '') return { lease: undefined, binds: false };

@@ -56,5 +56,6 @@ export function fingerprint(value: unknown): string {
 /** The same content gives the same id, so that a repeated deploy finds its own folder. */
 export function releaseId(version: string, content: unknown): string {
   const safe = version.replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'r';
-  return `${safe}-${fingerprint(content).slice(0, 8)}`;
+  // A folder's name has 255 bytes, and a rollback of services puts their versions together.
+  return `${safe.slice(0, 100)}-${fingerprint(content).slice(0, 8)}`;
 }

@@ -10,9 +10,10 @@ import {
 import { examine, imagesOf, pullImages, stage } from './deploy.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
+import { absentImages } from './preflight.ts';
 import { preview, wouldChange } from './preview.ts';
 import { changedSecrets } from './secrets.ts';
-import { leaderOf, type Standing, standingsOf } from './standing.ts';
+import { leaderOf, momentAfter, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
 import { buildRelease, type Release, type Wanted } from './target.ts';
 
@@ -147,8 +148,9 @@ export const recordPhase: Phase = async (hosts, wanted, how, dryRun) => {
     await mustServe(now, target);
     const { manifest } = target;
     const targets = now.map(({ host, current }) => ({ host, current, target: manifest }));
-    const begun = Date.parse(manifest.createdAt);
-    await recordAll(targets, leaderOf(now)?.current, 'deploy', how, begun, !changed);
+    const known = now.flatMap(({ history }) => history.map((entry) => entry.at));
+    const when = { begun: Date.parse(manifest.createdAt), at: momentAfter(known) };
+    await recordAll(targets, leaderOf(now)?.current, 'deploy', how, when, !changed);
     return { changed, release: id, says };
   });
 };
@@ -195,11 +197,4 @@ async function mustServe(standings: readonly Standing[], release: Release): Prom
   throw new ReleaseFailure(
     `Not every server runs ${target.release}: run the swap part, with the same options.`,
   );
-}
-
-async function absentImages(host: Host, images: readonly string[]): Promise<string[]> {
-  const script =
-    'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
-  const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
-  return stdout.split('\n').filter((line) => line !== '');
 }

@@ -89,6 +89,14 @@ done`;
   throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
 }
 
+/** Those of the images that are not on a host. */
+export async function absentImages(host: Host, images: readonly string[]): Promise<string[]> {
+  const script =
+    'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
+  const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
+  return stdout.split('\n').filter((line) => line !== '');
+}
+
 /** By what Docker says, what there is to do. */
 const remedies: [sign: RegExp, remedy: string][] = [
   [

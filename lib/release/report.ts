@@ -59,7 +59,15 @@ export function outcomeMarkdown(action: string, environment: string, outcome: Ou
 
 function evidenceMarkdown(evidence: Evidence): string {
   const facts = table(
-    ['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'],
+    [
+      'Container',
+      'State',
+      'Exit code',
+      'Out of memory',
+      'Restarts',
+      'Listens on',
+      'Last health check',
+    ],
     [
       [
         `${evidence.host} ${evidence.service}-${evidence.slot}`,
@@ -67,6 +75,7 @@ function evidenceMarkdown(evidence: Evidence): string {
         String(evidence.exitCode),
         evidence.outOfMemory ? 'yes' : 'no',
         String(evidence.restarts),
+        evidence.listening.join(', ') || '–',
         evidence.lastHealth.slice(0, 500),
       ],
     ],

@@ -1,5 +1,5 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
-import { allImages, pullImages } from './deploy.ts';
+import { allImages, pullAbsent } from './deploy.ts';
 import { broughtBy, componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
@@ -9,9 +9,11 @@ import { note, step } from './progress.ts';
 import { readSchema, refuseContracted } from './schema.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
-import { type Release, withComponents } from './target.ts';
+import { type Release, refuseOtherEnvironment, withComponents } from './target.ts';
 
 export interface Asked {
+  /** What the servers must be of. */
+  environment: string;
   /** Version or release to go back to; what was there before, when left out. */
   version?: string;
   /** Services that go back; all of them when empty. */
@@ -56,6 +58,7 @@ export async function previewRollback(hosts: readonly Host[], asked: Asked): Pro
 async function permittedTarget(standings: readonly Standing[], asked: Asked): Promise<Release> {
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
+  refuseOtherEnvironment(asked.environment, leader.current);
   const target = await chooseTarget(standings, leader, leader.current, asked);
   // Each is asked: one that was away when a migration ran knows nothing of it.
   for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
@@ -72,7 +75,7 @@ async function permittedTarget(standings: readonly Standing[], asked: Asked): Pr
  * @throws Error when nothing of it runs: it was taken back already, or something else released.
  */
 export function whatGoesBack(
-  { from, services }: Asked,
+  { from, services }: Pick<Asked, 'from' | 'services'>,
   now: Manifest,
   brought: readonly string[],
   begun: readonly string[],
@@ -86,6 +89,18 @@ export function whatGoesBack(
   throw new Error(`${from} does not run here, but ${version}: nothing was rolled back.`);
 }
 
+/**
+ * Whether a run ended in the middle of what is to be taken back: it has not changed `current` then, so that
+ * is what to go back to. A run that was killed at its very end has.
+ */
+export function isUnderWay(
+  begun: readonly string[],
+  now: Manifest,
+  from: string | undefined,
+): boolean {
+  return begun.some((release) => release !== now.release && (from ?? release) === release);
+}
+
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(
   hosts: readonly Host[],
@@ -93,7 +108,7 @@ async function pullAgain(
   how: Circumstances,
 ): Promise<void> {
   try {
-    await pullImages(hosts, allImages(manifest), how);
+    await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new ReleaseFailure(
@@ -129,12 +144,10 @@ async function chooseTarget(
     if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
     return withComponents(current, components);
   }
-  // A run that ended in the middle has not changed `current`: that is what to go back to.
-  const isBegun = from === undefined ? begun.length > 0 : begun.includes(from);
   const name =
     version !== undefined
       ? releaseOf(history, version)
-      : isBegun
+      : isUnderWay(begun, now, from)
         ? now.release
         : releaseBefore(history, now.release);
   if (name === undefined) {

@@ -8,7 +8,7 @@ export const secretsSchema = z.record(
   z.string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'),
   z.record(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'),
-    z.union([z.string().min(1), z.number()]).transform(String),
+    z.string().min(1),
   ),
 );
 export type Secrets = z.infer<typeof secretsSchema>;

@@ -33,6 +33,15 @@ export function leaderOf<T extends Pick<Standing, 'current' | 'history'>>(
     .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
 }
 
+/**
+ * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
+ * clock that was, or the host that has the newest release would not be the leader.
+ */
+export function momentAfter(known: readonly string[], now = Date.now()): string {
+  const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
+  return new Date(Math.max(now, newest + 1)).toISOString();
+}
+
 /** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
 export function behindOf(standings: readonly Standing[]): Host[] {
   const release = leaderOf(standings)?.current?.release;

@@ -1,9 +1,11 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Step } from '../runner/main.ts';
+import { code, verdict } from '../report/markdown.ts';
+import { messageOf, type Step } from '../runner/main.ts';
 import type { Runner } from '../runner/runner.ts';
 import type { Circumstances, Outcome } from './bring.ts';
 import { connectAll, type Destination } from './connect.ts';
+import { LeaseLostError } from './host.ts';
 import { freeLeases } from './lease.ts';
 import type { Preview } from './preview.ts';
 import { progressTable, type Tell } from './progress.ts';
@@ -39,6 +41,38 @@ export function leftBehind(runner: Runner, absent: readonly string[]): void {
   );
 }
 
+/** A release that failed, and of which outputs and summary tell. */
+class Concluded extends Error {
+  override readonly name = 'Concluded';
+}
+
+/**
+ * Carries out a release that ends in {@link conclude}; of one that does not come so far outputs and
+ * summary tell as well.
+ * @param release what was asked for; the version may not be known.
+ */
+export async function concluded(
+  { runner, cancelled }: Step,
+  { action, environment, version }: { action: string; environment: string; version: string },
+  body: () => Promise<void>,
+): Promise<void> {
+  try {
+    await body();
+  } catch (error) {
+    if (error instanceof Concluded) throw error;
+    const stopped = cancelled.aborted || error instanceof LeaseLostError;
+    const what = `${environment}: ${action.toLowerCase()}${version && ` of ${version}`}`;
+    const end = stopped
+      ? 'was stopped; what is there is whole, and the next run takes it up'
+      : 'was refused; nothing was swapped';
+    runner.output('status', 'failed');
+    runner.output('version', version);
+    const sentence = verdict(stopped ? 'cancelled' : 'failed', `${what} ${end}`);
+    runner.summary(`${sentence}\n\n${code(messageOf(error))}`);
+    throw error;
+  }
+}
+
 /**
  * Outputs, report file and summary; then throws if the release is not what was asked for.
  * @param action as a person calls it: "Deploy" or "Rollback".
@@ -64,7 +98,7 @@ export function conclude(
   runner.summary(outcomeMarkdown(action, environment, outcome));
   if (outcome.status === 'deployed' || outcome.status === 'unchanged') return;
   const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
-  throw new Error(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
+  throw new Concluded(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
 }
 
 /** Outputs, log and summary of a dry run. */
@@ -82,11 +116,11 @@ export function concludeDry(
   runner.info(markdown);
 }
 
-/** The post step: frees the lease if the main step was killed before it could. */
+/** The post step: frees the lease, on every server that answers, if the main step was killed before it could. */
 export async function freeAfter(runner: Runner, destination: () => Destination): Promise<void> {
   const token = Number(runner.state(LEASE_STATE));
   if (!Number.isInteger(token) || token === 0) return;
-  const { hosts, close } = await connectAll(destination());
+  const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
   try {
     const freed = await freeLeases(hosts, token);
     if (freed.length > 0) runner.info(`Freed the lease on ${freed.length} hosts.`);

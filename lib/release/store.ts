@@ -120,10 +120,18 @@ export async function giveRelease(host: Host, release: Release): Promise<boolean
 /** What was released here, oldest first. */
 export async function readHistory(host: Host): Promise<HistoryEntry[]> {
   const text = (await host.content(layout.historyFile)) ?? '';
-  return text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => historySchema.parse(JSON.parse(line)));
+  return text.split('\n').flatMap((line, index) => {
+    if (line.trim() === '') return [];
+    try {
+      return historySchema.parse(JSON.parse(line));
+    } catch (cause) {
+      throw new Error(
+        `Line ${index + 1} of ${layout.historyFile} on ${host.name} is no entry: remove it there, if ` +
+          'it is but a part of one.',
+        { cause },
+      );
+    }
+  });
 }
 
 async function writeHistory(host: Host, history: readonly HistoryEntry[]): Promise<void> {
@@ -151,13 +159,14 @@ export async function unfinished(host: Host): Promise<string | undefined> {
 
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
- * that it does not know has none before it to go back to.
+ * that it does not know has none before it to go back to. So does the audit log: a run that is killed
+ * after the link has nothing to record again.
  */
 export async function record(host: Host, release: string, entry: HistoryEntry): Promise<void> {
   const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
   await host.append(layout.historyFile, JSON.stringify(entry));
-  await host.change(['sh', '-c', link, 'current', release]);
   await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+  await host.change(['sh', '-c', link, 'current', release]);
   await closeJournal(host);
 }
 
@@ -198,13 +207,15 @@ for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done
   [ "$kept" = yes ] && continue
-  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
-  rm -rf "./$folder"
+  # Without a manifest it is no release any more; who is killed here leaves the next one its list.
+  [ ! -e "$folder/manifest.json" ] || mv "$folder/manifest.json" "$folder/pruned.json"
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/pruned.json" 2>/dev/null)
   for image in $images; do
     grep -qsF "\\"$image\\"" ./*/manifest.json && continue
     rm -rf "${layout.caddy.assets}/\${image##*:}"
     docker image rm "$image" >/dev/null 2>&1 || true
   done
+  rm -rf "./$folder"
 done`;
   await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
 }

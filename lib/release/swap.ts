@@ -70,11 +70,13 @@ async function healthy(
     new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
   // One that serves already may have ended now and then, in weeks.
   let earlier = step.kind === 'prove' ? 0 : undefined;
+  let said = '';
   try {
     await until(`${name} to be healthy`, healthTimeout, async () => {
       stop?.throwIfAborted();
       const seen = await inspect(host, `compta-${name}-1`);
       if (seen === undefined) throw fail('its container is gone');
+      said = seen.lastHealth;
       if (seen.outOfMemory) throw fail('it ran out of memory');
       earlier ??= seen.restarts;
       if (seen.restarts - earlier >= crashLoop) throw fail(`it ended ${seen.restarts} times`);
@@ -89,8 +91,9 @@ async function healthy(
       return seen.health === 'healthy';
     });
   } catch (error) {
-    if (error instanceof WaitedTooLong) throw fail(`${error.message} Last: not healthy`);
-    throw error;
+    if (!(error instanceof WaitedTooLong)) throw error;
+    const last = `${healthTimeout / 1000} s went by, and its health check last said: ${said || 'nothing'}`;
+    throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
   }
   const { slots, edge } = await host.state();
   const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);

@@ -31,20 +31,39 @@ export interface Release {
   files: { compose: string; env: string; edgeEnv: string; caddyfile: string };
 }
 
+/** What is wrong with what is wanted, whatever runs already. */
+export interface Mistake {
+  input: 'images' | 'secrets' | 'variables';
+  /** A sentence that begins with the input's name. */
+  problem: string;
+}
+
+export function mistakeIn(wanted: Wanted): Mistake | undefined {
+  const { compose, variables } = wanted;
+  for (const input of ['images', 'secrets'] as const) {
+    const unknown = Object.keys(wanted[input]).filter((name) => !compose.order.includes(name));
+    if (unknown.length === 0) continue;
+    const has = `it has ${compose.order.join(', ')}.`;
+    const problem = `names ${unknown.join(', ')}, which the Compose file does not have; ${has}`;
+    return { input, problem };
+  }
+  const missing = neededVariables(compose.text).filter(
+    (name) => !variables[name] && !isOwn(name, compose.order),
+  );
+  if (missing.length === 0) return undefined;
+  const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
+  return { input: 'variables', problem };
+}
+
 /**
  * Merges what is wanted onto what is current, so that no deploy undoes another team's.
  * @throws Error naming the image or variable that nobody gave.
  */
 export function buildRelease(wanted: Wanted, current: Manifest | undefined): Release {
   const { compose, variables } = wanted;
-  for (const what of ['images', 'secrets'] as const) {
-    const unknown = Object.keys(wanted[what]).filter((name) => !compose.order.includes(name));
-    if (unknown.length === 0) continue;
-    throw new Error(
-      `${what} names ${unknown.join(', ')}, which the Compose file does not have; ` +
-        `it has ${compose.order.join(', ')}.`,
-    );
-  }
+  const mistake = mistakeIn(wanted);
+  if (mistake !== undefined) throw new Error(`${mistake.input} ${mistake.problem}`);
+  refuseOtherEnvironment(wanted.environment, current);
   refuseToEndInPassing(wanted, current);
   const services: Record<string, Component> = {};
   for (const service of compose.order) {
@@ -55,15 +74,6 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
     config: configFingerprint(compose.edge, variables, wanted.caddyfile),
     caddyfile: createHash('sha256').update(wanted.caddyfile).digest('hex'),
   };
-  const missing = neededVariables(compose.text).filter(
-    (name) => !variables[name] && !isOwn(name, compose.order),
-  );
-  if (missing.length > 0) {
-    throw new Error(
-      `The Compose file asks for ${missing.join(', ')}: give ${missing.length === 1 ? 'it' : 'them'} ` +
-        'in `variables`.',
-    );
-  }
   const { environment, version, caddyfile } = wanted;
   const { order, versionPaths } = compose;
   const parts = { environment, version, services, order, versionPaths, edge };
@@ -72,6 +82,15 @@ export function buildRelease(wanted: Wanted, current: Manifest | undefined): Rel
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
   return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+
+/** Servers of one environment are not given what is meant for another, whose addresses were taken. */
+export function refuseOtherEnvironment(environment: string, current: Manifest | undefined): void {
+  if (current === undefined || current.environment === environment) return;
+  throw new Error(
+    `These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
+      '`environment` and where the servers come from (`terraform-outputs` or `hosts`).',
+  );
 }
 
 /**

@@ -1,4 +1,4 @@
-import { parse } from 'yaml';
+import { parse, parseDocument, visit } from 'yaml';
 import { type ZodType, z } from 'zod';
 import type { Runner } from './runner.ts';
 
@@ -106,11 +106,19 @@ export function lines(runner: Runner, name: string): string[] {
     .filter((line) => line !== '');
 }
 
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-export function yaml<T>(runner: Runner, name: string, schema: ZodType<T>): T | undefined {
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+export function yaml<T>(
+  runner: Runner,
+  name: string,
+  schema: ZodType<T>,
+  read: (text: string) => unknown = parse,
+): T | undefined {
   const text = runner.input(name);
   if (text === '') return undefined;
-  const value = parsed(name, text);
+  const value = parsed(name, text, read);
   const result = schema.safeParse(value);
   if (!result.success)
     throw new InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
@@ -118,18 +126,37 @@ export function yaml<T>(runner: Runner, name: string, schema: ZodType<T>): T | u
 }
 
 /** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-export function secretYaml<T>(runner: Runner, name: string, schema: ZodType<T>): T | undefined {
+export function secretYaml<T>(
+  runner: Runner,
+  name: string,
+  schema: ZodType<T>,
+  read?: (text: string) => unknown,
+): T | undefined {
   try {
-    return yaml(runner, name, schema);
+    return yaml(runner, name, schema, read);
   } catch (error) {
     if (!(error instanceof InputError) || error.cause === undefined) throw error;
     throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
   }
 }
 
-function parsed(name: string, text: string): unknown {
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+export function asWritten(text: string): unknown {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) throw error;
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'number' || typeof node.value === 'boolean')
+        node.value = node.source;
+    },
+  });
+  return document.toJS();
+}
+
+function parsed(name: string, text: string, read: (text: string) => unknown): unknown {
   try {
-    return parse(text);
+    return read(text);
   } catch (cause) {
     throw new InputError(name, 'is not YAML.', cause);
   }

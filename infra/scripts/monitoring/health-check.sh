@@ -1,9 +1,10 @@
 #!/bin/sh
 # Says whether COMPTA is well: `compta status`, and the public address if one is given. Exits with 1
-# when a server lacks a release or a healthy slot, is out of rotation, or a release ended half-way.
+# when a server lacks a release, a service of it or a healthy slot, is out of rotation, or a release ended
+# half-way.
 # Usage: health-check.sh OUTPUTS.json --private-key FILE [--base-url URL]
 set -eu
-[ "${1:-}" != --help ] || { sed -n '2,4s/^# //p' "$0"; exit; }
+[ "${1:-}" != --help ] || { sed -n '2,5s/^# //p' "$0"; exit; }
 outputs=${1:?"give the file of terraform output -json first"}
 [ -r "$outputs" ] || { echo "$outputs cannot be read: give the file of terraform output -json first" >&2; exit 2; }
 shift
@@ -21,6 +22,7 @@ problems=$(compta "$@" --json | jq --raw-output '
   | (if .release == "" then "\(.host): no release" else empty end),
     (if .unfinished != "" then "\(.host): a release ended half-way: \(.unfinished)" else empty end),
     (if .outOfRotation == true then "\(.host): out of rotation; see compta converge" else empty end),
+    (.missing[] | "\($host.host): \(.) does not run"),
     ($services[] | . as $service
       | select(any($host.slots[]; .service == $service and .health == "healthy") | not)
       | "\($host.host): \($service) has no healthy slot")')

@@ -7,7 +7,7 @@ import {
   releasesToKeep,
 } from '../earlier.ts';
 import type { Manifest } from '../manifest.ts';
-import { leaderOf } from '../standing.ts';
+import { leaderOf, momentAfter } from '../standing.ts';
 import type { HistoryEntry } from '../store.ts';
 
 const entry = (action: HistoryEntry['action'], release: string, previous: string, at = '') => ({
@@ -147,6 +147,16 @@ describe('what an environment runs', () => {
     const leader = { current: r3, history };
     expect(leaderOf([leader, behind])?.current).toBe(r3);
     expect(leaderOf([behind, leader])?.current).toBe(r3);
+  });
+
+  test('is told right though the clock of who released last is behind', () => {
+    const [first, second] = ['2026-01-01T00:10:00.000Z', '2026-01-01T00:09:00.000Z'];
+    const at = momentAfter([first], Date.parse('2026-01-01T00:05:00Z'));
+    expect(at).toBe('2026-01-01T00:10:00.001Z');
+    expect(leaderOf([standing(r2, second, first), standing(r3, first, at)])?.current).toBe(r3);
+    expect(momentAfter([first], Date.parse('2026-01-02T00:00:00Z'))).toBe(
+      '2026-01-02T00:00:00.000Z',
+    );
   });
 
   test('is not told by a new server', () => {

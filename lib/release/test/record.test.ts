@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { type Circumstances, recordAll } from '../bring.ts';
 import { Host } from '../host.ts';
-import { historyFile } from '../layout.ts';
+import { auditFile, historyFile, journalFile } from '../layout.ts';
 import type { Manifest } from '../manifest.ts';
 
 const manifest = (release: string): Manifest => ({
@@ -18,6 +18,8 @@ const manifest = (release: string): Manifest => ({
 /** A server that takes whatever it is told, unless something is to go wrong. */
 class Willing extends Host {
   readonly history: string[] = [];
+  /** What was done, by its file or a word of the command. */
+  readonly done: string[] = [];
   /** What fails, by a word of the command. */
   fails = '';
   /** Milliseconds that a line of history takes. */
@@ -30,6 +32,7 @@ class Willing extends Host {
 
   override async change(command: readonly string[]) {
     if (command.includes(this.fails)) throw new Error(`no ${this.fails}`);
+    this.done.push(command.includes('current') ? 'current' : String(command.at(-2)));
     return { code: 0, stdout: '', stderr: '' };
   }
 
@@ -39,6 +42,7 @@ class Willing extends Host {
 
   override async append(path: string, line: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, this.slow));
+    this.done.push(path);
     if (path === historyFile) this.history.push(line);
   }
 
@@ -48,13 +52,14 @@ class Willing extends Host {
 }
 
 const how = { by: 'me', run: '', keep: 3, tell: () => {} } as unknown as Circumstances;
+const at = '2026-01-01T00:00:00.000Z';
 const recorded = (...hosts: Host[]): Promise<void> => {
   const targets = hosts.map((host) => ({
     host,
     current: manifest('r1'),
     target: manifest('r3'),
   }));
-  return recordAll(targets, manifest('r2'), 'deploy', how, Date.now(), false);
+  return recordAll(targets, manifest('r2'), 'deploy', how, { begun: Date.now(), at }, false);
 };
 
 test('a server that missed a release notes what the environment ran before, not what it ran', async () => {
@@ -63,6 +68,12 @@ test('a server that missed a release notes what the environment ran before, not 
   expect(host.history.map((line) => JSON.parse(line))).toMatchObject([
     { action: 'deploy', release: 'r3', previous: 'r2' },
   ]);
+});
+
+test('history and audit log know of a release before it is the current one', async () => {
+  const host = new Willing();
+  await recorded(host);
+  expect(host.done.slice(0, 4)).toEqual([historyFile, auditFile, 'current', journalFile]);
 });
 
 test('a release that is through does not fail, nor go back, as nothing can be pruned', async () => {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import { bring, type Circumstances, type Outcome } from '../bring.ts';
 import { Host } from '../host.ts';
-import { caddy, journalFile } from '../layout.ts';
+import { caddy, historyFile, journalFile } from '../layout.ts';
 import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
+import type { Tell } from '../progress.ts';
 import { type RollOptions, rollHosts } from '../roll.ts';
+import type { HistoryEntry } from '../store.ts';
 import { pause } from '../waiting.ts';
 
 /** Milliseconds that the load balancer needs to see who left or came back. */
@@ -102,7 +104,11 @@ class Server extends Host {
     return undefined;
   }
 
-  override async append() {}
+  readonly history: HistoryEntry[] = [];
+
+  override async append(path: string, line: string) {
+    if (path === historyFile) this.history.push(JSON.parse(line));
+  }
 }
 
 const limits = { edgeDrain, healthTimeout: 1_000, drainTimeout: 1_000, tell: () => {} };
@@ -112,6 +118,8 @@ class Fleet {
   readonly servers: Server[];
   /** Fewest servers that the load balancer could send requests to at any time. */
   fewest: number;
+  /** What all of them know. */
+  readonly history: HistoryEntry[] = [];
   /** Changes until the run is killed. */
   remaining = Number.POSITIVE_INFINITY;
 
@@ -130,8 +138,8 @@ class Fleet {
     this.fewest = Math.min(this.fewest, used);
   }
 
-  roll(target: Manifest, batch: number): Promise<void> {
-    const options: RollOptions = { ...limits, batch, servers: this.servers, stop: never };
+  roll(target: Manifest, batch: number, tell: Tell = () => {}): Promise<void> {
+    const options: RollOptions = { ...limits, batch, tell, servers: this.servers, stop: never };
     const targets = this.servers.map((host) => ({ host, target, current: old }));
     return rollHosts(targets, [], options);
   }
@@ -147,10 +155,29 @@ class Fleet {
       rollbackOnFailure: true,
       cancelled: never,
     };
-    const standings = this.servers.map((host) => ({ host, current: old, history: [] }));
+    const standings = this.servers.map((host) => ({ host, current: old, history: this.history }));
     return bring(standings, target, 'deploy', how, { lost: never } as Lease);
   }
 }
+
+test('as many servers are released to at a time as it was told', async () => {
+  const log: string[] = [];
+  const fleet = new Fleet(5);
+  // New ones: nobody has to wait for another as none leaves a rotation.
+  for (const server of fleet.servers) server.runs = undefined;
+  await fleet.roll(next, 2, ({ kind, host }) => log.push(`${kind} ${host}`));
+  const most = log.reduce(
+    ({ now, most }, line) => {
+      const after = now + (line.startsWith('begin') ? 1 : -1);
+      return { now: after, most: Math.max(most, after) };
+    },
+    { now: 0, most: 0 },
+  ).most;
+  expect(most).toBe(2);
+  expect(log.indexOf('begin app-3')).toBeGreaterThan(log.indexOf('end app-1'));
+  expect(log.indexOf('begin app-3')).toBeGreaterThan(log.indexOf('end app-2'));
+  expect(fleet.servers.map(({ runs }) => runs)).toEqual(Array(5).fill('r2'));
+});
 
 describe('when Caddy itself changes', () => {
   test('one server after the other leaves, however many are released to at a time', async () => {
@@ -246,4 +273,19 @@ test('the journal says what is done, for whom, under which lease', async () => {
     step: 'replace caddy',
     token: 7,
   });
+});
+
+test('the history tells what failed, and never goes back in time', async () => {
+  const fleet = new Fleet(2);
+  const [broken] = fleet.servers;
+  if (broken) broken.refuses = 'r2';
+  const later = new Date(Date.now() + 3_600_000).toISOString();
+  fleet.history.push({ at: later, action: 'deploy', release: 'r1' } as HistoryEntry);
+  expect(await fleet.deploy(next, 2)).toMatchObject({ status: 'rolled-back' });
+  const told = fleet.servers.flatMap(({ history }) => history);
+  expect(told).toHaveLength(2);
+  for (const { at, ...entry } of told) {
+    expect(entry).toMatchObject({ action: 'automatic-rollback', reason: 'r2 failed' });
+    expect(at > later).toBe(true);
+  }
 });

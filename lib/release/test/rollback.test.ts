@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { broughtBy } from '../earlier.ts';
 import type { Manifest } from '../manifest.ts';
-import { whatGoesBack } from '../rollback.ts';
+import { isUnderWay, whatGoesBack } from '../rollback.ts';
 import type { HistoryEntry } from '../store.ts';
 
 /** A release whose services have these versions, each of them another image. */
@@ -67,5 +67,19 @@ describe('a release that is to be taken back', () => {
     expect(() => taken(released, from, services)).toThrow(
       /^2-0a1b2c3d does not run here, but [13]: nothing was rolled back\.$/,
     );
+  });
+});
+
+describe('a run that ended in the middle', () => {
+  test('has not changed what is current: a rollback goes back to that', () => {
+    expect(isUnderWay([ours.release], before, undefined)).toBe(true);
+    expect(isUnderWay([ours.release], before, ours.release)).toBe(true);
+    expect(isUnderWay([], before, undefined)).toBe(false);
+    expect(isUnderWay([ours.release], before, theirs.release)).toBe(false);
+  });
+
+  test('has come to its end when its release is the current one: a rollback goes beyond it', () => {
+    expect(isUnderWay([ours.release], ours, undefined)).toBe(false);
+    expect(isUnderWay([ours.release], ours, ours.release)).toBe(false);
   });
 });

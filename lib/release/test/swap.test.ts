@@ -9,6 +9,7 @@ class OneSlot extends Host {
   health = 'healthy';
   restarts = 0;
   accepting = true;
+  inFlight = 0;
   /** Whether the slot took requests when it was ended. */
   acceptedAtItsEnd: boolean | undefined;
   /** How many questions to the slot get no answer. */
@@ -40,11 +41,12 @@ class OneSlot extends Host {
     if (this.lost-- > 0) return { status: 0, body: '' };
     if (options.includes('POST')) this.accepting = JSON.parse(options.at(-1) ?? '').accept;
     const status = url.endsWith('/readiness') && !this.accepting ? 503 : 200;
-    return { status, body: JSON.stringify({ accept: this.accepting, inFlight: 0 }) };
+    return { status, body: JSON.stringify({ accept: this.accepting, inFlight: this.inFlight }) };
   }
 
   override async read([program]: readonly string[]) {
-    const Health = { Status: this.health, Log: [] };
+    const Log = [{ Output: 'not alive\n', ExitCode: 1 }];
+    const Health = { Status: this.health, Log: this.health === 'healthy' ? [] : Log };
     const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '', Health };
     const inspected = JSON.stringify({ RestartCount: this.restarts, State });
     const asked = 'X-Compta-Slot: auth-service-a:8080\r\n';
@@ -65,6 +67,45 @@ test('a slot too busy to answer is not ended before it says that it takes no mor
   host.lost = 2;
   await perform(host, step('retire'), '1', patience, () => {});
   expect(host.acceptedAtItsEnd).toBe(false);
+});
+
+test('a slot whose requests do not end is ended all the same, after drain-timeout and not before', async () => {
+  const host = new OneSlot();
+  host.inFlight = 1;
+  const said: string[] = [];
+  const begun = Date.now();
+  const limits = { ...patience, drainTimeout: 1_000 };
+  await perform(host, step('end'), '1', limits, (line) => said.push(line));
+  expect(Date.now() - begun).toBeGreaterThanOrEqual(1_000);
+  expect(host.acceptedAtItsEnd).toBe(true);
+  expect(said).toEqual([
+    'auth-service-a: Waited 1 s for auth-service-a to be idle. It is ended with its grace of 30 s all the same.',
+  ]);
+});
+
+test('a slot that has requests is not ended before they are done', async () => {
+  const host = new OneSlot();
+  host.inFlight = 1;
+  setTimeout(() => {
+    host.inFlight = 0;
+  }, 1_000);
+  const said: string[] = [];
+  const begun = Date.now();
+  await perform(host, step('end'), '1', patience, (line) => said.push(line));
+  expect(Date.now() - begun).toBeGreaterThanOrEqual(1_000);
+  expect(said).toEqual([]);
+});
+
+test('a new slot is given up after health-timeout, with its last words', async () => {
+  const host = new OneSlot();
+  host.health = 'starting';
+  const limits = { ...patience, healthTimeout: 500 };
+  const error = await perform(host, step('prove'), '1', limits, () => {}).catch((why) => why);
+  expect(error.message).toBe(
+    'auth-service-a on app-1 did not become healthy: 0.5 s went by, and its health check last said: ' +
+      'exit 1: not alive. If it only starts slowly, raise `health-timeout`.',
+  );
+  expect(error.evidence).toMatchObject({ service: 'auth-service', status: 'running' });
 });
 
 test('the last slot of a service that goes takes requests to its end, should the run be killed', async () => {

@@ -1,5 +1,9 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { run } from '../../process/run.ts';
 import { envFile, parseEnvFile, renderCompose } from '../compose.ts';
 import { sortImages, variablesSchema } from '../images.ts';
 import { buildRelease, type Wanted, withComponents } from '../target.ts';
@@ -31,6 +35,14 @@ describe('a release', () => {
     expect(first.release).toMatch(/^1\.0\.0-[0-9a-f]{8}$/);
     const other = buildRelease(wanted({ images: all('b') }), undefined).manifest;
     expect(other.release).not.toBe(first.release);
+  });
+
+  test.each([
+    ['2.0.0+build.7', /^2\.0\.0-build\.7-[0-9a-f]{8}$/],
+    ['.+', /^r-[0-9a-f]{8}$/],
+    ['9'.repeat(5_000), /^9{100}-[0-9a-f]{8}$/],
+  ])('has an id that is a name for a folder, whatever its version: %#', (version, id) => {
+    expect(buildRelease(wanted({ version }), undefined).manifest.release).toMatch(id);
   });
 
   test('of one service keeps what the others have, with their versions', () => {
@@ -92,11 +104,18 @@ describe('a release', () => {
     [
       'every variable',
       { variables: { DATABASE_HOST: 'db' } },
-      /asks for CADDY_IMAGE, SITE_ADDRESS/,
+      /^variables lacks CADDY_IMAGE, SITE_ADDRESS, which/,
     ],
   ])('needs %s', (_what, changes, message) => {
     expect(() => buildRelease(wanted(changes), undefined)).toThrow(message);
   });
+});
+
+test('servers that run one environment are not given the release of another', () => {
+  const current = { ...buildRelease(wanted(), undefined).manifest, environment: 'production' };
+  expect(() => buildRelease(wanted(), current)).toThrow(
+    /^These servers run 1\.0\.0-\w+ of production, not staging: check `environment`/,
+  );
 });
 
 test("Caddy's image among the images is a variable", () => {
@@ -120,9 +139,37 @@ test("Caddy's image is given by digest, as those of services are", () => {
   }
 });
 
-test('a .env file is read back as it was written', () => {
-  const variables = { A: "it's", B: 'a=b # c', C: '', D: '\\', E: '$HOME "x"' };
-  expect(parseEnvFile(envFile(variables))).toEqual(variables);
+describe('a .env file', () => {
+  const variables = {
+    QUOTE: "it's",
+    PLAIN: 'a=b # c',
+    EMPTY: '',
+    BACKSLASH: 'C:\\',
+    BOTH: "a\\'b \\n",
+    ALL: 'x"$HOME`$QUOTE\\',
+    LINES: "one\ntwo='2'\nTHREE='3'",
+  };
+
+  test('is read back as it was written', () => {
+    expect(parseEnvFile(envFile(variables))).toEqual(variables);
+  });
+
+  test('means the same to Compose', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'compta-env-'));
+    const [env, compose] = [join(folder, '.env'), join(folder, 'compose.yml')];
+    writeFileSync(env, envFile(variables));
+    const names = Object.keys(variables);
+    const environment = Object.fromEntries(names.map((name) => [name, `\${${name}}`]));
+    const file = { name: 'env', services: { one: { image: 'i', environment } } };
+    writeFileSync(compose, JSON.stringify(file));
+    const files = ['--env-file', env, '-f', compose];
+    const { stdout } = await run(['docker-compose', ...files, 'config', '--format', 'json']);
+    rmSync(folder, { recursive: true });
+    const read = JSON.parse(stdout).services.one.environment as Record<string, string>;
+    // What it prints could be a Compose file again: a dollar is two.
+    const seen = Object.entries(read).map(([name, value]) => [name, value.replaceAll('$$', '$')]);
+    expect(Object.fromEntries(seen)).toEqual(variables);
+  });
 });
 
 describe('secrets', () => {

@@ -1,0 +1,50 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { Lease, look } from '../lease.ts';
+import { Here } from './fixture/here.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'compta-busy-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const options = (waitMs: number, said: string[] = []) => ({
+  owner: 'next',
+  run: '',
+  waitMs,
+  say: (line: string) => said.push(line),
+});
+
+/** What a run that is gone has begun on a server, and what goes on there. */
+const leftBehind = (seconds: number) =>
+  spawn('flock', ['--no-fork', '-s', join(folder, '.lock'), 'sleep', String(seconds)]);
+
+test('what a dead run has begun on a server is waited for, and says so', async () => {
+  const host = new Here('app-1', folder);
+  const left = leftBehind(7);
+  const ended = new Promise((resolve) => left.once('exit', resolve));
+  const said: string[] = [];
+  const lease = await Lease.take([host], options(60_000, said));
+  await ended;
+  expect(said).toEqual([
+    'Waiting for the lease: app-1 is still at what an earlier run has begun there',
+  ]);
+  expect((await look(host)).binds).toBe(true);
+  await lease.free();
+  expect((await look(host)).binds).toBe(false);
+}, 30_000);
+
+test('it is not waited for without end, and no other server is held meanwhile', async () => {
+  const other = mkdtempSync(join(folder, 'other'));
+  const [free, busy] = [new Here('app-1', other), new Here('app-2', folder)];
+  const left = leftBehind(60);
+  await expect(Lease.take([free, busy], options(0))).rejects.toThrow(
+    'app-2 is still at what an earlier run has begun there, and did not come free within 0 s. See there what it is',
+  );
+  left.kill('SIGKILL');
+  expect((await look(free)).binds).toBe(false);
+}, 30_000);
