@@ -59,12 +59,11 @@ async function buildx(
 }
 
 /** What tells an image's origin, the same for the same commit. */
-export function labelsOf(env: NodeJS.ProcessEnv): Labels {
+export function labelsOf(env: NodeJS.ProcessEnv, epoch: number): Labels {
   const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-  const seconds = Number(env.SOURCE_DATE_EPOCH ?? 0);
   return {
     revision: env.GITHUB_SHA ?? '',
     source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-    created: new Date(seconds * 1000).toISOString(),
+    created: new Date(epoch * 1000).toISOString(),
   };
 }

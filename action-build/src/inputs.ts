@@ -56,6 +56,8 @@ export interface Inputs {
   toolMirror: string | undefined;
   push: boolean;
   parallel: number;
+  /** Of SOURCE_DATE_EPOCH: seconds that every file and the image itself are dated by. */
+  epoch: number;
 }
 
 const name = z.string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
@@ -100,7 +102,17 @@ export function readInputs(runner: Runner): Inputs {
     toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
     push: boolean(runner, 'push', true),
     parallel: integer(runner, 'parallel', 2, { min: 1, max: 16 }),
+    epoch: epoch(runner.env.SOURCE_DATE_EPOCH || '0'),
   };
+}
+
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function epoch(value: string): number {
+  // A JavaScript date ends at 8.64e12 seconds.
+  if (/^\d{1,12}$/.test(value)) return Number(value);
+  throw new Error(
+    `SOURCE_DATE_EPOCH is '${value}': give whole seconds since 1970, as \`git log -1 --format=%ct\` does.`,
+  );
 }
 
 function images(runner: Runner): (ImageSource | TakenImage)[] {

@@ -110,9 +110,8 @@ function buildContext(
   runner: Runner,
   cancelled: AbortSignal,
 ): BuildContext {
-  const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
-  const env = { ...login.env, SOURCE_DATE_EPOCH };
-  return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
+  const env = { ...login.env, SOURCE_DATE_EPOCH: String(inputs.epoch) };
+  return { inputs, labels: labelsOf(runner.env, inputs.epoch), env, runner, cancelled };
 }
 
 /** Outputs and summary come before the failing throw, so that later steps can read them. */

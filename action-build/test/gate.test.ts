@@ -259,6 +259,24 @@ test('two builds from nothing are the same bytes', async () => {
   expect(await digestOf('twice')).toBe(first);
 });
 
+test('every time in an image is SOURCE_DATE_EPOCH, and its labels tell where it comes from', async () => {
+  env.SOURCE_DATE_EPOCH = '1700000000';
+  const ended = await build('labelled', ['clean'], { push: 'false' });
+  const report = join(ended.outputs.reports ?? '', 'clean-linux-amd64.json');
+  const { created, history, config } = JSON.parse(readFileSync(report, 'utf8')).Metadata
+    .ImageConfig;
+  const then = expect.stringMatching(/^2023-11-14T22:13:20(\.000)?Z$/);
+  expect(created).toEqual(then);
+  for (const step of history) expect(step.created).toEqual(then);
+  expect(config.Labels).toEqual({
+    'org.opencontainers.image.title': 'clean',
+    'org.opencontainers.image.version': '1.4.0',
+    'org.opencontainers.image.revision': '0123456789abcdef0123456789abcdef01234567',
+    'org.opencontainers.image.source': 'https://github.com/compta/compta',
+    'org.opencontainers.image.created': then,
+  });
+});
+
 test('an image that only its labels tell from the one before keeps its digest', async () => {
   const describe = (ended: { outputs: Record<string, string> }) =>
     JSON.parse(ended.outputs.images ?? '');

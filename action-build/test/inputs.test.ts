@@ -51,6 +51,12 @@ test.each([
   },
 );
 
+test('a SOURCE_DATE_EPOCH that is a date is refused before anything is built', async () => {
+  const ended = await runAction('action-build', good, { SOURCE_DATE_EPOCH: '2026-11-27' });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining("SOURCE_DATE_EPOCH is '2026-11-27'")]);
+});
+
 test('a version of Trivy that is a range is refused', async () => {
   const { RUNNER_TOOL_CACHE = '' } = process.env;
   const ended = await runAction(
