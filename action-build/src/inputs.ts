@@ -94,7 +94,7 @@ export function readInputs(runner: Runner): Inputs {
     ignoreFile: ignoreFile(runner),
     trivyVersion: optional(runner, 'trivy-version') ?? '0.70.0',
     trivyDatabase: optional(runner, 'trivy-database'),
-    databaseMirror: optional(runner, 'trivy-database-mirror'),
+    databaseMirror: databaseMirror(runner),
     databaseGrace: duration(runner, 'trivy-database-grace', '72h'),
     cache: buildCache(runner, repository),
     attest: boolean(runner, 'attest', true),
@@ -131,12 +131,18 @@ function images(runner: Runner): (ImageSource | TakenImage)[] {
 }
 
 function registry(runner: Runner): string {
-  const value = required(runner, 'registry', 'give registry and namespace.').replace(/\/+$/, '');
+  return namespace(required(runner, 'registry', 'give registry and namespace.'), 'registry');
+}
+
+function databaseMirror(runner: Runner): string | undefined {
+  const value = optional(runner, 'trivy-database-mirror');
+  return value === undefined ? undefined : namespace(value, 'trivy-database-mirror');
+}
+
+function namespace(given: string, input: string): string {
+  const value = given.replace(/\/+$/, '');
   if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
-    throw new InputError(
-      'registry',
-      `is '${value}': give it as host[:port]/namespace, without scheme.`,
-    );
+    throw new InputError(input, `is '${value}': give it as host[:port]/namespace, without scheme.`);
   }
   return value;
 }

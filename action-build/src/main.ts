@@ -24,9 +24,18 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
   const inputs = readInputs(runner);
   const acceptances = acceptancesOf(inputs.ignoreFile);
   const temp = mkdtempSync(join(runner.temp, 'compta-build-'));
+  // Always the same path, as GitHub's cache finds a folder by it; what was left there is not Trivy's.
+  const databases = join(runner.temp, 'compta-trivy');
+  rmSync(databases, { recursive: true, force: true });
   try {
     const reports = makeReportFolders(join(runner.temp, 'trivy-reports'));
-    const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
+    const scanning = await prepareScanner(
+      inputs,
+      reports,
+      { temp, cache: databases },
+      runner,
+      cancelled,
+    );
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
     await ensureBuilder(login.env, runner, cancelled);
     const building = buildContext(inputs, login, runner, cancelled);
@@ -62,7 +71,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     }
     report(verdicts, inputs, { pushed, reports }, runner);
   } finally {
-    rmSync(temp, { recursive: true, force: true });
+    for (const folder of [temp, databases]) rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -85,7 +94,7 @@ function acceptancesOf(file: string | undefined): Acceptance[] {
 async function prepareScanner(
   inputs: Inputs,
   reports: ReportFolders,
-  temp: string,
+  { temp, cache }: { temp: string; cache: string },
   runner: Runner,
   cancelled: AbortSignal,
 ): Promise<ScanContext> {
@@ -94,7 +103,6 @@ async function prepareScanner(
   const home = join(temp, 'scanner-home');
   mkdirSync(home);
   const env = scannerEnvironment(runner.env, home);
-  const cache = join(temp, 'trivy');
   await prepareDatabase(
     trivy,
     { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace },

@@ -354,6 +354,11 @@ describe('a database that is no good refuses everything', () => {
   test.each<[string, (copy: string) => void, string]>([
     ['too old', (copy) => age(copy, 80), 'too old: its successor was due 80 hours ago'],
     [
+      'without its Java index',
+      (copy) => rmSync(join(copy, 'java-db/trivy-java.db')),
+      'No vulnerability database at',
+    ],
+    [
       'makes the scanner crash',
       (copy) => writeFileSync(join(copy, 'db', 'trivy.db'), 'no database'),
       'clean for linux/amd64 could not be scanned, so it cannot pass',

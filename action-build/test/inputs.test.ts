@@ -34,6 +34,7 @@ test.each([
   ['push', '1', 'give true or false'],
   ['ignore-file', '/nowhere.yaml', "names '/nowhere.yaml'"],
   ['trivy-database-grace', '3 days', 'give a duration'],
+  ['trivy-database-mirror', 'https://registry.test/aquasec', 'without scheme'],
   ['tool-mirror', 'mirror.test', 'give a URL'],
   ['attest', 'no', 'give true or false'],
   ['parallel', '2.0', 'whole number from 1 to 16'],
