@@ -40,7 +40,6 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     await ensureBuilder(login.env, runner, cancelled);
     const building = buildContext(inputs, login, runner, cancelled);
     const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
-    const queue = oneAtATime();
     const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
       const { registry } = inputs;
@@ -48,7 +47,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       else await build(image, layout(image), building);
       const unchanged =
         'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
-      const findings = await queue(() => scan(image.name, layout(image), scanning));
+      const findings = await scan(image.name, layout(image), scanning);
       const digest = digestOf(layout(image));
       const version = versionOf(layout(image));
       const milliseconds = Date.now() - started;
@@ -109,7 +108,9 @@ async function prepareScanner(
     cache,
     { env, signal: cancelled, cwd: home },
   );
-  return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
+  const { platforms } = inputs;
+  const turn = oneAtATime();
+  return { trivy, platforms, reports, cache, turn, temp, home, env, cancelled };
 }
 
 function buildContext(

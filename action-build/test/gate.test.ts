@@ -46,6 +46,10 @@ beforeAll(async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
   writeFileSync(join(folder, 'secret', 'key.pem'), key);
+  // What lies before a CMD is a base image's to Trivy.
+  context('beneath', 'COPY key.pem /app/', 'CMD ["/app"]', 'COPY notes.txt /', 'USER 10001');
+  writeFileSync(join(folder, 'beneath', 'key.pem'), key);
+  context('token', `ENV NOTE=ghp_${'0123456789abcdef'.repeat(3).slice(0, 36)}`, 'USER 10001');
   context(
     'debian',
     'COPY os-release debian_version /etc/',
@@ -188,6 +192,8 @@ describe('an image with a known hole', () => {
 test.each([
   ['root', 'the root user', 'root: image configuration has DS-0002'],
   ['secret', 'a planted private key', 'secret: /app/key.pem has private-key (HIGH)'],
+  ['beneath', 'a key in a base image', 'beneath: /app/key.pem has private-key (HIGH)'],
+  ['token', 'a token in a variable', 'token: image configuration has github-pat (CRITICAL)'],
   ['fedora', 'a distribution that Trivy does not know', 'Trivy has no advisories for fedora 43'],
   ['debian', 'a vulnerable Debian package', 'debian: zlib1g 1:1.2.13.dfsg-1 has CVE-2023-45853'],
 ])('%s: %s is refused before anything reaches the registry', async (image, _what, says) => {
@@ -308,6 +314,16 @@ test('an image is promoted: taken by a tag, scanned anew, tagged, and the same b
   expect((await registry.manifest('promoted/clean', '1.4.1-main')).digest).toBe(clean.digest);
 });
 
+test('an image that was proven for one platform is not promoted for two', async () => {
+  await build('single', ['clean'], { tags: 'proven-1' });
+  const images = '- { name: clean, from: proven-1 }';
+  const platforms = 'linux/amd64\nlinux/arm64';
+  const ended = await build('single', [], { images, platforms, version: '1.4.1' });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining('clean is not made for linux/arm64')]);
+  expect(await registry.tags('single/clean')).not.toContain('1.4.1');
+});
+
 test('an image that was never proven cannot be promoted', async () => {
   const images = '- { name: clean, from: proven-2 }';
   const ended = await build('promoted', [], { images });
@@ -315,16 +331,57 @@ test('an image that was never proven cannot be promoted', async () => {
   expect(ended.errors).toEqual([expect.stringContaining('clean:proven-2 is not in the registry')]);
 });
 
-test.each(['folder', 'registry'])('a cache in a %s outlives the builder', async (kind) => {
-  const cache = kind === 'folder' ? join(workspace, 'cache') : kind;
-  await build(`cached-${kind}`, ['clean'], { cache });
-  await run(['docker', 'buildx', 'prune', '--all', '--force'], {
-    env: { ...process.env, ...env },
+describe('a cache outlives the builder', () => {
+  /** What the second build says of a builder that has forgotten the first. */
+  const secondBuild = async (namespace: string, cache: string) => {
+    await build(namespace, ['clean'], { cache });
+    await run(['docker', 'buildx', 'prune', '--all', '--force'], {
+      env: { ...process.env, ...env },
+    });
+    const again = await build(namespace, ['clean'], { cache });
+    expect(again).toMatchObject({ exitCode: 0, errors: [] });
+    return again.stdout;
+  };
+  const cached = /COPY notes\.txt.*CACHED/s;
+
+  test('in a folder, of which nothing is written that is there', async () => {
+    const cache = join(workspace, 'cache');
+    const blobs = join(cache, 'clean/blobs/sha256');
+    await build('cached-folder', ['clean'], { cache });
+    const inodes = () =>
+      Object.fromEntries(readdirSync(blobs).map((name) => [name, statSync(join(blobs, name)).ino]));
+    const before = inodes();
+    expect(Object.keys(before).length).toBeGreaterThan(2);
+    expect(await secondBuild('cached-folder', cache)).toMatch(cached);
+    expect(inodes()).toEqual(before);
   });
-  const again = await build(`cached-${kind}`, ['clean'], { cache });
-  expect(again).toMatchObject({ exitCode: 0, errors: [] });
-  expect(again.stdout).toMatch(/COPY notes\.txt.*CACHED/s);
+
+  test('in the registry', async () => {
+    expect(await secondBuild('cached-registry', 'registry')).toMatch(cached);
+  });
+
+  test('at GitHub, in a scope of the image', async () => {
+    const service = await startCacheService();
+    try {
+      env.ACTIONS_CACHE_URL = service.url;
+      env.ACTIONS_RUNTIME_TOKEN = tokenOfJob();
+      expect(await secondBuild('cached-github', 'github')).toMatch(cached);
+      expect(service.entries.map(({ key }) => key)).toContainEqual(
+        expect.stringMatching(/^index-clean-/),
+      );
+    } finally {
+      service.close();
+    }
+  });
 });
+
+/** As GitHub gives a job one: which caches it may read and write. */
+function tokenOfJob(): string {
+  const now = Math.floor(Date.now() / 1000);
+  const ac = JSON.stringify([{ Scope: 'refs/heads/develop', Permission: 3 }]);
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
+  return `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ ac, nbf: now - 60, exp: now + 3600 })}.c2lnbmF0dXJl`;
+}
 
 /** A copy of the database with a change. */
 function changed(change: (copy: string) => void): string {
@@ -376,6 +433,25 @@ test('without a vulnerability database nothing passes', async () => {
   expect(ended.exitCode).toBe(1);
   expect(ended.errors).toEqual([expect.stringContaining('No vulnerability database at')]);
   expect(await pushedTo('unscanned')).toEqual([]);
+});
+
+test('an image is the stage that is named, with its arguments, and held to the severities that count', async () => {
+  const context = mkdtempSync(join(workspace, 'staged-'));
+  const stages = ['first', 'second'].map(
+    (name) =>
+      `FROM scratch AS ${name}\nCOPY Dockerfile /${name}\nARG TEAM=nobody\nENV TEAM=$TEAM\n`,
+  );
+  writeFileSync(join(context, 'Dockerfile'), stages.join(''));
+  const entry = { name: 'staged', context, target: 'first', 'build-args': { TEAM: 'ledger' } };
+  const inputs = { images: JSON.stringify([entry]), parallel: '1', push: 'false' };
+  const ended = await build('staged', [], { ...inputs, severity: 'critical' });
+  expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+  expect(JSON.parse(ended.outputs.images ?? '').staged.findings.HIGH).toBe(1);
+  const report = join(ended.outputs.reports ?? '', 'staged-linux-amd64.json');
+  const { config, history } = JSON.parse(readFileSync(report, 'utf8')).Metadata.ImageConfig;
+  expect(config.Env).toContain('TEAM=ledger');
+  expect(JSON.stringify(history)).toMatch(/COPY Dockerfile \/first/);
+  expect((await build('staged', [], inputs)).exitCode).toBe(1);
 });
 
 test('a Dockerfile may be a link, which BuildKit itself does not follow', async () => {
