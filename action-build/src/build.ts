@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { cacheOptions, settleCache } from './build-cache.ts';
+import { cacheOptions, openCache, settleCache } from './build-cache.ts';
 import { buildArgv, type Labels, layoutOutput } from './commands.ts';
 import type { ImageSource, Inputs } from './inputs.ts';
 
@@ -27,6 +27,7 @@ export async function build(
   const { cache } = context.inputs;
   const { from, to } = cacheOptions(cache, image.name);
   mkdirSync(layout, { recursive: true });
+  openCache(cache, image.name);
   const options = cache.kind === 'registry' ? from : [...from, ...to];
   await buildx(image, layoutOutput(layout), options, context);
   settleCache(cache, image.name);

@@ -3,8 +3,10 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -13,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { run } from '../../lib/process/run.ts';
+import { startCacheService } from '../../lib/runner/test/cache-service.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
 import { type Builder, startBuilder } from './builder.ts';
 import { log4jJar } from './log4j.ts';
@@ -287,7 +290,13 @@ test('an image that only its labels tell from the one before keeps its digest', 
   const describe = (ended: { outputs: Record<string, string> }) =>
     JSON.parse(ended.outputs.images ?? '');
   const images = ['clean', 'debian'];
-  const policy = { 'ignore-unfixed': 'true', 'unchanged-from': 'develop', tags: 'develop' };
+  const platforms = 'linux/amd64\nlinux/arm64';
+  const policy = {
+    'ignore-unfixed': 'true',
+    'unchanged-from': 'develop',
+    tags: 'develop',
+    platforms,
+  };
   const before = await build('kept', images, policy);
   expect(before).toMatchObject({ exitCode: 0, errors: [] });
   expect(before.summary).toMatch(/Not fixed by anybody yet.*zlib1g .*CVE-2023-45853.*debian/s);
