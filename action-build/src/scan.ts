@@ -72,11 +72,15 @@ async function look(
   context: ScanContext,
 ): Promise<void> {
   const { trivy, cache, temp } = context;
-  const into = (file: string, alone: string) =>
-    run(scanArgv({ trivy, layout: alone, cache, report: file }), optionsOf(context));
-  const whole = onePlatform(layout, digest, join(temp, `whole-${slug}`));
-  if (alter(whole, wholeOf)) await into(join(temp, `whole-${slug}.json`), whole);
-  await into(report, onePlatform(layout, digest, join(temp, `scan-${slug}`)));
+  const at = (place: string) => onePlatform(layout, digest, join(temp, `${place}-${slug}`));
+  const options = optionsOf(context);
+  const whole = at('whole');
+  if (alter(whole, wholeOf)) {
+    const aside = join(temp, `whole-${slug}.json`);
+    const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
+    await run(argv, options);
+  }
+  await run(scanArgv({ trivy, layout: at('scan'), cache, report }), options);
 }
 
 function optionsOf({ env, home, cancelled }: ScanContext) {
