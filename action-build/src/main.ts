@@ -61,8 +61,9 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       const pushing: PushContext = { inputs, reports, temp, authFile, runner, cancelled };
       const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
       await inParallel(inputs.images, inputs.parallel, async (image) => {
-        const attest = inputs.attest && !unchanged.has(image.name);
-        await push(image.name, layout(image), attest, pushing);
+        const former = 'from' in image ? image.from : inputs.unchangedFrom;
+        const held = unchanged.has(image.name) ? former : undefined;
+        await push(image.name, layout(image), held, pushing);
         if (inputs.cache.kind === 'registry' && !('from' in image)) {
           await saveToRegistryCache(image, building);
         }

@@ -307,6 +307,10 @@ test('an image that only its labels tell from the one before keeps its digest', 
   expect(now.debian.unchanged).toBe(false);
   expect(now.debian.digest).not.toBe(former.debian.digest);
   expect((await registry.manifest('kept/clean', '1.5.0')).digest).toBe(former.clean.digest);
+  // What the registry has by this tag is not brought there again.
+  expect(after.stdout.match(/pushed .*:develop$/gm)).toEqual([
+    expect.stringContaining('kept/debian:develop'),
+  ]);
 });
 
 test('an image is promoted: taken by a tag, scanned anew, tagged, and the same bytes', async () => {
