@@ -6,7 +6,6 @@ import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globa
 import { run } from '../../lib/process/run.ts';
 import { startCacheService } from '../../lib/runner/test/cache-service.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
-import { writeArtifact } from '../src/layout.ts';
 import { type Builder, startBuilder } from './builder.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
@@ -154,11 +153,8 @@ async function startMirror(): Promise<Registry> {
     const archive = join(place, `${part}.tar.gz`);
     await run(['tar', '-czf', archive, '-C', join(database, part), 'metadata.json', file]);
     const layout = join(place, part);
-    writeArtifact(layout, {
-      mediaType: `application/vnd.aquasec.trivy.${kind}.layer.v1.tar+gzip`,
-      content: readFileSync(archive),
-      subject: { mediaType: 'text/plain', digest: `sha256:${'0'.repeat(64)}`, size: 0 },
-    });
+    const kindOf = `application/vnd.aquasec.trivy.${kind}.layer.v1.tar+gzip`;
+    writeDatabase(layout, kindOf, `${part}.tar.gz`, readFileSync(archive));
     await run(
       [
         ...['skopeo', 'copy', '--quiet', `oci:${layout}`],
@@ -168,4 +164,25 @@ async function startMirror(): Promise<Registry> {
     );
   }
   return mirror;
+}
+
+/** An artifact of one file with its name, as `oras push` makes them. */
+function writeDatabase(layout: string, mediaType: string, title: string, content: Buffer): void {
+  mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
+  const put = (bytes: Buffer, mediaType: string) => {
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    writeFileSync(join(layout, 'blobs/sha256', hash), bytes);
+    return { mediaType, digest: `sha256:${hash}`, size: bytes.length };
+  };
+  const config = put(Buffer.from('{}'), 'application/vnd.oci.empty.v1+json');
+  const annotations = { 'org.opencontainers.image.title': title };
+  const manifest = {
+    schemaVersion: 2,
+    mediaType: 'application/vnd.oci.image.manifest.v1+json',
+    config,
+    layers: [{ ...put(content, mediaType), annotations }],
+  };
+  writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  const manifests = [put(Buffer.from(JSON.stringify(manifest)), manifest.mediaType)];
+  writeFileSync(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
 }
