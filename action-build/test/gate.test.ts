@@ -378,7 +378,9 @@ describe('a cache outlives the builder', () => {
     try {
       env.ACTIONS_CACHE_URL = service.url;
       env.ACTIONS_RUNTIME_TOKEN = tokenOfJob();
-      expect(await secondBuild('cached-github', 'github')).toMatch(cached);
+      // BuildKit says nothing but that it fetches the layer, in the place of making it.
+      const fetched = /#(\d+) \[1\/1\] COPY notes\.txt \/\n.*#\1 sha256:[0-9a-f]{64} .*done/;
+      expect(await secondBuild('cached-github', 'github')).toMatch(fetched);
       expect(service.entries.map(({ key }) => key)).toContainEqual(
         expect.stringMatching(/^index-clean-/),
       );
