@@ -14,6 +14,7 @@ import { claimInstance } from '../local-cloud/claim.ts';
 import { judges } from './ansible/judges.ts';
 import { production } from './ansible/production.ts';
 import { speed } from './ansible/speed.ts';
+import { images } from './build/images.ts';
 import { building } from './build/scenario.ts';
 import { backups, moments } from './data/scenario.ts';
 import { measurementsIn } from './measurement.ts';
@@ -55,6 +56,7 @@ const SCENARIOS: Record<string, Scenario> = {
   production: productionWorkflow,
   provider,
   building,
+  images,
   'terraform-kills': terraformKills,
   'terraform-overhead': terraformOverhead,
   'roles-judges': judges,

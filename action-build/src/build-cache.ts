@@ -1,5 +1,6 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { keepReachable, linkBlobs } from './layout.ts';
 
 /** Where BuildKit keeps layers between runs: GitHub's cache, the registry, or a folder. */
 export type BuildCache =
@@ -38,13 +39,24 @@ export function cacheOptions(cache: BuildCache, image: string): { from: string[]
   }
 }
 
-/** A folder is written anew and put in place whole: BuildKit itself only ever adds to one. */
+/** Before a build: what the last one kept is at hand for the next, so that new layers alone are written. */
+export function openCache(cache: BuildCache, image: string): void {
+  if (cache.kind !== 'folder') return;
+  const folder = join(cache.folder, image);
+  // Of a run that was killed.
+  rmSync(nextFolder(folder), { recursive: true, force: true });
+  if (existsSync(join(folder, 'index.json'))) linkBlobs(folder, nextFolder(folder));
+}
+
+/** A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. */
 export function settleCache(cache: BuildCache, image: string): void {
   if (cache.kind !== 'folder') return;
   const folder = join(cache.folder, image);
-  if (!existsSync(nextFolder(folder))) return;
+  const next = nextFolder(folder);
+  if (!existsSync(join(next, 'index.json'))) return;
+  keepReachable(next);
   rmSync(folder, { recursive: true, force: true });
-  renameSync(nextFolder(folder), folder);
+  renameSync(next, folder);
 }
 
 function nextFolder(folder: string): string {

@@ -1,7 +1,7 @@
 import { mkdirSync, realpathSync } from 'node:fs';
 import { run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { cacheOptions, settleCache } from './build-cache.ts';
+import { cacheOptions, openCache, settleCache } from './build-cache.ts';
 import { buildArgv, type Labels, layoutOutput } from './commands.ts';
 import type { ImageSource, Inputs } from './inputs.ts';
 
@@ -27,6 +27,7 @@ export async function build(
   const { cache } = context.inputs;
   const { from, to } = cacheOptions(cache, image.name);
   mkdirSync(layout, { recursive: true });
+  openCache(cache, image.name);
   const options = cache.kind === 'registry' ? from : [...from, ...to];
   await buildx(image, layoutOutput(layout), options, context);
   settleCache(cache, image.name);
@@ -59,12 +60,11 @@ async function buildx(
 }
 
 /** What tells an image's origin, the same for the same commit. */
-export function labelsOf(env: NodeJS.ProcessEnv): Labels {
+export function labelsOf(env: NodeJS.ProcessEnv, epoch: number): Labels {
   const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-  const seconds = Number(env.SOURCE_DATE_EPOCH ?? 0);
   return {
     revision: env.GITHUB_SHA ?? '',
     source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-    created: new Date(seconds * 1000).toISOString(),
+    created: new Date(epoch * 1000).toISOString(),
   };
 }

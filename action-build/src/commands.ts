@@ -62,6 +62,8 @@ export interface Scan {
   /** Trivy's cache folder, with its databases. */
   cache: string;
   report: string;
+  /** Only the layers are looked at, for the sake of a scan to come. */
+  layersOnly?: boolean;
 }
 
 /**
@@ -74,11 +76,12 @@ const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'] as 
  * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
  * stays 0; 1 means that Trivy itself failed.
  */
-export function scanArgv({ trivy, layout, cache, report }: Scan): string[] {
+export function scanArgv({ trivy, layout, cache, report, layersOnly }: Scan): string[] {
   return [
     ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
     ...['--format', 'json', '--output', report],
-    ...['--scanners', 'vuln,secret', '--image-config-scanners', 'misconfig'],
+    ...['--scanners', 'vuln,secret'],
+    ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
     ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
     ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
     ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],

@@ -1,17 +1,25 @@
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { run } from '../../lib/process/run.ts';
+import { githubCache } from '../../lib/runner/cache.ts';
 import { databaseArgv } from './commands.ts';
 
-/** Trivy's two databases. https://trivy.dev/docs/latest/configuration/db/ */
-const PARTS = ['db', 'java-db'] as const;
+/** Trivy's two databases, and what is in them. https://trivy.dev/docs/latest/configuration/db/ */
+const CONTENT = {
+  db: ['metadata.json', 'trivy.db'],
+  // Without its index Trivy takes a jar that does not tell its name for a harmless file, silently.
+  'java-db': ['metadata.json', 'trivy-java.db'],
+} as const;
+type Part = keyof typeof CONTENT;
+const PARTS = ['db', 'java-db'] as const satisfies Part[];
 
 const metadata = z.object({ NextUpdate: z.iso.datetime({ offset: true }) });
 
 /**
  * Makes a cache folder for Trivy that holds its databases: copied from `given`, or downloaded
- * once for all scans of the run, from `mirror` where there is one.
+ * once a day, from `mirror` where there is one.
  *
  * Trivy itself never judges the age of a database that it is told not to update, so that is
  * done here.
@@ -23,20 +31,12 @@ export async function prepareDatabase(
   trivy: string,
   source: { given: string | undefined; mirror: string | undefined; grace: number },
   cache: string,
-  options: { env: NodeJS.ProcessEnv; signal: AbortSignal; cwd: string },
+  options: Options,
 ): Promise<void> {
   mkdirSync(cache, { recursive: true });
-  if (source.given !== undefined) {
-    for (const part of PARTS) copyPart(source.given, cache, part);
-  } else {
-    for (const part of PARTS) {
-      const argv = databaseArgv(trivy, part, cache, source.mirror);
-      await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause: unknown) => {
-        throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
-      });
-    }
-  }
   for (const part of PARTS) {
+    if (source.given !== undefined) copyPart(source.given, cache, part);
+    else await fetchPart(trivy, part, source.mirror, cache, options);
     const age = overdue(readFileSync(metadataOf(cache, part), 'utf8'), Date.now());
     if (age > source.grace) {
       throw new Error(
@@ -47,13 +47,47 @@ export async function prepareDatabase(
   }
 }
 
+interface Options {
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  cwd: string;
+}
+
+/**
+ * What the first job of a day has downloaded serves the others, out of GitHub's cache; Trivy fetches it
+ * anew all the same once its successor is due.
+ */
+async function fetchPart(
+  trivy: string,
+  part: Part,
+  mirror: string | undefined,
+  cache: string,
+  options: Options,
+): Promise<void> {
+  const kept = githubCache();
+  const key = keyOf(part, mirror, new Date());
+  const folder = join(cache, part);
+  const restored = await kept.restore(key, [folder]);
+  const argv = databaseArgv(trivy, part, cache, mirror);
+  await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause: unknown) => {
+    throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
+  });
+  if (!restored) await kept.save(key, [folder]);
+}
+
+/** One for each source: who names another mirror wants that one's. */
+function keyOf(part: Part, mirror = '', today: Date): string {
+  const from = createHash('sha256').update(mirror).digest('hex').slice(0, 16);
+  return `compta-trivy-${part}-${from}-${today.toISOString().slice(0, 10)}`;
+}
+
 /** Milliseconds since the successor of a database was due; negative before that. */
 export function overdue(metadataJson: string, now: number): number {
   return now - Date.parse(metadata.parse(JSON.parse(metadataJson)).NextUpdate);
 }
 
-function copyPart(given: string, cache: string, part: string): void {
-  if (!existsSync(metadataOf(given, part))) {
+function copyPart(given: string, cache: string, part: Part): void {
+  if (!CONTENT[part].every((file) => existsSync(join(given, part, file)))) {
     throw new Error(
       `No vulnerability database at ${join(given, part)}: without one nothing can pass. Check 'trivy-database'.`,
     );
@@ -61,6 +95,6 @@ function copyPart(given: string, cache: string, part: string): void {
   cpSync(join(given, part), join(cache, part), { recursive: true });
 }
 
-function metadataOf(folder: string, part: string): string {
+function metadataOf(folder: string, part: Part): string {
   return join(folder, part, 'metadata.json');
 }

@@ -28,10 +28,10 @@ export async function keepFormer(
   const top = await inspect(reference, false);
   if (top === undefined) return false;
   const repository = reference.replace(/:[^:/]+$/, '');
-  const digests = childrenOf(top) ?? [digestOfBytes(top)];
+  const children = childrenOf(top);
   const former: ImageBytes[] = [];
-  for (const digest of digests) {
-    const manifest = await inspect(`${repository}@${digest}`, false);
+  for (const digest of children ?? [digestOfBytes(top)]) {
+    const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
     const config = await inspect(`${repository}@${digest}`, true);
     if (manifest === undefined || config === undefined) return false;
     former.push({ manifest, config });

@@ -56,6 +56,8 @@ export interface Inputs {
   toolMirror: string | undefined;
   push: boolean;
   parallel: number;
+  /** Of SOURCE_DATE_EPOCH: seconds that every file and the image itself are dated by. */
+  epoch: number;
 }
 
 const name = z.string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
@@ -92,7 +94,7 @@ export function readInputs(runner: Runner): Inputs {
     ignoreFile: ignoreFile(runner),
     trivyVersion: optional(runner, 'trivy-version') ?? '0.70.0',
     trivyDatabase: optional(runner, 'trivy-database'),
-    databaseMirror: optional(runner, 'trivy-database-mirror'),
+    databaseMirror: databaseMirror(runner),
     databaseGrace: duration(runner, 'trivy-database-grace', '72h'),
     cache: buildCache(runner, repository),
     attest: boolean(runner, 'attest', true),
@@ -100,7 +102,17 @@ export function readInputs(runner: Runner): Inputs {
     toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
     push: boolean(runner, 'push', true),
     parallel: integer(runner, 'parallel', 2, { min: 1, max: 16 }),
+    epoch: epoch(runner.env.SOURCE_DATE_EPOCH || '0'),
   };
+}
+
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function epoch(value: string): number {
+  // A JavaScript date ends at 8.64e12 seconds.
+  if (/^\d{1,12}$/.test(value)) return Number(value);
+  throw new Error(
+    `SOURCE_DATE_EPOCH is '${value}': give whole seconds since 1970, as \`git log -1 --format=%ct\` does.`,
+  );
 }
 
 function images(runner: Runner): (ImageSource | TakenImage)[] {
@@ -119,12 +131,18 @@ function images(runner: Runner): (ImageSource | TakenImage)[] {
 }
 
 function registry(runner: Runner): string {
-  const value = required(runner, 'registry', 'give registry and namespace.').replace(/\/+$/, '');
+  return namespace(required(runner, 'registry', 'give registry and namespace.'), 'registry');
+}
+
+function databaseMirror(runner: Runner): string | undefined {
+  const value = optional(runner, 'trivy-database-mirror');
+  return value === undefined ? undefined : namespace(value, 'trivy-database-mirror');
+}
+
+function namespace(given: string, input: string): string {
+  const value = given.replace(/\/+$/, '');
   if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
-    throw new InputError(
-      'registry',
-      `is '${value}': give it as host[:port]/namespace, without scheme.`,
-    );
+    throw new InputError(input, `is '${value}': give it as host[:port]/namespace, without scheme.`);
   }
   return value;
 }

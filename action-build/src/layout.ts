@@ -31,20 +31,61 @@ export function platformsOf(layout: string, expected: readonly string[]): Map<st
   return new Map(children.map((child) => [nameOf(child), child.digest]));
 }
 
+/** Those that were asked for and that an image has not. */
+export function missingFrom(there: Iterable<string>, expected: readonly string[]): string[] {
+  const names = new Set([...there].map(bare));
+  return expected.filter((platform) => !names.has(bare(platform)));
+}
+
+/** Every ARM of 64 bits is a v8: images seldom say so. */
+function bare(platform: string): string {
+  return platform.replace(/^(linux\/arm64)\/v8$/, '$1');
+}
+
 /**
  * A layout of one platform only, over the same files as the whole one: Trivy always scans the
  * first child of an index and ignores `--platform` for layouts without saying so.
  */
 export function onePlatform(layout: string, digest: string, folder: string): string {
   rmSync(folder, { recursive: true, force: true });
-  const blobs = join('blobs', 'sha256');
-  mkdirSync(join(folder, blobs), { recursive: true });
-  for (const name of readdirSync(join(layout, blobs))) {
-    linkSync(join(layout, blobs, name), join(folder, blobs, name));
-  }
+  linkBlobs(layout, folder);
   linkSync(join(layout, 'oci-layout'), join(folder, 'oci-layout'));
   writeIndex(folder, descriptorOf(layout, digest));
   return folder;
+}
+
+/** Gives a layout of one platform another configuration; false when `change` has none for it. */
+export function alter(layout: string, change: (config: string) => string | undefined): boolean {
+  const top = topOf(layout);
+  const manifest = z
+    .looseObject({ config: descriptor })
+    .parse(JSON.parse(blob(layout, top.digest)));
+  const changed = change(blob(layout, manifest.config.digest));
+  if (changed === undefined) return false;
+  const config = writeBlob(layout, Buffer.from(changed), manifest.config.mediaType);
+  const bytes = Buffer.from(JSON.stringify({ ...manifest, config }));
+  writeIndex(layout, writeBlob(layout, bytes, top.mediaType));
+  return true;
+}
+
+const BLOBS = join('blobs', 'sha256');
+
+/** Gives a folder all blobs of a layout, without a copy. */
+export function linkBlobs(layout: string, folder: string): void {
+  mkdirSync(join(folder, BLOBS), { recursive: true });
+  for (const name of readdirSync(join(layout, BLOBS))) {
+    linkSync(join(layout, BLOBS, name), join(folder, BLOBS, name));
+  }
+}
+
+/** Removes the blobs that neither the index names nor the manifest in it. */
+export function keepReachable(layout: string): void {
+  const { digest } = topOf(layout);
+  const named = `${digest} ${blob(layout, digest)}`.matchAll(/sha256:([0-9a-f]{64})/g);
+  const needed = new Set([...named].map(([, hex]) => hex));
+  for (const name of readdirSync(join(layout, BLOBS))) {
+    if (!needed.has(name)) rmSync(join(layout, BLOBS, name));
+  }
 }
 
 /** What names a manifest of the layout to others. */

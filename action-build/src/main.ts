@@ -24,14 +24,22 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
   const inputs = readInputs(runner);
   const acceptances = acceptancesOf(inputs.ignoreFile);
   const temp = mkdtempSync(join(runner.temp, 'compta-build-'));
+  // Always the same path, as GitHub's cache finds a folder by it; what was left there is not Trivy's.
+  const databases = join(runner.temp, 'compta-trivy');
+  rmSync(databases, { recursive: true, force: true });
   try {
     const reports = makeReportFolders(join(runner.temp, 'trivy-reports'));
-    const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
+    const scanning = await prepareScanner(
+      inputs,
+      reports,
+      { temp, cache: databases },
+      runner,
+      cancelled,
+    );
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
     await ensureBuilder(login.env, runner, cancelled);
     const building = buildContext(inputs, login, runner, cancelled);
     const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
-    const queue = oneAtATime();
     const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
       const { registry } = inputs;
@@ -39,7 +47,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       else await build(image, layout(image), building);
       const unchanged =
         'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
-      const findings = await queue(() => scan(image.name, layout(image), scanning));
+      const findings = await scan(image.name, layout(image), scanning);
       const digest = digestOf(layout(image));
       const version = versionOf(layout(image));
       const milliseconds = Date.now() - started;
@@ -53,8 +61,9 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       const pushing: PushContext = { inputs, reports, temp, authFile, runner, cancelled };
       const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
       await inParallel(inputs.images, inputs.parallel, async (image) => {
-        const attest = inputs.attest && !unchanged.has(image.name);
-        await push(image.name, layout(image), attest, pushing);
+        const former = 'from' in image ? image.from : inputs.unchangedFrom;
+        const held = unchanged.has(image.name) ? former : undefined;
+        await push(image.name, layout(image), held, pushing);
         if (inputs.cache.kind === 'registry' && !('from' in image)) {
           await saveToRegistryCache(image, building);
         }
@@ -62,7 +71,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     }
     report(verdicts, inputs, { pushed, reports }, runner);
   } finally {
-    rmSync(temp, { recursive: true, force: true });
+    for (const folder of [temp, databases]) rmSync(folder, { recursive: true, force: true });
   }
 }
 
@@ -85,7 +94,7 @@ function acceptancesOf(file: string | undefined): Acceptance[] {
 async function prepareScanner(
   inputs: Inputs,
   reports: ReportFolders,
-  temp: string,
+  { temp, cache }: { temp: string; cache: string },
   runner: Runner,
   cancelled: AbortSignal,
 ): Promise<ScanContext> {
@@ -94,14 +103,15 @@ async function prepareScanner(
   const home = join(temp, 'scanner-home');
   mkdirSync(home);
   const env = scannerEnvironment(runner.env, home);
-  const cache = join(temp, 'trivy');
   await prepareDatabase(
     trivy,
     { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace },
     cache,
     { env, signal: cancelled, cwd: home },
   );
-  return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
+  const { platforms } = inputs;
+  const turn = oneAtATime();
+  return { trivy, platforms, reports, cache, turn, temp, home, env, cancelled };
 }
 
 function buildContext(
@@ -110,9 +120,8 @@ function buildContext(
   runner: Runner,
   cancelled: AbortSignal,
 ): BuildContext {
-  const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
-  const env = { ...login.env, SOURCE_DATE_EPOCH };
-  return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
+  const env = { ...login.env, SOURCE_DATE_EPOCH: String(inputs.epoch) };
+  return { inputs, labels: labelsOf(runner.env, inputs.epoch), env, runner, cancelled };
 }
 
 /** Outputs and summary come before the failing throw, so that later steps can read them. */

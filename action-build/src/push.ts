@@ -18,18 +18,22 @@ export interface PushContext {
   cancelled: AbortSignal;
 }
 
-/** Pushes a layout's own bytes under every tag, and beside them what is known of them. */
+/**
+ * Pushes a layout's own bytes under every tag, and beside them what is known of them.
+ *
+ * @param held the tag by which the registry has these bytes already, and with them what is known
+ */
 export async function push(
   name: string,
   layout: string,
-  attest: boolean,
+  held: string | undefined,
   context: PushContext,
 ): Promise<void> {
   const { inputs } = context;
   for (const tag of new Set([inputs.version, ...inputs.tags])) {
-    await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
+    if (tag !== held) await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
   }
-  if (!attest) return;
+  if (!inputs.attest || held !== undefined) return;
   for (const attachment of attachmentsOf(name, layout, context)) {
     const hex = attachment.subject.digest.slice('sha256:'.length);
     const folder = join(context.temp, 'attachments', `${hex}.${attachment.suffix}`);

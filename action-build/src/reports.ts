@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import { convertArgv } from './commands.ts';
+import { inParallel } from './parallel.ts';
 
 /** Where everything that comes out of one scan is kept, each kind in the form its readers take. */
 export interface ReportFolders {
@@ -35,7 +36,8 @@ export async function convertReport(
     ['cyclonedx', join(folders.sboms, `${slug}.cdx.json`)],
     ['spdx-json', spdxOf(folders, slug)],
   ] as const;
-  for (const [format, output] of forms) {
-    await run(convertArgv(trivy, format, output, join(folders.json, `${slug}.json`)), options);
-  }
+  const report = join(folders.json, `${slug}.json`);
+  await inParallel(forms, forms.length, ([format, output]) =>
+    run(convertArgv(trivy, format, output, report), options),
+  );
 }

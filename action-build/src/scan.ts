@@ -1,18 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
+import { wholeOf } from './base-layers.ts';
 import { scanArgv } from './commands.ts';
 import { type Finding, findingsOf, trivyReport, unknownSystem } from './findings.ts';
-import { onePlatform, platformsOf } from './layout.ts';
+import { alter, missingFrom, onePlatform, platformsOf } from './layout.ts';
+import type { oneAtATime } from './parallel.ts';
 import { convertReport, type ReportFolders } from './reports.ts';
 
 export interface ScanContext {
   trivy: string;
   platforms: readonly string[];
   reports: ReportFolders;
-  /** Trivy's cache folder with its databases. It takes one process at a time. */
+  /** Trivy's cache folder with its databases. */
   cache: string;
+  /** That takes one process at a time. */
+  turn: ReturnType<typeof oneAtATime>;
   temp: string;
+  /** Empty, and where the scanner runs: in `temp` lies the login. */
+  home: string;
   env: NodeJS.ProcessEnv;
   cancelled: AbortSignal;
 }
@@ -24,20 +30,24 @@ export interface ScanContext {
  * it has no advisories for what the image is made of: no scan means no image.
  */
 export async function scan(name: string, layout: string, context: ScanContext): Promise<Finding[]> {
-  const { trivy, temp, env, cancelled } = context;
-  const options = { env, signal: cancelled, cwd: temp, timeoutMs: 15 * 60_000 };
   const findings: Finding[] = [];
-  for (const [platform, digest] of platformsOf(layout, context.platforms)) {
+  const platforms = platformsOf(layout, context.platforms);
+  const missing = missingFrom(platforms.keys(), context.platforms);
+  if (missing.length > 0) {
+    throw new Error(
+      `${name} is not made for ${missing.join(', ')}: leave that out of 'platforms', or build the image for it first.`,
+    );
+  }
+  for (const [platform, digest] of platforms) {
     const slug = slugOf(name, platform);
     const report = join(context.reports.json, `${slug}.json`);
-    const alone = onePlatform(layout, digest, join(temp, `scan-${slug}`));
-    await run(scanArgv({ trivy, layout: alone, cache: context.cache, report }), options).catch(
-      (cause: unknown) => {
+    await context
+      .turn(() => look(layout, digest, { slug, report }, context))
+      .catch((cause: unknown) => {
         throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
           cause,
         });
-      },
-    );
+      });
     const result = trivyReport.parse(JSON.parse(readFileSync(report, 'utf8')));
     const scanned = result.Metadata.ImageConfig.architecture;
     if (scanned !== platform.split('/')[1]) {
@@ -49,10 +59,32 @@ export async function scan(name: string, layout: string, context: ScanContext): 
         `Trivy has no advisories for ${system}, of which ${name} for ${platform} is made, so it cannot pass: take another base image.`,
       );
     }
-    await convertReport(trivy, slug, context.reports, options);
+    await convertReport(context.trivy, slug, context.reports, optionsOf(context));
     findings.push(...findingsOf(result, platform));
   }
   return findings;
+}
+
+async function look(
+  layout: string,
+  digest: string,
+  { slug, report }: { slug: string; report: string },
+  context: ScanContext,
+): Promise<void> {
+  const { trivy, cache, temp } = context;
+  const at = (place: string) => onePlatform(layout, digest, join(temp, `${place}-${slug}`));
+  const options = optionsOf(context);
+  const whole = at('whole');
+  if (alter(whole, wholeOf)) {
+    const aside = join(temp, `whole-${slug}.json`);
+    const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
+    await run(argv, options);
+  }
+  await run(scanArgv({ trivy, layout: at('scan'), cache, report }), options);
+}
+
+function optionsOf({ env, home, cancelled }: ScanContext) {
+  return { env, signal: cancelled, cwd: home, timeoutMs: 15 * 60_000 };
 }
 
 /** "auth-service-linux-amd64": the name of an image's reports for one platform. */

@@ -1,8 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { cacheOptions, settleCache } from '../src/build-cache.ts';
+import { cacheOptions, openCache, settleCache } from '../src/build-cache.ts';
 
 test('without a cache buildx is told of none', () => {
   expect(cacheOptions({ kind: 'none' }, 'auth-service')).toEqual({ from: [], to: [] });
@@ -29,20 +39,58 @@ describe('a folder', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('is read once it is there, and replaced whole', () => {
-    const cache = { kind: 'folder', folder } as const;
-    expect(cacheOptions(cache, 'auth-service').from).toEqual([]);
-    settleCache(cache, 'auth-service');
+  const cache = () => ({ kind: 'folder', folder }) as const;
+  /** What BuildKit does to the folder that it is told: it adds what is not there, and names it. */
+  const built = (layers: Record<string, string>) => {
+    const next = join(folder, 'auth-service.next');
+    mkdirSync(join(next, 'blobs/sha256'), { recursive: true });
+    const put = (content: string) => {
+      const hex = createHash('sha256').update(content).digest('hex');
+      const file = join(next, 'blobs/sha256', hex);
+      if (!existsSync(file)) writeFileSync(file, content);
+      return { mediaType: 'x', digest: `sha256:${hex}`, size: content.length };
+    };
+    const manifest = put(JSON.stringify({ manifests: Object.values(layers).map(put) }));
+    const index = JSON.stringify({ schemaVersion: 2, manifests: [manifest] });
+    writeFileSync(join(next, 'index.json'), index);
+  };
+  const blobs = () => join(folder, 'auth-service/blobs/sha256');
+  const contents = () =>
+    readdirSync(blobs()).map((name) => readFileSync(join(blobs(), name), 'utf8'));
 
-    for (const content of ['first', 'second']) {
-      mkdirSync(join(folder, 'auth-service.next'));
-      writeFileSync(join(folder, 'auth-service.next', content), '');
-      settleCache(cache, 'auth-service');
-    }
-    expect(existsSync(join(folder, 'auth-service', 'first'))).toBe(false);
-    expect(existsSync(join(folder, 'auth-service', 'second'))).toBe(true);
-    expect(cacheOptions(cache, 'auth-service').from).toEqual([
+  test('is read once it is there', () => {
+    expect(cacheOptions(cache(), 'auth-service').from).toEqual([]);
+    openCache(cache(), 'auth-service');
+    built({ base: 'base' });
+    settleCache(cache(), 'auth-service');
+    expect(cacheOptions(cache(), 'auth-service').from).toEqual([
       `--cache-from=type=local,src=${folder}/auth-service`,
     ]);
+  });
+
+  test('keeps the files of what is still needed, and nothing else', () => {
+    built({ base: 'base', code: 'first' });
+    settleCache(cache(), 'auth-service');
+    const base = join(blobs(), createHash('sha256').update('base').digest('hex'));
+    const before = statSync(base).ino;
+    openCache(cache(), 'auth-service');
+    built({ base: 'base', code: 'second' });
+    settleCache(cache(), 'auth-service');
+    expect(contents()).toEqual(expect.arrayContaining(['base', 'second']));
+    expect(contents()).not.toContain('first');
+    expect(statSync(base).ino).toBe(before);
+    expect(existsSync(join(folder, 'auth-service.next'))).toBe(false);
+  });
+
+  test('stays as it was when a build wrote none, or was killed', () => {
+    built({ base: 'base' });
+    settleCache(cache(), 'auth-service');
+    const before = contents();
+    openCache(cache(), 'auth-service');
+    writeFileSync(join(folder, 'auth-service.next/blobs/sha256/half'), '');
+    settleCache(cache(), 'auth-service');
+    expect(contents()).toEqual(before);
+    openCache(cache(), 'auth-service');
+    expect(readdirSync(join(folder, 'auth-service.next/blobs/sha256'))).not.toContain('half');
   });
 });

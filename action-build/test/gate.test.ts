@@ -3,8 +3,10 @@ import {
   cpSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -13,6 +15,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { run } from '../../lib/process/run.ts';
+import { startCacheService } from '../../lib/runner/test/cache-service.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
 import { type Builder, startBuilder } from './builder.ts';
 import { log4jJar } from './log4j.ts';
@@ -46,6 +49,10 @@ beforeAll(async () => {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
   writeFileSync(join(folder, 'secret', 'key.pem'), key);
+  // What lies before a CMD is a base image's to Trivy.
+  context('beneath', 'COPY key.pem /app/', 'CMD ["/app"]', 'COPY notes.txt /', 'USER 10001');
+  writeFileSync(join(folder, 'beneath', 'key.pem'), key);
+  context('token', `ENV NOTE=ghp_${'0123456789abcdef'.repeat(3).slice(0, 36)}`, 'USER 10001');
   context(
     'debian',
     'COPY os-release debian_version /etc/',
@@ -188,6 +195,8 @@ describe('an image with a known hole', () => {
 test.each([
   ['root', 'the root user', 'root: image configuration has DS-0002'],
   ['secret', 'a planted private key', 'secret: /app/key.pem has private-key (HIGH)'],
+  ['beneath', 'a key in a base image', 'beneath: /app/key.pem has private-key (HIGH)'],
+  ['token', 'a token in a variable', 'token: image configuration has github-pat (CRITICAL)'],
   ['fedora', 'a distribution that Trivy does not know', 'Trivy has no advisories for fedora 43'],
   ['debian', 'a vulnerable Debian package', 'debian: zlib1g 1:1.2.13.dfsg-1 has CVE-2023-45853'],
 ])('%s: %s is refused before anything reaches the registry', async (image, _what, says) => {
@@ -259,11 +268,35 @@ test('two builds from nothing are the same bytes', async () => {
   expect(await digestOf('twice')).toBe(first);
 });
 
+test('every time in an image is SOURCE_DATE_EPOCH, and its labels tell where it comes from', async () => {
+  env.SOURCE_DATE_EPOCH = '1700000000';
+  const ended = await build('labelled', ['clean'], { push: 'false' });
+  const report = join(ended.outputs.reports ?? '', 'clean-linux-amd64.json');
+  const { created, history, config } = JSON.parse(readFileSync(report, 'utf8')).Metadata
+    .ImageConfig;
+  const then = expect.stringMatching(/^2023-11-14T22:13:20(\.000)?Z$/);
+  expect(created).toEqual(then);
+  for (const step of history) expect(step.created).toEqual(then);
+  expect(config.Labels).toEqual({
+    'org.opencontainers.image.title': 'clean',
+    'org.opencontainers.image.version': '1.4.0',
+    'org.opencontainers.image.revision': '0123456789abcdef0123456789abcdef01234567',
+    'org.opencontainers.image.source': 'https://github.com/compta/compta',
+    'org.opencontainers.image.created': then,
+  });
+});
+
 test('an image that only its labels tell from the one before keeps its digest', async () => {
   const describe = (ended: { outputs: Record<string, string> }) =>
     JSON.parse(ended.outputs.images ?? '');
   const images = ['clean', 'debian'];
-  const policy = { 'ignore-unfixed': 'true', 'unchanged-from': 'develop', tags: 'develop' };
+  const platforms = 'linux/amd64\nlinux/arm64';
+  const policy = {
+    'ignore-unfixed': 'true',
+    'unchanged-from': 'develop',
+    tags: 'develop',
+    platforms,
+  };
   const before = await build('kept', images, policy);
   expect(before).toMatchObject({ exitCode: 0, errors: [] });
   expect(before.summary).toMatch(/Not fixed by anybody yet.*zlib1g .*CVE-2023-45853.*debian/s);
@@ -274,6 +307,10 @@ test('an image that only its labels tell from the one before keeps its digest', 
   expect(now.debian.unchanged).toBe(false);
   expect(now.debian.digest).not.toBe(former.debian.digest);
   expect((await registry.manifest('kept/clean', '1.5.0')).digest).toBe(former.clean.digest);
+  // What the registry has by this tag is not brought there again.
+  expect(after.stdout.match(/pushed .*:develop$/gm)).toEqual([
+    expect.stringContaining('kept/debian:develop'),
+  ]);
 });
 
 test('an image is promoted: taken by a tag, scanned anew, tagged, and the same bytes', async () => {
@@ -290,6 +327,16 @@ test('an image is promoted: taken by a tag, scanned anew, tagged, and the same b
   expect((await registry.manifest('promoted/clean', '1.4.1-main')).digest).toBe(clean.digest);
 });
 
+test('an image that was proven for one platform is not promoted for two', async () => {
+  await build('single', ['clean'], { tags: 'proven-1' });
+  const images = '- { name: clean, from: proven-1 }';
+  const platforms = 'linux/amd64\nlinux/arm64';
+  const ended = await build('single', [], { images, platforms, version: '1.4.1' });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining('clean is not made for linux/arm64')]);
+  expect(await registry.tags('single/clean')).not.toContain('1.4.1');
+});
+
 test('an image that was never proven cannot be promoted', async () => {
   const images = '- { name: clean, from: proven-2 }';
   const ended = await build('promoted', [], { images });
@@ -297,16 +344,59 @@ test('an image that was never proven cannot be promoted', async () => {
   expect(ended.errors).toEqual([expect.stringContaining('clean:proven-2 is not in the registry')]);
 });
 
-test.each(['folder', 'registry'])('a cache in a %s outlives the builder', async (kind) => {
-  const cache = kind === 'folder' ? join(workspace, 'cache') : kind;
-  await build(`cached-${kind}`, ['clean'], { cache });
-  await run(['docker', 'buildx', 'prune', '--all', '--force'], {
-    env: { ...process.env, ...env },
+describe('a cache outlives the builder', () => {
+  /** What the second build says of a builder that has forgotten the first. */
+  const secondBuild = async (namespace: string, cache: string) => {
+    await build(namespace, ['clean'], { cache });
+    await run(['docker', 'buildx', 'prune', '--all', '--force'], {
+      env: { ...process.env, ...env },
+    });
+    const again = await build(namespace, ['clean'], { cache });
+    expect(again).toMatchObject({ exitCode: 0, errors: [] });
+    return again.stdout;
+  };
+  const cached = /COPY notes\.txt.*CACHED/s;
+
+  test('in a folder, of which nothing is written that is there', async () => {
+    const cache = join(workspace, 'cache');
+    const blobs = join(cache, 'clean/blobs/sha256');
+    await build('cached-folder', ['clean'], { cache });
+    const inodes = () =>
+      Object.fromEntries(readdirSync(blobs).map((name) => [name, statSync(join(blobs, name)).ino]));
+    const before = inodes();
+    expect(Object.keys(before).length).toBeGreaterThan(2);
+    expect(await secondBuild('cached-folder', cache)).toMatch(cached);
+    expect(inodes()).toEqual(before);
   });
-  const again = await build(`cached-${kind}`, ['clean'], { cache });
-  expect(again).toMatchObject({ exitCode: 0, errors: [] });
-  expect(again.stdout).toMatch(/COPY notes\.txt.*CACHED/s);
+
+  test('in the registry', async () => {
+    expect(await secondBuild('cached-registry', 'registry')).toMatch(cached);
+  });
+
+  test('at GitHub, in a scope of the image', async () => {
+    const service = await startCacheService();
+    try {
+      env.ACTIONS_CACHE_URL = service.url;
+      env.ACTIONS_RUNTIME_TOKEN = tokenOfJob();
+      // BuildKit says nothing but that it fetches the layer, in the place of making it.
+      const fetched = /#(\d+) \[1\/1\] COPY notes\.txt \/\n.*#\1 sha256:[0-9a-f]{64} .*done/;
+      expect(await secondBuild('cached-github', 'github')).toMatch(fetched);
+      expect(service.entries.map(({ key }) => key)).toContainEqual(
+        expect.stringMatching(/^index-clean-/),
+      );
+    } finally {
+      service.close();
+    }
+  });
 });
+
+/** As GitHub gives a job one: which caches it may read and write. */
+function tokenOfJob(): string {
+  const now = Math.floor(Date.now() / 1000);
+  const ac = JSON.stringify([{ Scope: 'refs/heads/develop', Permission: 3 }]);
+  const part = (content: object) => Buffer.from(JSON.stringify(content)).toString('base64url');
+  return `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ ac, nbf: now - 60, exp: now + 3600 })}.c2lnbmF0dXJl`;
+}
 
 /** A copy of the database with a change. */
 function changed(change: (copy: string) => void): string {
@@ -336,6 +426,11 @@ describe('a database that is no good refuses everything', () => {
   test.each<[string, (copy: string) => void, string]>([
     ['too old', (copy) => age(copy, 80), 'too old: its successor was due 80 hours ago'],
     [
+      'without its Java index',
+      (copy) => rmSync(join(copy, 'java-db/trivy-java.db')),
+      'No vulnerability database at',
+    ],
+    [
       'makes the scanner crash',
       (copy) => writeFileSync(join(copy, 'db', 'trivy.db'), 'no database'),
       'clean for linux/amd64 could not be scanned, so it cannot pass',
@@ -353,6 +448,25 @@ test('without a vulnerability database nothing passes', async () => {
   expect(ended.exitCode).toBe(1);
   expect(ended.errors).toEqual([expect.stringContaining('No vulnerability database at')]);
   expect(await pushedTo('unscanned')).toEqual([]);
+});
+
+test('an image is the stage that is named, with its arguments, and held to the severities that count', async () => {
+  const context = mkdtempSync(join(workspace, 'staged-'));
+  const stages = ['first', 'second'].map(
+    (name) =>
+      `FROM scratch AS ${name}\nCOPY Dockerfile /${name}\nARG TEAM=nobody\nENV TEAM=$TEAM\n`,
+  );
+  writeFileSync(join(context, 'Dockerfile'), stages.join(''));
+  const entry = { name: 'staged', context, target: 'first', 'build-args': { TEAM: 'ledger' } };
+  const inputs = { images: JSON.stringify([entry]), parallel: '1', push: 'false' };
+  const ended = await build('staged', [], { ...inputs, severity: 'critical' });
+  expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+  expect(JSON.parse(ended.outputs.images ?? '').staged.findings.HIGH).toBe(1);
+  const report = join(ended.outputs.reports ?? '', 'staged-linux-amd64.json');
+  const { config, history } = JSON.parse(readFileSync(report, 'utf8')).Metadata.ImageConfig;
+  expect(config.Env).toContain('TEAM=ledger');
+  expect(JSON.stringify(history)).toMatch(/COPY Dockerfile \/first/);
+  expect((await build('staged', [], inputs)).exitCode).toBe(1);
 });
 
 test('a Dockerfile may be a link, which BuildKit itself does not follow', async () => {

@@ -34,6 +34,7 @@ test.each([
   ['push', '1', 'give true or false'],
   ['ignore-file', '/nowhere.yaml', "names '/nowhere.yaml'"],
   ['trivy-database-grace', '3 days', 'give a duration'],
+  ['trivy-database-mirror', 'https://registry.test/aquasec', 'without scheme'],
   ['tool-mirror', 'mirror.test', 'give a URL'],
   ['attest', 'no', 'give true or false'],
   ['parallel', '2.0', 'whole number from 1 to 16'],
@@ -50,6 +51,12 @@ test.each([
     expect(ended.errors[0]).toContain(says);
   },
 );
+
+test('a SOURCE_DATE_EPOCH that is a date is refused before anything is built', async () => {
+  const ended = await runAction('action-build', good, { SOURCE_DATE_EPOCH: '2026-11-27' });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining("SOURCE_DATE_EPOCH is '2026-11-27'")]);
+});
 
 test('a version of Trivy that is a range is refused', async () => {
   const { RUNNER_TOOL_CACHE = '' } = process.env;

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { digestOf, onePlatform, platformsOf } from '../src/layout.ts';
+import { digestOf, missingFrom, onePlatform, platformsOf } from '../src/layout.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -38,6 +38,15 @@ test('of several platforms: the index is what the registry will show', () => {
     ['linux/amd64', amd64.digest],
     ['linux/arm/v7', armv7.digest],
   ]);
+});
+
+test.each([
+  [['linux/amd64'], ['linux/amd64'], []],
+  [['linux/amd64'], ['linux/amd64', 'linux/arm64'], ['linux/arm64']],
+  [['linux/amd64', 'linux/arm64'], ['linux/arm64/v8'], []],
+  [['linux/arm/v6'], ['linux/arm/v7'], ['linux/arm/v7']],
+])('of an image for %j and a wish for %j, what is missing is %j', (there, expected, missing) => {
+  expect(missingFrom(there, expected)).toEqual(missing);
 });
 
 test('one platform alone: a layout whose only manifest has the same digest', () => {

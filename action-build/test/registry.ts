@@ -22,8 +22,8 @@ export interface Registry {
 /** An address of its own, where no other connection of this machine takes a port that was found free. */
 const HOST = '127.83.0.1';
 
-/** A registry as people have one: TLS by an authority of its own, and a login. */
-export async function startRegistry(folder: string): Promise<Registry> {
+/** A registry as people have one: TLS by an authority of its own, and a login, where it is not `open`. */
+export async function startRegistry(folder: string, access?: 'open'): Promise<Registry> {
   const address = `${HOST}:${await freePort()}`;
   const username = 'pipeline';
   const password = 'the-right-registry-password';
@@ -41,7 +41,7 @@ export async function startRegistry(folder: string): Promise<Registry> {
       log: { level: 'warn' },
       storage: { filesystem: { rootdirectory: data } },
       http: { addr: address, tls: { certificate, key } },
-      auth: { htpasswd: { realm: 'test', path: accounts } },
+      ...(access === 'open' ? {} : { auth: { htpasswd: { realm: 'test', path: accounts } } }),
     }),
   );
 

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { startCacheService } from './cache-service.ts';
+import { startCacheService } from '../../lib/runner/test/cache-service.ts';
 import { startComments } from './github-comments.ts';
 import { TINY, writeTiny } from './tiny.ts';
 import { startWorld, type World } from './world.ts';

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import {
   cpSync,
   mkdirSync,
@@ -14,11 +15,15 @@ import { type Daemon, startDaemon } from '../../action-build/test/daemon.ts';
 import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
 import { run } from '../../lib/process/run.ts';
 import { dockerConfig } from '../../lib/registry/login.ts';
+import { type Ended, runAction } from '../../lib/runner/test/start-action.ts';
 import { cacheDirectory, checkout } from '../../local-cloud/claim.ts';
 import { undone } from '../interruption.ts';
 
 export const SERVICES = ['api-gateway', 'auth-service', 'accounting-service', 'reporting-service'];
 export const CHANGED = 'accounting-service';
+export const DOCKERFILE = join(checkout, 'infra/docker/applications/Dockerfile');
+
+export const database = () => join(cacheDirectory(), 'trivy-db');
 
 /** A registry, the four services' build contexts, and a base image by digest. */
 export interface Bench {
@@ -72,6 +77,51 @@ export async function changeOne({ context, folder }: Bench): Promise<void> {
   const target = join(context(CHANGED), 'target');
   const [jar = ''] = (await run(['find', target, '-name', '*.jar'])).stdout.split('\n');
   await run(['jar', '--update', '--file', jar, '--no-compress', '-C', folder, file]);
+}
+
+/** action-build over the four services, as the pipeline has it. */
+export function buildServices(
+  { registry, baseImage, context }: Bench,
+  builder: Builder,
+  version: string,
+  more: Record<string, string> = {},
+): Promise<Ended> {
+  const images = SERVICES.map((name) => ({
+    name,
+    context: context(name),
+    file: DOCKERFILE,
+    'build-args': { BASE_IMAGE: baseImage },
+  }));
+  return runAction(
+    'action-build',
+    {
+      images: JSON.stringify(images),
+      registry: `${registry.address}/ours`,
+      username: registry.username,
+      password: registry.password,
+      version,
+      // The base has a finding that nobody has fixed.
+      'ignore-unfixed': 'true',
+      'trivy-database': database(),
+      ...more,
+    },
+    {
+      ...builder.env,
+      DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? '',
+      RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
+      SSL_CERT_FILE: registry.authority,
+    },
+  );
+}
+
+/** What it says of each image. @throws AssertionError when it did not end well */
+export function builtBy(
+  ended: Ended | undefined,
+): Record<string, { unchanged: boolean; reference: string }> {
+  assert.deepEqual(ended?.errors, []);
+  const built = JSON.parse(ended?.outputs.images ?? '{}');
+  assert.deepEqual(Object.keys(built).toSorted(), SERVICES.toSorted());
+  return built;
 }
 
 /** What a hosted runner starts a job with: a builder that has built nothing yet. */

@@ -2,21 +2,22 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
-import { type Ended, runAction } from '../../lib/runner/test/start-action.ts';
-import { cacheDirectory, checkout } from '../../local-cloud/claim.ts';
+import type { Ended } from '../../lib/runner/test/start-action.ts';
 import { atMost, type Figures } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import {
   type Bench,
+  buildServices,
+  builtBy,
   CHANGED,
   changeOne,
+  DOCKERFILE,
+  database,
   freshBuilder,
   freshEngine,
   SERVICES,
   startBench,
 } from './bench.ts';
-
-const DOCKERFILE = join(checkout, 'infra/docker/applications/Dockerfile');
 
 interface Case {
   name: string;
@@ -40,12 +41,13 @@ export const building: Scenario = {
     const bench = await startBench();
     try {
       const figures: Figures = {};
-      for (const { name, bound, change, anew } of CASES) {
+      for (const [i, { name, bound, change, anew }] of CASES.entries()) {
         await change(bench);
         print(`${name}, in sequence …`);
         const theirs = await inSequence(bench, print);
         print(`${name}, by action-build …`);
-        const ours = await byAction(bench, anew);
+        // Another version each time, as another commit has.
+        const ours = await byAction(bench, `1.0.${i}`, anew);
         figures[name] = {
           share: atMost(bound, round(ours / theirs), 'of the time'),
           seconds: round(ours),
@@ -64,44 +66,18 @@ export const building: Scenario = {
  * Seconds of action-build with its cache in a folder, and the image of the run before as `unchanged-from`.
  * @param anew names of the images that it has to find changed.
  */
-async function byAction(bench: Bench, anew: readonly string[]): Promise<number> {
-  const { registry, baseImage, context, folder } = bench;
+async function byAction(bench: Bench, version: string, anew: readonly string[]): Promise<number> {
   const builder = await freshBuilder(bench);
-  const images = SERVICES.map((name) => ({
-    name,
-    context: context(name),
-    file: DOCKERFILE,
-    'build-args': { BASE_IMAGE: baseImage },
-  }));
   try {
     let ended: Ended | undefined;
     const seconds = await secondsOf(async () => {
-      ended = await runAction(
-        'action-build',
-        {
-          images: JSON.stringify(images),
-          registry: `${registry.address}/ours`,
-          username: registry.username,
-          password: registry.password,
-          version: '1.0.0',
-          tags: 'develop',
-          // As the pipeline: the base has a finding that nobody has fixed.
-          'ignore-unfixed': 'true',
-          'unchanged-from': 'develop',
-          cache: join(folder, 'cache'),
-          'trivy-database': database(),
-        },
-        {
-          ...builder.env,
-          DOCKER_CONFIG: process.env.DOCKER_CONFIG ?? '',
-          RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
-          SSL_CERT_FILE: registry.authority,
-        },
-      );
+      ended = await buildServices(bench, builder, version, {
+        tags: 'develop',
+        'unchanged-from': 'develop',
+        cache: join(bench.folder, 'cache'),
+      });
     });
-    assert.deepEqual(ended?.errors, []);
-    const built: Record<string, { unchanged: boolean }> = JSON.parse(ended?.outputs.images ?? '{}');
-    assert.deepEqual(Object.keys(built).toSorted(), SERVICES.toSorted());
+    const built = builtBy(ended);
     assert.deepEqual(
       SERVICES.filter((name) => !built[name]?.unchanged),
       anew,
@@ -150,8 +126,6 @@ async function inSequence(bench: Bench, print: (line: string) => void): Promise<
     await engine.stop();
   }
 }
-
-const database = () => join(cacheDirectory(), 'trivy-db');
 
 async function secondsOf(work: () => Promise<void>): Promise<number> {
   const begun = performance.now();

@@ -8,7 +8,7 @@ interface Entry {
   committed: boolean;
 }
 
-/** GitHub's cache service as @actions/cache asks it: reserve, upload in parts, commit, find. */
+/** GitHub's cache service as @actions/cache and BuildKit ask it: reserve, upload in parts, commit, find. */
 export async function startCacheService() {
   const entries: Entry[] = [];
   const server = createServer(async (request, response) => {
@@ -26,11 +26,15 @@ export async function startCacheService() {
     const entry = entries[Number(id) - 1];
     if (path === 'blobs' && entry) return response.end(Buffer.concat(entry.parts));
     if (path === 'cache') {
-      const [key, version] = [url.searchParams.get('keys'), url.searchParams.get('version')];
-      const found = entries.findIndex((e) => e.committed && e.key === key && e.version === version);
+      const version = url.searchParams.get('version');
+      const keys = (url.searchParams.get('keys') ?? '').split(',');
+      // The newest that begins with the key, as GitHub finds them.
+      const found = entries.findLastIndex(
+        (e) => e.committed && e.version === version && keys.some((key) => e.key.startsWith(key)),
+      );
       if (found < 0) return answer(204);
       const archiveLocation = new URL(`/_apis/artifactcache/blobs/${found + 1}`, url).href;
-      return answer(200, { cacheKey: key, archiveLocation });
+      return answer(200, { cacheKey: entries[found]?.key, archiveLocation });
     }
     if (request.method === 'POST' && entry === undefined) {
       const { key, version } = JSON.parse(body.toString()) as { key: string; version: string };

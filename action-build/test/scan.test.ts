@@ -1,0 +1,102 @@
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { run } from '../../lib/process/run.ts';
+import { oneAtATime } from '../src/parallel.ts';
+import { makeReportFolders } from '../src/reports.ts';
+import { type ScanContext, scan } from '../src/scan.ts';
+
+/** The real Trivy over layouts made by hand. */
+
+let temp: string;
+let context: ScanContext;
+
+beforeEach(() => {
+  temp = mkdtempSync(join(tmpdir(), 'compta-scan-'));
+  const [home, cache] = [join(temp, 'home'), join(temp, 'trivy')];
+  mkdirSync(home);
+  cpSync(join(process.env.COMPTA_CACHE ?? '', 'trivy-db'), cache, { recursive: true });
+  context = {
+    trivy: 'trivy',
+    platforms: ['linux/amd64'],
+    reports: makeReportFolders(join(temp, 'reports')),
+    cache,
+    turn: oneAtATime(),
+    temp,
+    home,
+    env: { PATH: process.env.PATH, HOME: home },
+    cancelled: new AbortController().signal,
+  };
+});
+afterEach(() => rmSync(temp, { recursive: true }));
+
+const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
+const layers = [
+  ['app/key.pem', key],
+  ['notes.txt', 'notes'],
+] as const;
+const copied = { created_by: 'COPY . /' };
+const command = { created_by: 'CMD ["/app"]', empty_layer: true };
+
+test('a key in what Trivy takes for a base image is found, and in the next image of the same layers', async () => {
+  const beneath = await image('beneath', [copied, command, copied]);
+  const open = await image('open', [copied, copied]);
+  for (const layout of [beneath, open]) {
+    const findings = await scan('service', layout, context);
+    expect(findings).toContainEqual(
+      expect.objectContaining({ id: 'private-key', subject: '/app/key.pem' }),
+    );
+  }
+});
+
+test.each([
+  ['linux/amd64\nlinux/arm64', 'service is not made for linux/arm64'],
+  ['linux/arm64', 'Trivy looked at amd64 when it was asked for linux/arm64 of service'],
+])('an image of amd64 is none for %j', async (platforms, says) => {
+  const layout = await image('one', [copied, copied]);
+  const wished = { ...context, platforms: platforms.split('\n') };
+  await expect(scan('service', layout, wished)).rejects.toThrow(says);
+});
+
+async function image(name: string, history: object[]): Promise<string> {
+  const layout = join(temp, name);
+  mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
+  const put = (content: Uint8Array, kind: string) => {
+    const hash = createHash('sha256').update(content).digest('hex');
+    writeFileSync(join(layout, 'blobs/sha256', hash), content);
+    const mediaType = `application/vnd.oci.image.${kind}`;
+    return { mediaType, digest: `sha256:${hash}`, size: content.byteLength };
+  };
+  const json = (content: object, kind: string) => put(Buffer.from(JSON.stringify(content)), kind);
+  const tars = await Promise.all(layers.map(([path, content]) => tar(name, path, content)));
+  const stored = tars.map((bytes) => put(bytes, 'layer.v1.tar'));
+  const config = json(
+    {
+      ...{ architecture: 'amd64', os: 'linux', created: '1970-01-01T00:00:00Z', history },
+      ...{ config: { User: '10001' } },
+      rootfs: { type: 'layers', diff_ids: stored.map(({ digest }) => digest) },
+    },
+    'config.v1+json',
+  );
+  const mediaType = 'application/vnd.oci.image.manifest.v1+json';
+  const manifest = json(
+    { schemaVersion: 2, mediaType, config, layers: stored },
+    'manifest.v1+json',
+  );
+  writeFileSync(join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  const index = { schemaVersion: 2, manifests: [manifest] };
+  writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
+  return layout;
+}
+
+async function tar(name: string, path: string, content: string | Buffer): Promise<Buffer> {
+  const root = join(temp, `${name}-files`);
+  mkdirSync(join(root, path, '..'), { recursive: true });
+  writeFileSync(join(root, path), content);
+  const archive = join(temp, `${name}.${path.replace('/', '-')}.tar`);
+  await run(['tar', '--mtime=@0', '--sort=name', '-cf', archive, '-C', root, path]);
+  return readFileSync(archive);
+}
