@@ -74,6 +74,13 @@ test('one run configures all of them, and each role proves what it did', async (
   );
 });
 
+test('PostgreSQL keeps no statement that has a password in clear', async () => {
+  const asked = `SELECT query FROM pg_stat_statements WHERE query ~* 'password'`;
+  const psql = ['psql', '--no-psqlrc', '--tuples-only', '--dbname=compta_auth', '--command'];
+  const found = ['runuser', '-u', 'postgres', '--', ...psql, asked];
+  expect((await servers.console('staging-db-1', found)).trim()).toBe('');
+});
+
 test('every managed file that was altered by hand is reported in check mode and repaired', async () => {
   const before = await lookAtAll(servers, 'settings');
   const altered = await alterEveryManagedFile(servers, first);
