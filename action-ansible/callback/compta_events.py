@@ -79,5 +79,14 @@ class CallbackModule(CallbackBase):
 
 
 def _message(result):
+    """What went wrong; of a loop, with each item that failed."""
+    items = [one for one in result.get("results") or [] if isinstance(one, dict)]
+    failed = [one for one in items if one.get("failed")]
+    if failed:
+        return "\n".join(f"{_label(one)}: {_message(one)}" for one in failed)
     parts = [result.get("msg"), result.get("stderr"), result.get("module_stderr")]
     return "\n".join(str(part) for part in parts if part) or "no message"
+
+
+def _label(result):
+    return result.get("_ansible_item_label", result.get("item"))

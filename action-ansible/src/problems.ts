@@ -5,10 +5,14 @@ import type { Played } from './attempts.ts';
 import { settled, type TaskResult, unreachable } from './events.ts';
 import type { Inputs } from './inputs.ts';
 
-/** What ssh says when a second try can only end like the first; the last one is Mitogen's. */
+/** What ssh says when a second try can only end like the first. */
 const CHANGED_KEY = /REMOTE HOST IDENTIFICATION HAS CHANGED/i;
-const UNKNOWN_KEY = /No \S+ host key is known|Host key verification failed|host key checking/i;
-const REFUSED = /Permission denied/i;
+const UNKNOWN_KEY = /No \S+ host key is known|Host key verification failed/i;
+/** Mitogen tells only that it was one of the two. */
+const WRONG_KEY = /unrecognized or mismatching host key/i;
+const REFUSED = /Permission denied|SSH authentication is incorrect/i;
+/** As Mitogen says it, who asks for a bug report. */
+const BROKEN = /disconnected from the remote environment/i;
 /** ssh keeps to itself why a jump failed when it leaves a connection open (ControlPersist). */
 const JUMP = /closed by UNKNOWN port 65535/i;
 
@@ -16,7 +20,7 @@ const JUMP = /closed by UNKNOWN port 65535/i;
 const NO_LISTS = /^Failed to update apt cache after \d+ retries:\s*(unknown reason)?\s*$/;
 
 export function staysUnreachable({ message }: TaskResult): boolean {
-  return [CHANGED_KEY, UNKNOWN_KEY, REFUSED].some((pattern) => pattern.test(message));
+  return [CHANGED_KEY, UNKNOWN_KEY, WRONG_KEY, REFUSED].some((pattern) => pattern.test(message));
 }
 
 function unreachableSentence({ host, message }: TaskResult): string {
@@ -33,8 +37,17 @@ function unreachableSentence({ host, message }: TaskResult): string {
         'to known-hosts, or give the Terraform outputs of the last apply.',
     );
   }
+  if (WRONG_KEY.test(message)) {
+    return sentence(
+      'it shows a host key that is not known, or another one than is known. Compare it with the ' +
+        'server’s console: unless the server was made anew, somebody stands between.',
+    );
+  }
   if (REFUSED.test(message)) {
     return sentence('it refuses the private key. Is its public half there, for this user?');
+  }
+  if (BROKEN.test(message)) {
+    return sentence('the connection broke in the middle of a task. Is the server up?');
   }
   if (JUMP.test(message)) {
     return sentence(

@@ -17,6 +17,9 @@ export interface Outcome {
   milliseconds: number;
 }
 
+/** Changes that somebody would read. */
+const MOST = 50;
+
 export function totals(hosts: Record<string, HostRecap>): HostRecap {
   const sum: HostRecap = { ok: 0, changed: 0, failed: 0, unreachable: 0, skipped: 0 };
   for (const counts of Object.values(hosts)) {
@@ -52,8 +55,10 @@ export function summary(outcome: Outcome, directory: string): string {
       entry.message,
     ]),
     ...part(
-      outcome.check ? 'What would change' : 'What changed',
-      changed.slice(0, 50),
+      `${outcome.check ? 'What would change' : 'What changed'}${
+        changed.length > MOST ? ` (the first ${MOST} of ${changed.length})` : ''
+      }`,
+      changed.slice(0, MOST),
       ['host', 'task'],
       (entry) => [entry.host, entry.task],
     ),

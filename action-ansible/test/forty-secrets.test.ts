@@ -29,53 +29,62 @@ afterEach(() => {
   rmSync(temp, { recursive: true });
 });
 
-test('forty secrets at -vvv and with --diff are readable nowhere, nor in any argv', async () => {
-  const { s0, s1, ...others } = secrets;
-  writeVault(project, password, stringify({ secrets: others }));
-  const inline = [s0, s1].map((value) => inlineVault(project, password, value ?? ''));
-  project.write(
-    'inventory/group_vars/all/inline.yml',
-    `inline:\n    - ${inline.join('\n    - ')}\n`,
-  );
-  project.write('all.j2', '{% for name in secrets %}{{ name }}: {{ secrets[name] }}\n{% endfor %}');
-  project.write('site.yml', printing());
-  const trace = join(project.folder, 'trace');
-  traced(trace);
+// Both ways on which modules get to a server.
+test.each(['linear', 'mitogen_linear'])(
+  'forty secrets at -vvv and with --diff are readable nowhere, nor in any argv (%s)',
+  async (strategy) => {
+    const { s0, s1, ...others } = secrets;
+    writeVault(project, password, stringify({ secrets: others }));
+    const inline = [s0, s1].map((value) => inlineVault(project, password, value ?? ''));
+    project.write(
+      'inventory/group_vars/all/inline.yml',
+      `inline:\n    - ${inline.join('\n    - ')}\n`,
+    );
+    project.write(
+      'all.j2',
+      '{% for name in secrets %}{{ name }}: {{ secrets[name] }}\n{% endfor %}',
+    );
+    project.write('site.yml', printing());
+    const trace = join(project.folder, 'trace');
+    traced(trace);
 
-  const ended = await runAction(
-    'action-ansible',
-    {
-      playbook: 'site.yml',
-      directory: project.folder,
-      inventory: 'inventory/hosts.yml',
-      'known-hosts': sshd.knownHosts,
-      'private-key': sshd.privateKey,
-      'vault-password': password,
-      'secret-vars': stringify({ given: 'planted-given secret' }),
-    },
-    {
-      RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
-      RUNNER_TEMP: temp,
-      ANSIBLE_VERBOSITY: '3',
-      ANSIBLE_DIFF_ALWAYS: 'True',
-    },
-  );
-  expect(ended.exitCode).toBe(1);
-  expect(ended.errors.at(-1)).toBe('site.yml failed.\n1 task failed.');
-  expect(ended.stdout).toContain('+++ after');
-  const argv = readFileSync(trace, 'utf8');
-  expect(argv).toContain('ansible-playbook');
-  expect(argv).toContain('"ssh"');
+    const ended = await runAction(
+      'action-ansible',
+      {
+        playbook: 'site.yml',
+        directory: project.folder,
+        inventory: 'inventory/hosts.yml',
+        strategy,
+        'known-hosts': sshd.knownHosts,
+        'private-key': sshd.privateKey,
+        'vault-password': password,
+        'secret-vars': stringify({ given: 'planted-given secret' }),
+      },
+      {
+        RUNNER_TOOL_CACHE: process.env.RUNNER_TOOL_CACHE ?? '',
+        RUNNER_TEMP: temp,
+        ANSIBLE_VERBOSITY: '3',
+        ANSIBLE_DIFF_ALWAYS: 'True',
+      },
+    );
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors.at(-1)).toBe('site.yml failed.\n1 task failed.');
+    expect(ended.stdout).toContain('+++ after');
+    const argv = readFileSync(trace, 'utf8');
+    expect(argv).toContain('ansible-playbook');
+    expect(argv).toContain('"ssh"');
 
-  const left = readdirSync(temp, { recursive: true, encoding: 'utf8' });
-  expect(left).toEqual([expect.stringMatching(/^ansible-events-/)]);
-  const written = left.map((name) => readFileSync(join(temp, name), 'utf8')).join('\n');
-  const seen = `${said(ended)}\n${written}\n${argv}`;
-  const values = [...Object.values(secrets), password, 'planted-given secret', sshd.privateKey];
-  const leaks = readableForms(values).filter((form) => seen.includes(form));
-  expect(leaks).toEqual([]);
-  expect(seen.match(/.{0,60}planted\d+q.{0,60}/g) ?? []).toEqual([]);
-}, 400_000);
+    const left = readdirSync(temp, { recursive: true, encoding: 'utf8' });
+    expect(left).toEqual([expect.stringMatching(/^ansible-events-/)]);
+    const written = left.map((name) => readFileSync(join(temp, name), 'utf8')).join('\n');
+    const seen = `${said(ended)}\n${written}\n${argv}`;
+    const values = [...Object.values(secrets), password, 'planted-given secret', sshd.privateKey];
+    const leaks = readableForms(values).filter((form) => seen.includes(form));
+    expect(leaks).toEqual([]);
+    expect(seen.match(/.{0,60}planted\d+q.{0,60}/g) ?? []).toEqual([]);
+  },
+  400_000,
+);
 
 /** Templates with a diff, loops, encodings, ignored failures, and a last one that stays. */
 function printing(): string {

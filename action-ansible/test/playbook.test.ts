@@ -91,6 +91,24 @@ test('a failing task is named with its file and line, and what comes after it is
   expect(placed('never')).toBe(false);
 }, 120_000);
 
+test('of a loop that fails each item is told that did', async () => {
+  const each = {
+    name: 'Try each',
+    command: 'sh -c "echo no {{ item.name }} >&2; [ {{ item.name }} = good ]"',
+    loop: ['good', 'bad', 'worse'].map((name) => ({ name })),
+    loop_control: { label: '{{ item.name }}' },
+  };
+  project.write('site.yml', playbook(each));
+  const ended = await run();
+  expect(ended.errors).toEqual([
+    'target: Try each (site.yml:4): bad: non-zero return code\nno bad\n' +
+      'worse: non-zero return code\nno worse',
+    'site.yml failed.\n1 task failed.',
+  ]);
+  project.write('site.yml', playbook({ ...each, no_log: true }));
+  expect((await run()).errors[0]).toBe('target: Try each (site.yml:4): hidden by no_log');
+}, 240_000);
+
 test('an ignored failure is no failure, and no_log hides its message', async () => {
   project.write(
     'site.yml',

@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
@@ -78,7 +86,14 @@ test('the private key is in no file while Ansible runs; a cancelled run leaves n
   project.write('site.yml', waiting());
   const started = startAction('action-ansible', inputs({ 'vault-password': password }), env());
   await until(() => existsSync(join(sshd.home, 'started')));
-  const files = readdirSync(temp, { recursive: true, withFileTypes: true })
+  const entries = readdirSync(temp, { recursive: true, withFileTypes: true });
+  const modes = (name: RegExp) =>
+    entries
+      .filter((entry) => name.test(entry.name))
+      .map((entry) => (statSync(join(entry.parentPath, entry.name)).mode & 0o777).toString(8));
+  expect(modes(/^an-/)).toEqual(['700']);
+  expect(modes(/^(vault-0|extra-vars\.json|events\.jsonl)$/)).toEqual(['600', '600', '600']);
+  const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'));
   expect(files.length).toBeGreaterThan(3);

@@ -35,3 +35,11 @@ test('it has the ten slowest tasks, slowest first, and a timeline by host and ro
   expect(slowest.map(([, task]) => Number(task))).toEqual([12, 11, 10, 9, 8, 7, 6, 5, 4, 3]);
   expect(text).toMatch(/```mermaid\ngantt\n[\s\S]*section app-1\n[\s\S]*section db-1\n/);
 });
+
+test('of very many changes it says that only the first are shown', () => {
+  const many = Array.from({ length: 51 }, () => ({ ...results[3] }) as TaskResult);
+  const titles = (count: number) =>
+    summary({ ...outcome, results: many.slice(0, count) }, '/infra').match(/#### What changed.*/g);
+  expect(titles(50)).toEqual(['#### What changed']);
+  expect(titles(51)).toEqual(['#### What changed (the first 50 of 51)']);
+});

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
@@ -89,7 +92,7 @@ test('a job that is cancelled in the middle ends cleanly, and frees what it had'
 test('the playbook checks, backs up, applies and validates through the command line', async () => {
   const statement = 'ALTER TABLE entry ADD z int;';
   write('V3__slow.sql', statement);
-  const checked = await playbook('--check');
+  const checked = await playbook(['--check']);
   expect(checked.stdout).toMatch(/localhost +: ok=\d+ +changed=0 .*failed=0/);
   const done = await playbook();
   expect(done.stdout).toMatch(/localhost +: ok=\d+ +changed=2 .*failed=0/);
@@ -100,7 +103,25 @@ test('the playbook checks, backs up, applies and validates through the command l
   expect(refused.stdout).toContain('CHECKSUM_MISMATCH: Migration checksum mismatch');
 });
 
-function playbook(...flags: string[]): Promise<RunResult> {
+test('a message that Slack does not take makes no failure of a migration that went well', async () => {
+  write('V3__slow.sql', 'ALTER TABLE entry ADD z int;');
+  write('V4__more.sql', 'ALTER TABLE entry ADD w int;');
+  const deaf = createServer((_, response) => void response.writeHead(500).end());
+  await once(deaf.listen(0, '127.0.0.1'), 'listening');
+  const { port } = deaf.address() as AddressInfo;
+  try {
+    const webhook = `http://127.0.0.1:${port}/services/planted-webhook`;
+    const done = await playbook([], { migration_slack_webhook: webhook });
+    expect(done.stdout).toMatch(/localhost +: ok=\d+ +changed=2 .*failed=0/);
+    expect(done.stdout).toContain('Slack did not take the message (HTTP 500)');
+    expect(done.stdout).not.toContain('planted-webhook');
+    expect(await rows('SELECT max(version) FROM flyway_schema_history;')).toEqual([['4']]);
+  } finally {
+    deaf.close();
+  }
+});
+
+function playbook(flags: string[] = [], more: Record<string, string> = {}): Promise<RunResult> {
   const key = join(scripts, '..', 'key');
   writeFileSync(key, servers.privateKey, { mode: 0o600 });
   const variables = {
@@ -109,6 +130,7 @@ function playbook(...flags: string[]): Promise<RunResult> {
     migration_port: postgres.port,
     migration_terraform_outputs: servers.outputs,
     migration_private_key: key,
+    ...more,
   };
   return run(
     [

@@ -1,5 +1,9 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { run } from '../../../lib/process/run.ts';
+import { keyPair } from '../../../lib/ssh/key-pair.ts';
 import { portsOf } from '../ports.ts';
 import { alterEveryManagedFile, unreported } from './managed-files.ts';
 import { type Played, play } from './playbook.ts';
@@ -12,6 +16,7 @@ jest.setTimeout(600_000);
 const NUMBER = 14;
 const NAMES = ['staging-bastion-1', 'staging-db-1', 'staging-app-1'];
 
+const keyFolder = mkdtempSync(join(tmpdir(), 'compta-keys-'));
 let servers: Servers;
 let first: Played;
 /** Of staging-app-1: its host key of the first contact. */
@@ -23,7 +28,10 @@ beforeAll(async () => {
   for (const name of NAMES) await servers.console(name, ['cloud-init', 'status', '--wait']);
   firstLabel = (await labels('staging-app-1'))['host-key'] ?? '';
 });
-afterAll(() => servers.remove());
+afterAll(async () => {
+  rmSync(keyFolder, { recursive: true });
+  await servers.remove();
+});
 
 /** The host key that each server's sshd offers. */
 async function offered(): Promise<Record<string, string>> {
@@ -50,6 +58,24 @@ async function labels(name: string, set?: object): Promise<Record<string, string
   return { ...server?.labels } as Record<string, string>;
 }
 
+function keyFile(key: string): string {
+  const file = join(keyFolder, `${readdirSync(keyFolder).length}`);
+  writeFileSync(file, key, { mode: 0o600 });
+  return file;
+}
+
+/** OpenSSH with one key and no other; whom it talks to is not what is asked here. */
+function sshWith(key: string): string[] {
+  const file = keyFile(key);
+  const options = [
+    'IdentitiesOnly=yes',
+    'StrictHostKeyChecking=no',
+    'UserKnownHostsFile=/dev/null',
+  ];
+  const all = [...options, 'BatchMode=yes', 'ConnectTimeout=5'].flatMap((option) => ['-o', option]);
+  return ['ssh', '-F', 'none', '-i', file, '-p', '2222', ...all];
+}
+
 const nothing = () => Object.fromEntries(NAMES.map((name) => [name, 0]));
 
 test('check mode says what bare servers lack, and changes nothing on them', async () => {
@@ -72,6 +98,13 @@ test('one run configures all of them, and each role proves what it did', async (
   expect(await lookAtAll(servers, 'failed')).toEqual(
     Object.fromEntries(NAMES.map((name) => [name, []])),
   );
+});
+
+test('PostgreSQL keeps no statement that has a password in clear', async () => {
+  const asked = `SELECT query FROM pg_stat_statements WHERE query ~* 'password'`;
+  const psql = ['psql', '--no-psqlrc', '--tuples-only', '--dbname=compta_auth', '--command'];
+  const found = ['runuser', '-u', 'postgres', '--', ...psql, asked];
+  expect((await servers.console('staging-db-1', found)).trim()).toBe('');
 });
 
 test('every managed file that was altered by hand is reported in check mode and repaired', async () => {
@@ -171,6 +204,74 @@ test('what chkrootkit finds every day is in the journal', async () => {
   const said = await servers.console(name, journal);
   expect(said).toContain('WARNING: Possible Scalper Worm installed');
   expect(said).not.toMatch(/can't (find|exec)/);
+});
+
+/** Variables beside those of every run. */
+const also = (more: object) => ({
+  'extra-vars': JSON.stringify({ ...servers.variables, ...more }),
+});
+
+test('an administrator gets in with a key and becomes root, until the inventory says otherwise', async () => {
+  const name = 'staging-app-1';
+  const { privateIp } = servers.inventory.servers.find((one) => one.name === name) ?? {};
+  const salma = keyPair('salma');
+  const ssh = sshWith(salma.private);
+  const becomeRoot = [...ssh, `salma@${privateIp}`, 'sudo', '--non-interactive', 'id', '--user'];
+  const declared = (common_admins: object[]) =>
+    play(servers, 'site.yml', { tags: 'users,ssh', limit: name, ...also({ common_admins }) });
+
+  expect(await declared([{ name: 'salma', keys: [salma.public] }])).toMatchObject({ errors: [] });
+  expect((await servers.inNetworkOf('staging-bastion-1', becomeRoot)).trim()).toBe('0');
+
+  expect(await declared([{ name: 'salma', state: 'absent' }])).toMatchObject({ errors: [] });
+  await expect(servers.inNetworkOf('staging-bastion-1', becomeRoot)).rejects.toThrow(/denied/);
+  expect(await declared([])).toMatchObject({ errors: [] });
+  const left = ['sh', '-c', 'getent passwd salma; ls /etc/sudoers.d | grep admins; true'];
+  expect(await servers.console(name, left)).toBe('');
+});
+
+test('check mode of another SSH key says what would be let in, and asks nobody with it', async () => {
+  const next = keyPair('next');
+  const name = 'staging-app-1';
+  const before = await servers.console(name, ['cat', '/home/deploy/.ssh/authorized_keys']);
+  const rotation = {
+    rotation_ssh_new: next.public,
+    rotation_ssh_old: before.split('\n')[0],
+    rotation_ssh_private_key: keyFile(next.private),
+  };
+  const rotated = await play(servers, 'rotate-ssh.yml', {
+    ...{ mode: 'check', limit: name, strategy: 'linear' },
+    ...also(rotation),
+  });
+  expect(rotated).toMatchObject({ errors: [], changed: { [name]: 1 } });
+});
+
+test('who knocks with wrong keys is shut out for a while', async () => {
+  const { name, publicIp } = servers.inventory.bastion;
+  const knock = [...sshWith(keyPair().private), `deploy@${publicIp}`, 'true'];
+  const ban = (...words: string[]) => servers.console(name, ['fail2ban-client', ...words]);
+  try {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
+      await run(knock, { allowedExitCodes: [255] });
+      if (!/Currently banned:\s+0/.test(await ban('status', 'sshd'))) break;
+    }
+    expect(await ban('status', 'sshd')).toMatch(/Currently banned:\s+1/);
+    const refused = await run(knock, { allowedExitCodes: [255] });
+    expect(refused.stderr).toMatch(/refused|timed out/i);
+  } finally {
+    await ban('unban', '--all');
+  }
+});
+
+test('pools that leave PostgreSQL no room are refused before anything is written', async () => {
+  const { errors, changed } = await play(servers, 'site.yml', {
+    ...{ tags: 'pgbouncer', limit: 'staging-db-1' },
+    ...also({ pgbouncer_default_pool_size: 60 }),
+  });
+  expect(errors.join()).toContain(
+    '3 databases × (60 + 5 in reserve) = 195 connections, but 200 - 50',
+  );
+  expect(changed['staging-db-1']).toBe(0);
 });
 
 test('a server that nobody answers at ends the run before anything is done on the others', async () => {
