@@ -32,10 +32,11 @@ export interface Attempt {
   open: { host: string; task: string }[];
 }
 
+/** Of an Ansible that was killed, or whose disk is full, the last line may be but a part. */
 export function parseEvents(text: string): Attempt {
   const events = text
     .split('\n')
-    .filter((line) => line !== '')
+    .slice(0, -1)
     .map((line): Event => event.parse(JSON.parse(line)));
   const open = new Map<string, { host: string; task: string }>();
   for (const { event: kind, ...entry } of events) {

@@ -25,6 +25,11 @@ const attempt = (...events: object[]) =>
 const outcomes = (results: readonly TaskResult[]) =>
   results.map(({ host, task, outcome }) => `${host} ${task} ${outcome}`);
 
+test('a last line that was not written to its end is left out', () => {
+  const { results } = parseEvents(`${JSON.stringify(entry('a', 'whole'))}\n{"event": "res`);
+  expect(outcomes(results)).toEqual(['a whole ok']);
+});
+
 test('a failure that was rescued is none', () => {
   const { results } = attempt(
     entry('a', 'try', { outcome: 'failed' }),

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { isAtRemote } from '../../lib/migration/backup.ts';
@@ -89,7 +89,7 @@ export async function migrateCommand(
   const report = await reach(inventory, key, tmpdir(), (places) =>
     carryOut(wanted, {
       ...places,
-      ...identity({ USER: userInfo().username, ...process.env }),
+      ...identity(runner.env),
       env: process.env,
       workspace: process.cwd(),
       cancelled,

@@ -50,8 +50,17 @@ export function commandLineRunner(values: Values, env: NodeJS.ProcessEnv): Runne
     state: () => '',
     summary: () => {},
     temp: tmpdir(),
-    env: { USER: userInfo().username, ...env },
+    env: { USER: userName(userInfo), ...env },
   };
+}
+
+/** Whoever runs it; in a container a user may have a number alone. */
+export function userName(account: () => { username: string }): string {
+  try {
+    return account().username;
+  } catch {
+    return `uid ${process.getuid?.()}`;
+  }
 }
 
 function environmentOf(values: Values): string {

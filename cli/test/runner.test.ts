@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { migrateCommand } from '../src/migrate.ts';
-import { commandLineRunner } from '../src/runner.ts';
+import { commandLineRunner, userName } from '../src/runner.ts';
 
 test.each([
   ['private-key', 'private-key', 'COMPTA_SSH_KEY'],
@@ -19,6 +19,13 @@ test.each([
   expect(secret({})).toBe('of staging');
   expect(() => secret({ [option]: folder })).toThrow(option);
   rmSync(folder, { recursive: true });
+});
+
+test('a user without a name is one all the same', () => {
+  const nameless = () => {
+    throw new Error('ENOENT: no such file or directory, uv_os_get_passwd');
+  };
+  expect(userName(nameless)).toBe(`uid ${process.getuid?.()}`);
 });
 
 test('migrate too finds the servers by COMPTA_TERRAFORM_OUTPUTS', async () => {

@@ -27,7 +27,7 @@ export function outcomeMarkdown(action: string, environment: string, outcome: Ou
     deployed: `${action} of ${outcome.version} to ${environment} in ${time}${from}`,
     unchanged: `${environment} runs ${outcome.version} already; nothing was touched`,
     'rolled-back': `${action} of ${outcome.version} to ${environment} failed; everything is back at ${outcome.previousVersion}`,
-    failed: `${action} of ${outcome.version} to ${environment} failed and was not rolled back`,
+    failed: `${action} of ${outcome.version} to ${environment} failed and is not wholly rolled back`,
   }[outcome.status];
   const rows = outcome.rows.map((row) => [
     row.host,
