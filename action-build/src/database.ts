@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { run } from '../../lib/process/run.ts';
@@ -37,6 +37,9 @@ export async function prepareDatabase(
   for (const part of PARTS) {
     if (source.given !== undefined) copyPart(source.given, cache, part);
     else await fetchPart(trivy, part, source.mirror, cache, options);
+    if (!isWhole(join(cache, part), part)) {
+      throw new Error(`Trivy's ${part} came in part: nothing can pass. Run this job again.`);
+    }
     const age = overdue(readFileSync(metadataOf(cache, part), 'utf8'), Date.now());
     if (age > source.grace) {
       throw new Error(
@@ -67,12 +70,14 @@ async function fetchPart(
   const kept = githubCache();
   const key = keyOf(part, mirror, new Date());
   const folder = join(cache, part);
-  const restored = await kept.restore(key, [folder]);
+  const restored = (await kept.restore(key, [folder])) && isWhole(folder, part);
+  // Of what broke off on the way Trivy would take the half for the whole.
+  if (!restored) rmSync(folder, { recursive: true, force: true });
   const argv = databaseArgv(trivy, part, cache, mirror);
   await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause: unknown) => {
     throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
   });
-  if (!restored) await kept.save(key, [folder]);
+  if (!restored && isWhole(folder, part)) await kept.save(key, [folder]);
 }
 
 /** One for each source: who names another mirror wants that one's. */
@@ -87,12 +92,16 @@ export function overdue(metadataJson: string, now: number): number {
 }
 
 function copyPart(given: string, cache: string, part: Part): void {
-  if (!CONTENT[part].every((file) => existsSync(join(given, part, file)))) {
+  if (!isWhole(join(given, part), part)) {
     throw new Error(
       `No vulnerability database at ${join(given, part)}: without one nothing can pass. Check 'trivy-database'.`,
     );
   }
   cpSync(join(given, part), join(cache, part), { recursive: true });
+}
+
+function isWhole(folder: string, part: Part): boolean {
+  return CONTENT[part].every((file) => existsSync(join(folder, file)));
 }
 
 function metadataOf(folder: string, part: Part): string {

@@ -116,14 +116,21 @@ test('the databases come from the mirror, once for all jobs of a day', async () 
     env.ACTIONS_CACHE_URL = cache.url;
     expect(await job(true)).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
     expect(await mirror.tags('compta/clean')).toContain('1.4.0');
-    const day = new Date().toISOString().slice(0, 10);
     const from = createHash('sha256').update(`${mirror.address}/aquasec`).digest('hex');
     expect(cache.entries).toMatchObject(
       ['db', 'java-db'].map((part) => ({
-        key: `compta-trivy-${part}-${from.slice(0, 16)}-${day}`,
+        key: expect.stringMatching(
+          new RegExp(`^compta-trivy-${part}-${from.slice(0, 16)}-\\d{4}-\\d\\d-\\d\\d$`),
+        ),
         committed: true,
       })),
     );
+    // Of what breaks off on the way the half that came is no database.
+    for (const entry of cache.entries) {
+      const whole = Buffer.concat(entry.parts);
+      entry.parts = [whole.subarray(0, whole.length / 2)];
+    }
+    expect(await job()).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
     await mirror.stop();
     expect(await job()).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
     env.ACTIONS_CACHE_URL = '';

@@ -116,7 +116,7 @@ function evidenceLines(evidence: Evidence): string[] {
   const memory = outOfMemory ? 'out of memory, ' : '';
   return [
     `${service}-${slot} on ${host}: ${status}, exit code ${exitCode}, ${memory}${restarts} restarts`,
-    `Listens on: ${listening.join(', ') || 'nothing'}`,
+    `Listens on: ${listening.join(', ') || '–'}`,
     `Last health check: ${lastHealth || 'none'}`,
     'Last lines of its log:',
     log,

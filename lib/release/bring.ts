@@ -144,7 +144,8 @@ export async function bring(
     return finish({ status: nothing ? 'unchanged' : 'deployed' });
   } catch (error) {
     // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
-    if (stop.aborted || error instanceof LeaseLostError) throw error;
+    lease.lost.throwIfAborted();
+    if (how.cancelled.aborted || error instanceof LeaseLostError) throw error;
     const problem = messageOf(error);
     note(how.tell, '', problem);
     const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;

@@ -141,7 +141,7 @@ export function envFile(variables: Record<string, string>): string {
     .join('');
 }
 
-/** In single quotes nothing has a meaning but the quote, and a backslash before one: these need double ones. */
+/** Between single quotes all stands for itself but `\\'`: a backslash before a quote or at the end needs double ones. */
 function quoted(value: string): string {
   if (!/\\(?:'|$)/.test(value)) return `'${value.replaceAll("'", "\\'")}'`;
   return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;

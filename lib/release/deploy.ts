@@ -6,7 +6,7 @@ import { step } from './progress.ts';
 import { writeSecrets } from './secrets.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
-import { buildRelease, type Release, type Wanted } from './target.ts';
+import { buildRelease, type Release, refuseOtherEnvironment, type Wanted } from './target.ts';
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 export async function deploy(
@@ -14,8 +14,8 @@ export async function deploy(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Outcome> {
-  // Thrown away: it may be another by the time that the lease is ours. What is refused, is so at once.
-  buildRelease(wanted, leaderOf(await standingsOf(hosts))?.current);
+  // Before the wait for the lease, which does not change it.
+  refuseOtherEnvironment(wanted.environment, leaderOf(await standingsOf(hosts))?.current);
   await examine(hosts, wanted, how);
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {

@@ -39,10 +39,11 @@ export async function openDeployment(
   };
 }
 
-/** The post step: whoever was killed says nothing any more, and GitHub would show it as under way for ever. */
+/** The post step: of whoever was killed GitHub hears no end, and would show the release as under way for ever. */
 export async function endDeployment(runner: Runner): Promise<void> {
   const id = Number(runner.state(DEPLOYMENT_STATE));
-  if (id > 0) await githubOf(runner)?.say(id, 'error', 'The step ended before the release did.');
+  if (id > 0)
+    await githubOf(runner)?.say(id, 'error', 'No end of it was told; see the log of the run.');
 }
 
 /** GitHub's side; `undefined` where there is none to tell. */

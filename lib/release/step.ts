@@ -41,15 +41,14 @@ export function leftBehind(runner: Runner, absent: readonly string[]): void {
   );
 }
 
-/** A release that failed, and of which outputs and summary tell. */
-class Concluded extends Error {
-  override readonly name = 'Concluded';
+/** A release that failed, and of which outputs and summary tell already. */
+class ReleaseFailed extends Error {
+  override readonly name = 'ReleaseFailed';
 }
 
 /**
- * Carries out a release that ends in {@link conclude}; of one that does not come so far outputs and
- * summary tell as well.
- * @param release what was asked for; the version may not be known.
+ * Carries out a release that ends in {@link conclude}; of one that is refused or stopped before, outputs
+ * and summary tell as well. The version may not be known.
  */
 export async function concluded(
   { runner, cancelled }: Step,
@@ -59,7 +58,7 @@ export async function concluded(
   try {
     await body();
   } catch (error) {
-    if (error instanceof Concluded) throw error;
+    if (error instanceof ReleaseFailed) throw error;
     const stopped = cancelled.aborted || error instanceof LeaseLostError;
     const what = `${environment}: ${action.toLowerCase()}${version && ` of ${version}`}`;
     const end = stopped
@@ -98,7 +97,9 @@ export function conclude(
   runner.summary(outcomeMarkdown(action, environment, outcome));
   if (outcome.status === 'deployed' || outcome.status === 'unchanged') return;
   const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
-  throw new Concluded(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
+  throw new ReleaseFailed(
+    `${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`,
+  );
 }
 
 /** Outputs, log and summary of a dry run. */

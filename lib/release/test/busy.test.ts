@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,13 +21,18 @@ const options = (waitMs: number, said: string[] = []) => ({
 });
 
 /** What a run that is gone has begun on a server, and what goes on there. */
-const leftBehind = (seconds: number) =>
-  spawn('flock', ['--no-fork', '-s', join(folder, '.lock'), 'sleep', String(seconds)]);
+async function leftBehind(seconds: number) {
+  const goingOn = ['sh', '-c', 'echo begun; exec sleep "$0"', String(seconds)];
+  const left = spawn('flock', ['--no-fork', '-s', join(folder, '.lock'), ...goingOn]);
+  await once(left.stdout, 'data');
+  return left;
+}
 
 test('what a dead run has begun on a server is waited for, and says so', async () => {
   const host = new Here('app-1', folder);
-  const left = leftBehind(7);
-  const ended = new Promise((resolve) => left.once('exit', resolve));
+  // Longer than a try to take the lease waits, on a slow machine too.
+  const left = await leftBehind(12);
+  const ended = once(left, 'exit');
   const said: string[] = [];
   const lease = await Lease.take([host], options(60_000, said));
   await ended;
@@ -36,12 +42,12 @@ test('what a dead run has begun on a server is waited for, and says so', async (
   expect((await look(host)).binds).toBe(true);
   await lease.free();
   expect((await look(host)).binds).toBe(false);
-}, 30_000);
+}, 60_000);
 
 test('it is not waited for without end, and no other server is held meanwhile', async () => {
   const other = mkdtempSync(join(folder, 'other'));
   const [free, busy] = [new Here('app-1', other), new Here('app-2', folder)];
-  const left = leftBehind(60);
+  const left = await leftBehind(60);
   await expect(Lease.take([free, busy], options(0))).rejects.toThrow(
     'app-2 is still at what an earlier run has begun there, and did not come free within 0 s. See there what it is',
   );

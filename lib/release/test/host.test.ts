@@ -33,7 +33,7 @@ afterAll(async () => {
 });
 
 /** Notes each time that it is begun, and does not end the first time. */
-const script = 'echo begun >>"$1"; [ "$(wc -l <"$1")" -gt 1 ] || sleep 1; echo done';
+const script = 'echo begun >>"$1"; [ "$(wc -l <"$1")" -gt 1 ] || sleep 10; echo done';
 
 /** Cuts every connection once the command has begun. */
 async function cutOnce(file: string): Promise<void> {

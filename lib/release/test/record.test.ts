@@ -1,7 +1,8 @@
 import { expect, test } from '@jest/globals';
-import { type Circumstances, recordAll } from '../bring.ts';
-import { Host } from '../host.ts';
+import { bring, type Circumstances, recordAll } from '../bring.ts';
+import { Host, LeaseLostError } from '../host.ts';
 import { auditFile, historyFile, journalFile } from '../layout.ts';
+import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
 
 const manifest = (release: string): Manifest => ({
@@ -89,4 +90,18 @@ test('when one server cannot record it, the others are done before anything goes
   slow.slow = 100;
   await expect(recorded(broken, slow)).rejects.toThrow('no current');
   expect(slow.history).toHaveLength(1);
+});
+
+test('what fails once the lease is lost fails for that reason, and takes nothing back', async () => {
+  const lost = new LeaseLostError('app-2: another run holds it');
+  const lease = { lost: AbortSignal.abort(lost) } as Lease;
+  const target = {
+    ...manifest('r3'),
+    order: ['auth'],
+    services: { auth: { image: 'auth', version: '3', config: 'c' } },
+    versionPaths: { auth: '/version' },
+  };
+  const { signal: cancelled } = new AbortController();
+  const asked = { ...how, cancelled, baseUrl: 'no address' };
+  await expect(bring([], target, 'deploy', asked, lease)).rejects.toBe(lost);
 });
