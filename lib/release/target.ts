@@ -50,9 +50,15 @@ export function mistakeIn(wanted: Wanted): Mistake | undefined {
   const missing = neededVariables(compose.text).filter(
     (name) => !variables[name] && !isOwn(name, compose.order),
   );
-  if (missing.length === 0) return undefined;
-  const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
-  return { input: 'variables', problem };
+  if (missing.length > 0) {
+    const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
+    return { input: 'variables', problem };
+  }
+  // Caddy gets its environment by a file with a line for each.
+  const edge = Object.entries(containerEnvironment(compose.edge, variables));
+  const [broken] = edge.find(([, value]) => value.includes('\n')) ?? [];
+  if (broken === undefined) return undefined;
+  return { input: 'variables', problem: `gives Caddy's ${broken} more than one line.` };
 }
 
 /**

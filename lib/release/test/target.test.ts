@@ -118,6 +118,12 @@ test('servers that run one environment are not given the release of another', ()
   );
 });
 
+test("a value of Caddy's has one line", () => {
+  const variables = { ...wanted().variables, SITE_ADDRESS: 'a.compta.tn,\nb.compta.tn' };
+  const lines = "variables gives Caddy's SITE_ADDRESS more than one line.";
+  expect(() => buildRelease(wanted({ variables }), undefined)).toThrow(lines);
+});
+
 test("Caddy's image among the images is a variable", () => {
   const sorted = sortImages({ 'compta/api-gateway': 'g', 'compta/caddy': 'c' }, { A: '1' });
   expect(sorted).toEqual({
