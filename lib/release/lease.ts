@@ -253,6 +253,7 @@ async function takeAll(
  * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
  * @param before done on each host while the lease still is this one.
  * @returns the leases that were freed.
+ * @throws the first of what failed, once every other host was asked.
  */
 export async function freeLeases(
   hosts: readonly Host[],
@@ -260,17 +261,23 @@ export async function freeLeases(
   before: (host: Host) => Promise<void> = async () => {},
 ): Promise<LeaseRecord[]> {
   const freed: LeaseRecord[] = [];
+  const failures: unknown[] = [];
   for (const host of hosts) {
-    const lease = await readLease(host);
-    if (lease === undefined || lease.expires === 0) continue;
-    if (token !== undefined && lease.token !== token) continue;
-    const { expires: _expires, ...record } = lease;
-    host.token = lease.token;
-    await before(host);
-    const words = [JSON.stringify(record).slice(0, -1), '0'];
-    await host.change(['sh', '-c', renewScript, 'renew', ...words]);
-    freed.push(lease);
+    try {
+      const lease = await readLease(host);
+      if (lease === undefined || lease.expires === 0) continue;
+      if (token !== undefined && lease.token !== token) continue;
+      const { expires: _expires, ...record } = lease;
+      host.token = lease.token;
+      await before(host);
+      const words = [JSON.stringify(record).slice(0, -1), '0'];
+      await host.change(['sh', '-c', renewScript, 'renew', ...words]);
+      freed.push(lease);
+    } catch (error) {
+      failures.push(error);
+    }
   }
+  if (failures.length > 0) throw failures[0];
   return freed;
 }
 

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { Lease, look } from '../lease.ts';
+import { freeLeases, Lease, look } from '../lease.ts';
 import { Here } from './fixture/here.ts';
 
 let folder: string;
@@ -54,3 +54,14 @@ test('it is not waited for without end, and no other server is held meanwhile', 
   left.kill('SIGKILL');
   expect((await look(free)).binds).toBe(false);
 }, 30_000);
+
+test('a server that fails keeps none of the others held', async () => {
+  const [failing, fine] = ['app-1', 'app-2'].map(
+    (name) => new Here(name, mkdtempSync(join(folder, name))),
+  ) as [Here, Here];
+  const lease = await Lease.take([failing, fine], options(0));
+  failing.read = () => Promise.reject(new Error('app-1 hung up'));
+  await expect(freeLeases([failing, fine], lease.token)).rejects.toThrow('app-1 hung up');
+  expect((await look(fine)).binds).toBe(false);
+  await lease.free();
+});
