@@ -44,7 +44,7 @@ test.each(['linear', 'mitogen_linear'])(
       'all.j2',
       '{% for name in secrets %}{{ name }}: {{ secrets[name] }}\n{% endfor %}',
     );
-    project.write('site.yml', printing());
+    project.write('site.yml', printing(join(sshd.home, strategy)));
     const trace = join(project.folder, 'trace');
     traced(trace);
 
@@ -86,12 +86,15 @@ test.each(['linear', 'mitogen_linear'])(
   400_000,
 );
 
-/** Templates with a diff, loops, encodings, ignored failures, and a last one that stays. */
-function printing(): string {
+/**
+ * Templates with a diff, loops, encodings, ignored failures, and a last one that stays.
+ * @param made what its files' names begin with.
+ */
+function printing(made: string): string {
   const each = '{{ secrets | dict2items }}';
   return playbook(
-    { template: { src: 'all.j2', dest: join(sshd.home, 'all') } },
-    { copy: { content: '{{ secrets | to_json }}', dest: join(sshd.home, 'json') } },
+    { template: { src: 'all.j2', dest: `${made}-all` } },
+    { copy: { content: '{{ secrets | to_json }}', dest: `${made}-json` } },
     { debug: { var: 'secrets' } },
     { debug: { msg: '{{ item.key }} is {{ item.value }}' }, loop: each },
     { debug: { msg: '{{ item.value | b64encode }} {{ item.value | urlencode }}' }, loop: each },

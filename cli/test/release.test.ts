@@ -180,7 +180,7 @@ describe('the playbooks', () => {
     const seen = new Set<string>();
     const watching = setInterval(() => {
       for (const line of commandLines()) seen.add(line);
-    }, 100);
+    }, 500);
     return () => {
       clearInterval(watching);
       return [...seen];
@@ -467,7 +467,8 @@ exit 7`;
       signal: stop.signal,
       onLine: (line) => line === 'begun' && stop.abort(),
     });
-    await expect(holding).rejects.toThrow(/sh was cancelled/);
+    // Who of the two hears of it first, the command or who holds the lease for it, is luck.
+    await expect(holding).rejects.toThrow('was cancelled');
     expect(await leases()).toEqual([0, 0]);
   }, 180_000);
 

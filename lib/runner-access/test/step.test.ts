@@ -8,13 +8,13 @@ import { keyPair } from '../../ssh/key-pair.ts';
 
 /** The bundles of the actions that reach servers, against Hetzner's API; nobody answers SSH. */
 let cloud: Awaited<ReturnType<typeof startCloud>>;
-let folder: string;
+const folder = mkdtempSync(join(tmpdir(), 'compta-access-'));
+const outputsOfDev = join(folder, 'outputs-dev.json');
 let firewall: number;
 const inputs: Record<string, Record<string, string>> = {};
 
 beforeAll(async () => {
   cloud = await startCloud();
-  folder = mkdtempSync(join(tmpdir(), 'compta-access-'));
   const made = await cloud.done(cloud.post('/firewalls', { name: 'staging-runners' }));
   firewall = made.firewall.id;
 
@@ -40,6 +40,7 @@ beforeAll(async () => {
     ssh: { user: 'deploy', port: 1 },
   };
   writeFileSync(outputs, JSON.stringify(environment));
+  writeFileSync(outputsOfDev, JSON.stringify({ ...environment, environment: 'dev' }));
   writeFileSync(join(folder, 'site.yml'), '- hosts: all\n');
   mkdirSync(join(folder, 'inventory'));
 
@@ -64,6 +65,11 @@ beforeAll(async () => {
     environment: 'staging',
     version: '1.0.0',
     images: `auth-service: registry/compta/auth-service@sha256:${'a'.repeat(64)}`,
+    variables: JSON.stringify({
+      CADDY_IMAGE: `registry/caddy@sha256:${'c'.repeat(64)}`,
+      DATABASE_HOST: '10.0.1.11',
+      SITE_ADDRESS: ':80',
+    }),
     'compose-file': join(repository, 'infra/docker/compose/staging/docker-compose.yml.j2'),
     caddyfile: join(repository, 'infra/docker/Caddyfile'),
   };
@@ -160,7 +166,7 @@ describe('a wrong input', () => {
     ['a token that may only read', { 'hcloud-token': READ_ONLY_TOKEN }, /403.*token_readonly/],
     [
       'an environment that Terraform has not made',
-      { environment: 'dev', confirm: 'dev' },
+      { 'terraform-outputs': outputsOfDev, environment: 'dev', confirm: 'dev' },
       /no firewall 'dev-runners' in the project of this token/,
     ],
   ])('%s ends it with what Hetzner says', async (_what, more, said) => {
