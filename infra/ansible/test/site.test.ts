@@ -101,7 +101,8 @@ test('one run configures all of them, and each role proves what it did', async (
 });
 
 test('PostgreSQL keeps no statement that has a password in clear', async () => {
-  const asked = `SELECT query FROM pg_stat_statements WHERE query ~* 'password'`;
+  const sets = "query ~* '(create|alter) +(user|role) .*password'";
+  const asked = `SELECT query FROM pg_stat_statements WHERE ${sets}`;
   const psql = ['psql', '--no-psqlrc', '--tuples-only', '--dbname=compta_auth', '--command'];
   const found = ['runuser', '-u', 'postgres', '--', ...psql, asked];
   expect((await servers.console('staging-db-1', found)).trim()).toBe('');
