@@ -38629,7 +38629,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_release_connect_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3011);
-/* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8487);
+/* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2200);
 /* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9051);
 /* harmony import */ var _lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9850);
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9351);
@@ -39551,9 +39551,12 @@ async function inspect(host, container) {
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
     const seen = await inspect(host, container);
-    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
-        allowFailure: true,
-    });
+    const asked = (script) => host.read(['sh', '-c', script, 'gather', container], { allowFailure: true });
+    const [logs, sockets] = await Promise.all([
+        asked('docker logs --tail 50 "$1" 2>&1'),
+        asked(`pid=$(docker inspect -f '{{.State.Pid}}' "$1") && [ "$pid" -gt 0 ] || exit
+nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
+    ]);
     return {
         host: host.name,
         service,
@@ -39563,6 +39566,7 @@ async function gather(host, container, service, slot) {
         outOfMemory: seen?.outOfMemory ?? false,
         restarts: seen?.restarts ?? 0,
         lastHealth: seen?.lastHealth ?? '',
+        listening: sockets.stdout.split('\n').filter((line) => line !== ''),
         log: logs.stdout.trimEnd(),
     };
 }
@@ -39656,11 +39660,25 @@ class Host {
         this.#connect = connect;
     }
     /**
-     * Runs a command that changes nothing, as root.
+     * Runs a command that changes nothing, as root; once more when the connection breaks in its midst.
      * @throws ReleaseFailure when it fails for want of space.
      */
     async read(command, options = {}) {
         const connection = await this.#connect();
+        try {
+            return await this.#exec(connection, command, options);
+        }
+        catch (error) {
+            if (!(error instanceof errors/* HostUnreachableError */.Zt))
+                throw error;
+            return this.once(command, options);
+        }
+    }
+    /** As {@link read}, for what may not be done twice: of a connection that breaks nobody knows how far it came. */
+    async once(command, options = {}) {
+        return this.#exec(await this.#connect(), command, options);
+    }
+    async #exec(connection, command, options) {
         try {
             return await connection.exec(['sudo', '-n', ...command], options);
         }
@@ -39682,7 +39700,7 @@ class Host {
         const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
             stderr.trim(), { cause });
         try {
-            const result = await this.read(argv, options);
+            const result = await this.once(argv, options);
             if (result.code === lostLease)
                 throw lost(result.stderr);
             return result;
@@ -39711,9 +39729,15 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
+        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
         const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
-        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
+undo() { truncate -s "$size" "$1"; exit 1; }
+cat >>"$1" || undo "$1"
+[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+sync "$1"`;
+        const input = `${line}\n`;
+        const size = String(Buffer.byteLength(input));
+        await this.change(['sh', '-c', script, 'append', path, size], { input });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -39775,7 +39799,7 @@ function slotName(service, slot) {
 
 /***/ }),
 
-/***/ 8487:
+/***/ 2200:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39853,9 +39877,10 @@ function manifest_fingerprint(value) {
     return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12);
 }
 /** The same content gives the same id, so that a repeated deploy finds its own folder. */
-function releaseId(version, content) {
+function manifest_releaseId(version, content) {
     const safe = version.replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'r';
-    return `${safe}-${manifest_fingerprint(content).slice(0, 8)}`;
+    // A folder's name has 255 bytes, and a rollback of services puts their versions together.
+    return `${safe.slice(0, 100)}-${manifest_fingerprint(content).slice(0, 8)}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/compose.js
@@ -39926,7 +39951,7 @@ function compose_renderCompose(path, variables) {
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
-function neededVariables(text) {
+function compose_neededVariables(text) {
     const names = [...text.matchAll(/\$\{([A-Z0-9_]+)\}/g)].flatMap((match) => match[1] ?? []);
     return [...new Set(names)].sort();
 }
@@ -39942,7 +39967,7 @@ function interpolate(text, variables) {
     return result;
 }
 /** The environment that Compose gives a container, its `${NAME}`s filled in. */
-function containerEnvironment(definition, variables) {
+function compose_containerEnvironment(definition, variables) {
     const { environment = {} } = serviceSchema.parse(definition);
     return Object.fromEntries(Object.entries(environment).map(([name, value]) => [
         name,
@@ -39950,28 +39975,34 @@ function containerEnvironment(definition, variables) {
     ]));
 }
 /** What a service's container depends on besides its image and version. */
-function configFingerprint(definition, variables, extra = '') {
+function compose_configFingerprint(definition, variables, extra = '') {
     const { labels: _labels, image: _image, ...rest } = definition;
     const { COMPTA_VERSION: _version, ...environment } = (rest.environment ?? {});
     return fingerprint([interpolate(JSON.stringify({ ...rest, environment }), variables), extra]);
 }
 /** `auth-service` → `AUTH_SERVICE`: the prefix of its variables in `.env`. */
-function variablePrefix(service) {
+function compose_variablePrefix(service) {
     return service.toUpperCase().replaceAll('-', '_');
 }
-/** Text of a `.env` file; values are single-quoted so that Compose takes them as they are. */
-function envFile(variables) {
+/** Text of a `.env` file that Compose reads as these very values. */
+function compose_envFile(variables) {
     return Object.entries(variables)
-        .map(([name, value]) => `${name}='${value.replaceAll("'", "\\'")}'\n`)
+        .map(([name, value]) => `${name}=${quoted(value)}\n`)
         .sort()
         .join('');
 }
+/** Between single quotes all stands for itself but `\\'`: a backslash before a quote or at the end needs double ones. */
+function quoted(value) {
+    if (!/\\(?:'|$)/.test(value))
+        return `'${value.replaceAll("'", "\\'")}'`;
+    return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;
+}
 /** The inverse of {@link envFile}. */
-function parseEnvFile(text) {
-    const pattern = /^([A-Z][A-Z0-9_]*)='([\s\S]*?)'\n(?=[A-Z][A-Z0-9_]*='|$(?![\s\S]))/gm;
-    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', value = '']) => [
+function compose_parseEnvFile(text) {
+    const pattern = /^([A-Z][A-Z0-9_]*)=(?:'((?:\\'|[^'])*)'|"((?:\\[\s\S]|[^"\\])*)")$/gm;
+    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', single, double = '']) => [
         name,
-        value.replaceAll("\\'", "'"),
+        single?.replaceAll("\\'", "'") ?? double.replaceAll(/\\([\s\S])/g, '$1'),
     ]));
 }
 function bytes(limit) {
@@ -39991,10 +40022,10 @@ const images_imagesSchema = schemas/* record */.g1P(schemas/* string */.YjP(), s
     schemas/* looseObject */._H3({ reference: imageReference }).transform((image) => image.reference),
 ]));
 /**
- * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
- * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ * Values for a Compose file. Caddy's image is held to what services' are: a tag may have moved by the
+ * time that a release is gone back to.
  */
-const images_variablesSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas/* union */.KCZ([schemas/* string */.YjP(), schemas/* number */.aig(), schemas/* boolean */.zMY()]).transform(String))
+const images_variablesSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas/* string */.YjP())
     .refine(({ CADDY_IMAGE: image }) => !image || imageReference.safeParse(image).success, {
     path: ['CADDY_IMAGE'],
     error: 'not of the form repository@sha256:<64 hex digits>',
@@ -40018,12 +40049,12 @@ var layout = __nccwpck_require__(5402);
 
 
 /** Service → name of the file → content. A service reads them below /run/secrets. */
-const secrets_secretsSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), schemas/* union */.KCZ([schemas/* string */.YjP().min(1), schemas/* number */.aig()]).transform(String)));
+const secrets_secretsSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), schemas/* string */.YjP().min(1)));
 /**
  * Tells one set of secrets from another in a manifest that anybody on the server may read, and is
  * too slow to compute to guess them from it.
  */
-function secretsFingerprint(service, files) {
+function secrets_secretsFingerprint(service, files) {
     const content = JSON.stringify(Object.entries(files).sort());
     return scryptSync(content, `compta ${service}`, 9).toString('hex');
 }
@@ -40056,7 +40087,136 @@ function flat(secrets) {
     ]));
 }
 
+;// CONCATENATED MODULE: ./lib/release/target.js
+
+
+
+
+function target_mistakeIn(wanted) {
+    const { compose, variables } = wanted;
+    for (const input of ['images', 'secrets']) {
+        const unknown = Object.keys(wanted[input]).filter((name) => !compose.order.includes(name));
+        if (unknown.length === 0)
+            continue;
+        const has = `it has ${compose.order.join(', ')}.`;
+        const problem = `names ${unknown.join(', ')}, which the Compose file does not have; ${has}`;
+        return { input, problem };
+    }
+    const missing = neededVariables(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
+    if (missing.length > 0) {
+        const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
+        return { input: 'variables', problem };
+    }
+    // Caddy gets its environment by a file with a line for each.
+    const edge = Object.entries(containerEnvironment(compose.edge, variables));
+    const [broken] = edge.find(([, value]) => value.includes('\n')) ?? [];
+    if (broken === undefined)
+        return undefined;
+    return { input: 'variables', problem: `gives Caddy's ${broken} more than one line.` };
+}
+/**
+ * Merges what is wanted onto what is current, so that no deploy undoes another team's.
+ * @throws Error naming the image or variable that nobody gave.
+ */
+function buildRelease(wanted, current) {
+    const { compose, variables } = wanted;
+    const mistake = target_mistakeIn(wanted);
+    if (mistake !== undefined)
+        throw new Error(`${mistake.input} ${mistake.problem}`);
+    refuseOtherEnvironment(wanted.environment, current);
+    refuseToEndInPassing(wanted, current);
+    const services = {};
+    for (const service of compose.order) {
+        services[service] = component(service, wanted, current?.services[service]);
+    }
+    const edge = {
+        image: variables.CADDY_IMAGE ?? '',
+        config: configFingerprint(compose.edge, variables, wanted.caddyfile),
+        caddyfile: createHash('sha256').update(wanted.caddyfile).digest('hex'),
+    };
+    const { environment, version, caddyfile } = wanted;
+    const { order, versionPaths } = compose;
+    const parts = { environment, version, services, order, versionPaths, edge };
+    // For `docker run --env-file`, which takes values as they are, quotes included.
+    const edgeEnv = Object.entries(containerEnvironment(compose.edge, variables))
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join('');
+    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+/** Servers of one environment are not given what is meant for another, whose addresses were taken. */
+function refuseOtherEnvironment(environment, current) {
+    if (current === undefined || current.environment === environment)
+        return;
+    throw new Error(`These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
+        '`environment` and where the servers come from (`terraform-outputs` or `hosts`).');
+}
+/**
+ * A service that the Compose file has no more is ended by a release of all the others. A release of
+ * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
+ */
+function refuseToEndInPassing({ environment, compose, images }, current) {
+    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
+    if (gone.length === 0 || compose.order.every((service) => service in images))
+        return;
+    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
+        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
+        'all other services at once.');
+}
+/** The current release with other images of some services: what a rollback of these alone brings. */
+function withComponents({ manifest, files }, earlier) {
+    const services = { ...manifest.services };
+    for (const [service, { image, version }] of Object.entries(earlier)) {
+        // Its configuration stays that of today, as other services' files do.
+        services[service] = { ...services[service], image, version };
+    }
+    const variables = Object.fromEntries(Object.entries(parseEnvFile(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
+    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
+    const parts = { ...manifest, services, version: versions.join('-') };
+    return assemble(parts, variables, files);
+}
+/** What a release adds to the variables that it was given. */
+function ownVariables(release, { services, edge }) {
+    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
+    for (const [service, { image, version, config }] of Object.entries(services)) {
+        const prefix = variablePrefix(service);
+        env[`${prefix}_IMAGE`] = image;
+        env[`${prefix}_VERSION`] = version;
+        env[`${prefix}_CONFIG`] = config;
+    }
+    return env;
+}
+function isOwn(name, services) {
+    const none = { image: '', version: '', config: '' };
+    const all = Object.fromEntries(services.map((service) => [service, none]));
+    return name in ownVariables('', { services: all, edge: none });
+}
+function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
+    const { services, edge } = parts;
+    const release = releaseId(parts.version, { services, edge, compose, variables });
+    const env = envFile({ ...variables, ...ownVariables(release, parts) });
+    return {
+        manifest: { ...parts, release, createdAt: new Date().toISOString() },
+        files: { compose, env, edgeEnv, caddyfile },
+    };
+}
+function component(service, wanted, current) {
+    const given = wanted.secrets[service];
+    const secrets = given === undefined ? current?.secrets : secretsFingerprint(service, given);
+    const definition = wanted.compose.definitions[service];
+    const config = configFingerprint(definition, wanted.variables, secrets);
+    const image = wanted.images[service] ?? current?.image;
+    if (image === undefined) {
+        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
+            'the first deploy needs an image for every service.');
+    }
+    // A service keeps its version with its image: what does not change is not touched.
+    const kept = current !== undefined && current.image === image;
+    const version = kept ? current.version : wanted.version;
+    return { image, version, config, ...(secrets !== undefined && { secrets }) };
+}
+
 ;// CONCATENATED MODULE: ./lib/release/inputs.js
+
 
 
 
@@ -40077,14 +40237,23 @@ function destinationInputs(runner) {
     const unreachable = oneOf(runner, 'unreachable', unreachableChoices, 'fail');
     const path = optional(runner, 'terraform-outputs');
     if (path !== undefined) {
-        const destination = destinationOf(inventoryFrom(path), privateKey, unreachable);
+        const inventory = inventoryFrom(path);
+        const environment = optional(runner, 'environment') ?? inventory.environment;
+        if (inventory.environment !== environment) {
+            const whose = `is '${path}', which is of ${inventory.environment}`;
+            throw new InputError('terraform-outputs', `${whose}; \`environment\` is ${environment}.`);
+        }
+        const destination = destinationOf(inventory, privateKey, unreachable);
         if (destination.hosts.length > 0)
             return destination;
         throw new InputError('terraform-outputs', `is '${path}', which has no application server.`);
     }
     const hosts = lines(runner, 'hosts').map((line) => {
-        const [name = '', address = name] = line.split('=').map((part) => part.trim());
-        return { name, address };
+        const [, name, address = ''] = /^(?:([\w.-]+) *= *)?([\w.:-]+)$/.exec(line) ?? [];
+        if (address === '') {
+            throw new InputError('hosts', `has '${line}': give name=address or address, one a line.`);
+        }
+        return { name: name ?? address, address };
     });
     if (hosts.length === 0) {
         throw new InputError('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
@@ -40138,19 +40307,26 @@ function wantedInputs(runner) {
         throw new InputError('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
     }
     const given = yaml(runner, 'images', imagesSchema);
-    if (given === undefined) {
-        throw new InputError('images', 'is missing: give the `images` output of action-build.');
+    if (given === undefined || Object.keys(given).length === 0) {
+        const what = given === undefined ? 'is missing' : 'names no service';
+        throw new InputError('images', `${what}: give the \`images\` output of action-build. To release variables or secrets alone, ` +
+            'name a service of theirs with the image that it has.');
     }
-    const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
+    const values = yaml(runner, 'variables', variablesSchema, asWritten) ?? {};
+    const { images, variables } = sortImages(given, values);
     const composeFile = fileInput(runner, 'compose-file', join('infra/docker/compose', environment, 'docker-compose.yml.j2'));
     const caddyfile = readFileSync(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
-    const compose = renderCompose(composeFile, variables);
+    const compose = valid('compose-file', `is '${composeFile}', which cannot be used.`, () => renderCompose(composeFile, variables));
     const secrets = secretsInput(runner);
-    return { environment, version, images, variables, secrets, caddyfile, compose };
+    const wanted = { environment, version, images, variables, secrets, caddyfile, compose };
+    const mistake = mistakeIn(wanted);
+    if (mistake !== undefined)
+        throw new InputError(mistake.input, mistake.problem);
+    return wanted;
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
+    const secrets = secretYaml(runner, 'secrets', secretsSchema, asWritten) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -40276,20 +40452,24 @@ __nccwpck_require__.d(__webpack_exports__, {
   R1: () => (/* binding */ freeAfter)
 });
 
-// UNUSED EXPORTS: LEASE_STATE, circumstancesOf, conclude, concludeDry, leftBehind, logTo
+// UNUSED EXPORTS: LEASE_STATE, circumstancesOf, conclude, concludeDry, concluded, leftBehind, logTo
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ./lib/report/markdown.js
+var markdown = __nccwpck_require__(5238);
+// EXTERNAL MODULE: ./lib/runner/main.js + 17 modules
+var main = __nccwpck_require__(9351);
 // EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
 var connect = __nccwpck_require__(3011);
+// EXTERNAL MODULE: ./lib/release/host.js + 2 modules
+var host = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
 var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ./lib/release/host.js + 2 modules
-var host = __nccwpck_require__(2696);
 // EXTERNAL MODULE: ./lib/release/layout.js
 var layout = __nccwpck_require__(5402);
 ;// CONCATENATED MODULE: ./lib/release/lease.js
@@ -40309,6 +40489,8 @@ const leaseSchema = schemas/* object */.Ikc({
     expires: schemas/* number */.aig(),
 });
 const held = 75;
+/** What an earlier run has begun there goes on, though the run may be gone. */
+const busy = 76;
 const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${layout/* leaseFile */.ll} 2>/dev/null || true; }
 now=$(date +%s)`;
 const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${layout/* leaseFile */.ll}.new && mv -f ${layout/* leaseFile */.ll}.new ${layout/* leaseFile */.ll}`;
@@ -40316,7 +40498,7 @@ const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${layout/* leaseFile */.ll}
 const acquireScript = (/* unused pure expression or super */ null && (`set -eu
 mkdir -p ${root}
 exec 9>>${lockFile}
-flock -w 90 -x 9
+flock -w 5 -x 9 || exit ${busy}
 ${field}
 put() { ${put}; }
 expires=$(field expires); token=$(field token)
@@ -40389,20 +40571,22 @@ class Lease {
             }).slice(0, -1);
             // Held on one is held: a host that was away for too long does not cost its holder the others.
             const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
-            const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
-            if (holder === undefined) {
+            const obstacle = binding
+                ? heldBy(binding)
+                : await takeAll(hosts, record, token, lifetime, force);
+            if (obstacle === undefined) {
                 options.taken?.(token);
                 return new Lease(hosts, token, { record, lifetime });
             }
+            const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
-                throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
-                    `${options.waitMs / 1000} s. Wait for that run, raise ` +
-                    `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
-                    'with `compta unlock --reason …`.');
+                const waited = `did not come free within ${options.waitMs / 1000} s`;
+                const raise = `raise \`${options.waitOption ?? 'lock-timeout'}\``;
+                throw new Error(`${sentence}, and ${waited}. ${remedy}, or ${raise}.`);
             }
-            if (told !== holder.owner)
-                options.say(`Waiting for the lease: ${lease_describe(holder)}`);
-            told = holder.owner;
+            if (told !== who)
+                options.say(`Waiting for the lease: ${who}`);
+            told = who;
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
@@ -40452,13 +40636,25 @@ class Lease {
             host.token = undefined;
     }
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns the holder. */
+function heldBy(lease) {
+    const who = lease_describe(lease);
+    return {
+        who,
+        sentence: `The environment is held by ${who}`,
+        remedy: 'Wait for that run, free it with `compta unlock --reason …` when it is surely dead',
+    };
+}
+function busyWith(host) {
+    const who = `${host.name} is still at what an earlier run has begun there`;
+    return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
+}
+/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
     for (const host of hosts) {
         const words = [record, String(token), String(lifetime), force ? 'force' : ''];
         try {
-            await host.read(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
+            await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
             host.token = token;
             taken.push(host);
         }
@@ -40467,9 +40663,15 @@ async function takeAll(hosts, record, token, lifetime, force) {
                 await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
                 mine.token = undefined;
             }
-            if (!(error instanceof RemoteCommandError) || error.code !== held)
+            if (!(error instanceof RemoteCommandError))
                 throw error;
-            return leaseSchema.parse(JSON.parse(error.stderr.trim()));
+            if (error.code === busy)
+                return busyWith(host);
+            if (error.code !== held)
+                throw error;
+            // sudo may have something to say first.
+            const text = error.stderr.trim().split('\n').at(-1) ?? '';
+            return heldBy(leaseSchema.parse(JSON.parse(text)));
         }
     }
     return undefined;
@@ -40479,29 +40681,38 @@ async function takeAll(hosts, record, token, lifetime, force) {
  * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
  * @param before done on each host while the lease still is this one.
  * @returns the leases that were freed.
+ * @throws the first of what failed, once every other host was asked.
  */
 async function freeLeases(hosts, token, before = async () => { }) {
     const freed = [];
+    const failures = [];
     for (const host of hosts) {
-        const lease = await readLease(host);
-        if (lease === undefined || lease.expires === 0)
-            continue;
-        if (token !== undefined && lease.token !== token)
-            continue;
-        const { expires: _expires, ...record } = lease;
-        host.token = lease.token;
-        await before(host);
-        const words = [JSON.stringify(record).slice(0, -1), '0'];
-        await host.change(['sh', '-c', renewScript, 'renew', ...words]);
-        freed.push(lease);
+        try {
+            const lease = await readLease(host);
+            if (lease === undefined || lease.expires === 0)
+                continue;
+            if (token !== undefined && lease.token !== token)
+                continue;
+            const { expires: _expires, ...record } = lease;
+            host.token = lease.token;
+            await before(host);
+            const words = [JSON.stringify(record).slice(0, -1), '0'];
+            await host.change(['sh', '-c', renewScript, 'renew', ...words]);
+            freed.push(lease);
+        }
+        catch (error) {
+            failures.push(error);
+        }
     }
+    if (failures.length > 0)
+        throw failures[0];
     return freed;
 }
 /** The lease as it stands on a host; `undefined` before the first. */
 async function readLease(host) {
     return (await look(host)).lease;
 }
-/** The lease on a host, and whether it keeps others out now. */
+/** The lease on a host, and whether it keeps others out now: by the host's own clock, as it is taken. */
 async function look(host) {
     const { stdout } = await host.read(['sh', '-c', lookScript]);
     const [now, text = ''] = stdout.split('\n');
@@ -40515,8 +40726,6 @@ function lease_describe({ owner, run, taken, reason }) {
     return `${owner} (${run || 'no run URL'}) since ${taken}${reason ? `: ${reason}` : ''}`;
 }
 
-// EXTERNAL MODULE: ./lib/report/markdown.js
-var markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./lib/release/progress.js
 
 /** Does one step of a release and tells its begin and its end. */
@@ -40574,7 +40783,7 @@ function report_outcomeMarkdown(action, environment, outcome) {
         deployed: `${action} of ${outcome.version} to ${environment} in ${time}${from}`,
         unchanged: `${environment} runs ${outcome.version} already; nothing was touched`,
         'rolled-back': `${action} of ${outcome.version} to ${environment} failed; everything is back at ${outcome.previousVersion}`,
-        failed: `${action} of ${outcome.version} to ${environment} failed and was not rolled back`,
+        failed: `${action} of ${outcome.version} to ${environment} failed and is not wholly rolled back`,
     }[outcome.status];
     const rows = outcome.rows.map((row) => [
         row.host,
@@ -40604,13 +40813,22 @@ function report_outcomeMarkdown(action, environment, outcome) {
         .join('\n\n');
 }
 function evidenceMarkdown(evidence) {
-    const facts = table(['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'], [
+    const facts = table([
+        'Container',
+        'State',
+        'Exit code',
+        'Out of memory',
+        'Restarts',
+        'Listens on',
+        'Last health check',
+    ], [
         [
             `${evidence.host} ${evidence.service}-${evidence.slot}`,
             evidence.status,
             String(evidence.exitCode),
             evidence.outOfMemory ? 'yes' : 'no',
             String(evidence.restarts),
+            evidence.listening.join(', ') || '–',
             evidence.lastHealth.slice(0, 500),
         ],
     ]);
@@ -40649,6 +40867,9 @@ function previewRows(hosts) {
 
 
 
+
+
+
 /** Where a main step leaves the token for {@link freeAfter}. */
 const LEASE_STATE = 'lease-token';
 /** What the runner adds to the circumstances of a release. */
@@ -40671,6 +40892,33 @@ function leftBehind(runner, absent) {
     runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
 }
+/** A release that failed, and of which outputs and summary tell already. */
+class ReleaseFailed extends (/* unused pure expression or super */ null && (Error)) {
+    name = 'ReleaseFailed';
+}
+/**
+ * Carries out a release that ends in {@link conclude}; of one that is refused or stopped before, outputs
+ * and summary tell as well. The version may not be known.
+ */
+async function concluded({ runner, cancelled }, { action, environment, version }, body) {
+    try {
+        await body();
+    }
+    catch (error) {
+        if (error instanceof ReleaseFailed)
+            throw error;
+        const stopped = cancelled.aborted || error instanceof LeaseLostError;
+        const what = `${environment}: ${action.toLowerCase()}${version && ` of ${version}`}`;
+        const end = stopped
+            ? 'was stopped; what is there is whole, and the next run takes it up'
+            : 'was refused; nothing was swapped';
+        runner.output('status', 'failed');
+        runner.output('version', version);
+        const sentence = verdict(stopped ? 'cancelled' : 'failed', `${what} ${end}`);
+        runner.summary(`${sentence}\n\n${code(messageOf(error))}`);
+        throw error;
+    }
+}
 /**
  * Outputs, report file and summary; then throws if the release is not what was asked for.
  * @param action as a person calls it: "Deploy" or "Rollback".
@@ -40688,7 +40936,7 @@ function conclude(runner, action, environment, hosts, outcome) {
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
-    throw new Error(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
+    throw new ReleaseFailed(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
 }
 /** Outputs, log and summary of a dry run. */
 function concludeDry(runner, environment, hosts, found) {
@@ -40699,12 +40947,12 @@ function concludeDry(runner, environment, hosts, found) {
     runner.summary(markdown);
     runner.info(markdown);
 }
-/** The post step: frees the lease if the main step was killed before it could. */
+/** The post step: frees the lease, on every server that answers, if the main step was killed before it could. */
 async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await (0,connect/* connectAll */.Q5)(destination());
+    const { hosts, close } = await (0,connect/* connectAll */.Q5)({ ...destination(), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
@@ -41262,7 +41510,7 @@ function ownerOf(env) {
 /* harmony export */   rJ: () => (/* binding */ secret),
 /* harmony export */   zM: () => (/* binding */ boolean)
 /* harmony export */ });
-/* unused harmony exports integer, oneOf, duration, webAddress, lines, yaml, secretYaml */
+/* unused harmony exports integer, oneOf, duration, webAddress, lines, yaml, secretYaml, asWritten */
 /* harmony import */ var yaml__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3483);
 
 
@@ -41358,21 +41606,24 @@ function lines(runner, name) {
         .map((line) => line.trim())
         .filter((line) => line !== '');
 }
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function yaml(runner, name, schema) {
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+function yaml(runner, name, schema, read = parse) {
     const text = runner.input(name);
     if (text === '')
         return undefined;
-    const value = parsed(name, text);
+    const value = parsed(name, text, read);
     const result = schema.safeParse(value);
     if (!result.success)
         throw new InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
     return result.data;
 }
 /** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-function secretYaml(runner, name, schema) {
+function secretYaml(runner, name, schema, read) {
     try {
-        return yaml(runner, name, schema);
+        return yaml(runner, name, schema, read);
     }
     catch (error) {
         if (!(error instanceof InputError) || error.cause === undefined)
@@ -41380,9 +41631,23 @@ function secretYaml(runner, name, schema) {
         throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
     }
 }
-function parsed(name, text) {
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+function asWritten(text) {
+    const document = parseDocument(text);
+    const [error] = document.errors;
+    if (error !== undefined)
+        throw error;
+    visit(document, {
+        Scalar(_key, node) {
+            if (typeof node.value === 'number' || typeof node.value === 'boolean')
+                node.value = node.source;
+        },
+    });
+    return document.toJS();
+}
+function parsed(name, text, read) {
     try {
-        return parse(text);
+        return read(text);
     }
     catch (cause) {
         throw new InputError(name, 'is not YAML.', cause);

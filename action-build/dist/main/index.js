@@ -143,10 +143,31 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:http2")
 
 /***/ }),
 
+/***/ 4708:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
+
+/***/ }),
+
+/***/ 8995:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:module");
+
+/***/ }),
+
 /***/ 7030:
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:net");
+
+/***/ }),
+
+/***/ 8161:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
 
 /***/ }),
 
@@ -161,6 +182,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:path");
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:perf_hooks");
+
+/***/ }),
+
+/***/ 1708:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:process");
 
 /***/ }),
 
@@ -259,6 +287,20 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("string_decod
 /***/ ((module) => {
 
 module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("tls");
+
+/***/ }),
+
+/***/ 2018:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("tty");
+
+/***/ }),
+
+/***/ 7016:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("url");
 
 /***/ }),
 
@@ -8841,7 +8883,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6447);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3295);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2975);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -8851,7 +8893,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 3295:
+/***/ 2975:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -8872,8 +8914,8 @@ const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.ur
 const external_node_stream_promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:stream/promises");
 ;// CONCATENATED MODULE: external "node:child_process"
 const external_node_child_process_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:child_process");
-;// CONCATENATED MODULE: external "node:os"
-const external_node_os_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:os");
+// EXTERNAL MODULE: external "node:os"
+var external_node_os_ = __nccwpck_require__(8161);
 ;// CONCATENATED MODULE: external "node:readline"
 const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: external "node:tty"
@@ -8935,7 +8977,7 @@ async function run(argv, options = {}) {
             collect(child.stderr, 'stderr', options.onLine),
             ended,
         ]);
-        const exitCode = end.code ?? 128 + (end.signal ? external_node_os_namespaceObject.constants.signals[end.signal] : 0);
+        const exitCode = end.code ?? 128 + (end.signal ? external_node_os_.constants.signals[end.signal] : 0);
         const result = { exitCode, stdout, stderr };
         const reason = ending.reason();
         if (reason)
@@ -9123,8 +9165,8 @@ const CATALOGUE = {
 async function fetchArchive(url, cancelled) {
     const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
     if (scheme === undefined)
-        return (await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371))).downloadTool(url);
-    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
+        return (await Promise.all(/* import() */[__nccwpck_require__.e(731), __nccwpck_require__.e(777)]).then(__nccwpck_require__.bind(__nccwpck_require__, 2777))).downloadTool(url);
+    const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_.tmpdir)(), 'compta-tool-'));
     const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
     // Beside no project, and with no input of the action: among those are secrets.
     const env = Object.entries(process.env).filter(([variable]) => !variable.startsWith('INPUT_'));
@@ -9222,7 +9264,7 @@ async function settle(unpacked, place) {
 async function unpack(archive, { archive: kind, members }, folder) {
     if (kind === 'zip') {
         // Seldom wanted: most tools are in the cache already.
-        const { extractZip } = await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371));
+        const { extractZip } = await Promise.all(/* import() */[__nccwpck_require__.e(731), __nccwpck_require__.e(777)]).then(__nccwpck_require__.bind(__nccwpck_require__, 2777));
         await extractZip(archive, folder);
         return;
     }
@@ -9259,228 +9301,6 @@ async function sha256Of(file) {
     const hash = (0,external_node_crypto_.createHash)('sha256');
     await (0,external_node_stream_promises_namespaceObject.pipeline)((0,external_node_fs_.createReadStream)(file), hash);
     return hash.digest('hex');
-}
-
-;// CONCATENATED MODULE: ./action-build/src/build-cache.js
-
-
-/** No release depends on it: a service that is full, busy or away costs time alone. */
-const OPTIONAL = ',ignore-error=true';
-/**
- * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
- * default one, each would throw out what the other has just written (moby/buildkit#2885).
- */
-function cacheOptions(cache, image) {
-    const options = (from, to) => ({
-        from: [`--cache-from=${from}`],
-        to: [`--cache-to=${to},mode=max`],
-    });
-    switch (cache.kind) {
-        case 'none':
-            return { from: [], to: [] };
-        case 'github':
-            return options(`type=gha,scope=${image}`, `type=gha,scope=${image}${OPTIONAL}`);
-        case 'registry': {
-            const reference = `type=registry,ref=${cache.repository}/${image}:buildcache`;
-            const form = ',image-manifest=true,oci-mediatypes=true';
-            return options(reference, `${reference}${form}${OPTIONAL}`);
-        }
-        case 'folder': {
-            const folder = (0,external_node_path_.join)(cache.folder, image);
-            const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
-            return { from: (0,external_node_fs_.existsSync)(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
-        }
-    }
-}
-/** A folder is written anew and put in place whole: BuildKit itself only ever adds to one. */
-function settleCache(cache, image) {
-    if (cache.kind !== 'folder')
-        return;
-    const folder = (0,external_node_path_.join)(cache.folder, image);
-    if (!(0,external_node_fs_.existsSync)(nextFolder(folder)))
-        return;
-    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-    (0,external_node_fs_.renameSync)(nextFolder(folder), folder);
-}
-function nextFolder(folder) {
-    return `${folder}.next`;
-}
-
-;// CONCATENATED MODULE: ./action-build/src/commands.js
-/** An OCI layout folder, reproducible: what Trivy reads is what is pushed. */
-function layoutOutput(folder) {
-    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true`;
-}
-/**
- * Builds one image.
- *
- * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
- * broken images (docker/build-push-action#755), so it is left off.
- */
-function buildArgv(image, inputs, labels, output, cache) {
-    const label = (name, value) => [
-        '--label',
-        `org.opencontainers.image.${name}=${value}`,
-    ];
-    return [
-        'docker',
-        'buildx',
-        'build',
-        '--platform',
-        inputs.platforms.join(','),
-        '--provenance=false',
-        '--progress=plain',
-        `--output=${output}`,
-        ...cache,
-        ...(image.file ? ['--file', image.file] : []),
-        ...(image.target ? ['--target', image.target] : []),
-        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
-        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
-        ...label('title', image.name),
-        ...label('version', inputs.version),
-        ...label('revision', labels.revision),
-        ...label('source', labels.source),
-        ...label('created', labels.created),
-        image.context,
-    ];
-}
-/**
- * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
- * the database of Java does not come over a slow line: who runs it has limits.
- */
-const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
-/**
- * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
- * stays 0; 1 means that Trivy itself failed.
- */
-function scanArgv({ trivy, layout, cache, report }) {
-    return [
-        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
-        ...['--format', 'json', '--output', report],
-        ...['--scanners', 'vuln,secret', '--image-config-scanners', 'misconfig'],
-        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
-        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
-        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
-        ...['--disable-telemetry', '--no-progress'],
-    ];
-}
-/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
-function databaseArgv(trivy, part, cache, mirror) {
-    const [only, option, name] = part === 'db'
-        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
-        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
-    return [
-        ...[trivy, 'image', ...UNSWAYED, cache, only],
-        ...(mirror ? [option, `${mirror}/${name}`] : []),
-        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
-    ];
-}
-function convertArgv(trivy, format, output, report) {
-    return [
-        trivy,
-        'convert',
-        '--config',
-        '/dev/null',
-        '--format',
-        format,
-        '--output',
-        output,
-        report,
-    ];
-}
-/** Reads a manifest, or an image's configuration, byte for byte. */
-function inspectArgv(reference, config, authFile) {
-    const auth = authFile ? ['--authfile', authFile] : [];
-    const what = config ? ['--config'] : [];
-    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
-}
-/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
-const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'];
-/** Copies the layout's own bytes, all platforms. */
-function pushArgv(layout, reference, authFile) {
-    const auth = authFile ? ['--dest-authfile', authFile] : [];
-    return [...COPY, ...auth, `oci:${layout}`, `docker://${reference}`];
-}
-/** The other way round: an image of the registry into a layout, all platforms. */
-function takeArgv(reference, layout, authFile) {
-    const auth = authFile ? ['--src-authfile', authFile] : [];
-    return [...COPY, ...auth, `docker://${reference}`, `oci:${layout}`];
-}
-
-;// CONCATENATED MODULE: ./action-build/src/build.js
-
-
-
-
-/**
- * Builds an image into the layout folder.
- *
- * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
- */
-async function build(image, layout, context) {
-    const { cache } = context.inputs;
-    const { from, to } = cacheOptions(cache, image.name);
-    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
-    const options = cache.kind === 'registry' ? from : [...from, ...to];
-    await buildx(image, layoutOutput(layout), options, context);
-    settleCache(cache, image.name);
-}
-/** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
-async function saveToRegistryCache(image, context) {
-    const { from, to } = cacheOptions(context.inputs.cache, image.name);
-    await buildx(image, 'type=cacheonly', [...from, ...to], context);
-}
-async function buildx(image, output, cache, { inputs, labels, env, runner, cancelled }) {
-    // BuildKit does not follow a Dockerfile that is a symbolic link.
-    const file = image.file && (0,external_node_fs_.realpathSync)(image.file);
-    await run(buildArgv({ ...image, file }, inputs, labels, output, cache), {
-        env,
-        signal: cancelled,
-        onLine: (line) => runner.info(`${image.name} │ ${line}`),
-    }).catch((cause) => {
-        throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
-    });
-}
-/** What tells an image's origin, the same for the same commit. */
-function labelsOf(env) {
-    const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-    const seconds = Number(env.SOURCE_DATE_EPOCH ?? 0);
-    return {
-        revision: env.GITHUB_SHA ?? '',
-        source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-        created: new Date(seconds * 1000).toISOString(),
-    };
-}
-
-;// CONCATENATED MODULE: ./action-build/src/builder.js
-
-/**
- * Makes sure of a builder that can write OCI layouts. Docker's built-in one cannot, so a
- * BuildKit of its own is started then; any other builder that is selected is used as it is.
- */
-async function ensureBuilder(env, runner, cancelled) {
-    const { stdout } = await inspect(env, cancelled);
-    const driver = /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
-    if (driver !== 'docker')
-        return;
-    runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
-    await run(['docker', 'buildx', 'create', '--driver', 'docker-container', '--use', '--bootstrap'], {
-        env,
-        signal: cancelled,
-    });
-}
-async function inspect(env, cancelled) {
-    try {
-        return await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
-    }
-    catch (cause) {
-        if (cause instanceof CommandFailed && cause.exitCode !== undefined) {
-            throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.', {
-                cause,
-            });
-        }
-        throw cause;
-    }
 }
 
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
@@ -12203,9 +12023,9 @@ const $ZodNumberFormat = /*@__PURE__*/ $constructor("$ZodNumberFormat", (inst, d
     $ZodCheckNumberFormat.init(inst, def);
     $ZodNumber.init(inst, def); // no format checks
 });
-const $ZodBoolean = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodBoolean", (inst, def) => {
+const $ZodBoolean = /*@__PURE__*/ $constructor("$ZodBoolean", (inst, def) => {
     $ZodType.init(inst, def);
-    inst._zod.pattern = regexes.boolean;
+    inst._zod.pattern = regexes_boolean;
     inst._zod.parse = (payload, _ctx) => {
         if (def.coerce)
             try {
@@ -12223,7 +12043,7 @@ const $ZodBoolean = /*@__PURE__*/ (/* unused pure expression or super */ null &&
         });
         return payload;
     };
-})));
+});
 const $ZodBigInt = /*@__PURE__*/ $constructor("$ZodBigInt", (inst, def) => {
     $ZodType.init(inst, def);
     inst._zod.pattern = bigint;
@@ -14613,7 +14433,7 @@ function _uint32(Class, params) {
 function _boolean(Class, params) {
     return new Class({
         type: "boolean",
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     });
 }
 // @__NO_SIDE_EFFECTS__
@@ -18155,13 +17975,13 @@ function int32(params) {
 function uint32(params) {
     return core._uint32(ZodNumberFormat, params);
 }
-const ZodBoolean = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodBoolean", (inst, def) => {
-    core.$ZodBoolean.init(inst, def);
+const ZodBoolean = /*@__PURE__*/ $constructor("ZodBoolean", (inst, def) => {
+    $ZodBoolean.init(inst, def);
     ZodType.init(inst, def);
-    inst._zod.processJSONSchema = (ctx, json, params) => processors.booleanProcessor(inst, ctx, json, params);
-})));
+    inst._zod.processJSONSchema = (ctx, json, params) => booleanProcessor(inst, ctx, json, params);
+});
 function schemas_boolean(params) {
-    return core._boolean(ZodBoolean, params);
+    return _boolean(ZodBoolean, params);
 }
 const ZodBigInt = /*@__PURE__*/ $constructor("ZodBigInt", (inst, def) => {
     $ZodBigInt.init(inst, def);
@@ -19018,6 +18838,391 @@ function preprocess(fn, schema) {
     });
 }
 
+;// CONCATENATED MODULE: ./action-build/src/layout.js
+
+
+
+
+/** Reading an OCI image layout: https://github.com/opencontainers/image-spec/blob/main/image-layout.md */
+const descriptor = object({
+    mediaType: schemas_string(),
+    digest: schemas_string().regex(/^sha256:[0-9a-f]{64}$/),
+    size: schemas_number(),
+    platform: object({ os: schemas_string(), architecture: schemas_string(), variant: schemas_string().optional() })
+        .optional(),
+});
+const index = object({ schemaVersion: literal(2), manifests: array(descriptor).min(1) });
+/** The digest that the registry will show: the index's for several platforms, else the manifest's. */
+function digestOf(layout) {
+    return topOf(layout).digest;
+}
+/** "linux/amd64" and the like, with the digest of its manifest. */
+function platformsOf(layout, expected) {
+    const top = topOf(layout);
+    if (!top.mediaType.includes('index') && !top.mediaType.includes('manifest.list')) {
+        return new Map([[expected[0] ?? 'linux/amd64', top.digest]]);
+    }
+    const children = index.parse(JSON.parse(blob(layout, top.digest))).manifests;
+    return new Map(children.map((child) => [nameOf(child), child.digest]));
+}
+/** Those that were asked for and that an image has not. */
+function missingFrom(there, expected) {
+    const names = new Set([...there].map(bare));
+    return expected.filter((platform) => !names.has(bare(platform)));
+}
+/** Every ARM of 64 bits is a v8: images seldom say so. */
+function bare(platform) {
+    return platform.replace(/^(linux\/arm64)\/v8$/, '$1');
+}
+/**
+ * A layout of one platform only, over the same files as the whole one: Trivy always scans the
+ * first child of an index and ignores `--platform` for layouts without saying so.
+ */
+function onePlatform(layout, digest, folder) {
+    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+    linkBlobs(layout, folder);
+    (0,external_node_fs_.linkSync)((0,external_node_path_.join)(layout, 'oci-layout'), (0,external_node_path_.join)(folder, 'oci-layout'));
+    writeIndex(folder, descriptorOf(layout, digest));
+    return folder;
+}
+/** Gives a layout of one platform another configuration; false when `change` has none for it. */
+function alter(layout, change) {
+    const top = topOf(layout);
+    const manifest = looseObject({ config: descriptor })
+        .parse(JSON.parse(blob(layout, top.digest)));
+    const changed = change(blob(layout, manifest.config.digest));
+    if (changed === undefined)
+        return false;
+    const config = writeBlob(layout, Buffer.from(changed), manifest.config.mediaType);
+    const bytes = Buffer.from(JSON.stringify({ ...manifest, config }));
+    writeIndex(layout, writeBlob(layout, bytes, top.mediaType));
+    return true;
+}
+const BLOBS = (0,external_node_path_.join)('blobs', 'sha256');
+/** Gives a folder all blobs of a layout, without a copy. */
+function linkBlobs(layout, folder) {
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, BLOBS), { recursive: true });
+    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_.join)(layout, BLOBS))) {
+        (0,external_node_fs_.linkSync)((0,external_node_path_.join)(layout, BLOBS, name), (0,external_node_path_.join)(folder, BLOBS, name));
+    }
+}
+/** Removes the blobs that neither the index names nor the manifest in it. */
+function keepReachable(layout) {
+    const { digest } = topOf(layout);
+    const named = `${digest} ${blob(layout, digest)}`.matchAll(/sha256:([0-9a-f]{64})/g);
+    const needed = new Set([...named].map(([, hex]) => hex));
+    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_.join)(layout, BLOBS))) {
+        if (!needed.has(name))
+            (0,external_node_fs_.rmSync)((0,external_node_path_.join)(layout, BLOBS, name));
+    }
+}
+/** What names a manifest of the layout to others. */
+function descriptorOf(layout, digest) {
+    const manifest = blob(layout, digest);
+    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(manifest));
+    return { mediaType, digest, size: Buffer.byteLength(manifest) };
+}
+/** The images of a layout, one a platform, in its own order. */
+function imagesIn(layout) {
+    return [...platformsOf(layout, []).values()].map((digest) => {
+        const manifest = blob(layout, digest);
+        const { config } = object({ config: descriptor }).parse(JSON.parse(manifest));
+        return { manifest, config: blob(layout, config.digest) };
+    });
+}
+/** The version that an image's label names; empty without one. */
+function versionOf(layout) {
+    const [image] = imagesIn(layout);
+    const { config } = object({ config: object({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+        .parse(JSON.parse(image?.config ?? '{}'));
+    return config.Labels?.['org.opencontainers.image.version'] ?? '';
+}
+/** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
+function adopt(layout, top, images) {
+    for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
+        writeBlob(layout, Buffer.from(text), '');
+    }
+    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(top));
+    writeIndex(layout, writeBlob(layout, Buffer.from(top), mediaType));
+}
+/**
+ * Writes a layout of one artifact that is no image: a file with a type, said of `subject`.
+ * https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
+ */
+function writeArtifact(folder, artifact) {
+    const { mediaType, content, subject } = artifact;
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256'), { recursive: true });
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    const manifest = {
+        schemaVersion: 2,
+        mediaType: 'application/vnd.oci.image.manifest.v1+json',
+        artifactType: mediaType,
+        config: writeBlob(folder, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
+        layers: [writeBlob(folder, content, mediaType)],
+        subject,
+    };
+    const bytes = Buffer.from(JSON.stringify(manifest));
+    writeIndex(folder, writeBlob(folder, bytes, manifest.mediaType));
+}
+function writeBlob(folder, content, mediaType) {
+    const hex = (0,external_node_crypto_.createHash)('sha256').update(content).digest('hex');
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256', hex), content);
+    return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
+}
+function writeIndex(folder, only) {
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [only] }));
+}
+function topOf(layout) {
+    const [top] = index.parse(JSON.parse((0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'index.json'), 'utf8'))).manifests;
+    if (!top)
+        throw new Error(`${layout}/index.json names no image.`);
+    return top;
+}
+function blob(layout, digest) {
+    return (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
+}
+function nameOf({ platform }) {
+    if (!platform)
+        return 'unknown';
+    return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
+}
+
+;// CONCATENATED MODULE: ./action-build/src/build-cache.js
+
+
+
+/** No release depends on it: a service that is full, busy or away costs time alone. */
+const OPTIONAL = ',ignore-error=true';
+/**
+ * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
+ * default one, each would throw out what the other has just written (moby/buildkit#2885).
+ */
+function cacheOptions(cache, image) {
+    const options = (from, to) => ({
+        from: [`--cache-from=${from}`],
+        to: [`--cache-to=${to},mode=max`],
+    });
+    switch (cache.kind) {
+        case 'none':
+            return { from: [], to: [] };
+        case 'github':
+            return options(`type=gha,scope=${image}`, `type=gha,scope=${image}${OPTIONAL}`);
+        case 'registry': {
+            const reference = `type=registry,ref=${cache.repository}/${image}:buildcache`;
+            const form = ',image-manifest=true,oci-mediatypes=true';
+            return options(reference, `${reference}${form}${OPTIONAL}`);
+        }
+        case 'folder': {
+            const folder = (0,external_node_path_.join)(cache.folder, image);
+            const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
+            return { from: (0,external_node_fs_.existsSync)(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
+        }
+    }
+}
+/** Before a build: what the last one kept is at hand for the next, so that new layers alone are written. */
+function openCache(cache, image) {
+    if (cache.kind !== 'folder')
+        return;
+    const folder = (0,external_node_path_.join)(cache.folder, image);
+    // Of a run that was killed.
+    (0,external_node_fs_.rmSync)(nextFolder(folder), { recursive: true, force: true });
+    if ((0,external_node_fs_.existsSync)((0,external_node_path_.join)(folder, 'index.json')))
+        linkBlobs(folder, nextFolder(folder));
+}
+/** A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. */
+function settleCache(cache, image) {
+    if (cache.kind !== 'folder')
+        return;
+    const folder = (0,external_node_path_.join)(cache.folder, image);
+    const next = nextFolder(folder);
+    if (!(0,external_node_fs_.existsSync)((0,external_node_path_.join)(next, 'index.json')))
+        return;
+    keepReachable(next);
+    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+    (0,external_node_fs_.renameSync)(next, folder);
+}
+function nextFolder(folder) {
+    return `${folder}.next`;
+}
+
+;// CONCATENATED MODULE: ./action-build/src/commands.js
+/** An OCI layout folder, reproducible: what Trivy reads is what is pushed. */
+function layoutOutput(folder) {
+    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true`;
+}
+/**
+ * Builds one image.
+ *
+ * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
+ * broken images (docker/build-push-action#755), so it is left off.
+ */
+function buildArgv(image, inputs, labels, output, cache) {
+    const label = (name, value) => [
+        '--label',
+        `org.opencontainers.image.${name}=${value}`,
+    ];
+    return [
+        'docker',
+        'buildx',
+        'build',
+        '--platform',
+        inputs.platforms.join(','),
+        '--provenance=false',
+        '--progress=plain',
+        `--output=${output}`,
+        ...cache,
+        ...(image.file ? ['--file', image.file] : []),
+        ...(image.target ? ['--target', image.target] : []),
+        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
+        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
+        ...label('title', image.name),
+        ...label('version', inputs.version),
+        ...label('revision', labels.revision),
+        ...label('source', labels.source),
+        ...label('created', labels.created),
+        image.context,
+    ];
+}
+/**
+ * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
+ * the database of Java does not come over a slow line: who runs it has limits.
+ */
+const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
+/**
+ * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
+ * stays 0; 1 means that Trivy itself failed.
+ */
+function scanArgv({ trivy, layout, cache, report, layersOnly }) {
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
+        ...['--format', 'json', '--output', report],
+        ...['--scanners', 'vuln,secret'],
+        ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
+        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
+        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
+        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
+        ...['--disable-telemetry', '--no-progress'],
+    ];
+}
+/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
+function databaseArgv(trivy, part, cache, mirror) {
+    const [only, option, name] = part === 'db'
+        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
+        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, only],
+        ...(mirror ? [option, `${mirror}/${name}`] : []),
+        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
+    ];
+}
+function convertArgv(trivy, format, output, report) {
+    return [
+        trivy,
+        'convert',
+        '--config',
+        '/dev/null',
+        '--format',
+        format,
+        '--output',
+        output,
+        report,
+    ];
+}
+/** Reads a manifest, or an image's configuration, byte for byte. */
+function inspectArgv(reference, config, authFile) {
+    const auth = authFile ? ['--authfile', authFile] : [];
+    const what = config ? ['--config'] : [];
+    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
+}
+/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
+const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'];
+/** Copies the layout's own bytes, all platforms. */
+function pushArgv(layout, reference, authFile) {
+    const auth = authFile ? ['--dest-authfile', authFile] : [];
+    return [...COPY, ...auth, `oci:${layout}`, `docker://${reference}`];
+}
+/** The other way round: an image of the registry into a layout, all platforms. */
+function takeArgv(reference, layout, authFile) {
+    const auth = authFile ? ['--src-authfile', authFile] : [];
+    return [...COPY, ...auth, `docker://${reference}`, `oci:${layout}`];
+}
+
+;// CONCATENATED MODULE: ./action-build/src/build.js
+
+
+
+
+/**
+ * Builds an image into the layout folder.
+ *
+ * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
+ */
+async function build(image, layout, context) {
+    const { cache } = context.inputs;
+    const { from, to } = cacheOptions(cache, image.name);
+    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
+    openCache(cache, image.name);
+    const options = cache.kind === 'registry' ? from : [...from, ...to];
+    await buildx(image, layoutOutput(layout), options, context);
+    settleCache(cache, image.name);
+}
+/** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
+async function saveToRegistryCache(image, context) {
+    const { from, to } = cacheOptions(context.inputs.cache, image.name);
+    await buildx(image, 'type=cacheonly', [...from, ...to], context);
+}
+async function buildx(image, output, cache, { inputs, labels, env, runner, cancelled }) {
+    // BuildKit does not follow a Dockerfile that is a symbolic link.
+    const file = image.file && (0,external_node_fs_.realpathSync)(image.file);
+    await run(buildArgv({ ...image, file }, inputs, labels, output, cache), {
+        env,
+        signal: cancelled,
+        onLine: (line) => runner.info(`${image.name} │ ${line}`),
+    }).catch((cause) => {
+        throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
+    });
+}
+/** What tells an image's origin, the same for the same commit. */
+function labelsOf(env, epoch) {
+    const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
+    return {
+        revision: env.GITHUB_SHA ?? '',
+        source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
+        created: new Date(epoch * 1000).toISOString(),
+    };
+}
+
+;// CONCATENATED MODULE: ./action-build/src/builder.js
+
+/**
+ * Makes sure of a builder that can write OCI layouts. Docker's built-in one cannot, so a
+ * BuildKit of its own is started then; any other builder that is selected is used as it is.
+ */
+async function ensureBuilder(env, runner, cancelled) {
+    const { stdout } = await inspect(env, cancelled);
+    const driver = /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
+    if (driver !== 'docker')
+        return;
+    runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
+    await run(['docker', 'buildx', 'create', '--driver', 'docker-container', '--use', '--bootstrap'], {
+        env,
+        signal: cancelled,
+    });
+}
+async function inspect(env, cancelled) {
+    try {
+        return await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
+    }
+    catch (cause) {
+        if (cause instanceof CommandFailed && cause.exitCode !== undefined) {
+            throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.', {
+                cause,
+            });
+        }
+        throw cause;
+    }
+}
+
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/iso.js
 
 
@@ -19035,18 +19240,50 @@ function iso_duration(params) {
     return core._isoDuration(ZodISODuration, params);
 }
 
+;// CONCATENATED MODULE: ./lib/runner/cache.js
+/**
+ * GitHub's own cache service; without one (a self-hosted runner's may be switched off) nothing is
+ * kept. Its failures are warnings of @actions/cache, which is loaded when it is asked for.
+ */
+function githubCache(env = process.env) {
+    // Without these no version of the service is there; loading its client would tell the same, later.
+    const isOffered = Boolean(env.ACTIONS_CACHE_URL || env.ACTIONS_CACHE_SERVICE_V2);
+    return {
+        async restore(key, paths) {
+            if (!isOffered)
+                return false;
+            const { isFeatureAvailable, restoreCache } = await Promise.all(/* import() */[__nccwpck_require__.e(731), __nccwpck_require__.e(675)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8675));
+            return isFeatureAvailable() && (await restoreCache([...paths], key)) !== undefined;
+        },
+        async save(key, paths) {
+            if (!isOffered)
+                return;
+            const { isFeatureAvailable, saveCache } = await Promise.all(/* import() */[__nccwpck_require__.e(731), __nccwpck_require__.e(675)]).then(__nccwpck_require__.bind(__nccwpck_require__, 8675));
+            if (isFeatureAvailable())
+                await saveCache([...paths], key);
+        },
+    };
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/database.js
 
 
 
 
 
-/** Trivy's two databases. https://trivy.dev/docs/latest/configuration/db/ */
+
+
+/** Trivy's two databases, and what is in them. https://trivy.dev/docs/latest/configuration/db/ */
+const CONTENT = {
+    db: ['metadata.json', 'trivy.db'],
+    // Without its index Trivy takes a jar that does not tell its name for a harmless file, silently.
+    'java-db': ['metadata.json', 'trivy-java.db'],
+};
 const PARTS = ['db', 'java-db'];
 const metadata = object({ NextUpdate: iso_datetime({ offset: true }) });
 /**
  * Makes a cache folder for Trivy that holds its databases: copied from `given`, or downloaded
- * once for all scans of the run, from `mirror` where there is one.
+ * once a day, from `mirror` where there is one.
  *
  * Trivy itself never judges the age of a database that it is told not to update, so that is
  * done here.
@@ -19056,19 +19293,14 @@ const metadata = object({ NextUpdate: iso_datetime({ offset: true }) });
  */
 async function prepareDatabase(trivy, source, cache, options) {
     (0,external_node_fs_.mkdirSync)(cache, { recursive: true });
-    if (source.given !== undefined) {
-        for (const part of PARTS)
-            copyPart(source.given, cache, part);
-    }
-    else {
-        for (const part of PARTS) {
-            const argv = databaseArgv(trivy, part, cache, source.mirror);
-            await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause) => {
-                throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
-            });
-        }
-    }
     for (const part of PARTS) {
+        if (source.given !== undefined)
+            copyPart(source.given, cache, part);
+        else
+            await fetchPart(trivy, part, source.mirror, cache, options);
+        if (!isWhole((0,external_node_path_.join)(cache, part), part)) {
+            throw new Error(`Trivy's ${part} came in part: nothing can pass. Run this job again.`);
+        }
         const age = overdue((0,external_node_fs_.readFileSync)(metadataOf(cache, part), 'utf8'), Date.now());
         if (age > source.grace) {
             throw new Error(`The vulnerability database (${part}) is too old: its successor was due ${Math.floor(age / 3_600_000)} hours ago. ` +
@@ -19076,15 +19308,42 @@ async function prepareDatabase(trivy, source, cache, options) {
         }
     }
 }
+/**
+ * What the first job of a day has downloaded serves the others, out of GitHub's cache; Trivy fetches it
+ * anew all the same once its successor is due.
+ */
+async function fetchPart(trivy, part, mirror, cache, options) {
+    const kept = githubCache();
+    const key = keyOf(part, mirror, new Date());
+    const folder = (0,external_node_path_.join)(cache, part);
+    const restored = (await kept.restore(key, [folder])) && isWhole(folder, part);
+    // Of what broke off on the way Trivy would take the half for the whole.
+    if (!restored)
+        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+    const argv = databaseArgv(trivy, part, cache, mirror);
+    await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause) => {
+        throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
+    });
+    if (!restored && isWhole(folder, part))
+        await kept.save(key, [folder]);
+}
+/** One for each source: who names another mirror wants that one's. */
+function keyOf(part, mirror = '', today) {
+    const from = (0,external_node_crypto_.createHash)('sha256').update(mirror).digest('hex').slice(0, 16);
+    return `compta-trivy-${part}-${from}-${today.toISOString().slice(0, 10)}`;
+}
 /** Milliseconds since the successor of a database was due; negative before that. */
 function overdue(metadataJson, now) {
     return now - Date.parse(metadata.parse(JSON.parse(metadataJson)).NextUpdate);
 }
 function copyPart(given, cache, part) {
-    if (!(0,external_node_fs_.existsSync)(metadataOf(given, part))) {
+    if (!isWhole((0,external_node_path_.join)(given, part), part)) {
         throw new Error(`No vulnerability database at ${(0,external_node_path_.join)(given, part)}: without one nothing can pass. Check 'trivy-database'.`);
     }
     (0,external_node_fs_.cpSync)((0,external_node_path_.join)(given, part), (0,external_node_path_.join)(cache, part), { recursive: true });
+}
+function isWhole(folder, part) {
+    return CONTENT[part].every((file) => (0,external_node_fs_.existsSync)((0,external_node_path_.join)(folder, file)));
 }
 function metadataOf(folder, part) {
     return (0,external_node_path_.join)(folder, part, 'metadata.json');
@@ -19210,119 +19469,6 @@ function bySeverity(a, b) {
 
 // EXTERNAL MODULE: external "node:util"
 var external_node_util_ = __nccwpck_require__(7975);
-;// CONCATENATED MODULE: ./action-build/src/layout.js
-
-
-
-
-/** Reading an OCI image layout: https://github.com/opencontainers/image-spec/blob/main/image-layout.md */
-const descriptor = object({
-    mediaType: schemas_string(),
-    digest: schemas_string().regex(/^sha256:[0-9a-f]{64}$/),
-    size: schemas_number(),
-    platform: object({ os: schemas_string(), architecture: schemas_string(), variant: schemas_string().optional() })
-        .optional(),
-});
-const index = object({ schemaVersion: literal(2), manifests: array(descriptor).min(1) });
-/** The digest that the registry will show: the index's for several platforms, else the manifest's. */
-function digestOf(layout) {
-    return topOf(layout).digest;
-}
-/** "linux/amd64" and the like, with the digest of its manifest. */
-function platformsOf(layout, expected) {
-    const top = topOf(layout);
-    if (!top.mediaType.includes('index') && !top.mediaType.includes('manifest.list')) {
-        return new Map([[expected[0] ?? 'linux/amd64', top.digest]]);
-    }
-    const children = index.parse(JSON.parse(blob(layout, top.digest))).manifests;
-    return new Map(children.map((child) => [nameOf(child), child.digest]));
-}
-/**
- * A layout of one platform only, over the same files as the whole one: Trivy always scans the
- * first child of an index and ignores `--platform` for layouts without saying so.
- */
-function onePlatform(layout, digest, folder) {
-    (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-    const blobs = (0,external_node_path_.join)('blobs', 'sha256');
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, blobs), { recursive: true });
-    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_.join)(layout, blobs))) {
-        (0,external_node_fs_.linkSync)((0,external_node_path_.join)(layout, blobs, name), (0,external_node_path_.join)(folder, blobs, name));
-    }
-    (0,external_node_fs_.linkSync)((0,external_node_path_.join)(layout, 'oci-layout'), (0,external_node_path_.join)(folder, 'oci-layout'));
-    writeIndex(folder, descriptorOf(layout, digest));
-    return folder;
-}
-/** What names a manifest of the layout to others. */
-function descriptorOf(layout, digest) {
-    const manifest = blob(layout, digest);
-    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(manifest));
-    return { mediaType, digest, size: Buffer.byteLength(manifest) };
-}
-/** The images of a layout, one a platform, in its own order. */
-function imagesIn(layout) {
-    return [...platformsOf(layout, []).values()].map((digest) => {
-        const manifest = blob(layout, digest);
-        const { config } = object({ config: descriptor }).parse(JSON.parse(manifest));
-        return { manifest, config: blob(layout, config.digest) };
-    });
-}
-/** The version that an image's label names; empty without one. */
-function versionOf(layout) {
-    const [image] = imagesIn(layout);
-    const { config } = object({ config: object({ Labels: record(schemas_string(), schemas_string()).optional() }) })
-        .parse(JSON.parse(image?.config ?? '{}'));
-    return config.Labels?.['org.opencontainers.image.version'] ?? '';
-}
-/** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
-function adopt(layout, top, images) {
-    for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
-        writeBlob(layout, Buffer.from(text), '');
-    }
-    const { mediaType } = object({ mediaType: schemas_string() }).parse(JSON.parse(top));
-    writeIndex(layout, writeBlob(layout, Buffer.from(top), mediaType));
-}
-/**
- * Writes a layout of one artifact that is no image: a file with a type, said of `subject`.
- * https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
- */
-function writeArtifact(folder, artifact) {
-    const { mediaType, content, subject } = artifact;
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256'), { recursive: true });
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-    const manifest = {
-        schemaVersion: 2,
-        mediaType: 'application/vnd.oci.image.manifest.v1+json',
-        artifactType: mediaType,
-        config: writeBlob(folder, Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
-        layers: [writeBlob(folder, content, mediaType)],
-        subject,
-    };
-    const bytes = Buffer.from(JSON.stringify(manifest));
-    writeIndex(folder, writeBlob(folder, bytes, manifest.mediaType));
-}
-function writeBlob(folder, content, mediaType) {
-    const hex = (0,external_node_crypto_.createHash)('sha256').update(content).digest('hex');
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256', hex), content);
-    return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
-}
-function writeIndex(folder, only) {
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [only] }));
-}
-function topOf(layout) {
-    const [top] = index.parse(JSON.parse((0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'index.json'), 'utf8'))).manifests;
-    if (!top)
-        throw new Error(`${layout}/index.json names no image.`);
-    return top;
-}
-function blob(layout, digest) {
-    return (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
-}
-function nameOf({ platform }) {
-    if (!platform)
-        return 'unknown';
-    return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/former.js
 
 
@@ -19345,10 +19491,10 @@ async function keepFormer(layout, reference, authFile, cancelled) {
     if (top === undefined)
         return false;
     const repository = reference.replace(/:[^:/]+$/, '');
-    const digests = childrenOf(top) ?? [digestOfBytes(top)];
+    const children = childrenOf(top);
     const former = [];
-    for (const digest of digests) {
-        const manifest = await inspect(`${repository}@${digest}`, false);
+    for (const digest of children ?? [digestOfBytes(top)]) {
+        const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
         const config = await inspect(`${repository}@${digest}`, true);
         if (manifest === undefined || config === undefined)
             return false;
@@ -19485,21 +19631,24 @@ function lines(runner, name) {
         .map((line) => line.trim())
         .filter((line) => line !== '');
 }
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function yaml(runner, name, schema) {
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+function yaml(runner, name, schema, read = dist/* parse */.qg) {
     const text = runner.input(name);
     if (text === '')
         return undefined;
-    const value = parsed(name, text);
+    const value = parsed(name, text, read);
     const result = schema.safeParse(value);
     if (!result.success)
         throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
     return result.data;
 }
 /** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-function secretYaml(runner, name, schema) {
+function secretYaml(runner, name, schema, read) {
     try {
-        return yaml(runner, name, schema);
+        return yaml(runner, name, schema, read);
     }
     catch (error) {
         if (!(error instanceof InputError) || error.cause === undefined)
@@ -19507,9 +19656,23 @@ function secretYaml(runner, name, schema) {
         throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
     }
 }
-function parsed(name, text) {
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+function asWritten(text) {
+    const document = parseDocument(text);
+    const [error] = document.errors;
+    if (error !== undefined)
+        throw error;
+    visit(document, {
+        Scalar(_key, node) {
+            if (typeof node.value === 'number' || typeof node.value === 'boolean')
+                node.value = node.source;
+        },
+    });
+    return document.toJS();
+}
+function parsed(name, text, read) {
     try {
-        return (0,dist/* parse */.qg)(text);
+        return read(text);
     }
     catch (cause) {
         throw new InputError(name, 'is not YAML.', cause);
@@ -19678,7 +19841,7 @@ function readInputs(runner) {
         ignoreFile: inputs_ignoreFile(runner),
         trivyVersion: inputs_optional(runner, 'trivy-version') ?? '0.70.0',
         trivyDatabase: inputs_optional(runner, 'trivy-database'),
-        databaseMirror: inputs_optional(runner, 'trivy-database-mirror'),
+        databaseMirror: databaseMirror(runner),
         databaseGrace: inputs_duration(runner, 'trivy-database-grace', '72h'),
         cache: buildCache(runner, repository),
         attest: inputs_boolean(runner, 'attest', true),
@@ -19686,7 +19849,15 @@ function readInputs(runner) {
         toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
         push: inputs_boolean(runner, 'push', true),
         parallel: inputs_integer(runner, 'parallel', 2, { min: 1, max: 16 }),
+        epoch: epoch(runner.env.SOURCE_DATE_EPOCH || '0'),
     };
+}
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function epoch(value) {
+    // A JavaScript date ends at 8.64e12 seconds.
+    if (/^\d{1,12}$/.test(value))
+        return Number(value);
+    throw new Error(`SOURCE_DATE_EPOCH is '${value}': give whole seconds since 1970, as \`git log -1 --format=%ct\` does.`);
 }
 function inputs_images(runner) {
     const given = yaml(runner, 'images', array(inputs_image).min(1));
@@ -19702,9 +19873,16 @@ function inputs_images(runner) {
         : { name: rest.name, from: tag(from, 'images') });
 }
 function inputs_registry(runner) {
-    const value = inputs_required(runner, 'registry', 'give registry and namespace.').replace(/\/+$/, '');
+    return namespace(inputs_required(runner, 'registry', 'give registry and namespace.'), 'registry');
+}
+function databaseMirror(runner) {
+    const value = inputs_optional(runner, 'trivy-database-mirror');
+    return value === undefined ? undefined : namespace(value, 'trivy-database-mirror');
+}
+function namespace(given, input) {
+    const value = given.replace(/\/+$/, '');
     if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
-        throw new InputError('registry', `is '${value}': give it as host[:port]/namespace, without scheme.`);
+        throw new InputError(input, `is '${value}': give it as host[:port]/namespace, without scheme.`);
     }
     return value;
 }
@@ -19846,6 +20024,7 @@ function provenance(image, subject, env) {
 
 
 
+
 function makeReportFolders(folder) {
     const folders = { json: folder, sarif: (0,external_node_path_.join)(folder, 'sarif'), sboms: (0,external_node_path_.join)(folder, 'sboms') };
     for (const path of Object.values(folders))
@@ -19862,12 +20041,39 @@ async function convertReport(trivy, slug, folders, options) {
         ['cyclonedx', (0,external_node_path_.join)(folders.sboms, `${slug}.cdx.json`)],
         ['spdx-json', spdxOf(folders, slug)],
     ];
-    for (const [format, output] of forms) {
-        await run(convertArgv(trivy, format, output, (0,external_node_path_.join)(folders.json, `${slug}.json`)), options);
-    }
+    const report = (0,external_node_path_.join)(folders.json, `${slug}.json`);
+    await inParallel(forms, forms.length, ([format, output]) => run(convertArgv(trivy, format, output, report), options));
+}
+
+;// CONCATENATED MODULE: ./action-build/src/base-layers.js
+
+/**
+ * Trivy takes the layers before a CMD for those of a base image, when others follow it, and looks
+ * for no secrets in them (`GuessBaseImageIndex` in its pkg/fanal/image). They are pushed as well.
+ *
+ * What it has looked at once it keeps by the layer alone. So the same layers are shown to it
+ * beforehand, in an image whose history has no CMD, and the scan itself finds them looked at.
+ */
+const steps = array(looseObject({ created_by: schemas_string().optional(), empty_layer: schemas_boolean().optional() }));
+const base_layers_config = looseObject({ history: steps.nullish() });
+/** An image's configuration without a CMD; undefined when Trivy takes no layer for a base's. */
+function wholeOf(configuration) {
+    const { history, ...rest } = base_layers_config.parse(JSON.parse(configuration));
+    if (!history || !hasBase(history))
+        return undefined;
+    return JSON.stringify({ ...rest, history: history.filter((step) => !isCommand(step)) });
+}
+function hasBase(history) {
+    const lastLayer = history.findLastIndex((step) => !step.empty_layer);
+    return history.slice(0, Math.max(lastLayer, 0)).some(isCommand);
+}
+/** Of BuildKit, or of the builder before it. */
+function isCommand({ created_by: by = '', empty_layer: isEmpty = false }) {
+    return isEmpty && /^(\/bin\/sh -c #\(nop\) {2})?CMD/.test(by);
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/scan.js
+
 
 
 
@@ -19882,14 +20088,18 @@ async function convertReport(trivy, slug, folders, options) {
  * it has no advisories for what the image is made of: no scan means no image.
  */
 async function scan(name, layout, context) {
-    const { trivy, temp, env, cancelled } = context;
-    const options = { env, signal: cancelled, cwd: temp, timeoutMs: 15 * 60_000 };
     const findings = [];
-    for (const [platform, digest] of platformsOf(layout, context.platforms)) {
+    const platforms = platformsOf(layout, context.platforms);
+    const missing = missingFrom(platforms.keys(), context.platforms);
+    if (missing.length > 0) {
+        throw new Error(`${name} is not made for ${missing.join(', ')}: leave that out of 'platforms', or build the image for it first.`);
+    }
+    for (const [platform, digest] of platforms) {
         const slug = slugOf(name, platform);
         const report = (0,external_node_path_.join)(context.reports.json, `${slug}.json`);
-        const alone = onePlatform(layout, digest, (0,external_node_path_.join)(temp, `scan-${slug}`));
-        await run(scanArgv({ trivy, layout: alone, cache: context.cache, report }), options).catch((cause) => {
+        await context
+            .turn(() => look(layout, digest, { slug, report }, context))
+            .catch((cause) => {
             throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
                 cause,
             });
@@ -19903,10 +20113,25 @@ async function scan(name, layout, context) {
         if (system !== undefined) {
             throw new Error(`Trivy has no advisories for ${system}, of which ${name} for ${platform} is made, so it cannot pass: take another base image.`);
         }
-        await convertReport(trivy, slug, context.reports, options);
+        await convertReport(context.trivy, slug, context.reports, optionsOf(context));
         findings.push(...findingsOf(result, platform));
     }
     return findings;
+}
+async function look(layout, digest, { slug, report }, context) {
+    const { trivy, cache, temp } = context;
+    const at = (place) => onePlatform(layout, digest, (0,external_node_path_.join)(temp, `${place}-${slug}`));
+    const options = optionsOf(context);
+    const whole = at('whole');
+    if (alter(whole, wholeOf)) {
+        const aside = (0,external_node_path_.join)(temp, `whole-${slug}.json`);
+        const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
+        await run(argv, options);
+    }
+    await run(scanArgv({ trivy, layout: at('scan'), cache, report }), options);
+}
+function optionsOf({ env, home, cancelled }) {
+    return { env, signal: cancelled, cwd: home, timeoutMs: 15 * 60_000 };
 }
 /** "auth-service-linux-amd64": the name of an image's reports for one platform. */
 function slugOf(name, platform) {
@@ -19932,13 +20157,18 @@ function scannerEnvironment(env, home) {
 
 
 
-/** Pushes a layout's own bytes under every tag, and beside them what is known of them. */
-async function push(name, layout, attest, context) {
+/**
+ * Pushes a layout's own bytes under every tag, and beside them what is known of them.
+ *
+ * @param held the tag by which the registry has these bytes already, and with them what is known
+ */
+async function push(name, layout, held, context) {
     const { inputs } = context;
     for (const tag of new Set([inputs.version, ...inputs.tags])) {
-        await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
+        if (tag !== held)
+            await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
     }
-    if (!attest)
+    if (!inputs.attest || held !== undefined)
         return;
     for (const attachment of attachmentsOf(name, layout, context)) {
         const hex = attachment.subject.digest.slice('sha256:'.length);
@@ -19972,20 +20202,33 @@ function adviceOn(error) {
         : '';
 }
 
+;// CONCATENATED MODULE: ./lib/registry/login.js
+/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
+function dockerConfig(login) {
+    return JSON.stringify({ auths: authsOf(login) });
+}
+/** Its entries by name: Docker looks for its own registry's login under the name of old. */
+function authsOf({ registry, username, password }) {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
+    return Object.fromEntries(names.map((name) => [name, { auth }]));
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/registry-login.js
+
 
 
 
 function writeLogin(login, registry, folder, env) {
     if (!login)
         return { env, authFile: undefined };
-    const former = env.DOCKER_CONFIG ?? (0,external_node_path_.join)(env.HOME ?? (0,external_node_os_namespaceObject.homedir)(), '.docker');
+    const former = env.DOCKER_CONFIG ?? (0,external_node_path_.join)(env.HOME ?? (0,external_node_os_.homedir)(), '.docker');
     (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
     const authFile = (0,external_node_path_.join)(folder, 'config.json');
     const [host = ''] = registry.split('/');
-    const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
     const known = existing((0,external_node_path_.join)(former, 'config.json'));
-    (0,external_node_fs_.writeFileSync)(authFile, JSON.stringify(withLogin(known, namesOf(host), auth)), { mode: 0o600 });
+    const ours = authsOf({ registry: host, ...login });
+    (0,external_node_fs_.writeFileSync)(authFile, JSON.stringify(withLogin(known, ours)), { mode: 0o600 });
     for (const folderOfDocker of ['cli-plugins', 'contexts']) {
         const path = (0,external_node_path_.join)(former, folderOfDocker);
         if ((0,external_node_fs_.existsSync)(path))
@@ -19995,23 +20238,18 @@ function writeLogin(login, registry, folder, env) {
     return { env: { ...env, DOCKER_CONFIG: folder, BUILDX_CONFIG }, authFile };
 }
 /** A store or a helper would be asked in the place of our login, so the other registries alone keep theirs. */
-function withLogin(known, names, auth) {
+function withLogin(known, ours) {
     const { credsStore, credHelpers, ...rest } = known;
-    const isOther = (name) => !names.includes(name);
+    const isOther = (name) => !(name in ours);
     const stored = credsStore
         ? Object.keys(known.auths ?? {}).map((name) => [name, credsStore])
         : [];
     const helpers = [...stored, ...Object.entries(credHelpers ?? {})].filter(([name]) => isOther(name));
-    const ours = names.map((name) => [name, { auth }]);
     return {
         ...rest,
-        auths: { ...known.auths, ...Object.fromEntries(ours) },
+        auths: { ...known.auths, ...ours },
         ...(helpers.length > 0 ? { credHelpers: Object.fromEntries(helpers) } : {}),
     };
-}
-/** Docker looks for its own registry's login under the name of old. */
-function namesOf(host) {
-    return host === 'docker.io' ? [host, 'https://index.docker.io/v1/'] : [host];
 }
 function existing(file) {
     return (0,external_node_fs_.existsSync)(file) ? JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')) : {};
@@ -20156,14 +20394,16 @@ async function main_run({ runner, cancelled }) {
     const inputs = readInputs(runner);
     const acceptances = acceptancesOf(inputs.ignoreFile);
     const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(runner.temp, 'compta-build-'));
+    // Always the same path, as GitHub's cache finds a folder by it; what was left there is not Trivy's.
+    const databases = (0,external_node_path_.join)(runner.temp, 'compta-trivy');
+    (0,external_node_fs_.rmSync)(databases, { recursive: true, force: true });
     try {
         const reports = makeReportFolders((0,external_node_path_.join)(runner.temp, 'trivy-reports'));
-        const scanning = await prepareScanner(inputs, reports, temp, runner, cancelled);
+        const scanning = await prepareScanner(inputs, reports, { temp, cache: databases }, runner, cancelled);
         const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_.join)(temp, 'docker'), runner.env);
         await ensureBuilder(login.env, runner, cancelled);
         const building = buildContext(inputs, login, runner, cancelled);
         const layout = ({ name }) => (0,external_node_path_.join)(temp, 'layouts', name);
-        const queue = oneAtATime();
         const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
             const started = Date.now();
             const { registry } = inputs;
@@ -20172,7 +20412,7 @@ async function main_run({ runner, cancelled }) {
             else
                 await build(image, layout(image), building);
             const unchanged = 'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
-            const findings = await queue(() => scan(image.name, layout(image), scanning));
+            const findings = await scan(image.name, layout(image), scanning);
             const digest = digestOf(layout(image));
             const version = versionOf(layout(image));
             const milliseconds = Date.now() - started;
@@ -20186,8 +20426,9 @@ async function main_run({ runner, cancelled }) {
             const pushing = { inputs, reports, temp, authFile, runner, cancelled };
             const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
             await inParallel(inputs.images, inputs.parallel, async (image) => {
-                const attest = inputs.attest && !unchanged.has(image.name);
-                await push(image.name, layout(image), attest, pushing);
+                const former = 'from' in image ? image.from : inputs.unchangedFrom;
+                const held = unchanged.has(image.name) ? former : undefined;
+                await push(image.name, layout(image), held, pushing);
                 if (inputs.cache.kind === 'registry' && !('from' in image)) {
                     await saveToRegistryCache(image, building);
                 }
@@ -20196,7 +20437,8 @@ async function main_run({ runner, cancelled }) {
         report(verdicts, inputs, { pushed, reports }, runner);
     }
     finally {
-        (0,external_node_fs_.rmSync)(temp, { recursive: true, force: true });
+        for (const folder of [temp, databases])
+            (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
     }
 }
 async function isFormer(name, layout, { registry, unchangedFrom }, { authFile }, cancelled) {
@@ -20208,20 +20450,20 @@ function acceptancesOf(file) {
     return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
 }
 /** Before any login is written: the scanner has no business with it. */
-async function prepareScanner(inputs, reports, temp, runner, cancelled) {
+async function prepareScanner(inputs, reports, { temp, cache }, runner, cancelled) {
     const { trivyVersion: version, toolMirror: mirror } = inputs;
     const trivy = (0,external_node_path_.join)(await findTool({ name: 'trivy', version, mirror }), 'trivy');
     const home = (0,external_node_path_.join)(temp, 'scanner-home');
     (0,external_node_fs_.mkdirSync)(home);
     const env = scannerEnvironment(runner.env, home);
-    const cache = (0,external_node_path_.join)(temp, 'trivy');
     await prepareDatabase(trivy, { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace }, cache, { env, signal: cancelled, cwd: home });
-    return { trivy, platforms: inputs.platforms, reports, cache, temp, env, cancelled };
+    const { platforms } = inputs;
+    const turn = oneAtATime();
+    return { trivy, platforms, reports, cache, turn, temp, home, env, cancelled };
 }
 function buildContext(inputs, login, runner, cancelled) {
-    const SOURCE_DATE_EPOCH = runner.env.SOURCE_DATE_EPOCH ?? '0';
-    const env = { ...login.env, SOURCE_DATE_EPOCH };
-    return { inputs, labels: labelsOf(runner.env), env, runner, cancelled };
+    const env = { ...login.env, SOURCE_DATE_EPOCH: String(inputs.epoch) };
+    return { inputs, labels: labelsOf(runner.env, inputs.epoch), env, runner, cancelled };
 }
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
 function report(verdicts, inputs, { pushed, reports }, runner) {
@@ -22670,7 +22912,7 @@ function copyFile(srcFile, destFile, force) {
 /******/ 	// Execute the module function
 /******/ 	var threw = true;
 /******/ 	try {
-/******/ 		__webpack_modules__[moduleId](module, module.exports, __nccwpck_require__);
+/******/ 		__webpack_modules__[moduleId].call(module.exports, module, module.exports, __nccwpck_require__);
 /******/ 		threw = false;
 /******/ 	} finally {
 /******/ 		if(threw) delete __webpack_module_cache__[moduleId];

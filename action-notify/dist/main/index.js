@@ -18244,21 +18244,24 @@ function lines(runner, name) {
         .map((line) => line.trim())
         .filter((line) => line !== '');
 }
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function yaml(runner, name, schema) {
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+function yaml(runner, name, schema, read = dist/* parse */.qg) {
     const text = runner.input(name);
     if (text === '')
         return undefined;
-    const value = parsed(name, text);
+    const value = parsed(name, text, read);
     const result = schema.safeParse(value);
     if (!result.success)
         throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
     return result.data;
 }
 /** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-function secretYaml(runner, name, schema) {
+function secretYaml(runner, name, schema, read) {
     try {
-        return yaml(runner, name, schema);
+        return yaml(runner, name, schema, read);
     }
     catch (error) {
         if (!(error instanceof InputError) || error.cause === undefined)
@@ -18266,9 +18269,23 @@ function secretYaml(runner, name, schema) {
         throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
     }
 }
-function parsed(name, text) {
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+function asWritten(text) {
+    const document = parseDocument(text);
+    const [error] = document.errors;
+    if (error !== undefined)
+        throw error;
+    visit(document, {
+        Scalar(_key, node) {
+            if (typeof node.value === 'number' || typeof node.value === 'boolean')
+                node.value = node.source;
+        },
+    });
+    return document.toJS();
+}
+function parsed(name, text, read) {
     try {
-        return (0,dist/* parse */.qg)(text);
+        return read(text);
     }
     catch (cause) {
         throw new InputError(name, 'is not YAML.', cause);

@@ -67972,7 +67972,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2990);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2783);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7242);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67982,7 +67982,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2783:
+/***/ 7242:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78167,7 +78167,7 @@ class SshPool {
 ;// CONCATENATED MODULE: ./lib/release/evidence.js
 
 /** A service that cannot be released, with the reason in a sentence. */
-class evidence_ReleaseFailure extends Error {
+class ReleaseFailure extends Error {
     name = 'ReleaseFailure';
     evidence;
     constructor(message, evidence, options) {
@@ -78211,9 +78211,12 @@ async function inspect(host, container) {
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
     const seen = await inspect(host, container);
-    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
-        allowFailure: true,
-    });
+    const asked = (script) => host.read(['sh', '-c', script, 'gather', container], { allowFailure: true });
+    const [logs, sockets] = await Promise.all([
+        asked('docker logs --tail 50 "$1" 2>&1'),
+        asked(`pid=$(docker inspect -f '{{.State.Pid}}' "$1") && [ "$pid" -gt 0 ] || exit
+nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
+    ]);
     return {
         host: host.name,
         service,
@@ -78223,6 +78226,7 @@ async function gather(host, container, service, slot) {
         outOfMemory: seen?.outOfMemory ?? false,
         restarts: seen?.restarts ?? 0,
         lastHealth: seen?.lastHealth ?? '',
+        listening: sockets.stdout.split('\n').filter((line) => line !== ''),
         log: logs.stdout.trimEnd(),
     };
 }
@@ -78345,11 +78349,25 @@ class Host {
         this.#connect = connect;
     }
     /**
-     * Runs a command that changes nothing, as root.
+     * Runs a command that changes nothing, as root; once more when the connection breaks in its midst.
      * @throws ReleaseFailure when it fails for want of space.
      */
     async read(command, options = {}) {
         const connection = await this.#connect();
+        try {
+            return await this.#exec(connection, command, options);
+        }
+        catch (error) {
+            if (!(error instanceof HostUnreachableError))
+                throw error;
+            return this.once(command, options);
+        }
+    }
+    /** As {@link read}, for what may not be done twice: of a connection that breaks nobody knows how far it came. */
+    async once(command, options = {}) {
+        return this.#exec(await this.#connect(), command, options);
+    }
+    async #exec(connection, command, options) {
         try {
             return await connection.exec(['sudo', '-n', ...command], options);
         }
@@ -78357,7 +78375,7 @@ class Host {
             if (!(cause instanceof RemoteCommandError && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new evidence_ReleaseFailure(why, undefined, { cause });
+            throw new ReleaseFailure(why, undefined, { cause });
         }
     }
     /**
@@ -78371,7 +78389,7 @@ class Host {
         const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
             stderr.trim(), { cause });
         try {
-            const result = await this.read(argv, options);
+            const result = await this.once(argv, options);
             if (result.code === lostLease)
                 throw lost(result.stderr);
             return result;
@@ -78400,9 +78418,15 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
+        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
         const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
-        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
+undo() { truncate -s "$size" "$1"; exit 1; }
+cat >>"$1" || undo "$1"
+[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+sync "$1"`;
+        const input = `${line}\n`;
+        const size = String(Buffer.byteLength(input));
+        await this.change(['sh', '-c', script, 'append', path, size], { input });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -83619,21 +83643,24 @@ function lines(runner, name) {
         .map((line) => line.trim())
         .filter((line) => line !== '');
 }
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function inputs_yaml(runner, name, schema) {
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+function inputs_yaml(runner, name, schema, read = parse) {
     const text = runner.input(name);
     if (text === '')
         return undefined;
-    const value = parsed(name, text);
+    const value = parsed(name, text, read);
     const result = schema.safeParse(value);
     if (!result.success)
         throw new inputs_InputError(name, `is not valid:\n${z.prettifyError(result.error)}`);
     return result.data;
 }
 /** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-function inputs_secretYaml(runner, name, schema) {
+function inputs_secretYaml(runner, name, schema, read) {
     try {
-        return inputs_yaml(runner, name, schema);
+        return inputs_yaml(runner, name, schema, read);
     }
     catch (error) {
         if (!(error instanceof inputs_InputError) || error.cause === undefined)
@@ -83641,9 +83668,23 @@ function inputs_secretYaml(runner, name, schema) {
         throw new inputs_InputError(name, 'is not YAML; where is not shown, as it is a secret.');
     }
 }
-function parsed(name, text) {
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+function inputs_asWritten(text) {
+    const document = parseDocument(text);
+    const [error] = document.errors;
+    if (error !== undefined)
+        throw error;
+    visit(document, {
+        Scalar(_key, node) {
+            if (typeof node.value === 'number' || typeof node.value === 'boolean')
+                node.value = node.source;
+        },
+    });
+    return document.toJS();
+}
+function parsed(name, text, read) {
     try {
-        return parse(text);
+        return read(text);
     }
     catch (cause) {
         throw new inputs_InputError(name, 'is not YAML.', cause);
@@ -83659,16 +83700,42 @@ var main = __nccwpck_require__(2990);
 const none = { say: async () => { } };
 /** GitHub refuses a longer description. */
 const github_LONGEST = 140;
+/** Where the step leaves its deployment for {@link endDeployment}, until that has ended. */
+const DEPLOYMENT_STATE = 'deployment';
 /** Opens a deployment with the input `github-token`; without one, or outside GitHub, nothing is told. */
 async function openDeployment(runner, environment, what) {
+    const github = githubOf(runner);
+    if (github === undefined)
+        return none;
+    const id = await github.open(environment, what);
+    if (id === undefined)
+        return none;
+    runner.saveState(DEPLOYMENT_STATE, String(id));
+    return {
+        async say(state, description) {
+            const heard = await github.say(id, state, description);
+            if (heard && state !== 'in_progress')
+                runner.saveState(DEPLOYMENT_STATE, '');
+        },
+    };
+}
+/** The post step: of whoever was killed GitHub hears no end, and would show the release as under way for ever. */
+async function endDeployment(runner) {
+    const id = Number(runner.state(DEPLOYMENT_STATE));
+    if (id > 0)
+        await githubOf(runner)?.say(id, 'error', 'No end of it was told; see the log of the run.');
+}
+/** GitHub's side; `undefined` where there is none to tell. */
+function githubOf(runner) {
     const token = optionalSecret(runner, 'github-token');
     const { GITHUB_REPOSITORY = '', GITHUB_SHA, GITHUB_SERVER_URL, GITHUB_RUN_ID } = runner.env;
     const [owner, repo] = GITHUB_REPOSITORY.split('/');
     if (token === undefined || !owner || !repo || !GITHUB_SHA)
-        return none;
+        return undefined;
     const { rest } = getOctokit(token, {
         baseUrl: runner.env.GITHUB_API_URL || 'https://api.github.com',
     });
+    const url = inputs_optional(runner, 'base-url');
     const forgiving = async (body) => {
         try {
             return await body();
@@ -83678,26 +83745,24 @@ async function openDeployment(runner, environment, what) {
             return undefined;
         }
     };
-    const id = await forgiving(async () => {
-        const { data } = await rest.repos.createDeployment({
-            owner,
-            repo,
-            ref: GITHUB_SHA,
-            environment,
-            description: what.slice(0, github_LONGEST),
-            auto_merge: false,
-            // The workflow decided that this is to be released; its checks are its own business.
-            required_contexts: [],
-            production_environment: environment === 'production',
-        });
-        return 'id' in data ? data.id : undefined;
-    });
-    if (id === undefined)
-        return none;
-    const url = inputs_optional(runner, 'base-url');
     return {
-        async say(state, description) {
-            await forgiving(() => rest.repos.createDeploymentStatus({
+        open: (environment, what) => forgiving(async () => {
+            const { data } = await rest.repos.createDeployment({
+                owner,
+                repo,
+                ref: GITHUB_SHA,
+                environment,
+                description: what.slice(0, github_LONGEST),
+                auto_merge: false,
+                // The workflow decided that this is to be released; its checks are its own business.
+                required_contexts: [],
+                production_environment: environment === 'production',
+            });
+            return 'id' in data ? data.id : undefined;
+        }),
+        /** @returns whether GitHub heard it. */
+        say: async (id, state, description) => {
+            const answer = await forgiving(() => rest.repos.createDeploymentStatus({
                 owner,
                 repo,
                 deployment_id: id,
@@ -83706,6 +83771,7 @@ async function openDeployment(runner, environment, what) {
                 log_url: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}/actions/runs/${GITHUB_RUN_ID}`,
                 ...(url !== undefined && { environment_url: url }),
             }));
+            return answer !== undefined;
         },
     };
 }
@@ -83794,7 +83860,8 @@ function manifest_fingerprint(value) {
 /** The same content gives the same id, so that a repeated deploy finds its own folder. */
 function releaseId(version, content) {
     const safe = version.replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'r';
-    return `${safe}-${manifest_fingerprint(content).slice(0, 8)}`;
+    // A folder's name has 255 bytes, and a rollback of services puts their versions together.
+    return `${safe.slice(0, 100)}-${manifest_fingerprint(content).slice(0, 8)}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/compose.js
@@ -83898,19 +83965,25 @@ function compose_configFingerprint(definition, variables, extra = '') {
 function variablePrefix(service) {
     return service.toUpperCase().replaceAll('-', '_');
 }
-/** Text of a `.env` file; values are single-quoted so that Compose takes them as they are. */
+/** Text of a `.env` file that Compose reads as these very values. */
 function envFile(variables) {
     return Object.entries(variables)
-        .map(([name, value]) => `${name}='${value.replaceAll("'", "\\'")}'\n`)
+        .map(([name, value]) => `${name}=${quoted(value)}\n`)
         .sort()
         .join('');
 }
+/** Between single quotes all stands for itself but `\\'`: a backslash before a quote or at the end needs double ones. */
+function quoted(value) {
+    if (!/\\(?:'|$)/.test(value))
+        return `'${value.replaceAll("'", "\\'")}'`;
+    return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;
+}
 /** The inverse of {@link envFile}. */
 function parseEnvFile(text) {
-    const pattern = /^([A-Z][A-Z0-9_]*)='([\s\S]*?)'\n(?=[A-Z][A-Z0-9_]*='|$(?![\s\S]))/gm;
-    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', value = '']) => [
+    const pattern = /^([A-Z][A-Z0-9_]*)=(?:'((?:\\'|[^'])*)'|"((?:\\[\s\S]|[^"\\])*)")$/gm;
+    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', single, double = '']) => [
         name,
-        value.replaceAll("\\'", "'"),
+        single?.replaceAll("\\'", "'") ?? double.replaceAll(/\\([\s\S])/g, '$1'),
     ]));
 }
 function bytes(limit) {
@@ -83928,10 +84001,10 @@ const images_imagesSchema = record(schemas_string(), union([
     looseObject({ reference: imageReference }).transform((image) => image.reference),
 ]));
 /**
- * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
- * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ * Values for a Compose file. Caddy's image is held to what services' are: a tag may have moved by the
+ * time that a release is gone back to.
  */
-const images_variablesSchema = record(schemas_string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), union([schemas_string(), schemas_number(), schemas_boolean()]).transform(String))
+const images_variablesSchema = record(schemas_string().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas_string())
     .refine(({ CADDY_IMAGE: image }) => !image || imageReference.safeParse(image).success, {
     path: ['CADDY_IMAGE'],
     error: 'not of the form repository@sha256:<64 hex digits>',
@@ -83953,7 +84026,7 @@ function images_sortImages(images, variables) {
 
 
 /** Service → name of the file → content. A service reads them below /run/secrets. */
-const secrets_secretsSchema = record(schemas_string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), record(schemas_string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), union([schemas_string().min(1), schemas_number()]).transform(String)));
+const secrets_secretsSchema = record(schemas_string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), record(schemas_string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), schemas_string().min(1)));
 /**
  * Tells one set of secrets from another in a manifest that anybody on the server may read, and is
  * too slow to compute to guess them from it.
@@ -83991,7 +84064,136 @@ function flat(secrets) {
     ]));
 }
 
+;// CONCATENATED MODULE: ./lib/release/target.js
+
+
+
+
+function target_mistakeIn(wanted) {
+    const { compose, variables } = wanted;
+    for (const input of ['images', 'secrets']) {
+        const unknown = Object.keys(wanted[input]).filter((name) => !compose.order.includes(name));
+        if (unknown.length === 0)
+            continue;
+        const has = `it has ${compose.order.join(', ')}.`;
+        const problem = `names ${unknown.join(', ')}, which the Compose file does not have; ${has}`;
+        return { input, problem };
+    }
+    const missing = neededVariables(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
+    if (missing.length > 0) {
+        const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
+        return { input: 'variables', problem };
+    }
+    // Caddy gets its environment by a file with a line for each.
+    const edge = Object.entries(containerEnvironment(compose.edge, variables));
+    const [broken] = edge.find(([, value]) => value.includes('\n')) ?? [];
+    if (broken === undefined)
+        return undefined;
+    return { input: 'variables', problem: `gives Caddy's ${broken} more than one line.` };
+}
+/**
+ * Merges what is wanted onto what is current, so that no deploy undoes another team's.
+ * @throws Error naming the image or variable that nobody gave.
+ */
+function target_buildRelease(wanted, current) {
+    const { compose, variables } = wanted;
+    const mistake = target_mistakeIn(wanted);
+    if (mistake !== undefined)
+        throw new Error(`${mistake.input} ${mistake.problem}`);
+    target_refuseOtherEnvironment(wanted.environment, current);
+    refuseToEndInPassing(wanted, current);
+    const services = {};
+    for (const service of compose.order) {
+        services[service] = component(service, wanted, current?.services[service]);
+    }
+    const edge = {
+        image: variables.CADDY_IMAGE ?? '',
+        config: configFingerprint(compose.edge, variables, wanted.caddyfile),
+        caddyfile: createHash('sha256').update(wanted.caddyfile).digest('hex'),
+    };
+    const { environment, version, caddyfile } = wanted;
+    const { order, versionPaths } = compose;
+    const parts = { environment, version, services, order, versionPaths, edge };
+    // For `docker run --env-file`, which takes values as they are, quotes included.
+    const edgeEnv = Object.entries(containerEnvironment(compose.edge, variables))
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join('');
+    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+/** Servers of one environment are not given what is meant for another, whose addresses were taken. */
+function target_refuseOtherEnvironment(environment, current) {
+    if (current === undefined || current.environment === environment)
+        return;
+    throw new Error(`These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
+        '`environment` and where the servers come from (`terraform-outputs` or `hosts`).');
+}
+/**
+ * A service that the Compose file has no more is ended by a release of all the others. A release of
+ * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
+ */
+function refuseToEndInPassing({ environment, compose, images }, current) {
+    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
+    if (gone.length === 0 || compose.order.every((service) => service in images))
+        return;
+    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
+        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
+        'all other services at once.');
+}
+/** The current release with other images of some services: what a rollback of these alone brings. */
+function withComponents({ manifest, files }, earlier) {
+    const services = { ...manifest.services };
+    for (const [service, { image, version }] of Object.entries(earlier)) {
+        // Its configuration stays that of today, as other services' files do.
+        services[service] = { ...services[service], image, version };
+    }
+    const variables = Object.fromEntries(Object.entries(parseEnvFile(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
+    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
+    const parts = { ...manifest, services, version: versions.join('-') };
+    return assemble(parts, variables, files);
+}
+/** What a release adds to the variables that it was given. */
+function ownVariables(release, { services, edge }) {
+    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
+    for (const [service, { image, version, config }] of Object.entries(services)) {
+        const prefix = variablePrefix(service);
+        env[`${prefix}_IMAGE`] = image;
+        env[`${prefix}_VERSION`] = version;
+        env[`${prefix}_CONFIG`] = config;
+    }
+    return env;
+}
+function isOwn(name, services) {
+    const none = { image: '', version: '', config: '' };
+    const all = Object.fromEntries(services.map((service) => [service, none]));
+    return name in ownVariables('', { services: all, edge: none });
+}
+function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
+    const { services, edge } = parts;
+    const release = releaseId(parts.version, { services, edge, compose, variables });
+    const env = envFile({ ...variables, ...ownVariables(release, parts) });
+    return {
+        manifest: { ...parts, release, createdAt: new Date().toISOString() },
+        files: { compose, env, edgeEnv, caddyfile },
+    };
+}
+function component(service, wanted, current) {
+    const given = wanted.secrets[service];
+    const secrets = given === undefined ? current?.secrets : secretsFingerprint(service, given);
+    const definition = wanted.compose.definitions[service];
+    const config = configFingerprint(definition, wanted.variables, secrets);
+    const image = wanted.images[service] ?? current?.image;
+    if (image === undefined) {
+        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
+            'the first deploy needs an image for every service.');
+    }
+    // A service keeps its version with its image: what does not change is not touched.
+    const kept = current !== undefined && current.image === image;
+    const version = kept ? current.version : wanted.version;
+    return { image, version, config, ...(secrets !== undefined && { secrets }) };
+}
+
 ;// CONCATENATED MODULE: ./lib/release/inputs.js
+
 
 
 
@@ -84012,14 +84214,23 @@ function destinationInputs(runner) {
     const unreachable = oneOf(runner, 'unreachable', unreachableChoices, 'fail');
     const path = inputs_optional(runner, 'terraform-outputs');
     if (path !== undefined) {
-        const destination = destinationOf(inventoryFrom(path), privateKey, unreachable);
+        const inventory = inventoryFrom(path);
+        const environment = inputs_optional(runner, 'environment') ?? inventory.environment;
+        if (inventory.environment !== environment) {
+            const whose = `is '${path}', which is of ${inventory.environment}`;
+            throw new inputs_InputError('terraform-outputs', `${whose}; \`environment\` is ${environment}.`);
+        }
+        const destination = destinationOf(inventory, privateKey, unreachable);
         if (destination.hosts.length > 0)
             return destination;
         throw new inputs_InputError('terraform-outputs', `is '${path}', which has no application server.`);
     }
     const hosts = lines(runner, 'hosts').map((line) => {
-        const [name = '', address = name] = line.split('=').map((part) => part.trim());
-        return { name, address };
+        const [, name, address = ''] = /^(?:([\w.-]+) *= *)?([\w.:-]+)$/.exec(line) ?? [];
+        if (address === '') {
+            throw new inputs_InputError('hosts', `has '${line}': give name=address or address, one a line.`);
+        }
+        return { name: name ?? address, address };
     });
     if (hosts.length === 0) {
         throw new inputs_InputError('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
@@ -84073,19 +84284,26 @@ function wantedInputs(runner) {
         throw new InputError('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
     }
     const given = yaml(runner, 'images', imagesSchema);
-    if (given === undefined) {
-        throw new InputError('images', 'is missing: give the `images` output of action-build.');
+    if (given === undefined || Object.keys(given).length === 0) {
+        const what = given === undefined ? 'is missing' : 'names no service';
+        throw new InputError('images', `${what}: give the \`images\` output of action-build. To release variables or secrets alone, ` +
+            'name a service of theirs with the image that it has.');
     }
-    const { images, variables } = sortImages(given, yaml(runner, 'variables', variablesSchema) ?? {});
+    const values = yaml(runner, 'variables', variablesSchema, asWritten) ?? {};
+    const { images, variables } = sortImages(given, values);
     const composeFile = fileInput(runner, 'compose-file', join('infra/docker/compose', environment, 'docker-compose.yml.j2'));
     const caddyfile = readFileSync(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
-    const compose = renderCompose(composeFile, variables);
+    const compose = valid('compose-file', `is '${composeFile}', which cannot be used.`, () => renderCompose(composeFile, variables));
     const secrets = secretsInput(runner);
-    return { environment, version, images, variables, secrets, caddyfile, compose };
+    const wanted = { environment, version, images, variables, secrets, caddyfile, compose };
+    const mistake = mistakeIn(wanted);
+    if (mistake !== undefined)
+        throw new InputError(mistake.input, mistake.problem);
+    return wanted;
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    const secrets = secretYaml(runner, 'secrets', secretsSchema) ?? {};
+    const secrets = secretYaml(runner, 'secrets', secretsSchema, asWritten) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -84268,7 +84486,7 @@ async function passGate(baseUrl, manifest, streak, timeoutMs) {
             good = 0;
             last = problem ?? `it answers version ${version}`;
             if (Date.now() > deadline) {
-                throw new evidence_ReleaseFailure(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
+                throw new ReleaseFailure(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
             }
             await pause(500);
         }
@@ -84309,6 +84527,8 @@ const leaseSchema = object({
     expires: schemas_number(),
 });
 const held = 75;
+/** What an earlier run has begun there goes on, though the run may be gone. */
+const busy = 76;
 const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${leaseFile} 2>/dev/null || true; }
 now=$(date +%s)`;
 const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f ${leaseFile}.new ${leaseFile}`;
@@ -84316,7 +84536,7 @@ const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${leaseFile}.new && mv -f $
 const acquireScript = `set -eu
 mkdir -p ${root}
 exec 9>>${lockFile}
-flock -w 90 -x 9
+flock -w 5 -x 9 || exit ${busy}
 ${field}
 put() { ${put}; }
 expires=$(field expires); token=$(field token)
@@ -84389,20 +84609,22 @@ class Lease {
             }).slice(0, -1);
             // Held on one is held: a host that was away for too long does not cost its holder the others.
             const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
-            const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
-            if (holder === undefined) {
+            const obstacle = binding
+                ? heldBy(binding)
+                : await takeAll(hosts, record, token, lifetime, force);
+            if (obstacle === undefined) {
                 options.taken?.(token);
                 return new Lease(hosts, token, { record, lifetime });
             }
+            const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
-                throw new Error(`The environment is held by ${lease_describe(holder)}, and did not come free within ` +
-                    `${options.waitMs / 1000} s. Wait for that run, raise ` +
-                    `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
-                    'with `compta unlock --reason …`.');
+                const waited = `did not come free within ${options.waitMs / 1000} s`;
+                const raise = `raise \`${options.waitOption ?? 'lock-timeout'}\``;
+                throw new Error(`${sentence}, and ${waited}. ${remedy}, or ${raise}.`);
             }
-            if (told !== holder.owner)
-                options.say(`Waiting for the lease: ${lease_describe(holder)}`);
-            told = holder.owner;
+            if (told !== who)
+                options.say(`Waiting for the lease: ${who}`);
+            told = who;
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
@@ -84452,13 +84674,25 @@ class Lease {
             host.token = undefined;
     }
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns the holder. */
+function heldBy(lease) {
+    const who = lease_describe(lease);
+    return {
+        who,
+        sentence: `The environment is held by ${who}`,
+        remedy: 'Wait for that run, free it with `compta unlock --reason …` when it is surely dead',
+    };
+}
+function busyWith(host) {
+    const who = `${host.name} is still at what an earlier run has begun there`;
+    return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
+}
+/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
     for (const host of hosts) {
         const words = [record, String(token), String(lifetime), force ? 'force' : ''];
         try {
-            await host.read(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
+            await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
             host.token = token;
             taken.push(host);
         }
@@ -84467,9 +84701,15 @@ async function takeAll(hosts, record, token, lifetime, force) {
                 await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
                 mine.token = undefined;
             }
-            if (!(error instanceof RemoteCommandError) || error.code !== held)
+            if (!(error instanceof RemoteCommandError))
                 throw error;
-            return leaseSchema.parse(JSON.parse(error.stderr.trim()));
+            if (error.code === busy)
+                return busyWith(host);
+            if (error.code !== held)
+                throw error;
+            // sudo may have something to say first.
+            const text = error.stderr.trim().split('\n').at(-1) ?? '';
+            return heldBy(leaseSchema.parse(JSON.parse(text)));
         }
     }
     return undefined;
@@ -84479,29 +84719,38 @@ async function takeAll(hosts, record, token, lifetime, force) {
  * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
  * @param before done on each host while the lease still is this one.
  * @returns the leases that were freed.
+ * @throws the first of what failed, once every other host was asked.
  */
 async function lease_freeLeases(hosts, token, before = async () => { }) {
     const freed = [];
+    const failures = [];
     for (const host of hosts) {
-        const lease = await readLease(host);
-        if (lease === undefined || lease.expires === 0)
-            continue;
-        if (token !== undefined && lease.token !== token)
-            continue;
-        const { expires: _expires, ...record } = lease;
-        host.token = lease.token;
-        await before(host);
-        const words = [JSON.stringify(record).slice(0, -1), '0'];
-        await host.change(['sh', '-c', renewScript, 'renew', ...words]);
-        freed.push(lease);
+        try {
+            const lease = await readLease(host);
+            if (lease === undefined || lease.expires === 0)
+                continue;
+            if (token !== undefined && lease.token !== token)
+                continue;
+            const { expires: _expires, ...record } = lease;
+            host.token = lease.token;
+            await before(host);
+            const words = [JSON.stringify(record).slice(0, -1), '0'];
+            await host.change(['sh', '-c', renewScript, 'renew', ...words]);
+            freed.push(lease);
+        }
+        catch (error) {
+            failures.push(error);
+        }
     }
+    if (failures.length > 0)
+        throw failures[0];
     return freed;
 }
 /** The lease as it stands on a host; `undefined` before the first. */
 async function readLease(host) {
     return (await look(host)).lease;
 }
-/** The lease on a host, and whether it keeps others out now. */
+/** The lease on a host, and whether it keeps others out now: by the host's own clock, as it is taken. */
 async function look(host) {
     const { stdout } = await host.read(['sh', '-c', lookScript]);
     const [now, text = ''] = stdout.split('\n');
@@ -84761,7 +85010,7 @@ async function validateEdge(host, target) {
     if (code === 0)
         return;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
-    throw new evidence_ReleaseFailure(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
+    throw new ReleaseFailure(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
 }
 /** Brings Caddy to the target's image, file and settings. */
 async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
@@ -84842,7 +85091,7 @@ async function accept(host, slot, on) {
  */
 async function proveContract(host, slot) {
     const name = slotName(slot.service, slot.slot);
-    const refuse = (what) => new evidence_ReleaseFailure(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
+    const refuse = (what) => new ReleaseFailure(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
         `requests when it is replaced. On port ${ports.management} the service must offer ` +
         'POST /actuator/traffic {"accept":false}, which turns GET /actuator/health/readiness to ' +
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
@@ -84909,10 +85158,10 @@ async function perform(host, step, release, patience, say) {
         await inRotation(host, slot, edge);
     }
     catch (error) {
-        if (!(error instanceof evidence_ReleaseFailure) || error.evidence !== undefined)
+        if (!(error instanceof ReleaseFailure) || error.evidence !== undefined)
             throw error;
         const evidence = await gather(host, `compta-${name}-1`, step.service, step.slot);
-        throw new evidence_ReleaseFailure(error.message, evidence, { cause: error.cause });
+        throw new ReleaseFailure(error.message, evidence, { cause: error.cause });
     }
 }
 async function runningSlot(host, step) {
@@ -84922,15 +85171,17 @@ async function runningSlot(host, step) {
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
 async function healthy(host, step, { healthTimeout, stop }) {
     const name = slotName(step.service, step.slot);
-    const fail = (why) => new evidence_ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
+    const fail = (why) => new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'prove' ? 0 : undefined;
+    let said = '';
     try {
         await until(`${name} to be healthy`, healthTimeout, async () => {
             stop?.throwIfAborted();
             const seen = await inspect(host, `compta-${name}-1`);
             if (seen === undefined)
                 throw fail('its container is gone');
+            said = seen.lastHealth;
             if (seen.outOfMemory)
                 throw fail('it ran out of memory');
             earlier ??= seen.restarts;
@@ -84949,16 +85200,17 @@ async function healthy(host, step, { healthTimeout, stop }) {
         });
     }
     catch (error) {
-        if (error instanceof WaitedTooLong)
-            throw fail(`${error.message} Last: not healthy`);
-        throw error;
+        if (!(error instanceof WaitedTooLong))
+            throw error;
+        const last = `${healthTimeout / 1000} s went by, and its health check last said: ${said || 'nothing'}`;
+        throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
     const { slots, edge } = await host.state();
     const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
     if (slot === undefined)
         throw fail('its container is gone');
     if (edge === undefined)
-        throw new evidence_ReleaseFailure(`Caddy does not run on ${host.name}.`);
+        throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
     return { slot, edge };
 }
 /** Lets the slot take traffic. */
@@ -84990,7 +85242,7 @@ async function promptly(host, what, ask) {
     catch (error) {
         if (!(error instanceof WaitedTooLong))
             throw error;
-        throw new evidence_ReleaseFailure(`On ${host.name}: ${error.message}`);
+        throw new ReleaseFailure(`On ${host.name}: ${error.message}`);
     }
 }
 /** Before a slot ends: a request never meets one that is going. */
@@ -85293,10 +85545,17 @@ async function giveRelease(host, release) {
 /** What was released here, oldest first. */
 async function readHistory(host) {
     const text = (await host.content(historyFile)) ?? '';
-    return text
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .map((line) => historySchema.parse(JSON.parse(line)));
+    return text.split('\n').flatMap((line, index) => {
+        if (line.trim() === '')
+            return [];
+        try {
+            return historySchema.parse(JSON.parse(line));
+        }
+        catch (cause) {
+            throw new Error(`Line ${index + 1} of ${historyFile} on ${host.name} is no entry: remove it there, if ` +
+                'it is but a part of one.', { cause });
+        }
+    });
 }
 async function writeHistory(host, history) {
     const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
@@ -85322,13 +85581,14 @@ async function unfinished(host) {
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
- * that it does not know has none before it to go back to.
+ * that it does not know has none before it to go back to. So does the audit log: a run that is killed
+ * after the link has nothing to record again.
  */
 async function store_record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${currentLink}.new && mv -T ${currentLink}.new ${currentLink}`;
     await host.append(historyFile, JSON.stringify(entry));
-    await host.change(['sh', '-c', link, 'current', release]);
     await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    await host.change(['sh', '-c', link, 'current', release]);
     await closeJournal(host);
 }
 /** Says that nothing is under way on the host any more. */
@@ -85358,13 +85618,15 @@ for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done
   [ "$kept" = yes ] && continue
-  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
-  rm -rf "./$folder"
+  # Without a manifest it is no release any more; who is killed here leaves the next one its list.
+  [ ! -e "$folder/manifest.json" ] || mv "$folder/manifest.json" "$folder/pruned.json"
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/pruned.json" 2>/dev/null)
   for image in $images; do
     grep -qsF "\\"$image\\"" ./*/manifest.json && continue
     rm -rf "${layout_caddy.assets}/\${image##*:}"
     docker image rm "$image" >/dev/null 2>&1 || true
   done
+  rm -rf "./$folder"
 done`;
     await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
 }
@@ -85387,6 +85649,14 @@ function standing_leaderOf(standings) {
     return standings
         .filter(({ current }) => current !== undefined)
         .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+}
+/**
+ * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
+ * clock that was, or the host that has the newest release would not be the leader.
+ */
+function momentAfter(known, now = Date.now()) {
+    const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
+    return new Date(Math.max(now, newest + 1)).toISOString();
 }
 /** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
 function standing_behindOf(standings) {
@@ -85440,6 +85710,12 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
     const options = { ...how, stop, servers };
     const targets = standings.map(({ host, current }) => ({ host, target, current }));
     const previous = standing_leaderOf(standings)?.current;
+    const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
+    const now = () => {
+        const at = momentAfter(known);
+        known.push(at);
+        return { begun: started, at };
+    };
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -85463,22 +85739,23 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
         }
         if (last === 'record') {
             await askPublicly(targets, target, how);
-            await recordAll(targets, previous, action, how, started, nothing);
+            await recordAll(targets, previous, action, how, now(), nothing);
         }
         return finish({ status: nothing ? 'unchanged' : 'deployed' });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
-        if (stop.aborted || error instanceof LeaseLostError)
+        lease.lost.throwIfAborted();
+        if (how.cancelled.aborted || error instanceof LeaseLostError)
             throw error;
         const problem = messageOf(error);
         note(how.tell, '', problem);
-        const evidence = error instanceof evidence_ReleaseFailure ? error.evidence : undefined;
+        const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
         if (!how.rollbackOnFailure || previous === undefined) {
             return finish({ status: 'failed', ...reason });
         }
-        const stuck = await goBack(targets, previous, rows, options, how);
+        const stuck = await goBack(targets, previous, rows, options, how, now().at);
         if (stuck.length === 0)
             return finish({ status: 'rolled-back', ...reason });
         const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
@@ -85502,18 +85779,19 @@ async function askPublicly(targets, target, how) {
  * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
  */
-async function goBack(targets, previous, rows, options, how) {
-    const started = Date.now();
+async function goBack(targets, previous, rows, options, how, at) {
+    const when = { begun: Date.now(), at };
     const stuck = [];
     note(how.tell, '', 'Rolling back everything that was swapped');
-    for (const { host, current } of await inOrderOfReturn(targets, previous)) {
+    for (const { host, current, target } of await inOrderOfReturn(targets, previous)) {
         const done = [];
         try {
             await dropBallast(host);
             if (current?.release === previous.release) {
                 const back = { host, target: current, current };
                 await rollHosts([back], done, options, 'rolled-back');
-                await recordAll([back], previous, 'automatic-rollback', how, started, false);
+                const why = { ...how, reason: `${target.release} failed` };
+                await recordAll([back], previous, 'automatic-rollback', why, when, false);
             }
             else if (await canLeave(host, options.servers)) {
                 // It was behind, or new: what it had before is nothing to go back to.
@@ -85543,7 +85821,7 @@ async function inOrderOfReturn(targets, previous) {
  * Makes the target the current release, adds to history and audit log, prunes.
  * @param previous what the environment ran before, which a host that was away did not.
  */
-async function recordAll(targets, previous, action, how, started, nothing) {
+async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
     // Each to its end: what one that fails sets off would meet what the others are still doing.
     const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
         const same = current?.release === target.release;
@@ -85551,7 +85829,7 @@ async function recordAll(targets, previous, action, how, started, nothing) {
             return closeJournal(host);
         await progress_step(how.tell, host.name, `record ${target.release}`, async () => {
             await store_record(host, target.release, {
-                at: new Date().toISOString(),
+                at,
                 action,
                 release: target.release,
                 version: target.version,
@@ -85559,7 +85837,7 @@ async function recordAll(targets, previous, action, how, started, nothing) {
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
-                seconds: Math.round((Date.now() - started) / 1000),
+                seconds: Math.round((Date.now() - begun) / 1000),
             });
         });
         try {
@@ -85599,7 +85877,20 @@ function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
 }
 
+;// CONCATENATED MODULE: ./lib/registry/login.js
+/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
+function dockerConfig(login) {
+    return JSON.stringify({ auths: authsOf(login) });
+}
+/** Its entries by name: Docker looks for its own registry's login under the name of old. */
+function authsOf({ registry, username, password }) {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
+    return Object.fromEntries(names.map((name) => [name, { auth }]));
+}
+
 ;// CONCATENATED MODULE: ./lib/release/preflight.js
+
 
 
 const gibibyte = 1024 ** 3;
@@ -85674,7 +85965,13 @@ done`;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
     const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
     const advice = remedy ?? 'Check that the registry answers from there.';
-    throw new evidence_ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
+    throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
+}
+/** Those of the images that are not on a host. */
+async function absentImages(host, images) {
+    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
+    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
+    return stdout.split('\n').filter((line) => line !== '');
 }
 /** By what Docker says, what there is to do. */
 const remedies = [
@@ -85689,120 +85986,8 @@ const remedies = [
     ],
     [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
 ];
-/** What `docker login` would write. */
-function dockerConfig({ registry, username, password }) {
-    const auth = Buffer.from(`${username}:${password}`).toString('base64');
-    return JSON.stringify({ auths: { [registry]: { auth } } });
-}
 function gigabytes(bytes) {
     return `${(bytes / gibibyte).toFixed(1)} GiB`;
-}
-
-;// CONCATENATED MODULE: ./lib/release/target.js
-
-
-
-
-/**
- * Merges what is wanted onto what is current, so that no deploy undoes another team's.
- * @throws Error naming the image or variable that nobody gave.
- */
-function target_buildRelease(wanted, current) {
-    const { compose, variables } = wanted;
-    for (const what of ['images', 'secrets']) {
-        const unknown = Object.keys(wanted[what]).filter((name) => !compose.order.includes(name));
-        if (unknown.length === 0)
-            continue;
-        throw new Error(`${what} names ${unknown.join(', ')}, which the Compose file does not have; ` +
-            `it has ${compose.order.join(', ')}.`);
-    }
-    refuseToEndInPassing(wanted, current);
-    const services = {};
-    for (const service of compose.order) {
-        services[service] = component(service, wanted, current?.services[service]);
-    }
-    const edge = {
-        image: variables.CADDY_IMAGE ?? '',
-        config: configFingerprint(compose.edge, variables, wanted.caddyfile),
-        caddyfile: createHash('sha256').update(wanted.caddyfile).digest('hex'),
-    };
-    const missing = neededVariables(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
-    if (missing.length > 0) {
-        throw new Error(`The Compose file asks for ${missing.join(', ')}: give ${missing.length === 1 ? 'it' : 'them'} ` +
-            'in `variables`.');
-    }
-    const { environment, version, caddyfile } = wanted;
-    const { order, versionPaths } = compose;
-    const parts = { environment, version, services, order, versionPaths, edge };
-    // For `docker run --env-file`, which takes values as they are, quotes included.
-    const edgeEnv = Object.entries(containerEnvironment(compose.edge, variables))
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join('');
-    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
-}
-/**
- * A service that the Compose file has no more is ended by a release of all the others. A release of
- * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
- */
-function refuseToEndInPassing({ environment, compose, images }, current) {
-    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
-    if (gone.length === 0 || compose.order.every((service) => service in images))
-        return;
-    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
-        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
-        'all other services at once.');
-}
-/** The current release with other images of some services: what a rollback of these alone brings. */
-function withComponents({ manifest, files }, earlier) {
-    const services = { ...manifest.services };
-    for (const [service, { image, version }] of Object.entries(earlier)) {
-        // Its configuration stays that of today, as other services' files do.
-        services[service] = { ...services[service], image, version };
-    }
-    const variables = Object.fromEntries(Object.entries(parseEnvFile(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
-    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
-    const parts = { ...manifest, services, version: versions.join('-') };
-    return assemble(parts, variables, files);
-}
-/** What a release adds to the variables that it was given. */
-function ownVariables(release, { services, edge }) {
-    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
-    for (const [service, { image, version, config }] of Object.entries(services)) {
-        const prefix = variablePrefix(service);
-        env[`${prefix}_IMAGE`] = image;
-        env[`${prefix}_VERSION`] = version;
-        env[`${prefix}_CONFIG`] = config;
-    }
-    return env;
-}
-function isOwn(name, services) {
-    const none = { image: '', version: '', config: '' };
-    const all = Object.fromEntries(services.map((service) => [service, none]));
-    return name in ownVariables('', { services: all, edge: none });
-}
-function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
-    const { services, edge } = parts;
-    const release = releaseId(parts.version, { services, edge, compose, variables });
-    const env = envFile({ ...variables, ...ownVariables(release, parts) });
-    return {
-        manifest: { ...parts, release, createdAt: new Date().toISOString() },
-        files: { compose, env, edgeEnv, caddyfile },
-    };
-}
-function component(service, wanted, current) {
-    const given = wanted.secrets[service];
-    const secrets = given === undefined ? current?.secrets : secretsFingerprint(service, given);
-    const definition = wanted.compose.definitions[service];
-    const config = configFingerprint(definition, wanted.variables, secrets);
-    const image = wanted.images[service] ?? current?.image;
-    if (image === undefined) {
-        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
-            'the first deploy needs an image for every service.');
-    }
-    // A service keeps its version with its image: what does not change is not touched.
-    const kept = current !== undefined && current.image === image;
-    const version = kept ? current.version : wanted.version;
-    return { image, version, config, ...(secrets !== undefined && { secrets }) };
 }
 
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
@@ -85815,6 +86000,8 @@ function component(service, wanted, current) {
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
+    // Before the wait for the lease, which does not change it.
+    refuseOtherEnvironment(wanted.environment, leaderOf(await standingsOf(hosts))?.current);
     await examine(hosts, wanted, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
@@ -85833,14 +86020,24 @@ async function pullImages(hosts, images, how) {
     const pulled = await Promise.all(hosts.map((host) => progress_step(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how))));
     return pulled.reduce((sum, count) => sum + count, 0);
 }
+/** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
+async function pullAbsent(host, images, how) {
+    const absent = await absentImages(host, images);
+    if (absent.length === 0)
+        return;
+    await preflight_preflight(host, { memory: 0, images: absent });
+    await pullImages([host], absent, how);
+}
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
     const leader = leaderOf(standings);
     const release = buildRelease(wanted, leader?.current);
     const behind = behindOf(standings);
-    // Of services that this release leaves as they are, they may lack the images.
-    if (behind.length > 0)
-        await pullImages(behind, allImages(release.manifest), how);
+    await Promise.all(standings.map(({ host }) => {
+        // One that is behind may lack the images of services that this release leaves as they are.
+        const all = behind.includes(host);
+        return pullAbsent(host, all ? allImages(release.manifest) : imagesOf(wanted), how);
+    }));
     await Promise.all(standings.map(({ host }) => step(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {
         await store.prepareFolders(host, release.manifest.order);
         if (leader && behind.includes(host))
@@ -85978,7 +86175,7 @@ function refuseContracted(record, target, now) {
             continue;
         if (isSince(version, contract.since))
             continue;
-        throw new evidence_ReleaseFailure(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
+        throw new ReleaseFailure(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
             `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
             'restore a backup from before it.');
     }
@@ -86040,6 +86237,7 @@ async function permittedTarget(standings, asked) {
     const leader = standing_leaderOf(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
+    target_refuseOtherEnvironment(asked.environment, leader.current);
     const target = await chooseTarget(standings, leader, leader.current, asked);
     // Each is asked: one that was away when a migration ran knows nothing of it.
     for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
@@ -86065,14 +86263,21 @@ function whatGoesBack({ from, services }, now, brought, begun) {
     const { version } = now.services[other ?? ''] ?? now;
     throw new Error(`${from} does not run here, but ${version}: nothing was rolled back.`);
 }
+/**
+ * Whether a run ended in the middle of what is to be taken back: it has not changed `current` then, so that
+ * is what to go back to. A run that was killed at its very end has.
+ */
+function isUnderWay(begun, now, from) {
+    return begun.some((release) => release !== now.release && (from ?? release) === release);
+}
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
     try {
-        await pullImages(hosts, allImages(manifest), how);
+        await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
     }
     catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
-        throw new evidence_ReleaseFailure(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
+        throw new ReleaseFailure(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
     }
 }
 async function chooseTarget(standings, leader, now, asked) {
@@ -86094,11 +86299,9 @@ async function chooseTarget(standings, leader, now, asked) {
             throw new Error(`${host.name} lacks files of ${now.release}.`);
         return withComponents(current, components);
     }
-    // A run that ended in the middle has not changed `current`: that is what to go back to.
-    const isBegun = from === undefined ? begun.length > 0 : begun.includes(from);
     const name = version !== undefined
         ? releaseOf(history, version)
-        : isBegun
+        : isUnderWay(begun, now, from)
             ? now.release
             : releaseBefore(history, now.release);
     if (name === undefined) {
@@ -86151,7 +86354,7 @@ function outcomeMarkdown(action, environment, outcome) {
         deployed: `${action} of ${outcome.version} to ${environment} in ${time}${from}`,
         unchanged: `${environment} runs ${outcome.version} already; nothing was touched`,
         'rolled-back': `${action} of ${outcome.version} to ${environment} failed; everything is back at ${outcome.previousVersion}`,
-        failed: `${action} of ${outcome.version} to ${environment} failed and was not rolled back`,
+        failed: `${action} of ${outcome.version} to ${environment} failed and is not wholly rolled back`,
     }[outcome.status];
     const rows = outcome.rows.map((row) => [
         row.host,
@@ -86181,13 +86384,22 @@ function outcomeMarkdown(action, environment, outcome) {
         .join('\n\n');
 }
 function evidenceMarkdown(evidence) {
-    const facts = (0,markdown/* table */.tp)(['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'], [
+    const facts = (0,markdown/* table */.tp)([
+        'Container',
+        'State',
+        'Exit code',
+        'Out of memory',
+        'Restarts',
+        'Listens on',
+        'Last health check',
+    ], [
         [
             `${evidence.host} ${evidence.service}-${evidence.slot}`,
             evidence.status,
             String(evidence.exitCode),
             evidence.outOfMemory ? 'yes' : 'no',
             String(evidence.restarts),
+            evidence.listening.join(', ') || '–',
             evidence.lastHealth.slice(0, 500),
         ],
     ]);
@@ -86226,6 +86438,9 @@ function previewRows(hosts) {
 
 
 
+
+
+
 /** Where a main step leaves the token for {@link freeAfter}. */
 const LEASE_STATE = 'lease-token';
 /** What the runner adds to the circumstances of a release. */
@@ -86248,6 +86463,33 @@ function leftBehind(runner, absent) {
     runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
 }
+/** A release that failed, and of which outputs and summary tell already. */
+class ReleaseFailed extends Error {
+    name = 'ReleaseFailed';
+}
+/**
+ * Carries out a release that ends in {@link conclude}; of one that is refused or stopped before, outputs
+ * and summary tell as well. The version may not be known.
+ */
+async function concluded({ runner, cancelled }, { action, environment, version }, body) {
+    try {
+        await body();
+    }
+    catch (error) {
+        if (error instanceof ReleaseFailed)
+            throw error;
+        const stopped = cancelled.aborted || error instanceof LeaseLostError;
+        const what = `${environment}: ${action.toLowerCase()}${version && ` of ${version}`}`;
+        const end = stopped
+            ? 'was stopped; what is there is whole, and the next run takes it up'
+            : 'was refused; nothing was swapped';
+        runner.output('status', 'failed');
+        runner.output('version', version);
+        const sentence = (0,markdown/* verdict */.WJ)(stopped ? 'cancelled' : 'failed', `${what} ${end}`);
+        runner.summary(`${sentence}\n\n${(0,markdown/* code */.aY)((0,main/* messageOf */.b)(error))}`);
+        throw error;
+    }
+}
 /**
  * Outputs, report file and summary; then throws if the release is not what was asked for.
  * @param action as a person calls it: "Deploy" or "Rollback".
@@ -86265,7 +86507,7 @@ function conclude(runner, action, environment, hosts, outcome) {
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
-    throw new Error(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
+    throw new ReleaseFailed(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
 }
 /** Outputs, log and summary of a dry run. */
 function concludeDry(runner, environment, hosts, found) {
@@ -86276,12 +86518,12 @@ function concludeDry(runner, environment, hosts, found) {
     runner.summary(markdown);
     runner.info(markdown);
 }
-/** The post step: frees the lease if the main step was killed before it could. */
+/** The post step: frees the lease, on every server that answers, if the main step was killed before it could. */
 async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await connectAll(destination());
+    const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
@@ -86732,8 +86974,12 @@ function readInputs(runner) {
 
 
 async function run(step) {
+    const inputs = readInputs(step.runner);
+    const { environment, version = '' } = inputs.asked;
+    await concluded(step, { action: 'Rollback', environment, version }, () => carryOut(step, inputs));
+}
+async function carryOut(step, { asked, destination, limits, dryRun }) {
     const { runner } = step;
-    const { asked, destination, limits, dryRun } = readInputs(runner);
     const { environment, reason, version = 'the release before' } = asked;
     await openToRunner(step, { environment, ssh: destination.ssh });
     const { hosts, absent, close } = await connect_connectAll(destination);

@@ -32855,9 +32855,9 @@ __webpack_unused_export__ = lineCounter.LineCounter;
 __webpack_unused_export__ = parser.Parser;
 exports.qg = publicApi.parse;
 __webpack_unused_export__ = publicApi.parseAllDocuments;
-__webpack_unused_export__ = publicApi.parseDocument;
+exports.Tp = publicApi.parseDocument;
 __webpack_unused_export__ = publicApi.stringify;
-__webpack_unused_export__ = visit.visit;
+exports.YR = visit.visit;
 __webpack_unused_export__ = visit.visitAsync;
 
 
@@ -38779,7 +38779,7 @@ exports.visitAsync = visitAsync;
 /* harmony export */   l: () => (/* binding */ readArguments)
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
-/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6237);
+/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4593);
 /* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9282);
 
 
@@ -38827,7 +38827,7 @@ function wordsOf({ words = [] }, given) {
 
 /***/ }),
 
-/***/ 6237:
+/***/ 4593:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39092,12 +39092,14 @@ async function healthy(host, step, { healthTimeout, stop }) {
     const fail = (why) => new release_evidence/* ReleaseFailure */.WA(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'prove' ? 0 : undefined;
+    let said = '';
     try {
         await (0,waiting/* until */.TG)(`${name} to be healthy`, healthTimeout, async () => {
             stop?.throwIfAborted();
             const seen = await (0,release_evidence/* inspect */.Nn)(host, `compta-${name}-1`);
             if (seen === undefined)
                 throw fail('its container is gone');
+            said = seen.lastHealth;
             if (seen.outOfMemory)
                 throw fail('it ran out of memory');
             earlier ??= seen.restarts;
@@ -39116,9 +39118,10 @@ async function healthy(host, step, { healthTimeout, stop }) {
         });
     }
     catch (error) {
-        if (error instanceof waiting/* WaitedTooLong */.Rj)
-            throw fail(`${error.message} Last: not healthy`);
-        throw error;
+        if (!(error instanceof waiting/* WaitedTooLong */.Rj))
+            throw error;
+        const last = `${healthTimeout / 1000} s went by, and its health check last said: ${said || 'nothing'}`;
+        throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
     const { slots, edge } = await host.state();
     const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
@@ -39399,6 +39402,12 @@ async function bring(standings, target, action, how, lease, last = 'record') {
     const options = { ...how, stop, servers };
     const targets = standings.map(({ host, current }) => ({ host, target, current }));
     const previous = (0,standing/* leaderOf */.tY)(standings)?.current;
+    const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
+    const now = () => {
+        const at = (0,standing/* momentAfter */.hc)(known);
+        known.push(at);
+        return { begun: started, at };
+    };
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -39422,13 +39431,14 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         }
         if (last === 'record') {
             await askPublicly(targets, target, how);
-            await recordAll(targets, previous, action, how, started, nothing);
+            await recordAll(targets, previous, action, how, now(), nothing);
         }
         return finish({ status: nothing ? 'unchanged' : 'deployed' });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
-        if (stop.aborted || error instanceof release_host/* LeaseLostError */.Jd)
+        lease.lost.throwIfAborted();
+        if (how.cancelled.aborted || error instanceof release_host/* LeaseLostError */.Jd)
             throw error;
         const problem = messageOf(error);
         (0,progress/* note */.N4)(how.tell, '', problem);
@@ -39437,7 +39447,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         if (!how.rollbackOnFailure || previous === undefined) {
             return finish({ status: 'failed', ...reason });
         }
-        const stuck = await goBack(targets, previous, rows, options, how);
+        const stuck = await goBack(targets, previous, rows, options, how, now().at);
         if (stuck.length === 0)
             return finish({ status: 'rolled-back', ...reason });
         const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
@@ -39461,18 +39471,19 @@ async function askPublicly(targets, target, how) {
  * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
  */
-async function goBack(targets, previous, rows, options, how) {
-    const started = Date.now();
+async function goBack(targets, previous, rows, options, how, at) {
+    const when = { begun: Date.now(), at };
     const stuck = [];
     (0,progress/* note */.N4)(how.tell, '', 'Rolling back everything that was swapped');
-    for (const { host, current } of await inOrderOfReturn(targets, previous)) {
+    for (const { host, current, target } of await inOrderOfReturn(targets, previous)) {
         const done = [];
         try {
             await store/* dropBallast */.jk(host);
             if (current?.release === previous.release) {
                 const back = { host, target: current, current };
                 await rollHosts([back], done, options, 'rolled-back');
-                await recordAll([back], previous, 'automatic-rollback', how, started, false);
+                const why = { ...how, reason: `${target.release} failed` };
+                await recordAll([back], previous, 'automatic-rollback', why, when, false);
             }
             else if (await canLeave(host, options.servers)) {
                 // It was behind, or new: what it had before is nothing to go back to.
@@ -39502,7 +39513,7 @@ async function inOrderOfReturn(targets, previous) {
  * Makes the target the current release, adds to history and audit log, prunes.
  * @param previous what the environment ran before, which a host that was away did not.
  */
-async function recordAll(targets, previous, action, how, started, nothing) {
+async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
     // Each to its end: what one that fails sets off would meet what the others are still doing.
     const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
         const same = current?.release === target.release;
@@ -39510,7 +39521,7 @@ async function recordAll(targets, previous, action, how, started, nothing) {
             return store/* closeJournal */.ks(host);
         await (0,progress/* step */.PM)(how.tell, host.name, `record ${target.release}`, async () => {
             await store/* record */.g1(host, target.release, {
-                at: new Date().toISOString(),
+                at,
                 action,
                 release: target.release,
                 version: target.version,
@@ -39518,7 +39529,7 @@ async function recordAll(targets, previous, action, how, started, nothing) {
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
-                seconds: Math.round((Date.now() - started) / 1000),
+                seconds: Math.round((Date.now() - begun) / 1000),
             });
         });
         try {
@@ -39558,7 +39569,10 @@ function messageOf(error) {
     return error instanceof Error ? error.message : String(error);
 }
 
+// EXTERNAL MODULE: ./lib/registry/login.js
+var registry_login = __nccwpck_require__(31);
 ;// CONCATENATED MODULE: ./lib/release/preflight.js
+
 
 
 const gibibyte = 1024 ** 3;
@@ -39626,7 +39640,7 @@ done`;
         allowFailure: true,
         timeoutMs: 900_000,
         signal: cancelled,
-        ...(login !== undefined && { input: dockerConfig(login) }),
+        ...(login !== undefined && { input: (0,registry_login/* dockerConfig */.p)(login) }),
     });
     if (code === 0)
         return stdout.split('\n').filter((line) => line !== '').length;
@@ -39634,6 +39648,12 @@ done`;
     const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
     const advice = remedy ?? 'Check that the registry answers from there.';
     throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot pull an image: ${reason} ${advice}`);
+}
+/** Those of the images that are not on a host. */
+async function absentImages(host, images) {
+    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
+    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
+    return stdout.split('\n').filter((line) => line !== '');
 }
 /** By what Docker says, what there is to do. */
 const remedies = [
@@ -39648,130 +39668,14 @@ const remedies = [
     ],
     [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
 ];
-/** What `docker login` would write. */
-function dockerConfig({ registry, username, password }) {
-    const auth = Buffer.from(`${username}:${password}`).toString('base64');
-    return JSON.stringify({ auths: { [registry]: { auth } } });
-}
 function gigabytes(bytes) {
     return `${(bytes / gibibyte).toFixed(1)} GiB`;
 }
 
 // EXTERNAL MODULE: ./lib/release/secrets.js
 var release_secrets = __nccwpck_require__(2311);
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: ./lib/release/compose.js
-var release_compose = __nccwpck_require__(7694);
-// EXTERNAL MODULE: ./lib/release/manifest.js
-var manifest = __nccwpck_require__(8833);
-;// CONCATENATED MODULE: ./lib/release/target.js
-
-
-
-
-/**
- * Merges what is wanted onto what is current, so that no deploy undoes another team's.
- * @throws Error naming the image or variable that nobody gave.
- */
-function buildRelease(wanted, current) {
-    const { compose, variables } = wanted;
-    for (const what of ['images', 'secrets']) {
-        const unknown = Object.keys(wanted[what]).filter((name) => !compose.order.includes(name));
-        if (unknown.length === 0)
-            continue;
-        throw new Error(`${what} names ${unknown.join(', ')}, which the Compose file does not have; ` +
-            `it has ${compose.order.join(', ')}.`);
-    }
-    refuseToEndInPassing(wanted, current);
-    const services = {};
-    for (const service of compose.order) {
-        services[service] = component(service, wanted, current?.services[service]);
-    }
-    const edge = {
-        image: variables.CADDY_IMAGE ?? '',
-        config: (0,release_compose/* configFingerprint */.Vw)(compose.edge, variables, wanted.caddyfile),
-        caddyfile: (0,external_node_crypto_.createHash)('sha256').update(wanted.caddyfile).digest('hex'),
-    };
-    const missing = (0,release_compose/* neededVariables */.NW)(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
-    if (missing.length > 0) {
-        throw new Error(`The Compose file asks for ${missing.join(', ')}: give ${missing.length === 1 ? 'it' : 'them'} ` +
-            'in `variables`.');
-    }
-    const { environment, version, caddyfile } = wanted;
-    const { order, versionPaths } = compose;
-    const parts = { environment, version, services, order, versionPaths, edge };
-    // For `docker run --env-file`, which takes values as they are, quotes included.
-    const edgeEnv = Object.entries((0,release_compose/* containerEnvironment */.Vk)(compose.edge, variables))
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join('');
-    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
-}
-/**
- * A service that the Compose file has no more is ended by a release of all the others. A release of
- * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
- */
-function refuseToEndInPassing({ environment, compose, images }, current) {
-    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
-    if (gone.length === 0 || compose.order.every((service) => service in images))
-        return;
-    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
-        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
-        'all other services at once.');
-}
-/** The current release with other images of some services: what a rollback of these alone brings. */
-function withComponents({ manifest, files }, earlier) {
-    const services = { ...manifest.services };
-    for (const [service, { image, version }] of Object.entries(earlier)) {
-        // Its configuration stays that of today, as other services' files do.
-        services[service] = { ...services[service], image, version };
-    }
-    const variables = Object.fromEntries(Object.entries((0,release_compose/* parseEnvFile */.FO)(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
-    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
-    const parts = { ...manifest, services, version: versions.join('-') };
-    return assemble(parts, variables, files);
-}
-/** What a release adds to the variables that it was given. */
-function ownVariables(release, { services, edge }) {
-    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
-    for (const [service, { image, version, config }] of Object.entries(services)) {
-        const prefix = (0,release_compose/* variablePrefix */.NU)(service);
-        env[`${prefix}_IMAGE`] = image;
-        env[`${prefix}_VERSION`] = version;
-        env[`${prefix}_CONFIG`] = config;
-    }
-    return env;
-}
-function isOwn(name, services) {
-    const none = { image: '', version: '', config: '' };
-    const all = Object.fromEntries(services.map((service) => [service, none]));
-    return name in ownVariables('', { services: all, edge: none });
-}
-function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
-    const { services, edge } = parts;
-    const release = (0,manifest/* releaseId */.Bf)(parts.version, { services, edge, compose, variables });
-    const env = (0,release_compose/* envFile */.CN)({ ...variables, ...ownVariables(release, parts) });
-    return {
-        manifest: { ...parts, release, createdAt: new Date().toISOString() },
-        files: { compose, env, edgeEnv, caddyfile },
-    };
-}
-function component(service, wanted, current) {
-    const given = wanted.secrets[service];
-    const secrets = given === undefined ? current?.secrets : (0,release_secrets/* secretsFingerprint */.QK)(service, given);
-    const definition = wanted.compose.definitions[service];
-    const config = (0,release_compose/* configFingerprint */.Vw)(definition, wanted.variables, secrets);
-    const image = wanted.images[service] ?? current?.image;
-    if (image === undefined) {
-        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
-            'the first deploy needs an image for every service.');
-    }
-    // A service keeps its version with its image: what does not change is not touched.
-    const kept = current !== undefined && current.image === image;
-    const version = kept ? current.version : wanted.version;
-    return { image, version, config, ...(secrets !== undefined && { secrets }) };
-}
-
+// EXTERNAL MODULE: ./lib/release/target.js
+var release_target = __nccwpck_require__(7465);
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
 
 
@@ -39782,6 +39686,8 @@ function component(service, wanted, current) {
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
+    // Before the wait for the lease, which does not change it.
+    (0,release_target/* refuseOtherEnvironment */.Mu)(wanted.environment, (0,standing/* leaderOf */.tY)(await (0,standing/* standingsOf */.F3)(hosts))?.current);
     await examine(hosts, wanted, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
@@ -39800,14 +39706,24 @@ async function pullImages(hosts, images, how) {
     const pulled = await Promise.all(hosts.map((host) => (0,progress/* step */.PM)(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how))));
     return pulled.reduce((sum, count) => sum + count, 0);
 }
+/** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
+async function pullAbsent(host, images, how) {
+    const absent = await absentImages(host, images);
+    if (absent.length === 0)
+        return;
+    await preflight(host, { memory: 0, images: absent });
+    await pullImages([host], absent, how);
+}
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
     const leader = (0,standing/* leaderOf */.tY)(standings);
-    const release = buildRelease(wanted, leader?.current);
+    const release = (0,release_target/* buildRelease */.Az)(wanted, leader?.current);
     const behind = (0,standing/* behindOf */.g9)(standings);
-    // Of services that this release leaves as they are, they may lack the images.
-    if (behind.length > 0)
-        await pullImages(behind, allImages(release.manifest), how);
+    await Promise.all(standings.map(({ host }) => {
+        // One that is behind may lack the images of services that this release leaves as they are.
+        const all = behind.includes(host);
+        return pullAbsent(host, all ? allImages(release.manifest) : imagesOf(wanted), how);
+    }));
     await Promise.all(standings.map(({ host }) => (0,progress/* step */.PM)(how.tell, host.name, `write the files of ${release.manifest.release}`, async () => {
         await store/* prepareFolders */.Ru(host, release.manifest.order);
         if (leader && behind.includes(host))
@@ -39850,7 +39766,7 @@ async function converge(hosts, how) {
         }
         const { manifest } = release;
         (0,progress/* note */.N4)(how.tell, '', `The current release is ${manifest.release}, as ${leader.host.name} says`);
-        await pullImages(hosts, allImages(manifest), how);
+        await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
         for (const host of (0,standing/* behindOf */.g9)(standings)) {
             await (0,progress/* step */.PM)(how.tell, host.name, `take over ${manifest.release}`, async () => {
                 await store/* giveRelease */.dy(host, release);
@@ -39863,6 +39779,10 @@ async function converge(hosts, how) {
 
 // EXTERNAL MODULE: ./lib/release/inputs.js + 2 modules
 var inputs = __nccwpck_require__(3426);
+// EXTERNAL MODULE: ./lib/release/compose.js
+var compose = __nccwpck_require__(7694);
+// EXTERNAL MODULE: ./lib/release/manifest.js
+var manifest = __nccwpck_require__(8833);
 ;// CONCATENATED MODULE: ./lib/release/preview.js
 
 
@@ -39878,7 +39798,7 @@ function wouldChange({ hosts }) {
 /** What a deploy would change, host by host; nothing is locked, pulled or written. */
 async function preview(hosts, wanted) {
     const standings = await (0,standing/* standingsOf */.F3)(hosts);
-    const release = buildRelease(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
+    const release = (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
     return previewRelease(standings, release, wanted.secrets);
 }
 /** What it would change to bring every host to a release. */
@@ -39890,8 +39810,8 @@ async function previewRelease(standings, release, secrets = {}) {
     };
 }
 async function previewHost({ host, current }, { manifest, files }, secrets) {
-    const now = (0,release_compose/* parseEnvFile */.FO)((await host.content(`${layout/* currentLink */.Q6}/.env`)) ?? '');
-    const then = (0,release_compose/* parseEnvFile */.FO)(files.env);
+    const now = (0,compose/* parseEnvFile */.FO)((await host.content(`${layout/* currentLink */.Q6}/.env`)) ?? '');
+    const then = (0,compose/* parseEnvFile */.FO)(files.env);
     const hide = hider(now, then);
     const differences = [
         { file: 'compose.yml', difference: hide(await against(host, 'compose.yml', files.compose)) },
@@ -39941,6 +39861,7 @@ function hider(...variables) {
 }
 
 ;// CONCATENATED MODULE: ./lib/release/phases.js
+
 
 
 
@@ -40052,14 +39973,15 @@ const recordPhase = async (hosts, wanted, how, dryRun) => {
         await mustServe(now, target);
         const { manifest } = target;
         const targets = now.map(({ host, current }) => ({ host, current, target: manifest }));
-        const begun = Date.parse(manifest.createdAt);
-        await recordAll(targets, (0,standing/* leaderOf */.tY)(now)?.current, 'deploy', how, begun, !changed);
+        const known = now.flatMap(({ history }) => history.map((entry) => entry.at));
+        const when = { begun: Date.parse(manifest.createdAt), at: (0,standing/* momentAfter */.hc)(known) };
+        await recordAll(targets, (0,standing/* leaderOf */.tY)(now)?.current, 'deploy', how, when, !changed);
         return { changed, release: id, says };
     });
 };
 async function next(hosts, wanted) {
     const standings = await (0,standing/* standingsOf */.F3)(hosts);
-    return { standings, release: buildRelease(wanted, (0,standing/* leaderOf */.tY)(standings)?.current) };
+    return { standings, release: (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current) };
 }
 /** As {@link next}, with the release as it lies on the servers. @throws ReleaseFailure when it does not. */
 async function staged(hosts, wanted) {
@@ -40083,11 +40005,6 @@ async function mustServe(standings, release) {
     if (await isAlreadyThere(targets))
         return;
     throw new release_evidence/* ReleaseFailure */.WA(`Not every server runs ${target.release}: run the swap part, with the same options.`);
-}
-async function absentImages(host, images) {
-    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
-    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
-    return stdout.split('\n').filter((line) => line !== '');
 }
 
 // EXTERNAL MODULE: ./lib/release/schema.js
@@ -40131,6 +40048,7 @@ async function permittedTarget(standings, asked) {
     const leader = (0,standing/* leaderOf */.tY)(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
+    (0,release_target/* refuseOtherEnvironment */.Mu)(asked.environment, leader.current);
     const target = await chooseTarget(standings, leader, leader.current, asked);
     // Each is asked: one that was away when a migration ran knows nothing of it.
     for (const schema of await Promise.all(standings.map(({ host }) => (0,release_schema/* readSchema */.G7)(host)))) {
@@ -40156,10 +40074,17 @@ function whatGoesBack({ from, services }, now, brought, begun) {
     const { version } = now.services[other ?? ''] ?? now;
     throw new Error(`${from} does not run here, but ${version}: nothing was rolled back.`);
 }
+/**
+ * Whether a run ended in the middle of what is to be taken back: it has not changed `current` then, so that
+ * is what to go back to. A run that was killed at its very end has.
+ */
+function isUnderWay(begun, now, from) {
+    return begun.some((release) => release !== now.release && (from ?? release) === release);
+}
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
     try {
-        await pullImages(hosts, allImages(manifest), how);
+        await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
     }
     catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
@@ -40183,13 +40108,11 @@ async function chooseTarget(standings, leader, now, asked) {
         const current = await store/* readRelease */.iJ(host, now.release);
         if (current === undefined)
             throw new Error(`${host.name} lacks files of ${now.release}.`);
-        return withComponents(current, components);
+        return (0,release_target/* withComponents */.fN)(current, components);
     }
-    // A run that ended in the middle has not changed `current`: that is what to go back to.
-    const isBegun = from === undefined ? begun.length > 0 : begun.includes(from);
     const name = version !== undefined
         ? (0,earlier/* releaseOf */.l7)(history, version)
-        : isBegun
+        : isUnderWay(begun, now, from)
             ? now.release
             : (0,earlier/* releaseBefore */.PZ)(history, now.release);
     if (name === undefined) {
@@ -40283,14 +40206,23 @@ var options = __nccwpck_require__(9282);
 /** What runs where, and who holds the environment. */
 async function state_status(hosts) {
     return Promise.all(hosts.map(async (host) => {
-        const { slots, outOfRotation } = await host.state();
+        const [{ slots, edge, outOfRotation }, { lease, binds }, current] = await Promise.all([
+            host.state(),
+            (0,release_lease/* look */.Op)(host),
+            (0,store/* currentRelease */.BX)(host),
+        ]);
         return {
             host: host.name,
-            release: (await (0,store/* currentRelease */.BX)(host))?.release ?? '',
+            release: current?.release ?? '',
+            /** Of the current release. */
+            missing: (current?.order ?? [])
+                .filter((name) => !slots.some(({ service }) => service === name))
+                .concat(current && !edge ? 'caddy' : []),
             unfinished: (await (0,store/* unfinished */.M1)(host)) ?? '',
             outOfRotation,
             maintenance: await inMaintenance(host),
-            lease: await (0,release_lease/* readLease */.zR)(host),
+            lease,
+            held: binds,
             slots: slots.map(({ service, slot, version, health }) => ({
                 service,
                 slot,
@@ -40340,19 +40272,25 @@ function columns(heading, rows) {
         .join('\n');
 }
 function statusText(hosts) {
-    const rows = hosts.flatMap(({ host, release, slots }) => slots.map(({ service, slot, version, health }) => [
-        host,
-        `${service}-${slot}`,
-        version,
-        coloured(health),
-        release,
-    ]));
-    const notes = hosts.flatMap(({ host, lease, unfinished, outOfRotation, maintenance }) => [
-        ...(lease && lease.expires * 1000 > Date.now() ? [`${host}: held by ${(0,release_lease/* describe */.q0)(lease)}`] : []),
-        ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
-        ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
-        ...(maintenance ? [`${host}: shows the maintenance page`] : []),
-    ]);
+    const rows = hosts.flatMap(({ host, release, slots }) => {
+        const running = slots.map(({ service, slot, version, health }) => [
+            `${service}-${slot}`,
+            version,
+            coloured(health),
+        ]);
+        const none = ['', '', 'nothing runs'];
+        return (running.length === 0 ? [none] : running).map((row) => [host, ...row, release]);
+    });
+    const notes = hosts.flatMap((each) => {
+        const { host, lease, held, unfinished, missing, outOfRotation, maintenance } = each;
+        return [
+            ...(lease && held ? [`${host}: held by ${(0,release_lease/* describe */.q0)(lease)}`] : []),
+            ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
+            ...(missing.length === 0 ? [] : [`${host}: ${missing.join(', ')} should run, and does not`]),
+            ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
+            ...(maintenance ? [`${host}: shows the maintenance page`] : []),
+        ];
+    });
     return [columns(['HOST', 'SLOT', 'VERSION', 'HEALTH', 'CURRENT RELEASE'], rows), ...notes].join('\n');
 }
 function historyText(hosts) {
@@ -40380,8 +40318,21 @@ function outcomeText(outcome) {
     return [
         columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'TIME', 'OUTCOME'], table),
         `${version}: ${coloured(status)} in ${(0,markdown/* elapsed */.vk)(ended - started)}`,
-        ...(problem === undefined ? [] : [problem, evidence?.log ?? '']),
+        ...(problem === undefined ? [] : [problem]),
+        ...(evidence === undefined ? [] : evidenceLines(evidence)),
     ].join('\n');
+}
+/** What is known of the container that failed. */
+function evidenceLines(evidence) {
+    const { host, service, slot, status, exitCode, outOfMemory, restarts, lastHealth, listening, log, } = evidence;
+    const memory = outOfMemory ? 'out of memory, ' : '';
+    return [
+        `${service}-${slot} on ${host}: ${status}, exit code ${exitCode}, ${memory}${restarts} restarts`,
+        `Listens on: ${listening.join(', ') || '–'}`,
+        `Last health check: ${lastHealth || 'none'}`,
+        'Last lines of its log:',
+        log,
+    ];
 }
 function previewText({ release, hosts }) {
     return [
@@ -40580,7 +40531,7 @@ function ended(outcome) {
 /* harmony export */   M: () => (/* binding */ overview),
 /* harmony export */   Z: () => (/* binding */ helpOf)
 /* harmony export */ });
-/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6237);
+/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4593);
 /* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9282);
 
 
@@ -44905,7 +44856,10 @@ var zr=Object.defineProperty;var Ur=(s,t)=>{for(var e in t)zr(s,e,{get:t[e],enum
 `).reduce(xn,Object.create(null)),xn=(s,t)=>{let e=parseInt(t,10);if(e!==Buffer.byteLength(t)+1)return s;t=t.slice((e+" ").length);let i=t.split("="),r=i.shift();if(!r)return s;let n=r.replace(/^SCHILY\.(dev|ino|nlink)/,"$1"),o=i.join("=").replace(/\0.*/,"");switch(n){case"path":case"linkpath":case"type":case"charset":case"comment":case"gname":case"uname":s[n]=o;break;case"ctime":case"atime":case"mtime":s[n]=new Date(Number(o)*1e3);break;case"size":let h=+o;h>=0&&(s[n]=h);break;case"gid":case"uid":case"dev":case"ino":case"nlink":case"mode":s[n]=+o;break}return s};var Ln=process.env.TESTING_TAR_FAKE_PLATFORM||process.platform,f=Ln!=="win32"?s=>String(s):s=>String(s).replaceAll(/\\/g,"/");var $e=class extends A{extended;globalExtended;header;startBlockSize;blockRemain;remain;type;meta=!1;ignore=!1;path;mode;uid;gid;uname;gname;size=0;mtime;atime;ctime;linkpath;dev;ino;nlink;invalid=!1;absolute;unsupported=!1;constructor(t,e,i){switch(super({}),this.pause(),this.extended=e,this.globalExtended=i,this.header=t,this.remain=t.size??0,this.startBlockSize=512*Math.ceil(this.remain/512),this.blockRemain=this.startBlockSize,this.type=t.type,this.type){case"File":case"OldFile":case"Link":case"SymbolicLink":case"CharacterDevice":case"BlockDevice":case"Directory":case"FIFO":case"ContiguousFile":case"GNUDumpDir":break;case"NextFileHasLongLinkpath":case"NextFileHasLongPath":case"OldGnuLongPath":case"GlobalExtendedHeader":case"ExtendedHeader":case"OldExtendedHeader":this.meta=!0;break;default:this.ignore=!0}if(!t.path)throw new Error("no path provided for tar.ReadEntry");this.path=f(t.path),this.mode=t.mode,this.mode&&(this.mode=this.mode&4095),this.uid=t.uid,this.gid=t.gid,this.uname=t.uname,this.gname=t.gname,this.size=this.remain,this.mtime=t.mtime,this.atime=t.atime,this.ctime=t.ctime,this.linkpath=t.linkpath?f(t.linkpath):void 0,this.uname=t.uname,this.gname=t.gname,e&&this.#t(e),i&&this.#t(i,!0)}write(t){let e=t.length;if(e>this.blockRemain)throw new Error("writing more to entry than is appropriate");let i=this.remain,r=this.blockRemain;return this.remain=Math.max(0,i-e),this.blockRemain=Math.max(0,r-e),this.ignore?!0:i>=e?super.write(t):super.write(t.subarray(0,i))}#t(t,e=!1){t.path&&(t.path=f(t.path)),t.linkpath&&(t.linkpath=f(t.linkpath)),Object.assign(this,Object.fromEntries(Object.entries(t).filter(([i,r])=>!(r==null||i==="path"&&e))))}};var Dt=(s,t,e,i={})=>{s.file&&(i.file=s.file),s.cwd&&(i.cwd=s.cwd),i.code=e instanceof Error&&e.code||t,i.tarCode=t,!s.strict&&i.recoverable!==!1?(e instanceof Error&&(i=Object.assign(e,i),e=e.message),s.emit("warn",t,e,i)):e instanceof Error?s.emit("error",Object.assign(e,i)):s.emit("error",Object.assign(new Error(`${t}: ${e}`),i))};var Nn=1024*1024,Xi=Buffer.from([31,139]),qi=Buffer.from([40,181,47,253]),An=Math.max(Xi.length,qi.length),B=Symbol("state"),Nt=Symbol("writeEntry"),it=Symbol("readEntry"),Zi=Symbol("nextEntry"),Zs=Symbol("processEntry"),V=Symbol("extendedHeader"),he=Symbol("globalExtendedHeader"),dt=Symbol("meta"),Ys=Symbol("emitMeta"),p=Symbol("buffer"),st=Symbol("queue"),ut=Symbol("ended"),Yi=Symbol("emittedEnd"),At=Symbol("emit"),w=Symbol("unzip"),Xe=Symbol("consumeChunk"),qe=Symbol("consumeChunkSub"),Ki=Symbol("consumeBody"),Ks=Symbol("consumeMeta"),Vs=Symbol("consumeHeader"),ae=Symbol("consuming"),Vi=Symbol("bufferConcat"),Qe=Symbol("maybeEnd"),Yt=Symbol("writing"),$=Symbol("aborted"),Je=Symbol("onDone"),It=Symbol("sawValidEntry"),je=Symbol("sawNullBlock"),ti=Symbol("sawEOF"),$s=Symbol("closeStream"),In=1e3,le=Symbol("compressedBytesRead"),$i=Symbol("decompressedBytesRead"),Xs=Symbol("checkDecompressionRatio"),Cn=()=>!0,rt=class extends external_events_.EventEmitter{file;strict;maxMetaEntrySize;filter;brotli;zstd;maxDecompressionRatio;writable=!0;readable=!1;[st]=[];[p];[it];[Nt];[B]="begin";[dt]="";[V];[he];[ut]=!1;[w];[$]=!1;[It];[je]=!1;[ti]=!1;[Yt]=!1;[ae]=!1;[Yi]=!1;[le]=0;[$i]=0;constructor(t={}){super(),this.file=t.file||"",this.on(Je,()=>{(this[B]==="begin"||this[It]===!1)&&this.warn("TAR_BAD_ARCHIVE","Unrecognized archive format")}),t.ondone?this.on(Je,t.ondone):this.on(Je,()=>{this.emit("prefinish"),this.emit("finish"),this.emit("end")}),this.strict=!!t.strict,this.maxDecompressionRatio=typeof t.maxDecompressionRatio=="number"?t.maxDecompressionRatio:In,this.maxMetaEntrySize=t.maxMetaEntrySize||Nn,this.filter=typeof t.filter=="function"?t.filter:Cn;let e=t.file&&(t.file.endsWith(".tar.br")||t.file.endsWith(".tbr"));this.brotli=!(t.gzip||t.zstd)&&t.brotli!==void 0?t.brotli:e?void 0:!1;let i=t.file&&(t.file.endsWith(".tar.zst")||t.file.endsWith(".tzst"));this.zstd=!(t.gzip||t.brotli)&&t.zstd!==void 0?t.zstd:i?!0:void 0,this.on("end",()=>this[$s]()),typeof t.onwarn=="function"&&this.on("warn",t.onwarn),typeof t.onReadEntry=="function"&&this.on("entry",t.onReadEntry)}warn(t,e,i={}){Dt(this,t,e,i)}[Vs](t,e){this[It]===void 0&&(this[It]=!1);let i;try{i=new F(t,e,this[V],this[he])}catch(r){return this.warn("TAR_ENTRY_INVALID",r)}if(i.nullBlock)this[je]?(this[ti]=!0,this[B]==="begin"&&(this[B]="header"),this[At]("eof")):(this[je]=!0,this[At]("nullBlock"));else if(this[je]=!1,!i.cksumValid)this.warn("TAR_ENTRY_INVALID","checksum failure",{header:i});else if(!i.path)this.warn("TAR_ENTRY_INVALID","path is required",{header:i});else{let r=i.type;if(/^(Symbolic)?Link$/.test(r)&&!i.linkpath)this.warn("TAR_ENTRY_INVALID","linkpath required",{header:i});else if(!/^(Symbolic)?Link$/.test(r)&&!/^(Global)?ExtendedHeader$/.test(r)&&i.linkpath)this.warn("TAR_ENTRY_INVALID","linkpath forbidden",{header:i});else{let n=this[Nt]=new $e(i,this[V],this[he]);if(!this[It])if(n.remain){let o=()=>{n.invalid||(this[It]=!0)};n.on("end",o)}else this[It]=!0;n.meta?n.size>this.maxMetaEntrySize?(n.ignore=!0,this[At]("ignoredEntry",n),this[B]="ignore",n.resume()):n.size>0&&(this[dt]="",n.on("data",o=>this[dt]+=o),this[B]="meta"):(this[V]=void 0,n.ignore=n.ignore||!this.filter(n.path,n),n.ignore?(this[At]("ignoredEntry",n),this[B]=n.remain?"ignore":"header",n.resume()):(n.remain?this[B]="body":(this[B]="header",n.end()),this[it]?this[st].push(n):(this[st].push(n),this[Zi]())))}}}[$s](){queueMicrotask(()=>this.emit("close"))}[Zs](t){let e=!0;if(!t)this[it]=void 0,e=!1;else if(Array.isArray(t)){let[i,...r]=t;this.emit(i,...r)}else this[it]=t,this.emit("entry",t),t.emittedEnd||(t.on("end",()=>this[Zi]()),e=!1);return e}[Zi](){do;while(this[Zs](this[st].shift()));if(this[st].length===0){let t=this[it];!t||t.flowing||t.size===t.remain?this[Yt]||this.emit("drain"):t.once("drain",()=>this.emit("drain"))}}[Ki](t,e){let i=this[Nt];if(!i)throw new Error("attempt to consume body without entry??");let r=i.blockRemain??0,n=r>=t.length&&e===0?t:t.subarray(e,e+r);return i.write(n),i.blockRemain||(this[B]="header",this[Nt]=void 0,i.end()),n.length}[Ks](t,e){let i=this[Nt],r=this[Ki](t,e);return!this[Nt]&&i&&this[Ys](i),r}[At](t,e,i){this[st].length===0&&!this[it]?this.emit(t,e,i):this[st].push([t,e,i])}[Ys](t){switch(this[At]("meta",this[dt]),t.type){case"ExtendedHeader":case"OldExtendedHeader":this[V]=ft.parse(this[dt],this[V],!1);break;case"GlobalExtendedHeader":this[he]=ft.parse(this[dt],this[he],!0);break;case"NextFileHasLongPath":case"OldGnuLongPath":{let e=this[V]??Object.create(null);this[V]=e,e.path=this[dt].replace(/\0.*/,"");break}case"NextFileHasLongLinkpath":{let e=this[V]||Object.create(null);this[V]=e,e.linkpath=this[dt].replace(/\0.*/,"");break}default:throw new Error("unknown meta: "+t.type)}}abort(t){if(!this[$]){if(this[w]){let e=this[w];e.write=()=>!0,e.end=()=>e,e.emit=()=>!1,e.destroy?.()}this[$]=!0,this.emit("abort",t),this.warn("TAR_ABORT",t,{recoverable:!1})}}[Xs](t){this[$i]+=t.length;let e=this[$i]/this[le];return e>this.maxDecompressionRatio?(this.abort(new Error(`max decompression ratio exceeded: ${e.toFixed(2)} > ${this.maxDecompressionRatio}`)),!1):!0}write(t,e,i){if(typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,typeof e=="string"?e:"utf8")),this[$])return i?.(),!1;if((this[w]===void 0||this.brotli===void 0&&this[w]===!1)&&t){if(this[p]&&(t=Buffer.concat([this[p],t]),this[p]=void 0),t.length<An)return this[p]=t,i?.(),!0;for(let a=0;this[w]===void 0&&a<Xi.length;a++)t[a]!==Xi[a]&&(this[w]=!1);let o=!1;if(this[w]===!1&&this.zstd!==!1){o=!0;for(let a=0;a<qi.length;a++)if(t[a]!==qi[a]){o=!1;break}}let h=this.brotli===void 0&&!o;if(this[w]===!1&&h)if(t.length<512)if(this[ut])this.brotli=!0;else return this[p]=t,i?.(),!0;else try{new F(t.subarray(0,512)),this.brotli=!1}catch{this.brotli=!0}if(this[w]===void 0||this[w]===!1&&(this.brotli||o)){let a=this[ut];this[ut]=!1,this[w]=this[w]===void 0?new Ue({}):o?new Ke({}):new Ge({}),this[w].on("data",c=>{this[Xs](c)&&this[Xe](c)}),this[w].on("error",c=>{this[$]||this.abort(c)}),this[w].on("end",()=>{this[ut]=!0,this[Xe]()}),this[Yt]=!0,this[le]+=t.length;let l=!!this[w][a?"end":"write"](t);return this[Yt]=!1,i?.(),l}}this[Yt]=!0,this[w]?(this[le]+=t.length,this[w].write(t)):this[Xe](t),this[Yt]=!1;let n=this[st].length>0?!1:this[it]?this[it].flowing:!0;return!n&&this[st].length===0&&this[it]?.once("drain",()=>this.emit("drain")),i?.(),n}[Vi](t){t&&!this[$]&&(this[p]=this[p]?Buffer.concat([this[p],t]):t)}[Qe](){if(this[ut]&&!this[Yi]&&!this[$]&&!this[ae]){this[Yi]=!0;let t=this[Nt];if(t?.blockRemain){let e=this[p]?this[p].length:0;this.warn("TAR_BAD_ARCHIVE",`Truncated input (needed ${t.blockRemain} more bytes, only ${e} available)`,{entry:t}),this[p]&&t.write(this[p]),t.end()}this[At](Je)}}[Xe](t){if(this[ae]&&t)this[Vi](t);else if(!t&&!this[p])this[Qe]();else if(t){if(this[ae]=!0,this[p]){this[Vi](t);let e=this[p];this[p]=void 0,this[qe](e)}else this[qe](t);for(;this[p]&&this[p]?.length>=512&&!this[$]&&!this[ti];){let e=this[p];this[p]=void 0,this[qe](e)}this[ae]=!1}(!this[p]||this[ut])&&this[Qe]()}[qe](t){let e=0,i=t.length;for(;e+512<=i&&!this[$]&&!this[ti];)switch(this[B]){case"begin":case"header":this[Vs](t,e),e+=512;break;case"ignore":case"body":e+=this[Ki](t,e);break;case"meta":e+=this[Ks](t,e);break;default:throw new Error("invalid state: "+this[B])}e<i&&(this[p]=this[p]?Buffer.concat([t.subarray(e),this[p]]):t.subarray(e))}end(t,e,i){return typeof t=="function"&&(i=t,e=void 0,t=void 0),typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,e)),i&&this.once("finish",i),this[$]||(this[w]?(t&&(this[le]+=t.length,this[w].write(t)),this[w].end()):(this[ut]=!0,(this.brotli===void 0||this.zstd===void 0)&&(t=t||Buffer.alloc(0)),t&&this.write(t),this[Qe]())),this}};var index_min_mt=s=>{let t=s.length-1,e=-1;for(;t>-1&&s.charAt(t)==="/";)e=t,t--;return e===-1?s:s.slice(0,e)};var vn=s=>{let t=s.onReadEntry;s.onReadEntry=t?e=>{t(e),e.resume()}:e=>e.resume()},Qi=(s,t)=>{let e=new Map(t.map(o=>[index_min_mt(o),!0])),i=s.filter,r=100,n=(o,h="",a=0)=>{if(a>=r)return e.set(o,!1),!1;let l=h||(0,external_path_.parse)(o).root||".",c;if(o===l)c=!1;else{let d=e.get(o);c=d!==void 0?d:n((0,external_path_.dirname)(o),l,a+1)}return e.set(o,c),c};s.filter=i?(o,h)=>i(o,h)&&n(index_min_mt(o)):o=>n(index_min_mt(o))},Mn=s=>{let t=new rt(s),e=s.file,i;try{i=external_node_fs_.openSync(e,"r");let r=external_node_fs_.fstatSync(i),n=s.maxReadSize||16*1024*1024;if(r.size<n){let o=Buffer.allocUnsafe(r.size),h=external_node_fs_.readSync(i,o,0,r.size,0);t.end(h===o.byteLength?o:o.subarray(0,h))}else{let o=0,h=Buffer.allocUnsafe(n);for(;o<r.size;){let a=external_node_fs_.readSync(i,h,0,n,o);if(a===0)break;o+=a,t.write(h.subarray(0,a))}t.end()}}finally{if(typeof i=="number")try{external_node_fs_.closeSync(i)}catch{}}},Bn=(s,t)=>{let e=new rt(s),i=s.maxReadSize||16*1024*1024,r=s.file;return new Promise((o,h)=>{e.on("error",h),e.on("end",o),external_node_fs_.stat(r,(a,l)=>{if(a)h(a);else{let c=new _t(r,{readSize:i,size:l.size});c.on("error",h),c.pipe(e)}})})},Ct=K(Mn,Bn,s=>new rt(s),s=>new rt(s),(s,t)=>{t?.length&&Qi(s,t),s.noResume||vn(s)});var Ji=(s,t,e)=>(s&=4095,e&&(s=(s|384)&-19),t&&(s&256&&(s|=64),s&32&&(s|=8),s&4&&(s|=1)),s);var{isAbsolute:zn,parse:qs}=external_node_path_.win32,ce=s=>{let t="",e=qs(s);for(;zn(s)||e.root;){let i=s.charAt(0)==="/"&&s.slice(0,4)!=="//?/"?"/":e.root;s=s.slice(i.length),t+=i,e=qs(s)}return[t,s]};var ei=["|","<",">","?",":"],ji=ei.map(s=>String.fromCodePoint(61440+Number(s.codePointAt(0)))),Un=new Map(ei.map((s,t)=>[s,ji[t]])),Hn=new Map(ji.map((s,t)=>[s,ei[t]])),ts=s=>ei.reduce((t,e)=>t.split(e).join(Un.get(e)),s),Qs=s=>ji.reduce((t,e)=>t.split(e).join(Hn.get(e)),s);var rr=(s,t)=>t?(s=f(s).replace(/^\.(\/|$)/,""),index_min_mt(t)+"/"+s):f(s),Wn=16*1024*1024,tr=Symbol("process"),er=Symbol("file"),ir=Symbol("directory"),is=Symbol("symlink"),sr=Symbol("hardlink"),fe=Symbol("header"),ii=Symbol("read"),ss=Symbol("lstat"),si=Symbol("onlstat"),rs=Symbol("onread"),ns=Symbol("onreadlink"),os=Symbol("openfile"),hs=Symbol("onopenfile"),pt=Symbol("close"),ri=Symbol("mode"),as=Symbol("awaitDrain"),es=Symbol("ondrain"),q=Symbol("prefix"),de=class extends A{path;portable;myuid=process.getuid&&process.getuid()||0;myuser=process.env.USER||"";maxReadSize;linkCache;statCache;preservePaths;cwd;strict;mtime;noPax;noMtime;prefix;fd;blockLen=0;blockRemain=0;buf;pos=0;remain=0;length=0;offset=0;win32;absolute;header;type;linkpath;stat;onWriteEntry;#t=!1;constructor(t,e={}){let i=se(e);super(),this.path=f(t),this.portable=!!i.portable,this.maxReadSize=i.maxReadSize||Wn,this.linkCache=i.linkCache||new Map,this.statCache=i.statCache||new Map,this.preservePaths=!!i.preservePaths,this.cwd=f(i.cwd||process.cwd()),this.strict=!!i.strict,this.noPax=!!i.noPax,this.noMtime=!!i.noMtime,this.mtime=i.mtime,this.prefix=i.prefix?f(i.prefix):void 0,this.onWriteEntry=i.onWriteEntry,typeof i.onwarn=="function"&&this.on("warn",i.onwarn);let r=!1;if(!this.preservePaths){let[o,h]=ce(this.path);o&&typeof h=="string"&&(this.path=h,r=o)}this.win32=!!i.win32||process.platform==="win32",this.win32&&(this.path=Qs(this.path.replaceAll(/\\/g,"/")),t=t.replaceAll(/\\/g,"/")),this.absolute=f(i.absolute||external_path_.resolve(this.cwd,t)),this.path===""&&(this.path="./"),r&&this.warn("TAR_ENTRY_INFO",`stripping ${r} from absolute path`,{entry:this,path:r+this.path});let n=this.statCache.get(this.absolute);n?this[si](n):this[ss]()}warn(t,e,i={}){return Dt(this,t,e,i)}emit(t,...e){return t==="error"&&(this.#t=!0),super.emit(t,...e)}[ss](){external_fs_.lstat(this.absolute,(t,e)=>{if(t)return this.emit("error",t);this[si](e)})}[si](t){this.statCache.set(this.absolute,t),this.stat=t,t.isFile()||(t.size=0),this.type=Gn(t),this.emit("stat",t),this[tr]()}[tr](){switch(this.type){case"File":return this[er]();case"Directory":return this[ir]();case"SymbolicLink":return this[is]();default:return this.end()}}[ri](t){return Ji(t,this.type==="Directory",this.portable)}[q](t){return rr(t,this.prefix)}[fe](){if(!this.stat)throw new Error("cannot write header before stat");this.type==="Directory"&&this.portable&&(this.noMtime=!0),this.onWriteEntry?.(this),this.header=new F({path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,mode:this[ri](this.stat.mode),uid:this.portable?void 0:this.stat.uid,gid:this.portable?void 0:this.stat.gid,size:this.stat.size,mtime:this.noMtime?void 0:this.mtime||this.stat.mtime,type:this.type==="Unsupported"?void 0:this.type,uname:this.portable?void 0:this.stat.uid===this.myuid?this.myuser:"",atime:this.portable?void 0:this.stat.atime,ctime:this.portable?void 0:this.stat.ctime}),this.header.encode()&&!this.noPax&&super.write(new ft({atime:this.portable?void 0:this.header.atime,ctime:this.portable?void 0:this.header.ctime,gid:this.portable?void 0:this.header.gid,mtime:this.noMtime?void 0:this.mtime||this.header.mtime,path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,size:this.header.size,uid:this.portable?void 0:this.header.uid,uname:this.portable?void 0:this.header.uname,dev:this.portable?void 0:this.stat.dev,ino:this.portable?void 0:this.stat.ino,nlink:this.portable?void 0:this.stat.nlink}).encode());let t=this.header?.block;if(!t)throw new Error("failed to encode header");super.write(t)}[ir](){if(!this.stat)throw new Error("cannot create directory entry without stat");this.path.slice(-1)!=="/"&&(this.path+="/"),this.stat.size=0,this[fe](),this.end()}[is](){external_fs_.readlink(this.absolute,(t,e)=>{if(t)return this.emit("error",t);this[ns](e)})}[ns](t){this.linkpath=f(t),this[fe](),this.end()}[sr](t){if(!this.stat)throw new Error("cannot create link entry without stat");this.type="Link",this.linkpath=f(external_path_.relative(this.cwd,t)),this.stat.size=0,this[fe](),this.end()}[er](){if(!this.stat)throw new Error("cannot create file entry without stat");if(this.stat.nlink>1){let t=`${this.stat.dev}:${this.stat.ino}`,e=this.linkCache.get(t);if(e?.indexOf(this.cwd)===0)return this[sr](e);this.linkCache.set(t,this.absolute)}if(this[fe](),this.stat.size===0)return this.end();this[os]()}[os](){external_fs_.open(this.absolute,"r",(t,e)=>{if(t)return this.emit("error",t);this[hs](e)})}[hs](t){if(this.fd=t,this.#t)return this[pt]();if(!this.stat)throw new Error("should stat before calling onopenfile");this.blockLen=512*Math.ceil(this.stat.size/512),this.blockRemain=this.blockLen;let e=Math.min(this.blockLen,this.maxReadSize);this.buf=Buffer.allocUnsafe(e),this.offset=0,this.pos=0,this.remain=this.stat.size,this.length=this.buf.length,this[ii]()}[ii](){let{fd:t,buf:e,offset:i,length:r,pos:n}=this;if(t===void 0||e===void 0)throw new Error("cannot read file without first opening");external_fs_.read(t,e,i,r,n,(o,h)=>{if(o)return this[pt](()=>this.emit("error",o));this[rs](h)})}[pt](t=()=>{}){this.fd!==void 0&&external_fs_.close(this.fd,t)}[rs](t){if(t<=0&&this.remain>0){let r=Object.assign(new Error("encountered unexpected EOF"),{path:this.absolute,syscall:"read",code:"EOF"});return this[pt](()=>this.emit("error",r))}if(t>this.remain){let r=Object.assign(new Error("did not encounter expected EOF"),{path:this.absolute,syscall:"read",code:"EOF"});return this[pt](()=>this.emit("error",r))}if(!this.buf)throw new Error("should have created buffer prior to reading");if(t===this.remain)for(let r=t;r<this.length&&t<this.blockRemain;r++)this.buf[r+this.offset]=0,t++,this.remain++;let e=this.offset===0&&t===this.buf.length?this.buf:this.buf.subarray(this.offset,this.offset+t);this.write(e)?this[es]():this[as](()=>this[es]())}[as](t){this.once("drain",t)}write(t,e,i){if(typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,typeof e=="string"?e:"utf8")),this.blockRemain<t.length){let r=Object.assign(new Error("writing more data than expected"),{path:this.absolute});return this.emit("error",r)}return this.remain-=t.length,this.blockRemain-=t.length,this.pos+=t.length,this.offset+=t.length,super.write(t,null,i)}[es](){if(!this.remain)return this.blockRemain&&super.write(Buffer.alloc(this.blockRemain)),this[pt](t=>t?this.emit("error",t):this.end());if(!this.buf)throw new Error("buffer lost somehow in ONDRAIN");this.offset>=this.length&&(this.buf=Buffer.allocUnsafe(Math.min(this.blockRemain,this.buf.length)),this.offset=0),this.length=this.buf.length-this.offset,this[ii]()}},ni=class extends de{sync=!0;[ss](){this[si](external_fs_.lstatSync(this.absolute))}[is](){this[ns](external_fs_.readlinkSync(this.absolute))}[os](){this[hs](external_fs_.openSync(this.absolute,"r"))}[ii](){let t=!0;try{let{fd:e,buf:i,offset:r,length:n,pos:o}=this;if(e===void 0||i===void 0)throw new Error("fd and buf must be set in READ method");let h=external_fs_.readSync(e,i,r,n,o);this[rs](h),t=!1}finally{if(t)try{this[pt](()=>{})}catch{}}}[as](t){t()}[pt](t=()=>{}){this.fd!==void 0&&external_fs_.closeSync(this.fd),t()}},oi=class extends A{blockLen=0;blockRemain=0;buf=0;pos=0;remain=0;length=0;preservePaths;portable;strict;noPax;noMtime;readEntry;type;prefix;path;mode;uid;gid;uname;gname;header;mtime;atime;ctime;linkpath;size;onWriteEntry;warn(t,e,i={}){return Dt(this,t,e,i)}constructor(t,e={}){let i=se(e);super(),this.preservePaths=!!i.preservePaths,this.portable=!!i.portable,this.strict=!!i.strict,this.noPax=!!i.noPax,this.noMtime=!!i.noMtime,this.onWriteEntry=i.onWriteEntry,this.readEntry=t;let{type:r}=t;if(r==="Unsupported")throw new Error("writing entry that should be ignored");this.type=r,this.type==="Directory"&&this.portable&&(this.noMtime=!0),this.prefix=i.prefix,this.path=f(t.path),this.mode=t.mode!==void 0?this[ri](t.mode):void 0,this.uid=this.portable?void 0:t.uid,this.gid=this.portable?void 0:t.gid,this.uname=this.portable?void 0:t.uname,this.gname=this.portable?void 0:t.gname,this.size=t.size,this.mtime=this.noMtime?void 0:i.mtime||t.mtime,this.atime=this.portable?void 0:t.atime,this.ctime=this.portable?void 0:t.ctime,this.linkpath=t.linkpath!==void 0?f(t.linkpath):void 0,typeof i.onwarn=="function"&&this.on("warn",i.onwarn);let n=!1;if(!this.preservePaths){let[h,a]=ce(this.path);h&&typeof a=="string"&&(this.path=a,n=h)}this.remain=t.size,this.blockRemain=t.startBlockSize,this.onWriteEntry?.(this),this.header=new F({path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,mode:this.mode,uid:this.portable?void 0:this.uid,gid:this.portable?void 0:this.gid,size:this.size,mtime:this.noMtime?void 0:this.mtime,type:this.type,uname:this.portable?void 0:this.uname,atime:this.portable?void 0:this.atime,ctime:this.portable?void 0:this.ctime}),n&&this.warn("TAR_ENTRY_INFO",`stripping ${n} from absolute path`,{entry:this,path:n+this.path}),this.header.encode()&&!this.noPax&&super.write(new ft({atime:this.portable?void 0:this.atime,ctime:this.portable?void 0:this.ctime,gid:this.portable?void 0:this.gid,mtime:this.noMtime?void 0:this.mtime,path:this[q](this.path),linkpath:this.type==="Link"&&this.linkpath!==void 0?this[q](this.linkpath):this.linkpath,size:this.size,uid:this.portable?void 0:this.uid,uname:this.portable?void 0:this.uname,dev:this.portable?void 0:this.readEntry.dev,ino:this.portable?void 0:this.readEntry.ino,nlink:this.portable?void 0:this.readEntry.nlink}).encode());let o=this.header?.block;if(!o)throw new Error("failed to encode header");super.write(o),t.pipe(this)}[q](t){return rr(t,this.prefix)}[ri](t){return Ji(t,this.type==="Directory",this.portable)}write(t,e,i){typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,typeof e=="string"?e:"utf8"));let r=t.length;if(r>this.blockRemain)throw new Error("writing more to entry than is appropriate");return this.blockRemain-=r,super.write(t,i)}end(t,e,i){return this.blockRemain&&super.write(Buffer.alloc(this.blockRemain)),typeof t=="function"&&(i=t,e=void 0,t=void 0),typeof e=="function"&&(i=e,e=void 0),typeof t=="string"&&(t=Buffer.from(t,e??"utf8")),i&&this.once("finish",i),t?super.end(t,i):super.end(i),this}},Gn=s=>s.isFile()?"File":s.isDirectory()?"Directory":s.isSymbolicLink()?"SymbolicLink":"Unsupported";var hi=class s{tail;head;length=0;static create(t=[]){return new s(t)}constructor(t=[]){for(let e of t)this.push(e)}*[Symbol.iterator](){for(let t=this.head;t;t=t.next)yield t.value}removeNode(t){if(t.list!==this)throw new Error("removing node which does not belong to this list");let e=t.next,i=t.prev;return e&&(e.prev=i),i&&(i.next=e),t===this.head&&(this.head=e),t===this.tail&&(this.tail=i),this.length--,t.next=void 0,t.prev=void 0,t.list=void 0,e}unshiftNode(t){if(t===this.head)return;t.list&&t.list.removeNode(t);let e=this.head;t.list=this,t.next=e,e&&(e.prev=t),this.head=t,this.tail||(this.tail=t),this.length++}pushNode(t){if(t===this.tail)return;t.list&&t.list.removeNode(t);let e=this.tail;t.list=this,t.prev=e,e&&(e.next=t),this.tail=t,this.head||(this.head=t),this.length++}push(...t){for(let e=0,i=t.length;e<i;e++)Yn(this,t[e]);return this.length}unshift(...t){for(var e=0,i=t.length;e<i;e++)Kn(this,t[e]);return this.length}pop(){if(!this.tail)return;let t=this.tail.value,e=this.tail;return this.tail=this.tail.prev,this.tail?this.tail.next=void 0:this.head=void 0,e.list=void 0,this.length--,t}shift(){if(!this.head)return;let t=this.head.value,e=this.head;return this.head=this.head.next,this.head?this.head.prev=void 0:this.tail=void 0,e.list=void 0,this.length--,t}forEach(t,e){e=e||this;for(let i=this.head,r=0;i;r++)t.call(e,i.value,r,this),i=i.next}forEachReverse(t,e){e=e||this;for(let i=this.tail,r=this.length-1;i;r--)t.call(e,i.value,r,this),i=i.prev}get(t){let e=0,i=this.head;for(;i&&e<t;e++)i=i.next;if(e===t&&i)return i.value}getReverse(t){let e=0,i=this.tail;for(;i&&e<t;e++)i=i.prev;if(e===t&&i)return i.value}map(t,e){e=e||this;let i=new s;for(let r=this.head;r;)i.push(t.call(e,r.value,this)),r=r.next;return i}mapReverse(t,e){e=e||this;var i=new s;for(let r=this.tail;r;)i.push(t.call(e,r.value,this)),r=r.prev;return i}reduce(t,e){let i,r=this.head;if(arguments.length>1)i=e;else if(this.head)r=this.head.next,i=this.head.value;else throw new TypeError("Reduce of empty list with no initial value");for(var n=0;r;n++)i=t(i,r.value,n),r=r.next;return i}reduceReverse(t,e){let i,r=this.tail;if(arguments.length>1)i=e;else if(this.tail)r=this.tail.prev,i=this.tail.value;else throw new TypeError("Reduce of empty list with no initial value");for(let n=this.length-1;r;n--)i=t(i,r.value,n),r=r.prev;return i}toArray(){let t=new Array(this.length);for(let e=0,i=this.head;i;e++)t[e]=i.value,i=i.next;return t}toArrayReverse(){let t=new Array(this.length);for(let e=0,i=this.tail;i;e++)t[e]=i.value,i=i.prev;return t}slice(t=0,e=this.length){e<0&&(e+=this.length),t<0&&(t+=this.length);let i=new s;if(e<t||e<0)return i;t<0&&(t=0),e>this.length&&(e=this.length);let r=this.head,n=0;for(n=0;r&&n<t;n++)r=r.next;for(;r&&n<e;n++,r=r.next)i.push(r.value);return i}sliceReverse(t=0,e=this.length){e<0&&(e+=this.length),t<0&&(t+=this.length);let i=new s;if(e<t||e<0)return i;t<0&&(t=0),e>this.length&&(e=this.length);let r=this.length,n=this.tail;for(;n&&r>e;r--)n=n.prev;for(;n&&r>t;r--,n=n.prev)i.push(n.value);return i}splice(t,e=0,...i){t>this.length&&(t=this.length-1),t<0&&(t=this.length+t);let r=this.head;for(let o=0;r&&o<t;o++)r=r.next;let n=[];for(let o=0;r&&o<e;o++)n.push(r.value),r=this.removeNode(r);r?r!==this.tail&&(r=r.prev):r=this.tail;for(let o of i)r=Zn(this,r,o);return n}reverse(){let t=this.head,e=this.tail;for(let i=t;i;i=i.prev){let r=i.prev;i.prev=i.next,i.next=r}return this.head=e,this.tail=t,this}};function Zn(s,t,e){let i=t,r=t?t.next:s.head,n=new ue(e,i,r,s);return n.next===void 0&&(s.tail=n),n.prev===void 0&&(s.head=n),s.length++,n}function Yn(s,t){s.tail=new ue(t,s.tail,void 0,s),s.head||(s.head=s.tail),s.length++}function Kn(s,t){s.head=new ue(t,void 0,s.head,s),s.tail||(s.tail=s.head),s.length++}var ue=class{list;next;prev;value;constructor(t,e,i,r){this.list=r,this.value=t,e?(e.next=this,this.prev=e):this.prev=void 0,i?(i.prev=this,this.next=i):this.next=void 0}};var pi=class{path;absolute;entry;stat;readdir;pending=!1;pendingLink=!1;ignore=!1;piped=!1;constructor(t,e){this.path=t||"./",this.absolute=e}},nr=Buffer.alloc(1024),li=Symbol("onStat"),me=Symbol("ended"),W=Symbol("queue"),pe=Symbol("pendingLinks"),Et=Symbol("current"),Ft=Symbol("process"),Ee=Symbol("processing"),ai=Symbol("processJob"),G=Symbol("jobs"),ls=Symbol("jobDone"),ci=Symbol("addFSEntry"),or=Symbol("addTarEntry"),ds=Symbol("stat"),us=Symbol("readdir"),fi=Symbol("onreaddir"),di=Symbol("pipe"),hr=Symbol("entry"),cs=Symbol("entryOpt"),ui=Symbol("writeEntryClass"),lr=Symbol("write"),fs=Symbol("ondrain"),wt=class extends A{sync=!1;opt;cwd;maxReadSize;preservePaths;strict;noPax;prefix;linkCache;statCache;file;portable;zip;readdirCache;noDirRecurse;follow;noMtime;mtime;filter;jobs;[ui];onWriteEntry;[W];[pe]=new Map;[G]=0;[Ee]=!1;[me]=!1;constructor(t={}){if(super(),this.opt=t,this.file=t.file||"",this.cwd=t.cwd||process.cwd(),this.maxReadSize=t.maxReadSize,this.preservePaths=!!t.preservePaths,this.strict=!!t.strict,this.noPax=!!t.noPax,this.prefix=f(t.prefix||""),this.linkCache=t.linkCache||new Map,this.statCache=t.statCache||new Map,this.readdirCache=t.readdirCache||new Map,this.onWriteEntry=t.onWriteEntry,this[ui]=de,typeof t.onwarn=="function"&&this.on("warn",t.onwarn),this.portable=!!t.portable,t.gzip||t.brotli||t.zstd){if((t.gzip?1:0)+(t.brotli?1:0)+(t.zstd?1:0)>1)throw new TypeError("gzip, brotli, zstd are mutually exclusive");if(t.gzip&&(typeof t.gzip!="object"&&(t.gzip={}),this.portable&&(t.gzip.portable=!0),this.zip=new ze(t.gzip)),t.brotli&&(typeof t.brotli!="object"&&(t.brotli={}),this.zip=new We(t.brotli)),t.zstd&&(typeof t.zstd!="object"&&(t.zstd={}),this.zip=new Ye(t.zstd)),!this.zip)throw new Error("impossible");let e=this.zip;e.on("data",i=>super.write(i)),e.on("end",()=>super.end()),e.on("drain",()=>this[fs]()),this.on("resume",()=>e.resume())}else this.on("drain",this[fs]);this.noDirRecurse=!!t.noDirRecurse,this.follow=!!t.follow,this.noMtime=!!t.noMtime,t.mtime&&(this.mtime=t.mtime),this.filter=typeof t.filter=="function"?t.filter:()=>!0,this[W]=new hi,this[G]=0,this.jobs=Number(t.jobs)||4,this[Ee]=!1,this[me]=!1}[lr](t){return super.write(t)}add(t){return this.write(t),this}end(t,e,i){return typeof t=="function"&&(i=t,t=void 0),typeof e=="function"&&(i=e,e=void 0),t&&this.add(t),this[me]=!0,this[Ft](),i&&i(),this}write(t){if(this[me])throw new Error("write after end");return typeof t=="string"?this[ci](t):this[or](t),this.flowing}[or](t){let e=f(external_path_.resolve(this.cwd,t.path));if(!this.filter(t.path,t))t.resume();else{let i=new pi(t.path,e);i.entry=new oi(t,this[cs](i)),i.entry.on("end",()=>this[ls](i)),this[G]+=1,this[W].push(i)}this[Ft]()}[ci](t){let e=f(external_path_.resolve(this.cwd,t));this[W].push(new pi(t,e)),this[Ft]()}[ds](t){t.pending=!0,this[G]+=1;let e=this.follow?"stat":"lstat";external_fs_[e](t.absolute,(i,r)=>{t.pending=!1,this[G]-=1,i?this.emit("error",i):this[li](t,r)})}[li](t,e){if(this.statCache.set(t.absolute,e),t.stat=e,!this.filter(t.path,e))t.ignore=!0;else if(e.isFile()&&e.nlink>1&&!this.linkCache.get(`${e.dev}:${e.ino}`)&&!this.sync)if(t===this[Et])this[ai](t);else{let i=`${e.dev}:${e.ino}`,r=this[pe].get(i);r?r.push(t):this[pe].set(i,[t]),t.pendingLink=!0,t.pending=!0}this[Ft]()}[us](t){t.pending=!0,this[G]+=1,external_fs_.readdir(t.absolute,(e,i)=>{if(t.pending=!1,this[G]-=1,e)return this.emit("error",e);this[fi](t,i)})}[fi](t,e){this.readdirCache.set(t.absolute,e),t.readdir=e,this[Ft]()}[Ft](){if(!this[Ee]){this[Ee]=!0;for(let t=this[W].head;t&&this[G]<this.jobs;t=t.next)if(this[ai](t.value),t.value.ignore){let e=t.next;this[W].removeNode(t),t.next=e}this[Ee]=!1,this[me]&&this[W].length===0&&this[G]===0&&(this.zip?this.zip.end(nr):(super.write(nr),super.end()))}}get[Et](){return this[W]&&this[W].head&&this[W].head.value}[ls](t){this[W].shift(),this[G]-=1;let{stat:e}=t;if(e&&e.isFile()&&e.nlink>1){let i=`${e.dev}:${e.ino}`,r=this[pe].get(i);if(r){this[pe].delete(i);for(let n of r)n.pending=!1,this[ai](n)}}this[Ft]()}[ai](t){if(t.pending&&t.pendingLink&&t===this[Et]&&(t.pending=!1,t.pendingLink=!1),!t.pending){if(t.entry){t===this[Et]&&!t.piped&&this[di](t);return}if(!t.stat){let e=this.statCache.get(t.absolute);e?this[li](t,e):this[ds](t)}if(t.stat&&!t.ignore){if(!this.noDirRecurse&&t.stat.isDirectory()&&!t.readdir){let e=this.readdirCache.get(t.absolute);if(e?this[fi](t,e):this[us](t),!t.readdir)return}if(t.entry=this[hr](t),!t.entry){t.ignore=!0;return}t===this[Et]&&!t.piped&&this[di](t)}}}[cs](t){return{onwarn:(e,i,r)=>this.warn(e,i,r),noPax:this.noPax,cwd:this.cwd,absolute:t.absolute,preservePaths:this.preservePaths,maxReadSize:this.maxReadSize,strict:this.strict,portable:this.portable,linkCache:this.linkCache,statCache:this.statCache,noMtime:this.noMtime,mtime:this.mtime,prefix:this.prefix,onWriteEntry:this.onWriteEntry}}[hr](t){this[G]+=1;try{return new this[ui](t.path,this[cs](t)).on("end",()=>this[ls](t)).on("error",i=>this.emit("error",i))}catch(e){this.emit("error",e)}}[fs](){this[Et]&&this[Et].entry&&this[Et].entry.resume()}[di](t){t.piped=!0,t.readdir&&t.readdir.forEach(r=>{let n=t.path,o=n==="./"?"":n.replace(/\/*$/,"/");this[ci](o+r)});let e=t.entry,i=this.zip;if(!e)throw new Error("cannot pipe without source");i?e.on("data",r=>{i.write(r)||e.pause()}):e.on("data",r=>{super.write(r)||e.pause()})}pause(){return this.zip&&this.zip.pause(),super.pause()}warn(t,e,i={}){Dt(this,t,e,i)}},kt=class extends wt{sync=!0;constructor(t){super(t),this[ui]=ni}pause(){}resume(){}[ds](t){let e=this.follow?"statSync":"lstatSync";this[li](t,external_fs_[e](t.absolute))}[us](t){this[fi](t,external_fs_.readdirSync(t.absolute))}[di](t){let e=t.entry,i=this.zip;if(t.readdir&&t.readdir.forEach(r=>{let n=t.path,o=n==="./"?"":n.replace(/\/*$/,"/");this[ci](o+r)}),!e)throw new Error("Cannot pipe without source");i?e.on("data",r=>{i.write(r)}):e.on("data",r=>{super[lr](r)})}};var Vn=(s,t)=>{let e=new kt(s),i=new Wt(s.file,{mode:s.mode||438});e.pipe(i),fr(e,t)},$n=(s,t)=>{let e=new wt(s),i=new index_min_et(s.file,{mode:s.mode||438});e.pipe(i);let r=new Promise((n,o)=>{i.on("error",o),i.on("close",n),e.on("error",o)});return dr(e,t).catch(n=>e.emit("error",n)),r},fr=(s,t)=>{t.forEach(e=>{e.charAt(0)==="@"?Ct({file:external_node_path_.resolve(s.cwd,e.slice(1)),sync:!0,noResume:!0,onReadEntry:i=>s.add(i)}):s.add(e)}),s.end()},dr=async(s,t)=>{for(let e of t)e.charAt(0)==="@"?await Ct({file:external_node_path_.resolve(String(s.cwd),e.slice(1)),noResume:!0,onReadEntry:i=>{s.add(i)}}):s.add(e);s.end()},Xn=(s,t)=>{let e=new kt(s);return fr(e,t),e},qn=(s,t)=>{let e=new wt(s);return dr(e,t).catch(i=>e.emit("error",i)),e},Qn=K(Vn,$n,Xn,qn,(s,t)=>{if(!t?.length)throw new TypeError("no paths specified to add to archive")});var Jn=process.env.__FAKE_PLATFORM__||process.platform,Er=Jn==="win32",{O_CREAT:wr,O_NOFOLLOW:ur,O_TRUNC:Sr,O_WRONLY:yr}=external_fs_.constants,Rr=Number(process.env.__FAKE_FS_O_FILENAME__)||external_fs_.constants.UV_FS_O_FILEMAP||0,jn=Er&&!!Rr,to=512*1024,eo=Rr|Sr|wr|yr,mr=!Er&&typeof ur=="number"?ur|Sr|wr|yr:null,ms=mr!==null?()=>mr:jn?s=>s<to?eo:"w":()=>"w";var ps=(s,t,e)=>{try{return external_node_fs_.lchownSync(s,t,e)}catch(i){if(i?.code!=="ENOENT")throw i}},Ei=(s,t,e,i)=>{external_node_fs_.lchown(s,t,e,r=>{i(r&&r?.code!=="ENOENT"?r:null)})},io=(s,t,e,i,r)=>{if(t.isDirectory())Es(external_node_path_.resolve(s,t.name),e,i,n=>{if(n)return r(n);let o=external_node_path_.resolve(s,t.name);Ei(o,e,i,r)});else{let n=external_node_path_.resolve(s,t.name);Ei(n,e,i,r)}},Es=(s,t,e,i)=>{external_node_fs_.readdir(s,{withFileTypes:!0},(r,n)=>{if(r){if(r.code==="ENOENT")return i();if(r.code!=="ENOTDIR"&&r.code!=="ENOTSUP")return i(r)}if(r||!n.length)return Ei(s,t,e,i);let o=n.length,h=null,a=l=>{if(!h){if(l)return i(h=l);if(--o===0)return Ei(s,t,e,i)}};for(let l of n)io(s,l,t,e,a)})},so=(s,t,e,i)=>{t.isDirectory()&&ws(external_node_path_.resolve(s,t.name),e,i),ps(external_node_path_.resolve(s,t.name),e,i)},ws=(s,t,e)=>{let i;try{i=external_node_fs_.readdirSync(s,{withFileTypes:!0})}catch(r){let n=r;if(n?.code==="ENOENT")return;if(n?.code==="ENOTDIR"||n?.code==="ENOTSUP")return ps(s,t,e);throw n}for(let r of i)so(s,r,t,e);return ps(s,t,e)};var Se=class extends Error{path;code;syscall="chdir";constructor(t,e){super(`${e}: Cannot cd into '${t}'`),this.path=t,this.code=e}get name(){return"CwdError"}};var St=class extends Error{path;symlink;syscall="symlink";code="TAR_SYMLINK_ERROR";constructor(t,e){super("TAR_SYMLINK_ERROR: Cannot extract through symbolic link"),this.symlink=t,this.path=e}get name(){return"SymlinkError"}};var no=(s,t)=>{external_node_fs_.stat(s,(e,i)=>{(e||!i.isDirectory())&&(e=new Se(s,e?.code||"ENOTDIR")),t(e)})},gr=(s,t,e)=>{s=f(s);let i=t.umask??18,r=t.mode|448,n=(r&i)!==0,o=t.uid,h=t.gid,a=typeof o=="number"&&typeof h=="number"&&(o!==t.processUid||h!==t.processGid),l=t.preserve,c=t.unlink,d=f(t.cwd),y=(E,x)=>{E?e(E):x&&a?Es(x,o,h,Le=>y(Le)):n?external_node_fs_.chmod(s,r,e):e()};if(s===d)return no(s,y);if(l)return external_node_fs_promises_namespaceObject.mkdir(s,{mode:r,recursive:!0}).then(E=>y(null,E??void 0),y);let D=f(external_node_path_.relative(d,s)).split("/");Ss(d,D,r,c,d,void 0,y)},Ss=(s,t,e,i,r,n,o)=>{if(t.length===0)return o(null,n);let h=t.shift(),a=f(external_node_path_.resolve(s+"/"+h));external_node_fs_.mkdir(a,e,br(a,t,e,i,r,n,o))},br=(s,t,e,i,r,n,o)=>h=>{h?external_node_fs_.lstat(s,(a,l)=>{if(a)a.path=a.path&&f(a.path),o(a);else if(l.isDirectory())Ss(s,t,e,i,r,n,o);else if(i)external_node_fs_.unlink(s,c=>{if(c)return o(c);external_node_fs_.mkdir(s,e,br(s,t,e,i,r,n,o))});else{if(l.isSymbolicLink())return o(new St(s,s+"/"+t.join("/")));o(h)}}):(n=n||s,Ss(s,t,e,i,r,n,o))},oo=s=>{let t=!1,e;try{t=external_node_fs_.statSync(s).isDirectory()}catch(i){e=i?.code}finally{if(!t)throw new Se(s,e??"ENOTDIR")}},_r=(s,t)=>{s=f(s);let e=t.umask??18,i=t.mode|448,r=(i&e)!==0,n=t.uid,o=t.gid,h=typeof n=="number"&&typeof o=="number"&&(n!==t.processUid||o!==t.processGid),a=t.preserve,l=t.unlink,c=f(t.cwd),d=E=>{E&&h&&ws(E,n,o),r&&external_node_fs_.chmodSync(s,i)};if(s===c)return oo(c),d();if(a)return d(external_node_fs_.mkdirSync(s,{mode:i,recursive:!0})??void 0);let T=f(external_node_path_.relative(c,s)).split("/"),D;for(let E=T.shift(),x=c;E&&(x+="/"+E);E=T.shift()){x=f(external_node_path_.resolve(x));try{external_node_fs_.mkdirSync(x,i),D=D||x}catch{let Le=external_node_fs_.lstatSync(x);if(Le.isDirectory())continue;if(l){external_node_fs_.unlinkSync(x),external_node_fs_.mkdirSync(x,i),D=D||x;continue}else if(Le.isSymbolicLink())return new St(x,x+"/"+T.join("/"))}}return d(D)};var ys=Object.create(null),Or=1e4,Vt=new Set,Tr=s=>{Vt.has(s)?Vt.delete(s):ys[s]=s.normalize("NFD").toLocaleLowerCase("en").toLocaleUpperCase("en"),Vt.add(s);let t=ys[s],e=Vt.size-Or;if(e>Or/10){for(let i of Vt)if(Vt.delete(i),delete ys[i],--e<=0)break}return t};var ho=process.env.TESTING_TAR_FAKE_PLATFORM||process.platform,ao=ho==="win32",lo=s=>s.split("/").slice(0,-1).reduce((e,i)=>{let r=e.at(-1);return r!==void 0&&(i=(0,external_node_path_.join)(r,i)),e.push(i||"/"),e},[]),yi=class{#t=new Map;#i=new Map;#s=new Set;reserve(t,e){t=ao?["win32 parallelization disabled"]:t.map(r=>index_min_mt((0,external_node_path_.join)(Tr(r))));let i=new Set(t.map(r=>lo(r)).reduce((r,n)=>r.concat(n)));this.#i.set(e,{dirs:i,paths:t});for(let r of t){let n=this.#t.get(r);n?n.push(e):this.#t.set(r,[e])}for(let r of i){let n=this.#t.get(r);if(!n)this.#t.set(r,[new Set([e])]);else{let o=n.at(-1);o instanceof Set?o.add(e):n.push(new Set([e]))}}return this.#r(e)}#n(t){let e=this.#i.get(t);if(!e)throw new Error("function does not have any path reservations");return{paths:e.paths.map(i=>this.#t.get(i)),dirs:[...e.dirs].map(i=>this.#t.get(i))}}check(t){let{paths:e,dirs:i}=this.#n(t);return e.every(r=>r&&r[0]===t)&&i.every(r=>r&&r[0]instanceof Set&&r[0].has(t))}#r(t){return this.#s.has(t)||!this.check(t)?!1:(this.#s.add(t),t(()=>this.#e(t)),!0)}#e(t){if(!this.#s.has(t))return!1;let e=this.#i.get(t);if(!e)throw new Error("invalid reservation");let{paths:i,dirs:r}=e,n=new Set;for(let o of i){let h=this.#t.get(o);if(!h||h?.[0]!==t)continue;let a=h[1];if(!a){this.#t.delete(o);continue}if(h.shift(),typeof a=="function")n.add(a);else for(let l of a)n.add(l)}for(let o of r){let h=this.#t.get(o),a=h?.[0];if(!(!h||!(a instanceof Set)))if(a.size===1&&h.length===1){this.#t.delete(o);continue}else if(a.size===1){h.shift();let l=h[0];typeof l=="function"&&n.add(l)}else a.delete(t)}return this.#s.delete(t),n.forEach(o=>this.#r(o)),!0}};var Lr=()=>process.umask();var Dr=Symbol("onEntry"),_s=Symbol("checkFs"),Nr=Symbol("checkFs2"),Os=Symbol("isReusable"),P=Symbol("makeFs"),Ts=Symbol("file"),xs=Symbol("directory"),gi=Symbol("link"),Ar=Symbol("symlink"),Ir=Symbol("hardlink"),Re=Symbol("ensureNoSymlink"),Cr=Symbol("unsupported"),Fr=Symbol("checkPath"),Rs=Symbol("stripAbsolutePath"),yt=Symbol("mkdir"),O=Symbol("onError"),Ri=Symbol("pending"),kr=Symbol("pend"),$t=Symbol("unpend"),gs=Symbol("ended"),bs=Symbol("maybeClose"),Ls=Symbol("skip"),ge=Symbol("doChown"),be=Symbol("uid"),_e=Symbol("gid"),Oe=Symbol("checkedCwd"),fo=process.env.TESTING_TAR_FAKE_PLATFORM||process.platform,Te=fo==="win32",uo=1024,mo=(s,t)=>{if(!Te)return external_node_fs_.unlink(s,t);let e=s+".DELETE."+(0,external_node_crypto_.randomBytes)(16).toString("hex");external_node_fs_.rename(s,e,i=>{if(i)return t(i);external_node_fs_.unlink(e,t)})},po=s=>{if(!Te)return external_node_fs_.unlinkSync(s);let t=s+".DELETE."+(0,external_node_crypto_.randomBytes)(16).toString("hex");external_node_fs_.renameSync(s,t),external_node_fs_.unlinkSync(t)},vr=(s,t,e)=>s!==void 0&&s===s>>>0?s:t!==void 0&&t===t>>>0?t:e,Xt=class extends rt{[gs]=!1;[Oe]=!1;[Ri]=0;reservations=new yi;transform;writable=!0;readable=!1;uid;gid;setOwner;preserveOwner;processGid;processUid;maxDepth;forceChown;win32;newer;keep;noMtime;preservePaths;unlink;cwd;strip;processUmask;umask;dmode;fmode;chmod;constructor(t={}){if(t.ondone=()=>{this[gs]=!0,this[bs]()},super(t),this.transform=t.transform,this.chmod=!!t.chmod,typeof t.uid=="number"||typeof t.gid=="number"){if(typeof t.uid!="number"||typeof t.gid!="number")throw new TypeError("cannot set owner without number uid and gid");if(t.preserveOwner)throw new TypeError("cannot preserve owner in archive and also set owner explicitly");this.uid=t.uid,this.gid=t.gid,this.setOwner=!0}else this.uid=void 0,this.gid=void 0,this.setOwner=!1;this.preserveOwner=t.preserveOwner===void 0&&typeof t.uid!="number"?process.getuid?.()===0:!!t.preserveOwner,this.processUid=(this.preserveOwner||this.setOwner)&&process.getuid?process.getuid():void 0,this.processGid=(this.preserveOwner||this.setOwner)&&process.getgid?process.getgid():void 0,this.maxDepth=typeof t.maxDepth=="number"?t.maxDepth:uo,this.forceChown=t.forceChown===!0,this.win32=!!t.win32||Te,this.newer=!!t.newer,this.keep=!!t.keep,this.noMtime=!!t.noMtime,this.preservePaths=!!t.preservePaths,this.unlink=!!t.unlink,this.cwd=f(external_node_path_.resolve(t.cwd||process.cwd())),this.strip=Number(t.strip)||0,this.processUmask=this.chmod?typeof t.processUmask=="number"?t.processUmask:Lr():0,this.umask=typeof t.umask=="number"?t.umask:this.processUmask,this.dmode=t.dmode||511&~this.umask,this.fmode=t.fmode||438&~this.umask,this.on("entry",e=>this[Dr](e))}warn(t,e,i={}){return(t==="TAR_BAD_ARCHIVE"||t==="TAR_ABORT")&&(i.recoverable=!1),super.warn(t,e,i)}[bs](){this[gs]&&this[Ri]===0&&(this.emit("prefinish"),this.emit("finish"),this.emit("end"))}[Rs](t,e){let i=t[e],{type:r}=t;if(!i||this.preservePaths)return!0;let[n,o]=ce(i),h=o.replaceAll(/\\/g,"/").split("/");if(h.includes("..")||Te&&/^[a-z]:\.\.$/i.test(h[0]??"")){if(e==="path"||r==="Link")return this.warn("TAR_ENTRY_ERROR",`${e} contains '..'`,{entry:t,[e]:i}),!1;let a=external_node_path_.posix.dirname(t.path),l=external_node_path_.posix.normalize(external_node_path_.posix.join(a,h.join("/")));if(l.startsWith("../")||l==="..")return this.warn("TAR_ENTRY_ERROR",`${e} escapes extraction directory`,{entry:t,[e]:i}),!1}return n&&(t[e]=String(o),this.warn("TAR_ENTRY_INFO",`stripping ${n} from absolute ${e}`,{entry:t,[e]:i})),!0}[Fr](t){let e=f(t.path),i=e.split("/");if(this.strip){if(i.length<this.strip)return!1;if(t.type==="Link"){let r=f(String(t.linkpath)).split("/");if(r.length>=this.strip)t.linkpath=r.slice(this.strip).join("/");else return!1}i.splice(0,this.strip),t.path=i.join("/")}if(isFinite(this.maxDepth)&&i.length>this.maxDepth)return this.warn("TAR_ENTRY_ERROR","path excessively deep",{entry:t,path:e,depth:i.length,maxDepth:this.maxDepth}),!1;if(!this[Rs](t,"path")||!this[Rs](t,"linkpath"))return!1;if(t.absolute=external_node_path_.isAbsolute(t.path)?f(external_node_path_.resolve(t.path)):f(external_node_path_.resolve(this.cwd,t.path)),!this.preservePaths&&typeof t.absolute=="string"&&t.absolute.indexOf(this.cwd+"/")!==0&&t.absolute!==this.cwd)return this.warn("TAR_ENTRY_ERROR","path escaped extraction target",{entry:t,path:f(t.path),resolvedPath:t.absolute,cwd:this.cwd}),!1;if(t.absolute===this.cwd&&t.type!=="Directory"&&t.type!=="GNUDumpDir")return!1;if(this.win32){let{root:r}=external_node_path_.win32.parse(String(t.absolute));t.absolute=r+ts(String(t.absolute).slice(r.length));let{root:n}=external_node_path_.win32.parse(t.path);t.path=n+ts(t.path.slice(n.length))}return!0}[Dr](t){if(!this[Fr](t))return t.resume();switch(external_node_assert_.equal(typeof t.absolute,"string"),t.type){case"Directory":case"GNUDumpDir":t.mode&&(t.mode=t.mode|448);case"File":case"OldFile":case"ContiguousFile":case"Link":case"SymbolicLink":return this[_s](t);default:return this[Cr](t)}}[O](t,e){t.name==="CwdError"?this.emit("error",t):(this.warn("TAR_ENTRY_ERROR",t,{entry:e}),this[$t](),e.resume())}[yt](t,e,i){gr(f(t),{uid:this.uid,gid:this.gid,processUid:this.processUid,processGid:this.processGid,umask:this.processUmask,preserve:this.preservePaths,unlink:this.unlink,cwd:this.cwd,mode:e},i)}[ge](t){return this.forceChown||this.preserveOwner&&(typeof t.uid=="number"&&t.uid!==this.processUid||typeof t.gid=="number"&&t.gid!==this.processGid)||typeof this.uid=="number"&&this.uid!==this.processUid||typeof this.gid=="number"&&this.gid!==this.processGid}[be](t){return vr(this.uid,t.uid,this.processUid)}[_e](t){return vr(this.gid,t.gid,this.processGid)}[Ts](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.fmode,r=new index_min_et(String(t.absolute),{flags:ms(t.size),mode:i,autoClose:!1});r.on("error",a=>{r.fd&&external_node_fs_.close(r.fd,()=>{}),r.write=()=>!0,this[O](a,t),e()});let n=1,o=a=>{if(a){r.fd&&external_node_fs_.close(r.fd,()=>{}),this[O](a,t),e();return}--n===0&&r.fd!==void 0&&external_node_fs_.close(r.fd,l=>{l?this[O](l,t):this[$t](),e()})};r.on("finish",()=>{let a=String(t.absolute),l=r.fd;if(typeof l=="number"&&t.mtime&&!this.noMtime){n++;let c=t.atime||new Date,d=t.mtime;external_node_fs_.futimes(l,c,d,y=>y?external_node_fs_.utimes(a,c,d,T=>o(T&&y)):o())}if(typeof l=="number"&&this[ge](t)){n++;let c=this[be](t),d=this[_e](t);typeof c=="number"&&typeof d=="number"&&external_node_fs_.fchown(l,c,d,y=>y?external_node_fs_.chown(a,c,d,T=>o(T&&y)):o())}o()});let h=this.transform&&this.transform(t)||t;h!==t&&(h.on("error",a=>{this[O](a,t),e()}),t.pipe(h)),h.pipe(r)}[xs](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.dmode;this[yt](String(t.absolute),i,r=>{if(r){this[O](r,t),e();return}let n=1,o=()=>{--n===0&&(e(),this[$t](),t.resume())};t.mtime&&!this.noMtime&&(n++,external_node_fs_.utimes(String(t.absolute),t.atime||new Date,t.mtime,o)),this[ge](t)&&(n++,external_node_fs_.chown(String(t.absolute),Number(this[be](t)),Number(this[_e](t)),o)),o()})}[Cr](t){t.unsupported=!0,this.warn("TAR_ENTRY_UNSUPPORTED",`unsupported entry type: ${t.type}`,{entry:t}),t.resume()}[Ar](t,e){let i=f(external_node_path_.relative(this.cwd,external_node_path_.resolve(external_node_path_.dirname(String(t.absolute)),String(t.linkpath)))).split("/");this[Re](t,this.cwd,i,()=>this[gi](t,String(t.linkpath),"symlink",e),r=>{this[O](r,t),e()})}[Ir](t,e){let i=f(external_node_path_.resolve(this.cwd,String(t.linkpath))),r=f(String(t.linkpath)).split("/");this[Re](t,this.cwd,r,()=>this[gi](t,i,"link",e),n=>{this[O](n,t),e()})}[Re](t,e,i,r,n){let o=i.shift();if(this.preservePaths||o===void 0)return r();let h=external_node_path_.resolve(e,o);external_node_fs_.lstat(h,(a,l)=>{if(a)return r();if(l?.isSymbolicLink())return n(new St(h,external_node_path_.resolve(h,i.join("/"))));this[Re](t,h,i,r,n)})}[kr](){this[Ri]++}[$t](){this[Ri]--,this[bs]()}[Ls](t){this[$t](),t.resume()}[Os](t,e){return t.type==="File"&&!this.unlink&&e.isFile()&&e.nlink<=1&&!Te}[_s](t){this[kr]();let e=[t.path];t.linkpath&&e.push(t.linkpath),this.reservations.reserve(e,i=>this[Nr](t,i))}[Nr](t,e){let i=h=>{e(h)},r=()=>{this[yt](this.cwd,this.dmode,h=>{if(h){this[O](h,t),i();return}this[Oe]=!0,n()})},n=()=>{if(t.absolute!==this.cwd){let h=f(external_node_path_.dirname(String(t.absolute)));if(h!==this.cwd)return this[yt](h,this.dmode,a=>{if(a){this[O](a,t),i();return}o()})}o()},o=()=>{external_node_fs_.lstat(String(t.absolute),(h,a)=>{if(a&&(this.keep||this.newer&&a.mtime>(t.mtime??a.mtime))){this[Ls](t),i();return}if(h||this[Os](t,a))return this[P](null,t,i);if(a.isDirectory()){if(t.type==="Directory"){let l=this.chmod&&t.mode&&(a.mode&4095)!==t.mode,c=d=>this[P](d??null,t,i);return l?external_node_fs_.chmod(String(t.absolute),Number(t.mode),c):c()}if(t.absolute!==this.cwd)return external_node_fs_.rmdir(String(t.absolute),l=>this[P](l??null,t,i))}if(t.absolute===this.cwd)return this[P](null,t,i);mo(String(t.absolute),l=>this[P](l??null,t,i))})};this[Oe]?n():r()}[P](t,e,i){if(t){this[O](t,e),i();return}switch(e.type){case"File":case"OldFile":case"ContiguousFile":return this[Ts](e,i);case"Link":return this[Ir](e,i);case"SymbolicLink":return this[Ar](e,i);case"Directory":case"GNUDumpDir":return this[xs](e,i)}}[gi](t,e,i,r){external_node_fs_[i](e,String(t.absolute),n=>{n?this[O](n,t):(this[$t](),t.resume()),r()})}},ye=s=>{try{return[null,s()]}catch(t){return[t,null]}},xe=class extends Xt{sync=!0;[P](t,e){return super[P](t,e,()=>{})}[_s](t){if(!this[Oe]){let n=this[yt](this.cwd,this.dmode);if(n)return this[O](n,t);this[Oe]=!0}if(t.absolute!==this.cwd){let n=f(external_node_path_.dirname(String(t.absolute)));if(n!==this.cwd){let o=this[yt](n,this.dmode);if(o)return this[O](o,t)}}let[e,i]=ye(()=>external_node_fs_.lstatSync(String(t.absolute)));if(i&&(this.keep||this.newer&&i.mtime>(t.mtime??i.mtime)))return this[Ls](t);if(e||this[Os](t,i))return this[P](null,t);if(i.isDirectory()){if(t.type==="Directory"){let o=this.chmod&&t.mode&&(i.mode&4095)!==t.mode,[h]=o?ye(()=>{external_node_fs_.chmodSync(String(t.absolute),Number(t.mode))}):[];return this[P](h,t)}let[n]=ye(()=>external_node_fs_.rmdirSync(String(t.absolute)));this[P](n,t)}let[r]=t.absolute===this.cwd?[]:ye(()=>po(String(t.absolute)));this[P](r,t)}[Ts](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.fmode,r=h=>{let a;try{external_node_fs_.closeSync(n)}catch(l){a=l}(h||a)&&this[O](h||a,t),e()},n;try{n=external_node_fs_.openSync(String(t.absolute),ms(t.size),i)}catch(h){return r(h)}let o=this.transform&&this.transform(t)||t;o!==t&&(o.on("error",h=>this[O](h,t)),t.pipe(o)),o.on("data",h=>{try{external_node_fs_.writeSync(n,h,0,h.length)}catch(a){r(a)}}),o.on("end",()=>{let h=null;if(t.mtime&&!this.noMtime){let a=t.atime||new Date,l=t.mtime;try{external_node_fs_.futimesSync(n,a,l)}catch(c){try{external_node_fs_.utimesSync(String(t.absolute),a,l)}catch{h=c}}}if(this[ge](t)){let a=this[be](t),l=this[_e](t);try{external_node_fs_.fchownSync(n,Number(a),Number(l))}catch(c){try{external_node_fs_.chownSync(String(t.absolute),Number(a),Number(l))}catch{h=h||c}}}r(h)})}[xs](t,e){let i=typeof t.mode=="number"?t.mode&4095:this.dmode,r=this[yt](String(t.absolute),i);if(r){this[O](r,t),e();return}if(t.mtime&&!this.noMtime)try{external_node_fs_.utimesSync(String(t.absolute),t.atime||new Date,t.mtime)}catch{}if(this[ge](t))try{external_node_fs_.chownSync(String(t.absolute),Number(this[be](t)),Number(this[_e](t)))}catch{}e(),t.resume()}[yt](t,e){try{return _r(f(t),{uid:this.uid,gid:this.gid,processUid:this.processUid,processGid:this.processGid,umask:this.processUmask,preserve:this.preservePaths,unlink:this.unlink,cwd:this.cwd,mode:e})}catch(i){return i}}[Re](t,e,i,r,n){if(this.preservePaths||i.length===0)return r();let o=e;for(let h of i){o=external_node_path_.resolve(o,h);let[a,l]=ye(()=>external_node_fs_.lstatSync(o));if(a)return r();if(l.isSymbolicLink())return n(new St(o,external_node_path_.resolve(e,i.join("/"))))}r()}[gi](t,e,i,r){let n=`${i}Sync`;try{external_node_fs_[n](e,String(t.absolute)),r(),t.resume()}catch(o){return this[O](o,t)}}};var Eo=s=>{let t=new xe(s),e=s.file,i=external_node_fs_.statSync(e),r=s.maxReadSize||16*1024*1024;new Be(e,{readSize:r,size:i.size}).pipe(t)},wo=(s,t)=>{let e=new Xt(s),i=s.maxReadSize||16*1024*1024,r=s.file;return new Promise((o,h)=>{e.on("error",h),e.on("close",o),external_node_fs_.stat(r,(a,l)=>{if(a)h(a);else{let c=new _t(r,{readSize:i,size:l.size});c.on("error",h),c.pipe(e)}})})},So=K(Eo,wo,s=>new xe(s),s=>new Xt(s),(s,t)=>{t?.length&&Qi(s,t)});var yo=(s,t)=>{let e=new kt(s),i=!0,r,n;try{try{r=external_node_fs_.openSync(s.file,"r+")}catch(a){if(a?.code==="ENOENT")r=external_node_fs_.openSync(s.file,"w+");else throw a}let o=external_node_fs_.fstatSync(r),h=Buffer.alloc(512);t:for(n=0;n<o.size;n+=512){for(let c=0,d=0;c<512;c+=d){if(d=external_node_fs_.readSync(r,h,c,h.length-c,n+c),n===0&&h[0]===31&&h[1]===139)throw new Error("cannot append to compressed archives");if(!d)break t}let a=new F(h);if(!a.cksumValid)break;let l=512*Math.ceil((a.size||0)/512);if(n+l+512>o.size)break;n+=l,s.mtimeCache&&a.mtime&&s.mtimeCache.set(String(a.path),a.mtime)}i=!1,Ro(s,e,n,r,t)}finally{if(i)try{external_node_fs_.closeSync(r)}catch{}}},Ro=(s,t,e,i,r)=>{let n=new Wt(s.file,{fd:i,start:e});t.pipe(n),bo(t,r)},go=(s,t)=>{t=Array.from(t);let e=new wt(s),i=(n,o,h)=>{let a=(T,D)=>{T?external_node_fs_.close(n,E=>h(T)):h(null,D)},l=0;if(o===0)return a(null,0);let c=0,d=Buffer.alloc(512),y=(T,D)=>{if(T||D===void 0)return a(T);if(c+=D,c<512&&D)return external_node_fs_.read(n,d,c,d.length-c,l+c,y);if(l===0&&d[0]===31&&d[1]===139)return a(new Error("cannot append to compressed archives"));if(c<512)return a(null,l);let E=new F(d);if(!E.cksumValid)return a(null,l);let x=512*Math.ceil((E.size??0)/512);if(l+x+512>o||(l+=x+512,l>=o))return a(null,l);s.mtimeCache&&E.mtime&&s.mtimeCache.set(String(E.path),E.mtime),c=0,external_node_fs_.read(n,d,0,512,l,y)};external_node_fs_.read(n,d,0,512,l,y)};return new Promise((n,o)=>{e.on("error",o);let h="r+",a=(l,c)=>{if(l&&l.code==="ENOENT"&&h==="r+")return h="w+",external_node_fs_.open(s.file,h,a);if(l||!c)return o(l);external_node_fs_.fstat(c,(d,y)=>{if(d)return external_node_fs_.close(c,()=>o(d));i(c,y.size,(T,D)=>{if(T)return o(T);let E=new index_min_et(s.file,{fd:c,start:D});e.pipe(E),E.on("error",o),E.on("close",n),_o(e,t)})})};external_node_fs_.open(s.file,h,a)})},bo=(s,t)=>{t.forEach(e=>{e.charAt(0)==="@"?Ct({file:external_node_path_.resolve(s.cwd,e.slice(1)),sync:!0,noResume:!0,onReadEntry:i=>s.add(i)}):s.add(e)}),s.end()},_o=async(s,t)=>{for(let e of t)e.charAt(0)==="@"?await Ct({file:external_node_path_.resolve(String(s.cwd),e.slice(1)),noResume:!0,onReadEntry:i=>s.add(i)}):s.add(e);s.end()},vt=K(yo,go,()=>{throw new TypeError("file is required")},()=>{throw new TypeError("file is required")},(s,t)=>{if(!Bs(s))throw new TypeError("file is required");if(s.gzip||s.brotli||s.zstd||s.file.endsWith(".br")||s.file.endsWith(".tbr"))throw new TypeError("cannot append to compressed archives");if(!t?.length)throw new TypeError("no paths specified to add/replace")});var Oo=K(vt.syncFile,vt.asyncFile,vt.syncNoFile,vt.asyncNoFile,(s,t=[])=>{vt.validate?.(s,t),To(s)}),To=s=>{let t=s.filter;s.mtimeCache||(s.mtimeCache=new Map),s.filter=t?(e,i)=>t(e,i)&&!((s.mtimeCache?.get(e)??i.mtime??0)>(i.mtime??0)):(e,i)=>!((s.mtimeCache?.get(e)??i.mtime??0)>(i.mtime??0))};
 //# sourceMappingURL=index.min.js.map
 
+// EXTERNAL MODULE: ./lib/registry/login.js
+var registry_login = __nccwpck_require__(31);
 ;// CONCATENATED MODULE: ./lib/migration/scripts.js
+
 
 
 
@@ -44961,9 +44915,8 @@ function authentication({ reference, login }, temp) {
     if (!login)
         return [];
     const file = (0,external_node_path_.join)(temp, 'registry.json');
-    const auth = Buffer.from(`${login.username}:${login.password}`).toString('base64');
-    const host = reference.split('/')[0] ?? '';
-    (0,external_node_fs_.writeFileSync)(file, JSON.stringify({ auths: { [host]: { auth } } }), { mode: 0o600 });
+    const [registry = ''] = reference.split('/');
+    (0,external_node_fs_.writeFileSync)(file, (0,registry_login/* dockerConfig */.p)({ registry, ...login }), { mode: 0o600 });
     return ['--src-authfile', file];
 }
 const digests = (shape) => schemas/* object */.Ikc({ [shape]: schemas/* array */.YOg(schemas/* object */.Ikc({ digest: schemas/* string */.YjP() })).min(1) });
@@ -45647,7 +45600,9 @@ const migrateHelp = `compta migrate: a database's schema, as action-db-migrate b
   compta migrate restore  --database NAME --backup-path BACKUP --confirm NAME  [--age-identity FILE]
 
   --terraform-outputs FILE, --private-key FILE, --json   as for compta
-  --image REFERENCE   image by digest, or current for what is released; COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD log in
+  --image REFERENCE   image by digest, or current for what is released
+  --username NAME, --password-file FILE
+                      login at its registry; or COMPTA_REGISTRY_USERNAME and COMPTA_REGISTRY_PASSWORD
   --backup-path PATH  a verified backup of the last hour on the database server, instead of a new one; for restore also
                       what is at the remote: latest, until=TIME, a name; --age-identity opens it
   --drill-report FILE a restore drill's report: the history in the restored backup is held to the scripts, not
@@ -45663,6 +45618,8 @@ const options = {
     locations: { type: 'string' },
     service: { type: 'string' },
     port: { type: 'string', default: '5432' },
+    username: { type: 'string' },
+    'password-file': { type: 'string' },
     'backup-path': { type: 'string' },
     'age-identity': { type: 'string' },
     'drill-report': { type: 'string' },
@@ -45685,20 +45642,17 @@ async function migrateCommand(argv, cancelled) {
         process.stdout.write(migrateHelp);
         return 0;
     }
-    const wanted = request();
+    const runner = (0,src_runner/* commandLineRunner */.A)(values, process.env);
+    const wanted = request((0,runner_inputs/* optionalSecret */.Ny)(runner, 'password'));
     const outputs = values['terraform-outputs'] ?? process.env.COMPTA_TERRAFORM_OUTPUTS;
     const inventory = (0,inputs/* inventoryFrom */.TY)(given(outputs, 'terraform-outputs'));
-    const { 'private-key': file } = values;
-    const runner = (0,src_runner/* commandLineRunner */.A)(file === undefined ? {} : { 'private-key': file }, process.env);
     const key = (0,runner_inputs/* secret */.rJ)(runner, 'private-key', 'give --private-key, or the key in COMPTA_SSH_KEY.');
-    for (const other of [wanted.identity, process.env.COMPTA_REGISTRY_PASSWORD]) {
-        if (other)
-            runner.mask(other);
-    }
+    if (wanted.identity)
+        runner.mask(wanted.identity);
     const say = (line) => runner.info(line);
     const report = await reach(inventory, key, (0,external_node_os_.tmpdir)(), (places) => carryOut(wanted, {
         ...places,
-        ...(0,inputs/* identity */.D_)({ USER: (0,external_node_os_.userInfo)().username, ...process.env }),
+        ...(0,inputs/* identity */.D_)(runner.env),
         env: process.env,
         workspace: process.cwd(),
         cancelled,
@@ -45726,7 +45680,7 @@ function readRequest(argv) {
     if (command === undefined || rest.length > 0) {
         throw new src_arguments/* UsageError */.e(`Give one command of ${COMMANDS.join(', ')}; see compta migrate --help.`);
     }
-    const request = () => {
+    const request = (password) => {
         const database = given(values.database, 'database');
         if (!/^[a-z_][a-z0-9_]{0,62}$/.test(database)) {
             throw new src_arguments/* UsageError */.e('--database: lower-case letters, digits and _ only.');
@@ -45739,7 +45693,7 @@ function readRequest(argv) {
         if (command === 'restore' && isAtRemote(given(values['backup-path'], 'backup-path'))) {
             given(identity, 'age-identity');
         }
-        const scripts = needsScripts(command) ? scriptSource(values) : undefined;
+        const scripts = needsScripts(command) ? scriptSource(values, password) : undefined;
         if (values['dry-run'] && scripts === undefined) {
             throw new src_arguments/* UsageError */.e(`A ${command} has no dry run.`);
         }
@@ -45785,10 +45739,9 @@ function restoredHistory(report, command, database) {
         return found;
     throw new src_arguments/* UsageError */.e(`--drill-report: ${report} ${found}.`);
 }
-function scriptSource({ image, locations, }) {
+function scriptSource({ image, locations, username = process.env.COMPTA_REGISTRY_USERNAME, }, password) {
     if (image === undefined)
         return { from: 'folder', path: (0,external_node_path_.resolve)(given(locations, 'locations')) };
-    const { COMPTA_REGISTRY_USERNAME: username, COMPTA_REGISTRY_PASSWORD: password } = process.env;
     const login = username && password ? { username, password } : undefined;
     if (image === 'current')
         return { from: 'current', login };
@@ -45835,7 +45788,12 @@ const OPTIONS = {
     'compose-file': { value: 'FILE', what: "Compose template; the environment's when left out" },
     caddyfile: { value: 'FILE', what: 'Caddyfile of the servers', default: 'infra/docker/Caddyfile' },
     registry: { value: 'HOST', what: 'registry to log in to for the pull' },
-    username: { value: 'NAME', what: 'login there; its password in COMPTA_REGISTRY_PASSWORD' },
+    username: { value: 'NAME', what: 'login there' },
+    'password-file': {
+        value: 'FILE',
+        what: 'its password; or the password itself in COMPTA_REGISTRY_PASSWORD',
+        file: true,
+    },
     from: { value: 'RELEASE', what: 'what is taken back, and nothing that was released since' },
     services: { value: 'NAME,…', what: 'services that go back; all when left out' },
     reason: { value: 'TEXT', what: 'why, for history and audit log' },
@@ -45880,6 +45838,7 @@ const LIMITS = [
     'batch',
     'registry',
     'username',
+    'password-file',
     'health-timeout',
     'drain-timeout',
     'edge-drain',
@@ -45898,6 +45857,8 @@ const LIMITS = [
 __nccwpck_require__.d(__webpack_exports__, {
   A: () => (/* binding */ commandLineRunner)
 });
+
+// UNUSED EXPORTS: userName
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
@@ -46023,10 +45984,10 @@ var options = __nccwpck_require__(9282);
 
 
 
-/** What has no place on a command line. */
-const FROM_ENVIRONMENT = {
-    'private-key': 'COMPTA_SSH_KEY',
-    password: 'COMPTA_REGISTRY_PASSWORD',
+/** What has no place on a command line: the option with its file, or the variable it is in. */
+const SECRETS = {
+    'private-key': { option: 'private-key', variable: 'COMPTA_SSH_KEY' },
+    password: { option: 'password-file', variable: 'COMPTA_REGISTRY_PASSWORD' },
 };
 /**
  * The command line as the runner that the releases' code asks for its inputs: options by their
@@ -46036,19 +45997,20 @@ function commandLineRunner(values, env) {
     const redactor = new Redactor();
     const say = (line) => console.error(redactor.redact(line));
     const input = (name) => {
-        const value = values[name];
-        const secret = env[FROM_ENVIRONMENT[name] ?? ''];
+        const { option: optionName, variable = '' } = SECRETS[name] ?? { option: name };
+        const value = values[optionName];
+        const secret = env[variable];
         if (secret && value === undefined)
             return secret.trim();
         if (name === 'environment' && value === undefined)
             return environmentOf(values);
         if (value === undefined)
             return '';
-        const option = options/* OPTIONS */.lw[name];
+        const option = options/* OPTIONS */.lw[optionName];
         // Lists are words with commas here and lines in a workflow.
         if (name === 'hosts')
             return String(value).replaceAll(',', '\n');
-        return option?.file ? contentOf(name, String(value)) : String(value);
+        return option?.file ? contentOf(optionName, String(value)) : String(value);
     };
     return {
         input,
@@ -46067,8 +46029,17 @@ function commandLineRunner(values, env) {
         state: () => '',
         summary: () => { },
         temp: (0,external_node_os_.tmpdir)(),
-        env: { USER: (0,external_node_os_.userInfo)().username, ...env },
+        env: { USER: userName(external_node_os_.userInfo), ...env },
     };
+}
+/** Whoever runs it; in a container a user may have a number alone. */
+function userName(account) {
+    try {
+        return account().username;
+    }
+    catch {
+        return `uid ${process.getuid?.()}`;
+    }
 }
 function environmentOf(values) {
     const outputs = values['terraform-outputs'];
@@ -46359,6 +46330,27 @@ function tail(text, count) {
 
 /***/ }),
 
+/***/ 31:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   p: () => (/* binding */ dockerConfig)
+/* harmony export */ });
+/* unused harmony export authsOf */
+/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
+function dockerConfig(login) {
+    return JSON.stringify({ auths: authsOf(login) });
+}
+/** Its entries by name: Docker looks for its own registry's login under the name of old. */
+function authsOf({ registry, username, password }) {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
+    return Object.fromEntries(names.map((name) => [name, { auth }]));
+}
+
+
+/***/ }),
+
 /***/ 7694:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -46476,19 +46468,25 @@ function configFingerprint(definition, variables, extra = '') {
 function variablePrefix(service) {
     return service.toUpperCase().replaceAll('-', '_');
 }
-/** Text of a `.env` file; values are single-quoted so that Compose takes them as they are. */
+/** Text of a `.env` file that Compose reads as these very values. */
 function envFile(variables) {
     return Object.entries(variables)
-        .map(([name, value]) => `${name}='${value.replaceAll("'", "\\'")}'\n`)
+        .map(([name, value]) => `${name}=${quoted(value)}\n`)
         .sort()
         .join('');
 }
+/** Between single quotes all stands for itself but `\\'`: a backslash before a quote or at the end needs double ones. */
+function quoted(value) {
+    if (!/\\(?:'|$)/.test(value))
+        return `'${value.replaceAll("'", "\\'")}'`;
+    return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;
+}
 /** The inverse of {@link envFile}. */
 function parseEnvFile(text) {
-    const pattern = /^([A-Z][A-Z0-9_]*)='([\s\S]*?)'\n(?=[A-Z][A-Z0-9_]*='|$(?![\s\S]))/gm;
-    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', value = '']) => [
+    const pattern = /^([A-Z][A-Z0-9_]*)=(?:'((?:\\'|[^'])*)'|"((?:\\[\s\S]|[^"\\])*)")$/gm;
+    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', single, double = '']) => [
         name,
-        value.replaceAll("\\'", "'"),
+        single?.replaceAll("\\'", "'") ?? double.replaceAll(/\\([\s\S])/g, '$1'),
     ]));
 }
 function bytes(limit) {
@@ -46784,9 +46782,12 @@ async function inspect(host, container) {
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
     const seen = await inspect(host, container);
-    const logs = await host.read(['sh', '-c', 'docker logs --tail 50 "$1" 2>&1', 'logs', container], {
-        allowFailure: true,
-    });
+    const asked = (script) => host.read(['sh', '-c', script, 'gather', container], { allowFailure: true });
+    const [logs, sockets] = await Promise.all([
+        asked('docker logs --tail 50 "$1" 2>&1'),
+        asked(`pid=$(docker inspect -f '{{.State.Pid}}' "$1") && [ "$pid" -gt 0 ] || exit
+nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
+    ]);
     return {
         host: host.name,
         service,
@@ -46796,6 +46797,7 @@ async function gather(host, container, service, slot) {
         outOfMemory: seen?.outOfMemory ?? false,
         restarts: seen?.restarts ?? 0,
         lastHealth: seen?.lastHealth ?? '',
+        listening: sockets.stdout.split('\n').filter((line) => line !== ''),
         log: logs.stdout.trimEnd(),
     };
 }
@@ -46911,11 +46913,25 @@ class Host {
         this.#connect = connect;
     }
     /**
-     * Runs a command that changes nothing, as root.
+     * Runs a command that changes nothing, as root; once more when the connection breaks in its midst.
      * @throws ReleaseFailure when it fails for want of space.
      */
     async read(command, options = {}) {
         const connection = await this.#connect();
+        try {
+            return await this.#exec(connection, command, options);
+        }
+        catch (error) {
+            if (!(error instanceof errors/* HostUnreachableError */.Zt))
+                throw error;
+            return this.once(command, options);
+        }
+    }
+    /** As {@link read}, for what may not be done twice: of a connection that breaks nobody knows how far it came. */
+    async once(command, options = {}) {
+        return this.#exec(await this.#connect(), command, options);
+    }
+    async #exec(connection, command, options) {
         try {
             return await connection.exec(['sudo', '-n', ...command], options);
         }
@@ -46937,7 +46953,7 @@ class Host {
         const lost = (stderr, cause) => new LeaseLostError(`The lease on ${this.name} was taken over by another run; this one stops here. ` +
             stderr.trim(), { cause });
         try {
-            const result = await this.read(argv, options);
+            const result = await this.once(argv, options);
             if (result.code === lostLease)
                 throw lost(result.stderr);
             return result;
@@ -46966,9 +46982,15 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
+        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
         const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }`;
-        await this.change(['sh', '-c', script, 'append', path], { input: `${line}\n` });
+undo() { truncate -s "$size" "$1"; exit 1; }
+cat >>"$1" || undo "$1"
+[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+sync "$1"`;
+        const input = `${line}\n`;
+        const size = String(Buffer.byteLength(input));
+        await this.change(['sh', '-c', script, 'append', path, size], { input });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -47088,10 +47110,10 @@ const imagesSchema = schemas/* record */.g1P(schemas/* string */.YjP(), schemas/
     schemas/* looseObject */._H3({ reference: manifest/* imageReference */.rA }).transform((image) => image.reference),
 ]));
 /**
- * Values for a Compose file; numbers and booleans are taken as they are written. Caddy's image is
- * held to what services' are: a tag may have moved by the time that a release is gone back to.
+ * Values for a Compose file. Caddy's image is held to what services' are: a tag may have moved by the
+ * time that a release is gone back to.
  */
-const variablesSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas/* union */.KCZ([schemas/* string */.YjP(), schemas/* number */.aig(), schemas/* boolean */.zMY()]).transform(String))
+const variablesSchema = schemas/* record */.g1P(schemas/* string */.YjP().regex(/^[A-Z][A-Z0-9_]*$/, 'not in capitals'), schemas/* string */.YjP())
     .refine(({ CADDY_IMAGE: image }) => !image || manifest/* imageReference */.rA.safeParse(image).success, {
     path: ['CADDY_IMAGE'],
     error: 'not of the form repository@sha256:<64 hex digits>',
@@ -47110,7 +47132,10 @@ function sortImages(images, variables) {
 
 // EXTERNAL MODULE: ./lib/release/secrets.js
 var release_secrets = __nccwpck_require__(2311);
+// EXTERNAL MODULE: ./lib/release/target.js
+var target = __nccwpck_require__(7465);
 ;// CONCATENATED MODULE: ./lib/release/inputs.js
+
 
 
 
@@ -47131,14 +47156,23 @@ function destinationInputs(runner) {
     const unreachable = (0,inputs/* oneOf */.yL)(runner, 'unreachable', connect/* unreachableChoices */.bK, 'fail');
     const path = (0,inputs/* optional */.lq)(runner, 'terraform-outputs');
     if (path !== undefined) {
-        const destination = (0,connect/* destinationOf */.My)(inventoryFrom(path), privateKey, unreachable);
+        const inventory = inventoryFrom(path);
+        const environment = (0,inputs/* optional */.lq)(runner, 'environment') ?? inventory.environment;
+        if (inventory.environment !== environment) {
+            const whose = `is '${path}', which is of ${inventory.environment}`;
+            throw new inputs/* InputError */.dz('terraform-outputs', `${whose}; \`environment\` is ${environment}.`);
+        }
+        const destination = (0,connect/* destinationOf */.My)(inventory, privateKey, unreachable);
         if (destination.hosts.length > 0)
             return destination;
         throw new inputs/* InputError */.dz('terraform-outputs', `is '${path}', which has no application server.`);
     }
     const hosts = (0,inputs/* lines */.Mn)(runner, 'hosts').map((line) => {
-        const [name = '', address = name] = line.split('=').map((part) => part.trim());
-        return { name, address };
+        const [, name, address = ''] = /^(?:([\w.-]+) *= *)?([\w.:-]+)$/.exec(line) ?? [];
+        if (address === '') {
+            throw new inputs/* InputError */.dz('hosts', `has '${line}': give name=address or address, one a line.`);
+        }
+        return { name: name ?? address, address };
     });
     if (hosts.length === 0) {
         throw new inputs/* InputError */.dz('terraform-outputs', 'is missing: give the file of `terraform output -json`, or `hosts` and `known-hosts`.');
@@ -47192,19 +47226,26 @@ function wantedInputs(runner) {
         throw new inputs/* InputError */.dz('version', `is '${version}': give letters, digits, '.', '_', '+' and '-'.`);
     }
     const given = (0,inputs/* yaml */.oQ)(runner, 'images', imagesSchema);
-    if (given === undefined) {
-        throw new inputs/* InputError */.dz('images', 'is missing: give the `images` output of action-build.');
+    if (given === undefined || Object.keys(given).length === 0) {
+        const what = given === undefined ? 'is missing' : 'names no service';
+        throw new inputs/* InputError */.dz('images', `${what}: give the \`images\` output of action-build. To release variables or secrets alone, ` +
+            'name a service of theirs with the image that it has.');
     }
-    const { images, variables } = sortImages(given, (0,inputs/* yaml */.oQ)(runner, 'variables', variablesSchema) ?? {});
+    const values = (0,inputs/* yaml */.oQ)(runner, 'variables', variablesSchema, inputs/* asWritten */.qm) ?? {};
+    const { images, variables } = sortImages(given, values);
     const composeFile = fileInput(runner, 'compose-file', (0,external_node_path_.join)('infra/docker/compose', environment, 'docker-compose.yml.j2'));
     const caddyfile = (0,external_node_fs_.readFileSync)(fileInput(runner, 'caddyfile', 'infra/docker/Caddyfile'), 'utf8');
-    const compose = (0,release_compose/* renderCompose */.J1)(composeFile, variables);
+    const compose = valid('compose-file', `is '${composeFile}', which cannot be used.`, () => (0,release_compose/* renderCompose */.J1)(composeFile, variables));
     const secrets = secretsInput(runner);
-    return { environment, version, images, variables, secrets, caddyfile, compose };
+    const wanted = { environment, version, images, variables, secrets, caddyfile, compose };
+    const mistake = (0,target/* mistakeIn */.oR)(wanted);
+    if (mistake !== undefined)
+        throw new inputs/* InputError */.dz(mistake.input, mistake.problem);
+    return wanted;
 }
 /** The input `secrets`, masked before anything else is done with it. */
 function secretsInput(runner) {
-    const secrets = (0,inputs/* secretYaml */.qn)(runner, 'secrets', release_secrets/* secretsSchema */.$v) ?? {};
+    const secrets = (0,inputs/* secretYaml */.qn)(runner, 'secrets', release_secrets/* secretsSchema */.$v, inputs/* asWritten */.qm) ?? {};
     for (const content of Object.values(secrets).flatMap(Object.values))
         runner.mask(content);
     return secrets;
@@ -47335,10 +47376,11 @@ const healthInterval = 500;
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   Gs: () => (/* binding */ freeLeases),
+/* harmony export */   Op: () => (/* binding */ look),
 /* harmony export */   nD: () => (/* binding */ Lease),
-/* harmony export */   q0: () => (/* binding */ describe),
-/* harmony export */   zR: () => (/* binding */ readLease)
+/* harmony export */   q0: () => (/* binding */ describe)
 /* harmony export */ });
+/* unused harmony export readLease */
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5686);
 /* harmony import */ var _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2262);
 /* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8700);
@@ -47359,6 +47401,8 @@ const leaseSchema = zod__WEBPACK_IMPORTED_MODULE_3__/* .object */ .Ikc({
     expires: zod__WEBPACK_IMPORTED_MODULE_3__/* .number */ .aig(),
 });
 const held = 75;
+/** What an earlier run has begun there goes on, though the run may be gone. */
+const busy = 76;
 const field = `field() { sed -n "s/.*\\"$1\\":\\([0-9]*\\).*/\\1/p" ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} 2>/dev/null || true; }
 now=$(date +%s)`;
 const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll}.new && mv -f ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll}.new ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll}`;
@@ -47366,7 +47410,7 @@ const put = `printf '%s,"expires":%s}\\n' "$1" "$2" >${_layout_js__WEBPACK_IMPOR
 const acquireScript = `set -eu
 mkdir -p ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .root */ .zr}
 exec 9>>${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .lockFile */ .Ke}
-flock -w 90 -x 9
+flock -w 5 -x 9 || exit ${busy}
 ${field}
 put() { ${put}; }
 expires=$(field expires); token=$(field token)
@@ -47439,20 +47483,22 @@ class Lease {
             }).slice(0, -1);
             // Held on one is held: a host that was away for too long does not cost its holder the others.
             const binding = force ? undefined : found.find(({ binds }) => binds)?.lease;
-            const holder = binding ?? (await takeAll(hosts, record, token, lifetime, force));
-            if (holder === undefined) {
+            const obstacle = binding
+                ? heldBy(binding)
+                : await takeAll(hosts, record, token, lifetime, force);
+            if (obstacle === undefined) {
                 options.taken?.(token);
                 return new Lease(hosts, token, { record, lifetime });
             }
+            const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
-                throw new Error(`The environment is held by ${describe(holder)}, and did not come free within ` +
-                    `${options.waitMs / 1000} s. Wait for that run, raise ` +
-                    `\`${options.waitOption ?? 'lock-timeout'}\`, or, when it is surely dead, free it ` +
-                    'with `compta unlock --reason …`.');
+                const waited = `did not come free within ${options.waitMs / 1000} s`;
+                const raise = `raise \`${options.waitOption ?? 'lock-timeout'}\``;
+                throw new Error(`${sentence}, and ${waited}. ${remedy}, or ${raise}.`);
             }
-            if (told !== holder.owner)
-                options.say(`Waiting for the lease: ${describe(holder)}`);
-            told = holder.owner;
+            if (told !== who)
+                options.say(`Waiting for the lease: ${who}`);
+            told = who;
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
@@ -47502,13 +47548,25 @@ class Lease {
             host.token = undefined;
     }
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns the holder. */
+function heldBy(lease) {
+    const who = describe(lease);
+    return {
+        who,
+        sentence: `The environment is held by ${who}`,
+        remedy: 'Wait for that run, free it with `compta unlock --reason …` when it is surely dead',
+    };
+}
+function busyWith(host) {
+    const who = `${host.name} is still at what an earlier run has begun there`;
+    return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .lockFile */ .Ke}\`` };
+}
+/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
     for (const host of hosts) {
         const words = [record, String(token), String(lifetime), force ? 'force' : ''];
         try {
-            await host.read(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
+            await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
             host.token = token;
             taken.push(host);
         }
@@ -47517,9 +47575,15 @@ async function takeAll(hosts, record, token, lifetime, force) {
                 await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
                 mine.token = undefined;
             }
-            if (!(error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at) || error.code !== held)
+            if (!(error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at))
                 throw error;
-            return leaseSchema.parse(JSON.parse(error.stderr.trim()));
+            if (error.code === busy)
+                return busyWith(host);
+            if (error.code !== held)
+                throw error;
+            // sudo may have something to say first.
+            const text = error.stderr.trim().split('\n').at(-1) ?? '';
+            return heldBy(leaseSchema.parse(JSON.parse(text)));
         }
     }
     return undefined;
@@ -47529,29 +47593,38 @@ async function takeAll(hosts, record, token, lifetime, force) {
  * @param token the lease to free, or `undefined` for whichever there is (a forced unlock).
  * @param before done on each host while the lease still is this one.
  * @returns the leases that were freed.
+ * @throws the first of what failed, once every other host was asked.
  */
 async function freeLeases(hosts, token, before = async () => { }) {
     const freed = [];
+    const failures = [];
     for (const host of hosts) {
-        const lease = await readLease(host);
-        if (lease === undefined || lease.expires === 0)
-            continue;
-        if (token !== undefined && lease.token !== token)
-            continue;
-        const { expires: _expires, ...record } = lease;
-        host.token = lease.token;
-        await before(host);
-        const words = [JSON.stringify(record).slice(0, -1), '0'];
-        await host.change(['sh', '-c', renewScript, 'renew', ...words]);
-        freed.push(lease);
+        try {
+            const lease = await readLease(host);
+            if (lease === undefined || lease.expires === 0)
+                continue;
+            if (token !== undefined && lease.token !== token)
+                continue;
+            const { expires: _expires, ...record } = lease;
+            host.token = lease.token;
+            await before(host);
+            const words = [JSON.stringify(record).slice(0, -1), '0'];
+            await host.change(['sh', '-c', renewScript, 'renew', ...words]);
+            freed.push(lease);
+        }
+        catch (error) {
+            failures.push(error);
+        }
     }
+    if (failures.length > 0)
+        throw failures[0];
     return freed;
 }
 /** The lease as it stands on a host; `undefined` before the first. */
 async function readLease(host) {
     return (await look(host)).lease;
 }
-/** The lease on a host, and whether it keeps others out now. */
+/** The lease on a host, and whether it keeps others out now: by the host's own clock, as it is taken. */
 async function look(host) {
     const { stdout } = await host.read(['sh', '-c', lookScript]);
     const [now, text = ''] = stdout.split('\n');
@@ -47627,7 +47700,8 @@ function fingerprint(value) {
 /** The same content gives the same id, so that a repeated deploy finds its own folder. */
 function releaseId(version, content) {
     const safe = version.replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'r';
-    return `${safe}-${fingerprint(content).slice(0, 8)}`;
+    // A folder's name has 255 bytes, and a rollback of services puts their versions together.
+    return `${safe.slice(0, 100)}-${fingerprint(content).slice(0, 8)}`;
 }
 
 
@@ -47827,7 +47901,7 @@ function outcomeMarkdown(action, environment, outcome) {
         deployed: `${action} of ${outcome.version} to ${environment} in ${time}${from}`,
         unchanged: `${environment} runs ${outcome.version} already; nothing was touched`,
         'rolled-back': `${action} of ${outcome.version} to ${environment} failed; everything is back at ${outcome.previousVersion}`,
-        failed: `${action} of ${outcome.version} to ${environment} failed and was not rolled back`,
+        failed: `${action} of ${outcome.version} to ${environment} failed and is not wholly rolled back`,
     }[outcome.status];
     const rows = outcome.rows.map((row) => [
         row.host,
@@ -47857,13 +47931,22 @@ function outcomeMarkdown(action, environment, outcome) {
         .join('\n\n');
 }
 function evidenceMarkdown(evidence) {
-    const facts = table(['Container', 'State', 'Exit code', 'Out of memory', 'Restarts', 'Last health check'], [
+    const facts = table([
+        'Container',
+        'State',
+        'Exit code',
+        'Out of memory',
+        'Restarts',
+        'Listens on',
+        'Last health check',
+    ], [
         [
             `${evidence.host} ${evidence.service}-${evidence.slot}`,
             evidence.status,
             String(evidence.exitCode),
             evidence.outOfMemory ? 'yes' : 'no',
             String(evidence.restarts),
+            evidence.listening.join(', ') || '–',
             evidence.lastHealth.slice(0, 500),
         ],
     ]);
@@ -47990,7 +48073,7 @@ function isSince(version, since) {
 
 
 /** Service → name of the file → content. A service reads them below /run/secrets. */
-const secretsSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), zod__WEBPACK_IMPORTED_MODULE_2__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), zod__WEBPACK_IMPORTED_MODULE_2__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().min(1), zod__WEBPACK_IMPORTED_MODULE_2__/* .number */ .aig()]).transform(String)));
+const secretsSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), zod__WEBPACK_IMPORTED_MODULE_2__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().min(1)));
 /**
  * Tells one set of secrets from another in a manifest that anybody on the server may read, and is
  * too slow to compute to guess them from it.
@@ -48037,6 +48120,7 @@ function flat(secrets) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   F3: () => (/* binding */ standingsOf),
 /* harmony export */   g9: () => (/* binding */ behindOf),
+/* harmony export */   hc: () => (/* binding */ momentAfter),
 /* harmony export */   tY: () => (/* binding */ leaderOf)
 /* harmony export */ });
 /* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4859);
@@ -48058,6 +48142,14 @@ function leaderOf(standings) {
         .filter(({ current }) => current !== undefined)
         .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
 }
+/**
+ * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
+ * clock that was, or the host that has the newest release would not be the leader.
+ */
+function momentAfter(known, now = Date.now()) {
+    const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
+    return new Date(Math.max(now, newest + 1)).toISOString();
+}
 /** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
 function behindOf(standings) {
     const release = leaderOf(standings)?.current?.release;
@@ -48074,13 +48166,19 @@ function behindOf(standings) {
 /* harmony export */   aU: () => (/* binding */ leftBehind),
 /* harmony export */   kX: () => (/* binding */ logTo)
 /* harmony export */ });
-/* unused harmony exports LEASE_STATE, circumstancesOf, conclude, concludeDry, freeAfter */
+/* unused harmony exports LEASE_STATE, circumstancesOf, concluded, conclude, concludeDry, freeAfter */
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
 /* harmony import */ var node_path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6760);
-/* harmony import */ var _connect_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5204);
-/* harmony import */ var _lease_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(4252);
-/* harmony import */ var _progress_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(1811);
-/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8782);
+/* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5238);
+/* harmony import */ var _runner_main_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7552);
+/* harmony import */ var _connect_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5204);
+/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8700);
+/* harmony import */ var _lease_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4252);
+/* harmony import */ var _progress_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1811);
+/* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8782);
+
+
+
 
 
 
@@ -48100,7 +48198,7 @@ function circumstancesOf({ runner, cancelled }, hosts) {
 /** The event log, as a table in the runner's log. */
 function logTo(runner, hosts) {
     const widest = Math.max(0, ...hosts.map(({ name }) => name.length));
-    return (0,_progress_js__WEBPACK_IMPORTED_MODULE_4__/* .progressTable */ .wC)((line) => runner.info(line), widest);
+    return (0,_progress_js__WEBPACK_IMPORTED_MODULE_7__/* .progressTable */ .wC)((line) => runner.info(line), widest);
 }
 /** Says which hosts were skipped, where nobody can miss it. */
 function leftBehind(runner, absent) {
@@ -48108,6 +48206,33 @@ function leftBehind(runner, absent) {
         return;
     runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
+}
+/** A release that failed, and of which outputs and summary tell already. */
+class ReleaseFailed extends (/* unused pure expression or super */ null && (Error)) {
+    name = 'ReleaseFailed';
+}
+/**
+ * Carries out a release that ends in {@link conclude}; of one that is refused or stopped before, outputs
+ * and summary tell as well. The version may not be known.
+ */
+async function concluded({ runner, cancelled }, { action, environment, version }, body) {
+    try {
+        await body();
+    }
+    catch (error) {
+        if (error instanceof ReleaseFailed)
+            throw error;
+        const stopped = cancelled.aborted || error instanceof LeaseLostError;
+        const what = `${environment}: ${action.toLowerCase()}${version && ` of ${version}`}`;
+        const end = stopped
+            ? 'was stopped; what is there is whole, and the next run takes it up'
+            : 'was refused; nothing was swapped';
+        runner.output('status', 'failed');
+        runner.output('version', version);
+        const sentence = verdict(stopped ? 'cancelled' : 'failed', `${what} ${end}`);
+        runner.summary(`${sentence}\n\n${code(messageOf(error))}`);
+        throw error;
+    }
 }
 /**
  * Outputs, report file and summary; then throws if the release is not what was asked for.
@@ -48126,7 +48251,7 @@ function conclude(runner, action, environment, hosts, outcome) {
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
-    throw new Error(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
+    throw new ReleaseFailed(`${action} of ${outcome.version} failed. ${outcome.problem ?? ''} ${end}`);
 }
 /** Outputs, log and summary of a dry run. */
 function concludeDry(runner, environment, hosts, found) {
@@ -48137,12 +48262,12 @@ function concludeDry(runner, environment, hosts, found) {
     runner.summary(markdown);
     runner.info(markdown);
 }
-/** The post step: frees the lease if the main step was killed before it could. */
+/** The post step: frees the lease, on every server that answers, if the main step was killed before it could. */
 async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await connectAll(destination());
+    const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
@@ -48290,10 +48415,17 @@ async function giveRelease(host, release) {
 /** What was released here, oldest first. */
 async function readHistory(host) {
     const text = (await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2)) ?? '';
-    return text
-        .split('\n')
-        .filter((line) => line.trim() !== '')
-        .map((line) => historySchema.parse(JSON.parse(line)));
+    return text.split('\n').flatMap((line, index) => {
+        if (line.trim() === '')
+            return [];
+        try {
+            return historySchema.parse(JSON.parse(line));
+        }
+        catch (cause) {
+            throw new Error(`Line ${index + 1} of ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2} on ${host.name} is no entry: remove it there, if ` +
+                'it is but a part of one.', { cause });
+        }
+    });
 }
 async function writeHistory(host, history) {
     const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
@@ -48319,13 +48451,14 @@ async function unfinished(host) {
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
- * that it does not know has none before it to go back to.
+ * that it does not know has none before it to go back to. So does the audit log: a run that is killed
+ * after the link has nothing to record again.
  */
 async function record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}.new && mv -T ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}.new ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}`;
     await host.append(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2, JSON.stringify(entry));
-    await host.change(['sh', '-c', link, 'current', release]);
     await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    await host.change(['sh', '-c', link, 'current', release]);
     await closeJournal(host);
 }
 /** Says that nothing is under way on the host any more. */
@@ -48355,15 +48488,160 @@ for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done
   [ "$kept" = yes ] && continue
-  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/manifest.json" 2>/dev/null)
-  rm -rf "./$folder"
+  # Without a manifest it is no release any more; who is killed here leaves the next one its list.
+  [ ! -e "$folder/manifest.json" ] || mv "$folder/manifest.json" "$folder/pruned.json"
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/pruned.json" 2>/dev/null)
   for image in $images; do
     grep -qsF "\\"$image\\"" ./*/manifest.json && continue
     rm -rf "${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .caddy */ .GG.assets}/\${image##*:}"
     docker image rm "$image" >/dev/null 2>&1 || true
   done
+  rm -rf "./$folder"
 done`;
     await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
+}
+
+
+/***/ }),
+
+/***/ 7465:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Az: () => (/* binding */ buildRelease),
+/* harmony export */   Mu: () => (/* binding */ refuseOtherEnvironment),
+/* harmony export */   fN: () => (/* binding */ withComponents),
+/* harmony export */   oR: () => (/* binding */ mistakeIn)
+/* harmony export */ });
+/* harmony import */ var node_crypto__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7598);
+/* harmony import */ var _compose_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7694);
+/* harmony import */ var _manifest_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(8833);
+/* harmony import */ var _secrets_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(2311);
+
+
+
+
+function mistakeIn(wanted) {
+    const { compose, variables } = wanted;
+    for (const input of ['images', 'secrets']) {
+        const unknown = Object.keys(wanted[input]).filter((name) => !compose.order.includes(name));
+        if (unknown.length === 0)
+            continue;
+        const has = `it has ${compose.order.join(', ')}.`;
+        const problem = `names ${unknown.join(', ')}, which the Compose file does not have; ${has}`;
+        return { input, problem };
+    }
+    const missing = (0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .neededVariables */ .NW)(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
+    if (missing.length > 0) {
+        const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
+        return { input: 'variables', problem };
+    }
+    // Caddy gets its environment by a file with a line for each.
+    const edge = Object.entries((0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .containerEnvironment */ .Vk)(compose.edge, variables));
+    const [broken] = edge.find(([, value]) => value.includes('\n')) ?? [];
+    if (broken === undefined)
+        return undefined;
+    return { input: 'variables', problem: `gives Caddy's ${broken} more than one line.` };
+}
+/**
+ * Merges what is wanted onto what is current, so that no deploy undoes another team's.
+ * @throws Error naming the image or variable that nobody gave.
+ */
+function buildRelease(wanted, current) {
+    const { compose, variables } = wanted;
+    const mistake = mistakeIn(wanted);
+    if (mistake !== undefined)
+        throw new Error(`${mistake.input} ${mistake.problem}`);
+    refuseOtherEnvironment(wanted.environment, current);
+    refuseToEndInPassing(wanted, current);
+    const services = {};
+    for (const service of compose.order) {
+        services[service] = component(service, wanted, current?.services[service]);
+    }
+    const edge = {
+        image: variables.CADDY_IMAGE ?? '',
+        config: (0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .configFingerprint */ .Vw)(compose.edge, variables, wanted.caddyfile),
+        caddyfile: (0,node_crypto__WEBPACK_IMPORTED_MODULE_0__.createHash)('sha256').update(wanted.caddyfile).digest('hex'),
+    };
+    const { environment, version, caddyfile } = wanted;
+    const { order, versionPaths } = compose;
+    const parts = { environment, version, services, order, versionPaths, edge };
+    // For `docker run --env-file`, which takes values as they are, quotes included.
+    const edgeEnv = Object.entries((0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .containerEnvironment */ .Vk)(compose.edge, variables))
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join('');
+    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+/** Servers of one environment are not given what is meant for another, whose addresses were taken. */
+function refuseOtherEnvironment(environment, current) {
+    if (current === undefined || current.environment === environment)
+        return;
+    throw new Error(`These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
+        '`environment` and where the servers come from (`terraform-outputs` or `hosts`).');
+}
+/**
+ * A service that the Compose file has no more is ended by a release of all the others. A release of
+ * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
+ */
+function refuseToEndInPassing({ environment, compose, images }, current) {
+    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
+    if (gone.length === 0 || compose.order.every((service) => service in images))
+        return;
+    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
+        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
+        'all other services at once.');
+}
+/** The current release with other images of some services: what a rollback of these alone brings. */
+function withComponents({ manifest, files }, earlier) {
+    const services = { ...manifest.services };
+    for (const [service, { image, version }] of Object.entries(earlier)) {
+        // Its configuration stays that of today, as other services' files do.
+        services[service] = { ...services[service], image, version };
+    }
+    const variables = Object.fromEntries(Object.entries((0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .parseEnvFile */ .FO)(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
+    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
+    const parts = { ...manifest, services, version: versions.join('-') };
+    return assemble(parts, variables, files);
+}
+/** What a release adds to the variables that it was given. */
+function ownVariables(release, { services, edge }) {
+    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
+    for (const [service, { image, version, config }] of Object.entries(services)) {
+        const prefix = (0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .variablePrefix */ .NU)(service);
+        env[`${prefix}_IMAGE`] = image;
+        env[`${prefix}_VERSION`] = version;
+        env[`${prefix}_CONFIG`] = config;
+    }
+    return env;
+}
+function isOwn(name, services) {
+    const none = { image: '', version: '', config: '' };
+    const all = Object.fromEntries(services.map((service) => [service, none]));
+    return name in ownVariables('', { services: all, edge: none });
+}
+function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
+    const { services, edge } = parts;
+    const release = (0,_manifest_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseId */ .Bf)(parts.version, { services, edge, compose, variables });
+    const env = (0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .envFile */ .CN)({ ...variables, ...ownVariables(release, parts) });
+    return {
+        manifest: { ...parts, release, createdAt: new Date().toISOString() },
+        files: { compose, env, edgeEnv, caddyfile },
+    };
+}
+function component(service, wanted, current) {
+    const given = wanted.secrets[service];
+    const secrets = given === undefined ? current?.secrets : (0,_secrets_js__WEBPACK_IMPORTED_MODULE_3__/* .secretsFingerprint */ .QK)(service, given);
+    const definition = wanted.compose.definitions[service];
+    const config = (0,_compose_js__WEBPACK_IMPORTED_MODULE_1__/* .configFingerprint */ .Vw)(definition, wanted.variables, secrets);
+    const image = wanted.images[service] ?? current?.image;
+    if (image === undefined) {
+        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
+            'the first deploy needs an image for every service.');
+    }
+    // A service keeps its version with its image: what does not change is not touched.
+    const kept = current !== undefined && current.image === image;
+    const version = kept ? current.version : wanted.version;
+    return { image, version, config, ...(secrets !== undefined && { secrets }) };
 }
 
 
@@ -48614,6 +48892,7 @@ function escapeHtml(text) {
 /* harmony export */   nd: () => (/* binding */ integer),
 /* harmony export */   oQ: () => (/* binding */ yaml),
 /* harmony export */   p0: () => (/* binding */ duration),
+/* harmony export */   qm: () => (/* binding */ asWritten),
 /* harmony export */   qn: () => (/* binding */ secretYaml),
 /* harmony export */   rJ: () => (/* binding */ secret),
 /* harmony export */   yL: () => (/* binding */ oneOf),
@@ -48715,21 +48994,24 @@ function lines(runner, name) {
         .map((line) => line.trim())
         .filter((line) => line !== '');
 }
-/** A YAML (or JSON) input, held to a schema; `undefined` when it was not given. */
-function yaml(runner, name, schema) {
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+function yaml(runner, name, schema, read = yaml__WEBPACK_IMPORTED_MODULE_0__/* .parse */ .qg) {
     const text = runner.input(name);
     if (text === '')
         return undefined;
-    const value = parsed(name, text);
+    const value = parsed(name, text, read);
     const result = schema.safeParse(value);
     if (!result.success)
         throw new InputError(name, `is not valid:\n${zod__WEBPACK_IMPORTED_MODULE_1__/* .prettifyError */ .S1(result.error)}`);
     return result.data;
 }
 /** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-function secretYaml(runner, name, schema) {
+function secretYaml(runner, name, schema, read) {
     try {
-        return yaml(runner, name, schema);
+        return yaml(runner, name, schema, read);
     }
     catch (error) {
         if (!(error instanceof InputError) || error.cause === undefined)
@@ -48737,9 +49019,23 @@ function secretYaml(runner, name, schema) {
         throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
     }
 }
-function parsed(name, text) {
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+function asWritten(text) {
+    const document = (0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .parseDocument */ .Tp)(text);
+    const [error] = document.errors;
+    if (error !== undefined)
+        throw error;
+    (0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .visit */ .YR)(document, {
+        Scalar(_key, node) {
+            if (typeof node.value === 'number' || typeof node.value === 'boolean')
+                node.value = node.source;
+        },
+    });
+    return document.toJS();
+}
+function parsed(name, text, read) {
     try {
-        return (0,yaml__WEBPACK_IMPORTED_MODULE_0__/* .parse */ .qg)(text);
+        return read(text);
     }
     catch (cause) {
         throw new InputError(name, 'is not YAML.', cause);
