@@ -174,7 +174,9 @@ test('production logs warnings, the others more', () => {
 test.each(['SITE_ADDRESS', 'SITE_ACME_EMAIL', 'SITE_ACME_PEERS', 'SITE_PROXY_PROTOCOL_FROM'])(
   'production is not released without %s',
   (name) => {
-    expect(() => releaseOf('production', name)).toThrow(`asks for ${name}: give it`);
+    expect(() => releaseOf('production', name)).toThrow(
+      `lacks ${name}, which the Compose file asks for`,
+    );
   },
 );
 
