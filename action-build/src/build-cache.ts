@@ -12,6 +12,9 @@ export type BuildCache =
 /** No release depends on it: a service that is full, busy or away costs time alone. */
 const OPTIONAL = ',ignore-error=true';
 
+/** All stages; what no image has is compressed for nobody but the next build. */
+const ALL = ',mode=max,compression=zstd,compression-level=1';
+
 /**
  * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
  * default one, each would throw out what the other has just written (moby/buildkit#2885).
@@ -19,7 +22,7 @@ const OPTIONAL = ',ignore-error=true';
 export function cacheOptions(cache: BuildCache, image: string): { from: string[]; to: string[] } {
   const options = (from: string, to: string) => ({
     from: [`--cache-from=${from}`],
-    to: [`--cache-to=${to},mode=max`],
+    to: [`--cache-to=${to}${ALL}`],
   });
   switch (cache.kind) {
     case 'none':

@@ -1,13 +1,19 @@
-import { mkdirSync, realpathSync } from 'node:fs';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
+import { type Base, basesIn } from './bases.ts';
 import { cacheOptions, openCache, settleCache } from './build-cache.ts';
-import { buildArgv, type Labels, layoutOutput } from './commands.ts';
+import { buildArgv, layoutOutput } from './commands.ts';
 import type { ImageSource, Inputs } from './inputs.ts';
+import { type Labels, labelsOf } from './labels.ts';
 
 export interface BuildContext {
   inputs: Inputs;
-  labels: Labels;
+  /** The registry's login, in a file. */
+  authFile: string | undefined;
+  /** Folder for what is gone at the end. */
+  temp: string;
   /** With the login for base images, and SOURCE_DATE_EPOCH. */
   env: NodeJS.ProcessEnv;
   runner: Runner;
@@ -18,19 +24,28 @@ export interface BuildContext {
  * Builds an image into the layout folder.
  *
  * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
+ *
+ * @returns the base images, see {@link basesIn}
  */
 export async function build(
   image: ImageSource,
   layout: string,
   context: BuildContext,
-): Promise<void> {
+): Promise<Base[] | undefined> {
   const { cache } = context.inputs;
   const { from, to } = cacheOptions(cache, image.name);
+  const metadata = join(context.temp, `${image.name}.metadata.json`);
   mkdirSync(layout, { recursive: true });
   openCache(cache, image.name);
-  const options = cache.kind === 'registry' ? from : [...from, ...to];
-  await buildx(image, layoutOutput(layout), options, context);
+  const options = [
+    ...from,
+    ...(cache.kind === 'registry' ? [] : to),
+    `--metadata-file=${metadata}`,
+  ];
+  const labels = labelsOf(image.name, context.inputs, context.runner.env);
+  await buildx(image, labels, layoutOutput(layout), options, context);
   settleCache(cache, image.name);
+  return basesIn(readFileSync(metadata, 'utf8'));
 }
 
 /** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
@@ -39,32 +54,23 @@ export async function saveToRegistryCache(
   context: BuildContext,
 ): Promise<void> {
   const { from, to } = cacheOptions(context.inputs.cache, image.name);
-  await buildx(image, 'type=cacheonly', [...from, ...to], context);
+  await buildx(image, {}, 'type=cacheonly', [...from, ...to], context);
 }
 
 async function buildx(
   image: ImageSource,
+  labels: Labels,
   output: string,
   cache: readonly string[],
-  { inputs, labels, env, runner, cancelled }: BuildContext,
+  { inputs, env, runner, cancelled }: BuildContext,
 ): Promise<void> {
   // BuildKit does not follow a Dockerfile that is a symbolic link.
   const file = image.file && realpathSync(image.file);
-  await run(buildArgv({ ...image, file }, inputs, labels, output, cache), {
+  await run(buildArgv({ ...image, file }, inputs.platforms, labels, output, cache), {
     env,
     signal: cancelled,
     onLine: (line) => runner.info(`${image.name} │ ${line}`),
   }).catch((cause: unknown) => {
     throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
   });
-}
-
-/** What tells an image's origin, the same for the same commit. */
-export function labelsOf(env: NodeJS.ProcessEnv, epoch: number): Labels {
-  const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-  return {
-    revision: env.GITHUB_SHA ?? '',
-    source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-    created: new Date(epoch * 1000).toISOString(),
-  };
 }

@@ -13,7 +13,7 @@ const CONTENT = {
   'java-db': ['metadata.json', 'trivy-java.db'],
 } as const;
 type Part = keyof typeof CONTENT;
-const PARTS = ['db', 'java-db'] as const satisfies Part[];
+export const PARTS = ['db', 'java-db'] as const satisfies Part[];
 
 const metadata = z.object({ NextUpdate: z.iso.datetime({ offset: true }) });
 
@@ -40,7 +40,7 @@ export async function prepareDatabase(
     if (!isWhole(join(cache, part), part)) {
       throw new Error(`Trivy's ${part} came in part: nothing can pass. Run this job again.`);
     }
-    const age = overdue(readFileSync(metadataOf(cache, part), 'utf8'), Date.now());
+    const age = Date.now() - dueOf(cache, part).getTime();
     if (age > source.grace) {
       throw new Error(
         `The vulnerability database (${part}) is too old: its successor was due ${Math.floor(age / 3_600_000)} hours ago. ` +
@@ -86,9 +86,11 @@ function keyOf(part: Part, mirror = '', today: Date): string {
   return `compta-trivy-${part}-${from}-${today.toISOString().slice(0, 10)}`;
 }
 
-/** Milliseconds since the successor of a database was due; negative before that. */
-export function overdue(metadataJson: string, now: number): number {
-  return now - Date.parse(metadata.parse(JSON.parse(metadataJson)).NextUpdate);
+/** When the successor of a database in Trivy's cache folder is due. */
+export function dueOf(cache: string, part: Part): Date {
+  return new Date(
+    metadata.parse(JSON.parse(readFileSync(metadataOf(cache, part), 'utf8'))).NextUpdate,
+  );
 }
 
 function copyPart(given: string, cache: string, part: Part): void {

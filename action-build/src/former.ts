@@ -3,55 +3,63 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import { inspectArgv } from './commands.ts';
-import { adopt, type ImageBytes, imagesIn } from './layout.ts';
+import { lastingLabels } from './labels.ts';
+import { type ImageBytes, imagesIn } from './layout.ts';
 
-/** These differ with every commit and change nothing of what runs. */
-const VOLATILE = ['version', 'revision', 'created'].map(
-  (name) => `org.opencontainers.image.${name}`,
-);
+/** An image as the registry has it: what a tag names, and the image of each platform in it. */
+export interface Former {
+  top: string;
+  images: ImageBytes[];
+}
 
-/**
- * Where an image differs from the one that `reference` names in such labels only, that one's
- * bytes take its place in the layout: it is scanned (with today's database) and released under
- * the digest that servers already have.
- *
- * @returns whether it is the same image
- */
-export async function keepFormer(
-  layout: string,
+/** What the registry has by a reference; undefined when it has none, or cannot be asked. */
+export async function formerOf(
   reference: string,
   authFile: string | undefined,
   cancelled: AbortSignal,
-): Promise<boolean> {
+): Promise<Former | undefined> {
   const inspect = (what: string, config: boolean) =>
     inspectOrNothing(inspectArgv(what, config, authFile), cancelled);
   const top = await inspect(reference, false);
-  if (top === undefined) return false;
+  if (top === undefined) return undefined;
   const repository = reference.replace(/:[^:/]+$/, '');
   const children = childrenOf(top);
-  const former: ImageBytes[] = [];
+  const images: ImageBytes[] = [];
   for (const digest of children ?? [digestOfBytes(top)]) {
     const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
     const config = await inspect(`${repository}@${digest}`, true);
-    if (manifest === undefined || config === undefined) return false;
-    former.push({ manifest, config });
+    if (manifest === undefined || config === undefined) return undefined;
+    images.push({ manifest, config });
   }
-  const same = isDeepStrictEqual(imagesIn(layout).map(substance), former.map(substance));
-  if (same) adopt(layout, top, former);
-  return same;
+  return { top, images };
+}
+
+/** The digest that the registry has by a reference; undefined as of {@link formerOf}. */
+export async function digestAt(
+  reference: string,
+  authFile: string | undefined,
+  cancelled: AbortSignal,
+): Promise<string | undefined> {
+  const top = await inspectOrNothing(inspectArgv(reference, false, authFile), cancelled);
+  return top === undefined ? undefined : digestOfBytes(top);
+}
+
+/** Whether the image of a layout differs from the former in volatile labels only. */
+export function isSame(layout: string, former: Former): boolean {
+  return isDeepStrictEqual(imagesIn(layout).map(substance), former.images.map(substance));
 }
 
 /** What an image is, apart from the volatile labels and what they change in digests. */
 export function substance({ manifest, config }: ImageBytes): unknown {
-  const { layers } = z.object({ layers: z.array(z.unknown()) }).parse(JSON.parse(manifest));
+  const { layers } = z
+    .object({ layers: z.array(z.unknown()).nullable() })
+    .parse(JSON.parse(manifest));
   const parsed = z
     .looseObject({ config: z.looseObject({ Labels: z.record(z.string(), z.string()).optional() }) })
     .parse(JSON.parse(config));
-  const labels = Object.entries(parsed.config.Labels ?? {}).filter(
-    ([name]) => !VOLATILE.includes(name),
-  );
+  const Labels = lastingLabels(parsed.config.Labels ?? {});
   const { created: _time, ...rest } = parsed;
-  return { layers, config: { ...rest, config: { ...parsed.config, Labels: labels.toSorted() } } };
+  return { layers, config: { ...rest, config: { ...parsed.config, Labels } } };
 }
 
 function childrenOf(manifestJson: string): string[] | undefined {
@@ -61,7 +69,7 @@ function childrenOf(manifestJson: string): string[] | undefined {
     .manifests?.map(({ digest }) => digest);
 }
 
-function digestOfBytes(text: string): string {
+export function digestOfBytes(text: string): string {
   return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 

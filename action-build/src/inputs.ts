@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
 import {
   boolean,
@@ -160,8 +161,18 @@ function buildCache(runner: Runner, repository: string): BuildCache {
   if (value === undefined) return { kind: 'none' };
   if (value === 'github') return { kind: 'github' };
   if (value === 'registry') return { kind: 'registry', repository };
-  if (value.startsWith('/')) return { kind: 'folder', folder: value };
-  throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
+  if (!isAbsolute(value)) {
+    throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
+  }
+  // What lies there decides whether an image passes.
+  const { GITHUB_WORKSPACE: checkout } = runner.env;
+  if (checkout && !relative(checkout, value).startsWith('..')) {
+    throw new InputError(
+      'cache',
+      `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`,
+    );
+  }
+  return { kind: 'folder', folder: value };
 }
 
 function login(runner: Runner): Inputs['login'] {

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { VERSION } from './labels.ts';
 
 /** Reading an OCI image layout: https://github.com/opencontainers/image-spec/blob/main/image-layout.md */
 
@@ -14,6 +23,8 @@ const descriptor = z.object({
     .optional(),
 });
 const index = z.object({ schemaVersion: z.literal(2), manifests: z.array(descriptor).min(1) });
+/** BuildKit writes null for an image of none. */
+const withLayers = z.object({ layers: z.array(descriptor).nullable() });
 export type Descriptor = z.infer<typeof descriptor>;
 
 /** The digest that the registry will show: the index's for several platforms, else the manifest's. */
@@ -110,17 +121,32 @@ export function imagesIn(layout: string): ImageBytes[] {
   });
 }
 
+/** Whether all layers are there, and not their manifests alone. */
+export function isWhole(layout: string): boolean {
+  const manifests = imagesIn(layout).map(({ manifest }) => withLayers.parse(JSON.parse(manifest)));
+  return manifests
+    .flatMap(({ layers }) => layers ?? [])
+    .every(({ digest }) => existsSync(blobPath(layout, digest)));
+}
+
 /** The version that an image's label names; empty without one. */
 export function versionOf(layout: string): string {
   const [image] = imagesIn(layout);
   const { config } = z
     .object({ config: z.object({ Labels: z.record(z.string(), z.string()).optional() }) })
     .parse(JSON.parse(image?.config ?? '{}'));
-  return config.Labels?.['org.opencontainers.image.version'] ?? '';
+  return config.Labels?.[VERSION] ?? '';
 }
 
-/** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
-export function adopt(layout: string, top: string, images: readonly ImageBytes[]): void {
+/**
+ * Makes the layout one of other manifests over the same layers; `top` is what it then names.
+ * Where there is no layout yet, it becomes one without a layer.
+ */
+export function adopt(
+  layout: string,
+  { top, images }: { top: string; images: readonly ImageBytes[] },
+): void {
+  startLayout(layout);
   for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
     writeBlob(layout, Buffer.from(text), '');
   }
@@ -137,8 +163,7 @@ export function writeArtifact(
   artifact: { mediaType: string; content: Uint8Array; subject: Descriptor },
 ): void {
   const { mediaType, content, subject } = artifact;
-  mkdirSync(join(folder, 'blobs', 'sha256'), { recursive: true });
-  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+  startLayout(folder);
   const manifest = {
     schemaVersion: 2,
     mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -149,6 +174,11 @@ export function writeArtifact(
   };
   const bytes = Buffer.from(JSON.stringify(manifest));
   writeIndex(folder, writeBlob(folder, bytes, manifest.mediaType));
+}
+
+function startLayout(folder: string): void {
+  mkdirSync(join(folder, BLOBS), { recursive: true });
+  writeFileSync(join(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
 }
 
 function writeBlob(folder: string, content: Uint8Array, mediaType: string): Descriptor {
@@ -171,7 +201,11 @@ function topOf(layout: string): Descriptor {
 }
 
 function blob(layout: string, digest: string): string {
-  return readFileSync(join(layout, 'blobs', ...digest.split(':')), 'utf8');
+  return readFileSync(blobPath(layout, digest), 'utf8');
+}
+
+function blobPath(layout: string, digest: string): string {
+  return join(layout, 'blobs', ...digest.split(':'));
 }
 
 function nameOf({ platform }: Descriptor): string {

@@ -3,15 +3,16 @@ import { join } from 'node:path';
 import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { findTool } from '../../lib/tools/find.ts';
-import { type BuildContext, build, labelsOf, saveToRegistryCache } from './build.ts';
+import { analysisFile, openAnalysis, settleAnalysis } from './analysis.ts';
+import { type BuildContext, saveToRegistryCache } from './build.ts';
 import { ensureBuilder } from './builder.ts';
-import { prepareDatabase } from './database.ts';
-import { countBySeverity } from './findings.ts';
-import { keepFormer } from './former.ts';
+import { dueOf, prepareDatabase } from './database.ts';
+import { countBySeverity, type Finding } from './findings.ts';
 import { judge, type Verdicts } from './gate.ts';
 import { type Acceptance, readIgnoreFile } from './ignore-file.ts';
 import { type Inputs, readInputs } from './inputs.ts';
-import { digestOf, versionOf } from './layout.ts';
+import { digestOf, isWhole, versionOf } from './layout.ts';
+import { make } from './make.ts';
 import { inParallel, oneAtATime } from './parallel.ts';
 import { type PushContext, push } from './push.ts';
 import { type DockerLogin, writeLogin } from './registry-login.ts';
@@ -38,27 +39,23 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     );
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
     await ensureBuilder(login.env, runner, cancelled);
-    const building = buildContext(inputs, login, runner, cancelled);
+    const building = buildContext(inputs, login, temp, runner, cancelled);
     const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
     const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
-      const { registry } = inputs;
-      if ('from' in image) await take(image, layout(image), registry, login.authFile, cancelled);
-      else await build(image, layout(image), building);
-      const unchanged =
-        'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
-      const findings = await scan(image.name, layout(image), scanning);
+      const unchanged = await make(image, layout(image), building);
+      const findings = await scanWhole(image.name, layout(image), scanning, building);
       const digest = digestOf(layout(image));
       const version = versionOf(layout(image));
       const milliseconds = Date.now() - started;
       return { name: image.name, digest, version, findings, unchanged, milliseconds };
     });
+    settleAnalysis(scanning.analysis, databases);
     const today = new Date().toISOString().slice(0, 10);
     const verdicts = judge(scanned, { ...inputs, acceptances }, today);
     const pushed = verdicts.passed && inputs.push;
     if (pushed) {
-      const { authFile } = login;
-      const pushing: PushContext = { inputs, reports, temp, authFile, runner, cancelled };
+      const pushing: PushContext = { ...building, reports };
       const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
       await inParallel(inputs.images, inputs.parallel, async (image) => {
         const former = 'from' in image ? image.from : inputs.unchangedFrom;
@@ -75,15 +72,22 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
   }
 }
 
-async function isFormer(
+/** An unchanged image is brought here whole only when Trivy does not know its layers. */
+async function scanWhole(
   name: string,
   layout: string,
-  { registry, unchangedFrom }: Inputs,
-  { authFile }: DockerLogin,
-  cancelled: AbortSignal,
-): Promise<boolean> {
-  if (unchangedFrom === undefined) return false;
-  return keepFormer(layout, `${registry}/${name}:${unchangedFrom}`, authFile, cancelled);
+  scanning: ScanContext,
+  { inputs, authFile, cancelled }: BuildContext,
+): Promise<Finding[]> {
+  try {
+    return await scan(name, layout, scanning);
+  } catch (error) {
+    if (isWhole(layout)) throw error;
+  }
+  const reference = `${inputs.registry}/${name}@${digestOf(layout)}`;
+  rmSync(layout, { recursive: true });
+  await take(reference, layout, authFile, cancelled);
+  return scan(name, layout, scanning);
 }
 
 function acceptancesOf(file: string | undefined): Acceptance[] {
@@ -109,19 +113,22 @@ async function prepareScanner(
     cache,
     { env, signal: cancelled, cwd: home },
   );
+  const analysis = analysisFile(inputs.cache, version, dueOf(cache, 'java-db'));
+  openAnalysis(analysis, cache);
   const { platforms } = inputs;
   const turn = oneAtATime();
-  return { trivy, platforms, reports, cache, turn, temp, home, env, cancelled };
+  return { trivy, platforms, reports, cache, analysis, turn, temp, home, env, cancelled };
 }
 
 function buildContext(
   inputs: Inputs,
-  login: DockerLogin,
+  { env: withLogin, authFile }: DockerLogin,
+  temp: string,
   runner: Runner,
   cancelled: AbortSignal,
 ): BuildContext {
-  const env = { ...login.env, SOURCE_DATE_EPOCH: String(inputs.epoch) };
-  return { inputs, labels: labelsOf(runner.env, inputs.epoch), env, runner, cancelled };
+  const env = { ...withLogin, SOURCE_DATE_EPOCH: String(inputs.epoch) };
+  return { inputs, authFile, temp, env, runner, cancelled };
 }
 
 /** Outputs and summary come before the failing throw, so that later steps can read them. */

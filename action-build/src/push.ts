@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { type Attachment, provenance, sbom } from './attachments.ts';
-import { pushArgv } from './commands.ts';
+import { copyArgv } from './commands.ts';
 import type { Inputs } from './inputs.ts';
 import { descriptorOf, digestOf, platformsOf, writeArtifact } from './layout.ts';
 import { type ReportFolders, spdxOf } from './reports.ts';
@@ -21,7 +21,8 @@ export interface PushContext {
 /**
  * Pushes a layout's own bytes under every tag, and beside them what is known of them.
  *
- * @param held the tag by which the registry has these bytes already, and with them what is known
+ * @param held the tag by which the registry has these bytes already, and with them what is known:
+ * it gives them its further tags itself
  */
 export async function push(
   name: string,
@@ -30,15 +31,17 @@ export async function push(
   context: PushContext,
 ): Promise<void> {
   const { inputs } = context;
+  const repository = `${inputs.registry}/${name}`;
+  const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
   for (const tag of new Set([inputs.version, ...inputs.tags])) {
-    if (tag !== held) await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
+    if (tag !== held) await copy(from, `${repository}:${tag}`, context);
   }
   if (!inputs.attest || held !== undefined) return;
   for (const attachment of attachmentsOf(name, layout, context)) {
     const hex = attachment.subject.digest.slice('sha256:'.length);
     const folder = join(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
     writeArtifact(folder, attachment);
-    await copy(folder, `${inputs.registry}/${name}:sha256-${hex}.${attachment.suffix}`, context);
+    await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
   }
 }
 
@@ -58,8 +61,8 @@ function attachmentsOf(
   ];
 }
 
-async function copy(layout: string, reference: string, context: PushContext): Promise<void> {
-  await run(pushArgv(layout, reference, context.authFile), {
+async function copy(from: string, reference: string, context: PushContext): Promise<void> {
+  await run(copyArgv({ from, to: `docker://${reference}` }, context.authFile), {
     signal: context.cancelled,
     timeoutMs: 15 * 60_000,
   }).catch((cause: unknown) => {

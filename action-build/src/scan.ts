@@ -1,10 +1,12 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
+import { openAnalysis } from './analysis.ts';
 import { wholeOf } from './base-layers.ts';
 import { scanArgv } from './commands.ts';
+import { PARTS } from './database.ts';
 import { type Finding, findingsOf, trivyReport, unknownSystem } from './findings.ts';
-import { alter, missingFrom, onePlatform, platformsOf } from './layout.ts';
+import { alter, isWhole, missingFrom, onePlatform, platformsOf } from './layout.ts';
 import type { oneAtATime } from './parallel.ts';
 import { convertReport, type ReportFolders } from './reports.ts';
 
@@ -14,7 +16,9 @@ export interface ScanContext {
   reports: ReportFolders;
   /** Trivy's cache folder with its databases. */
   cache: string;
-  /** That takes one process at a time. */
+  /** What it knew of layers before this run, see {@link analysisFile}. */
+  analysis: string | undefined;
+  /** The cache folder takes one process at a time. */
   turn: ReturnType<typeof oneAtATime>;
   temp: string;
   /** Empty, and where the scanner runs: in `temp` lies the login. */
@@ -41,13 +45,13 @@ export async function scan(name: string, layout: string, context: ScanContext): 
   for (const [platform, digest] of platforms) {
     const slug = slugOf(name, platform);
     const report = join(context.reports.json, `${slug}.json`);
-    await context
-      .turn(() => look(layout, digest, { slug, report }, context))
-      .catch((cause: unknown) => {
-        throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
-          cause,
-        });
+    await withCache(layout, slug, context, (cache) =>
+      look(layout, digest, { slug, report }, { ...context, cache }),
+    ).catch((cause: unknown) => {
+      throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
+        cause,
       });
+    });
     const result = trivyReport.parse(JSON.parse(readFileSync(report, 'utf8')));
     const scanned = result.Metadata.ImageConfig.architecture;
     if (scanned !== platform.split('/')[1]) {
@@ -63,6 +67,23 @@ export async function scan(name: string, layout: string, context: ScanContext): 
     findings.push(...findingsOf(result, platform));
   }
   return findings;
+}
+
+/**
+ * A layout without its layers adds nothing to what Trivy knows: it needs a copy of that, and no turn.
+ */
+async function withCache(
+  layout: string,
+  slug: string,
+  { cache, analysis, temp, turn }: ScanContext,
+  work: (cache: string) => Promise<void>,
+): Promise<void> {
+  if (isWhole(layout)) return turn(() => work(cache));
+  const copy = join(temp, `known-${slug}`);
+  mkdirSync(copy);
+  for (const part of PARTS) symlinkSync(join(cache, part), join(copy, part));
+  openAnalysis(analysis, copy);
+  await work(copy);
 }
 
 async function look(

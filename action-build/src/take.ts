@@ -1,7 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { CommandFailed, run } from '../../lib/process/run.ts';
-import { takeArgv } from './commands.ts';
-import type { TakenImage } from './inputs.ts';
+import { copyArgv } from './commands.ts';
 
 /**
  * Brings an image of the registry into the layout, byte for byte, in the place of a build.
@@ -9,15 +8,13 @@ import type { TakenImage } from './inputs.ts';
  * @throws Error when the registry has no such image, or cannot be asked
  */
 export async function take(
-  { name, from }: TakenImage,
+  reference: string,
   layout: string,
-  registry: string,
   authFile: string | undefined,
   cancelled: AbortSignal,
 ): Promise<void> {
-  const reference = `${registry}/${name}:${from}`;
   mkdirSync(layout, { recursive: true });
-  await run(takeArgv(reference, layout, authFile), {
+  await run(copyArgv({ from: `docker://${reference}`, to: `oci:${layout}` }, authFile), {
     signal: cancelled,
     timeoutMs: 15 * 60_000,
   }).catch((cause: unknown) => {

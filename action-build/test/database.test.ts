@@ -1,17 +1,29 @@
-import { expect, test } from '@jest/globals';
-import { overdue } from '../src/database.ts';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { dueOf } from '../src/database.ts';
 
-const HOUR = 3_600_000;
+let cache: string;
+beforeEach(() => {
+  cache = mkdtempSync(join(tmpdir(), 'compta-database-'));
+  mkdirSync(join(cache, 'db'));
+});
+afterEach(() => rmSync(cache, { recursive: true }));
+
+const write = (metadata: object) =>
+  writeFileSync(join(cache, 'db', 'metadata.json'), JSON.stringify(metadata));
 
 test.each([
-  ['2026-11-23T12:00:00Z', -12 * HOUR],
-  ['2026-11-22T20:00:00.123456789Z', 4 * HOUR - 123],
-  ['2026-11-21T00:00:00+01:00', 49 * HOUR],
-])('a database whose successor is due at %s', (NextUpdate, expected) => {
-  const now = Date.parse('2026-11-23T00:00:00Z');
-  expect(overdue(JSON.stringify({ Version: 2, NextUpdate }), now)).toBe(expected);
+  ['2026-11-23T12:00:00Z', '2026-11-23T12:00:00.000Z'],
+  ['2026-11-22T20:00:00.123456789Z', '2026-11-22T20:00:00.123Z'],
+  ['2026-11-21T00:00:00+01:00', '2026-11-20T23:00:00.000Z'],
+])('a database whose successor is due at %s', (NextUpdate, due) => {
+  write({ Version: 2, NextUpdate });
+  expect(dueOf(cache, 'db').toISOString()).toBe(due);
 });
 
 test('without a date is none', () => {
-  expect(() => overdue('{"Version":2}', Date.now())).toThrow();
+  write({ Version: 2 });
+  expect(() => dueOf(cache, 'db')).toThrow();
 });

@@ -313,6 +313,81 @@ test('an image that only its labels tell from the one before keeps its digest', 
   ]);
 });
 
+describe('with a cache in a folder, an image that did not change', () => {
+  let cache: string;
+  beforeEach(() => {
+    cache = mkdtempSync(join(folder, 'cache-'));
+  });
+
+  /** By a builder that knows nothing, as a hosted runner's. */
+  const buildAgain = async (namespace: string, name: string, more: Record<string, string> = {}) => {
+    await run(['docker', 'buildx', 'prune', '--all', '--force'], {
+      env: { ...process.env, ...env },
+    });
+    const policy = { cache, tags: 'develop', 'unchanged-from': 'develop', ...more };
+    const ended = await build(namespace, [name], policy);
+    return { ...ended, image: JSON.parse(ended.outputs.images ?? '{}')[name] };
+  };
+  const exported = /exporting to oci image format/;
+
+  test('is not built, and released by the digest that it has', async () => {
+    const before = await buildAgain('spared', 'clean');
+    expect(before).toMatchObject({ exitCode: 0, errors: [] });
+    expect(before.stdout).toMatch(exported);
+    const after = await buildAgain('spared', 'clean', { version: '1.5.0' });
+    expect(after).toMatchObject({ exitCode: 0, errors: [] });
+    expect(after.stdout).not.toMatch(exported);
+    expect(after.image).toMatchObject({ digest: before.image.digest, unchanged: true });
+    expect((await registry.manifest('spared/clean', '1.5.0')).digest).toBe(before.image.digest);
+  });
+
+  test('is scanned all the same, with or without what Trivy knows of its layers', async () => {
+    const accepted = join(workspace, 'accepted.yaml');
+    writeFileSync(accepted, 'secrets: [{ id: private-key, statement: a key of the tests }]\n');
+    const before = await buildAgain('spared', 'beneath', { 'ignore-file': accepted });
+    expect(before).toMatchObject({ exitCode: 0, errors: [] });
+    for (const known of [true, false]) {
+      if (!known) rmSync(join(cache, '.trivy'), { recursive: true });
+      const after = await buildAgain('spared', 'beneath', { version: '1.5.0' });
+      expect(after.stdout).not.toMatch(exported);
+      expect(after.image).toMatchObject({ unchanged: true });
+      expect(after.errors).toEqual([
+        expect.stringContaining('beneath: /app/key.pem has private-key'),
+      ]);
+    }
+  });
+
+  test('is built anew when the tag of its base means another image', async () => {
+    const publish = (tree: string, tag: string) =>
+      build('bases', [], {
+        images: `- { name: base, context: ${join(folder, tree)} }`,
+        tags: tag,
+        'ignore-unfixed': 'true',
+      });
+    await publish('clean', 'stable');
+    mkdirSync(join(folder, 'based'), { recursive: true });
+    const from = `FROM ${registry.address}/bases/base:stable\nCOPY Dockerfile /\n`;
+    writeFileSync(join(folder, 'based', 'Dockerfile'), from);
+    await buildAgain('spared', 'based');
+    expect((await buildAgain('spared', 'based')).image).toMatchObject({ unchanged: true });
+    await publish('debian', 'stable');
+    const after = await buildAgain('spared', 'based', { 'ignore-unfixed': 'true' });
+    expect(after.errors).toEqual([]);
+    expect(after.stdout).toMatch(exported);
+    expect(after.image.unchanged).toBe(false);
+  });
+
+  test("is built anew where somebody else's has its tag", async () => {
+    await buildAgain('taken', 'clean');
+    const images = `- { name: clean, context: ${join(folder, 'debian')} }`;
+    await build('taken', [], { images, tags: 'develop', 'ignore-unfixed': 'true' });
+    const after = await buildAgain('taken', 'clean', { version: '1.5.0' });
+    expect(after.stdout).toMatch(exported);
+    expect(after.image.unchanged).toBe(false);
+    expect((await registry.manifest('taken/clean', 'develop')).digest).toBe(after.image.digest);
+  });
+});
+
 test('an image is promoted: taken by a tag, scanned anew, tagged, and the same bytes', async () => {
   const images = '- { name: clean, from: proven-1 }';
   const before = await build('promoted', ['clean'], { tags: 'proven-1' });
@@ -358,7 +433,7 @@ describe('a cache outlives the builder', () => {
   const cached = /COPY notes\.txt.*CACHED/s;
 
   test('in a folder, of which nothing is written that is there', async () => {
-    const cache = join(workspace, 'cache');
+    const cache = join(folder, 'cache');
     const blobs = join(cache, 'clean/blobs/sha256');
     await build('cached-folder', ['clean'], { cache });
     const inodes = () =>

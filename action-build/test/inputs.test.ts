@@ -36,6 +36,7 @@ test.each([
   ['trivy-database-grace', '3 days', 'give a duration'],
   ['trivy-database-mirror', 'https://registry.test/aquasec', 'without scheme'],
   ['tool-mirror', 'mirror.test', 'give a URL'],
+  ['cache', 'layers', 'an absolute folder'],
   ['attest', 'no', 'give true or false'],
   ['parallel', '2.0', 'whole number from 1 to 16'],
   ['parallel', '0', 'whole number from 1 to 16'],
@@ -51,6 +52,15 @@ test.each([
     expect(ended.errors[0]).toContain(says);
   },
 );
+
+test('a cache in the checkout is refused: it decides what passes', async () => {
+  const checkout = mkdtempSync(join(tmpdir(), 'compta-checkout-'));
+  const inputs = { ...good, cache: join(checkout, 'layers') };
+  const ended = await runAction('action-build', inputs, { GITHUB_WORKSPACE: checkout });
+  rmSync(checkout, { recursive: true });
+  expect(ended.exitCode).toBe(1);
+  expect(ended.errors).toEqual([expect.stringContaining('inside the checkout')]);
+});
 
 test('a SOURCE_DATE_EPOCH that is a date is refused before anything is built', async () => {
   const ended = await runAction('action-build', good, { SOURCE_DATE_EPOCH: '2026-11-27' });

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { digestOf, missingFrom, onePlatform, platformsOf } from '../src/layout.ts';
+import { digestOf, isWhole, missingFrom, onePlatform, platformsOf } from '../src/layout.ts';
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 const INDEX = 'application/vnd.oci.image.index.v1+json';
@@ -85,3 +85,21 @@ function blob(content: object, mediaType: string) {
 function indexOf(folder: string, manifests: object[]): void {
   writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests }));
 }
+
+test('a layout is whole when all its layers are there', () => {
+  const layer = blob({}, 'application/vnd.oci.image.layer.v1.tar+gzip');
+  const config = blob({}, 'application/vnd.oci.image.config.v1+json');
+  indexOf(layout, [
+    blob({ schemaVersion: 2, mediaType: MANIFEST, config, layers: null }, MANIFEST),
+  ]);
+  expect(isWhole(layout)).toBe(true);
+  indexOf(layout, [
+    blob({ schemaVersion: 2, mediaType: MANIFEST, config, layers: [layer] }, MANIFEST),
+  ]);
+  expect(isWhole(layout)).toBe(true);
+  const elsewhere = { ...layer, digest: `sha256:${'0'.repeat(64)}` };
+  indexOf(layout, [
+    blob({ schemaVersion: 2, mediaType: MANIFEST, config, layers: [layer, elsewhere] }, MANIFEST),
+  ]);
+  expect(isWhole(layout)).toBe(false);
+});

@@ -23,6 +23,7 @@ beforeEach(() => {
     platforms: ['linux/amd64'],
     reports: makeReportFolders(join(temp, 'reports')),
     cache,
+    analysis: undefined,
     turn: oneAtATime(),
     temp,
     home,

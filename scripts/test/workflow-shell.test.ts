@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
-import { pushArgv } from '../../action-build/src/commands.ts';
+import { copyArgv } from '../../action-build/src/commands.ts';
 import { writeArtifact } from '../../action-build/src/layout.ts';
 import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
 import { run } from '../../lib/process/run.ts';
@@ -276,7 +276,8 @@ describe('marking images as proven', () => {
       join(folder, 'auth'),
       JSON.stringify({ auths: { [registry.address]: { auth } } }),
     );
-    await run(pushArgv(layout, `${repository}:1.4.2`, join(folder, 'auth')), {
+    const copy = { from: `oci:${layout}`, to: `docker://${repository}:1.4.2` };
+    await run(copyArgv(copy, join(folder, 'auth')), {
       env: { ...process.env, SSL_CERT_FILE: registry.authority },
     });
     image = `${repository}@${(await registry.manifest('compta/auth-service', '1.4.2')).digest}`;

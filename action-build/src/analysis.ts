@@ -1,0 +1,40 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { BuildCache } from './build-cache.ts';
+
+/**
+ * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
+ * finding: no layer is looked at twice. Trivy tells jars by its Java index while it looks, so what it found
+ * with an older one, or as another version, is worth nothing.
+ *
+ * @param due when the index's successor is, which tells one from another
+ * @returns undefined without a folder for it
+ */
+export function analysisFile(cache: BuildCache, trivy: string, due: Date): string | undefined {
+  // No image's name begins with a dot.
+  return cache.kind === 'folder'
+    ? join(cache.folder, '.trivy', `${trivy}-${due.getTime()}.db`)
+    : undefined;
+}
+
+/** Gives a cache folder of Trivy's what is known. */
+export function openAnalysis(kept: string | undefined, trivyCache: string): void {
+  if (kept === undefined || !existsSync(kept)) return;
+  mkdirSync(dirname(used(trivyCache)), { recursive: true });
+  copyFileSync(kept, used(trivyCache));
+}
+
+/** Keeps what is known now; whatever else is there is of another index or version, or of a run that was killed. */
+export function settleAnalysis(kept: string | undefined, trivyCache: string): void {
+  if (kept === undefined || !existsSync(used(trivyCache))) return;
+  const folder = dirname(kept);
+  mkdirSync(folder, { recursive: true });
+  const next = `${kept}.${process.pid}`;
+  copyFileSync(used(trivyCache), next);
+  renameSync(next, kept);
+  for (const name of readdirSync(folder)) {
+    if (join(folder, name) !== kept) rmSync(join(folder, name), { force: true });
+  }
+}
+
+const used = (trivyCache: string): string => join(trivyCache, 'fanal', 'fanal.db');
