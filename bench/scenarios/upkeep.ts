@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { inventoryOf } from '../../demo/cloud.ts';
 import { openOffice } from '../../demo/office.ts';
 import { serversOf } from '../../lib/inventory/inventory.ts';
@@ -51,6 +51,15 @@ const CHORES: Record<string, (desk: Desk, instance: Instance) => Promise<unknown
     await play(desk, 'maintenance.yml', {});
     const after = await boots(instance, applicationServers(desk));
     for (const [i, boot] of after.entries()) assert.notEqual(boot, before[i], 'it was rebooted');
+  },
+  'a maintenance that was cut off': async (desk, instance) => {
+    const [server = ''] = applicationServers(desk);
+    const left = ['/opt/compta/caddy/state/out-of-rotation', '/var/lib/misc/compta-maintenance'];
+    await atConsole(instance, server, ['touch', ...left]);
+    await play(desk, 'maintenance.yml', {});
+    const { stdout } = await atConsole(instance, server, ['find', ...left.map(dirname)]);
+    for (const file of left)
+      assert.ok(!stdout.split('\n').includes(file), `${file} is still there`);
   },
   'new passwords of the database': async (desk, instance) => {
     const release = await whatRuns(desk, instance);
