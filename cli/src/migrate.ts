@@ -159,7 +159,9 @@ function readRequest(argv: readonly string[]) {
 
 function parsed(argv: readonly string[]) {
   try {
-    return parseArgs({ args: [...argv], options, allowPositionals: true });
+    const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+    const { COMPTA_REGISTRY_USERNAME: username } = process.env;
+    return { values: { ...(username && { username }), ...values }, positionals };
   } catch (cause) {
     throw new UsageError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
@@ -186,7 +188,7 @@ function scriptSource(
   {
     image,
     locations,
-    username = process.env.COMPTA_REGISTRY_USERNAME,
+    username,
   }: {
     image?: string | undefined;
     locations?: string | undefined;

@@ -9,9 +9,10 @@ import { OPTIONS, type Option, type OptionName } from './options.ts';
 export type Values = Partial<Record<OptionName, string | boolean>>;
 
 /** What has no place on a command line: the option with its file, or the variable it is in. */
-const SECRETS: Record<string, { option: OptionName; variable: string }> = {
+const SECRETS: Record<string, { option: OptionName; variable: string; of?: OptionName }> = {
   'private-key': { option: 'private-key', variable: 'COMPTA_SSH_KEY' },
-  password: { option: 'password-file', variable: 'COMPTA_REGISTRY_PASSWORD' },
+  // A shell has it for other commands too: only who is named logs in.
+  password: { option: 'password-file', variable: 'COMPTA_REGISTRY_PASSWORD', of: 'username' },
 };
 
 /**
@@ -22,9 +23,15 @@ export function commandLineRunner(values: Values, env: NodeJS.ProcessEnv): Runne
   const redactor = new Redactor();
   const say = (line: string): void => console.error(redactor.redact(line));
   const input = (name: string): string => {
-    const { option: optionName, variable = '' } = SECRETS[name] ?? { option: name as OptionName };
+    const {
+      option: optionName,
+      variable = '',
+      of,
+    } = SECRETS[name] ?? {
+      option: name as OptionName,
+    };
     const value = values[optionName];
-    const secret = env[variable];
+    const secret = of === undefined || values[of] !== undefined ? env[variable] : undefined;
     if (secret && value === undefined) return secret.trim();
     if (name === 'environment' && value === undefined) return environmentOf(values);
     if (value === undefined) return '';

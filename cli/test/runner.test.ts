@@ -14,11 +14,16 @@ test.each([
   writeFileSync(file, 'of production\n');
   const environment = { [variable]: 'of staging' };
   const secret = (values: Record<string, string>) =>
-    commandLineRunner(values, environment).input(name);
+    commandLineRunner({ username: 'pipeline', ...values }, environment).input(name);
   expect(secret({ [option]: file })).toBe('of production');
   expect(secret({})).toBe('of staging');
   expect(() => secret({ [option]: folder })).toThrow(option);
   rmSync(folder, { recursive: true });
+});
+
+test("a registry's password in the shell is nothing to a command that logs in nowhere", () => {
+  const runner = commandLineRunner({}, { COMPTA_REGISTRY_PASSWORD: 'of staging' });
+  expect(runner.input('password')).toBe('');
 });
 
 test('a user without a name is one all the same', () => {
