@@ -161,6 +161,14 @@ test.each([
   );
 });
 
+test('health-check.sh asks for the address that it was announced', () => {
+  const outputs = join(folder, 'outputs.json');
+  writeFileSync(outputs, '{}');
+  const { status, said } = run('monitoring/health-check.sh', outputs, '--base-url');
+  expect(status).toBe(2);
+  expect(said).toBe('give a URL after --base-url\n');
+});
+
 test.each<[Record<string, string>, RegExp]>([
   [{}, /COMPTA_TERRAFORM_OUTPUTS: set it to the file/],
   [{ COMPTA_TERRAFORM_OUTPUTS: 'staging.json' }, /COMPTA_SSH_KEY: set it to/],

@@ -10,10 +10,15 @@ outputs=${1:?"give the file of terraform output -json first"}
 shift
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 url=
-if [ "${3:-}" = --base-url ]; then
-  url=${4:?"give a URL after --base-url"}
-  set -- "$1" "$2"
-fi
+for word; do
+  shift
+  case $word,$url in
+    --base-url,) url=next ;;
+    *,next) url=$word ;;
+    *) set -- "$@" "$word" ;;
+  esac
+done
+[ "$url" != next ] || { echo 'give a URL after --base-url' >&2; exit 2; }
 compta() { node "$root/cli/dist/main/index.js" status --terraform-outputs "$outputs" "$@"; }
 compta "$@"
 problems=$(compta "$@" --json | jq --raw-output '
