@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
-import type { Figures } from '../measurement.ts';
+import { atMost, type Figures } from '../measurement.ts';
 import type { Places } from './client.ts';
 import type { Servers } from './servers.ts';
 import { entriesIn, startClient, type Traffic } from './traffic.ts';
@@ -74,11 +74,14 @@ const caddyfile = (upstream: string): string => `{
 }
 `;
 
-/** Requests and failures of each peer over so many swaps. */
+/**
+ * Requests and failures of each peer over so many swaps.
+ * @param ours seconds that one of our swaps takes, which is to be no longer than theirs.
+ */
 export async function comparePeers(
   servers: Servers,
   ledger: Ledger,
-  swaps: number,
+  { swaps, ours }: { swaps: number; ours: number },
   print: (line: string) => void,
 ): Promise<Figures> {
   const [host] = servers.test.hosts;
@@ -125,7 +128,16 @@ export async function comparePeers(
     print(`  ${name}: ${failed.length} of ${sent} requests failed in ${swaps} swaps`);
     const { lost, doubled } = entriesIn(traffic, ledger);
     const secondsOfASwap = took / 1000 / swaps;
-    figures[name] = { swaps, secondsOfASwap, requests: sent, failed: failed.length, lost, doubled };
+    const share = Math.round((ours / secondsOfASwap) * 100) / 100;
+    figures[name] = {
+      swaps,
+      secondsOfASwap,
+      oursAgainstIt: atMost(1, share, 'of its time'),
+      requests: sent,
+      failed: failed.length,
+      lost,
+      doubled,
+    };
   }
   return figures;
 }
