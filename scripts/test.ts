@@ -35,7 +35,7 @@ const LANES: Suite[][] = [
     { name: 'local-cloud', paths: ['local-cloud/'], seconds: 180 },
     { name: 'terraform', paths: ['infra/terraform/'], seconds: 240 },
     { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 120 },
-    { name: 'backup', paths: ['infra/ansible/(roles|playbooks)/'], seconds: 600 },
+    { name: 'backup', paths: ['infra/ansible/(roles|playbooks)/'], seconds: 720 },
   ],
   [
     { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 2700 },
