@@ -8883,7 +8883,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6447);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2975);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2387);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -8893,7 +8893,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2975:
+/***/ 2387:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -9302,6 +9302,46 @@ async function sha256Of(file) {
     await (0,external_node_stream_promises_namespaceObject.pipeline)((0,external_node_fs_.createReadStream)(file), hash);
     return hash.digest('hex');
 }
+
+;// CONCATENATED MODULE: ./action-build/src/analysis.js
+
+
+/**
+ * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
+ * finding: no layer is looked at twice. Trivy tells jars by its Java index while it looks, so what it found
+ * with an older one, or as another version, is worth nothing.
+ *
+ * @param due when the index's successor is, which tells one from another
+ * @returns undefined without a folder for it
+ */
+function analysisFile(cache, trivy, due) {
+    // No image's name begins with a dot.
+    return cache.kind === 'folder'
+        ? (0,external_node_path_.join)(cache.folder, '.trivy', `${trivy}-${due.getTime()}.db`)
+        : undefined;
+}
+/** Gives a cache folder of Trivy's what is known. */
+function openAnalysis(kept, trivyCache) {
+    if (kept === undefined || !(0,external_node_fs_.existsSync)(kept))
+        return;
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(used(trivyCache)), { recursive: true });
+    (0,external_node_fs_.copyFileSync)(kept, used(trivyCache));
+}
+/** Keeps what is known now; whatever else is there is of another index or version, or of a run that was killed. */
+function settleAnalysis(kept, trivyCache) {
+    if (kept === undefined || !(0,external_node_fs_.existsSync)(used(trivyCache)))
+        return;
+    const folder = (0,external_node_path_.dirname)(kept);
+    (0,external_node_fs_.mkdirSync)(folder, { recursive: true });
+    const next = `${kept}.${process.pid}`;
+    (0,external_node_fs_.copyFileSync)(used(trivyCache), next);
+    (0,external_node_fs_.renameSync)(next, kept);
+    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
+        if ((0,external_node_path_.join)(folder, name) !== kept)
+            (0,external_node_fs_.rmSync)((0,external_node_path_.join)(folder, name), { force: true });
+    }
+}
+const used = (trivyCache) => (0,external_node_path_.join)(trivyCache, 'fanal', 'fanal.db');
 
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
 
@@ -18838,7 +18878,125 @@ function preprocess(fn, schema) {
     });
 }
 
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+;// CONCATENATED MODULE: ./action-build/src/commands.js
+/** The argument vectors of the three programs; nothing secret is ever among them. */
+/**
+ * An OCI layout folder, reproducible: what Trivy reads is what is pushed. Most of it are jars, which are
+ * compressed: gzip's fastest level takes a third of the time for a tenth more of the other bytes.
+ */
+function layoutOutput(folder) {
+    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true,compression-level=1`;
+}
+/**
+ * Builds one image.
+ *
+ * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
+ * broken images (docker/build-push-action#755), so it is left off.
+ */
+function buildArgv(image, platforms, labels, output, cache) {
+    return [
+        'docker',
+        'buildx',
+        'build',
+        '--platform',
+        platforms.join(','),
+        '--provenance=false',
+        '--progress=plain',
+        `--output=${output}`,
+        ...cache,
+        ...(image.file ? ['--file', image.file] : []),
+        ...(image.target ? ['--target', image.target] : []),
+        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
+        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
+        ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+        image.context,
+    ];
+}
+/**
+ * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
+ * the database of Java does not come over a slow line: who runs it has limits.
+ */
+const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
+/**
+ * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
+ * stays 0; 1 means that Trivy itself failed.
+ */
+function scanArgv({ trivy, layout, cache, report, layersOnly }) {
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
+        ...['--format', 'json', '--output', report],
+        ...['--scanners', 'vuln,secret'],
+        ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
+        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
+        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
+        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
+        ...['--disable-telemetry', '--no-progress'],
+    ];
+}
+/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
+function databaseArgv(trivy, part, cache, mirror) {
+    const [only, option, name] = part === 'db'
+        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
+        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, only],
+        ...(mirror ? [option, `${mirror}/${name}`] : []),
+        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
+    ];
+}
+function convertArgv(trivy, format, output, report) {
+    return [
+        trivy,
+        'convert',
+        '--config',
+        '/dev/null',
+        '--format',
+        format,
+        '--output',
+        output,
+        report,
+    ];
+}
+/** Reads a manifest, or an image's configuration, byte for byte. */
+function inspectArgv(reference, config, authFile) {
+    const auth = authFile ? ['--authfile', authFile] : [];
+    const what = config ? ['--config'] : [];
+    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
+}
+/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
+const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'];
+/** Copies an image, all platforms: a layout's own bytes, or what the registry has by another name. */
+function copyArgv({ from, to }, authFile) {
+    return [...COPY, ...(authFile ? ['--authfile', authFile] : []), from, to];
+}
+
+;// CONCATENATED MODULE: ./action-build/src/labels.js
+/** https://github.com/opencontainers/image-spec/blob/main/annotations.md */
+const label = (name) => `org.opencontainers.image.${name}`;
+const VERSION = label('version');
+/** These differ with every commit and change nothing of what runs. */
+const VOLATILE = [VERSION, label('revision'), label('created')];
+/** What tells an image's origin, the same for the same commit. */
+function labelsOf(image, { version, epoch }, env) {
+    const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
+    return {
+        [label('title')]: image,
+        [VERSION]: version,
+        [label('revision')]: env.GITHUB_SHA ?? '',
+        [label('source')]: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
+        [label('created')]: new Date(epoch * 1000).toISOString(),
+    };
+}
+/** Without those that every commit changes, in an order of their own. */
+function lastingLabels(labels) {
+    const lasting = Object.entries(labels).filter(([name]) => !VOLATILE.includes(name));
+    return Object.fromEntries(lasting.toSorted());
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/layout.js
+
 
 
 
@@ -18852,6 +19010,8 @@ const descriptor = object({
         .optional(),
 });
 const index = object({ schemaVersion: literal(2), manifests: array(descriptor).min(1) });
+/** BuildKit writes null for an image of none. */
+const withLayers = object({ layers: array(descriptor).nullable() });
 /** The digest that the registry will show: the index's for several platforms, else the manifest's. */
 function digestOf(layout) {
     return topOf(layout).digest;
@@ -18930,15 +19090,26 @@ function imagesIn(layout) {
         return { manifest, config: blob(layout, config.digest) };
     });
 }
+/** Whether all layers are there, and not their manifests alone. */
+function isWhole(layout) {
+    const manifests = imagesIn(layout).map(({ manifest }) => withLayers.parse(JSON.parse(manifest)));
+    return manifests
+        .flatMap(({ layers }) => layers ?? [])
+        .every(({ digest }) => (0,external_node_fs_.existsSync)(blobPath(layout, digest)));
+}
 /** The version that an image's label names; empty without one. */
 function versionOf(layout) {
     const [image] = imagesIn(layout);
     const { config } = object({ config: object({ Labels: record(schemas_string(), schemas_string()).optional() }) })
         .parse(JSON.parse(image?.config ?? '{}'));
-    return config.Labels?.['org.opencontainers.image.version'] ?? '';
+    return config.Labels?.[VERSION] ?? '';
 }
-/** Makes the layout one of other manifests over the same layers; `top` is what it then names. */
-function adopt(layout, top, images) {
+/**
+ * Makes the layout one of other manifests over the same layers; `top` is what it then names.
+ * Where there is no layout yet, it becomes one without a layer.
+ */
+function adopt(layout, { top, images }) {
+    startLayout(layout);
     for (const text of [top, ...images.flatMap(({ manifest, config }) => [manifest, config])]) {
         writeBlob(layout, Buffer.from(text), '');
     }
@@ -18951,8 +19122,7 @@ function adopt(layout, top, images) {
  */
 function writeArtifact(folder, artifact) {
     const { mediaType, content, subject } = artifact;
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256'), { recursive: true });
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
+    startLayout(folder);
     const manifest = {
         schemaVersion: 2,
         mediaType: 'application/vnd.oci.image.manifest.v1+json',
@@ -18963,6 +19133,10 @@ function writeArtifact(folder, artifact) {
     };
     const bytes = Buffer.from(JSON.stringify(manifest));
     writeIndex(folder, writeBlob(folder, bytes, manifest.mediaType));
+}
+function startLayout(folder) {
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.join)(folder, BLOBS), { recursive: true });
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
 }
 function writeBlob(folder, content, mediaType) {
     const hex = (0,external_node_crypto_.createHash)('sha256').update(content).digest('hex');
@@ -18979,12 +19153,119 @@ function topOf(layout) {
     return top;
 }
 function blob(layout, digest) {
-    return (0,external_node_fs_.readFileSync)((0,external_node_path_.join)(layout, 'blobs', ...digest.split(':')), 'utf8');
+    return (0,external_node_fs_.readFileSync)(blobPath(layout, digest), 'utf8');
+}
+function blobPath(layout, digest) {
+    return (0,external_node_path_.join)(layout, 'blobs', ...digest.split(':'));
 }
 function nameOf({ platform }) {
     if (!platform)
         return 'unknown';
     return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
+}
+
+;// CONCATENATED MODULE: ./action-build/src/former.js
+
+
+
+
+
+
+
+/** What the registry has by a reference; undefined when it has none, or cannot be asked. */
+async function formerOf(reference, authFile, cancelled) {
+    const inspect = (what, config) => inspectOrNothing(inspectArgv(what, config, authFile), cancelled);
+    const top = await inspect(reference, false);
+    if (top === undefined)
+        return undefined;
+    const repository = reference.replace(/:[^:/]+$/, '');
+    const children = childrenOf(top);
+    const images = [];
+    for (const digest of children ?? [digestOfBytes(top)]) {
+        const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
+        const config = await inspect(`${repository}@${digest}`, true);
+        if (manifest === undefined || config === undefined)
+            return undefined;
+        images.push({ manifest, config });
+    }
+    return { top, images };
+}
+/** The digest that the registry has by a reference; undefined as of {@link formerOf}. */
+async function digestAt(reference, authFile, cancelled) {
+    const top = await inspectOrNothing(inspectArgv(reference, false, authFile), cancelled);
+    return top === undefined ? undefined : digestOfBytes(top);
+}
+/** Whether the image of a layout differs from the former in volatile labels only. */
+function isSame(layout, former) {
+    return (0,external_node_util_.isDeepStrictEqual)(imagesIn(layout).map(substance), former.images.map(substance));
+}
+/** What an image is, apart from the volatile labels and what they change in digests. */
+function substance({ manifest, config }) {
+    const { layers } = object({ layers: array(unknown()).nullable() })
+        .parse(JSON.parse(manifest));
+    const parsed = looseObject({ config: looseObject({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+        .parse(JSON.parse(config));
+    const Labels = lastingLabels(parsed.config.Labels ?? {});
+    const { created: _time, ...rest } = parsed;
+    return { layers, config: { ...rest, config: { ...parsed.config, Labels } } };
+}
+function childrenOf(manifestJson) {
+    return object({ manifests: array(object({ digest: schemas_string() })).optional() })
+        .parse(JSON.parse(manifestJson))
+        .manifests?.map(({ digest }) => digest);
+}
+function digestOfBytes(text) {
+    return `sha256:${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex')}`;
+}
+/** There may be none yet, or no way to it: the image is then simply a new one. */
+async function inspectOrNothing(argv, cancelled) {
+    try {
+        return (await run(argv, { signal: cancelled, timeoutMs: 60_000 })).stdout;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed && !cancelled.aborted)
+            return undefined;
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./action-build/src/bases.js
+
+
+/** A base image as it was when an image was built on it. */
+const base = object({
+    /** By a tag, which may be another's by now, or by digest. */
+    reference: schemas_string(),
+    digest: schemas_string(),
+});
+const material = object({ uri: schemas_string(), digest: object({ sha256: schemas_string() }) });
+const provenance = looseObject({ materials: array(material).optional() });
+/**
+ * The base images of a build, from what buildx writes about it (`--metadata-file`).
+ *
+ * @returns undefined when it took anything else from elsewhere, or does not say what.
+ */
+function basesIn(metadataJson) {
+    const told = Object.entries(JSON.parse(metadataJson)).filter(([key]) => /^buildx\.build\.provenance(\/|$)/.test(key));
+    if (told.length === 0)
+        return undefined;
+    const bases = [];
+    for (const { uri, digest } of told.flatMap(([, of]) => provenance.parse(of).materials ?? [])) {
+        // https://github.com/package-url/purl-spec, as pkg:docker/eclipse-temurin@21-jre?platform=linux%2Famd64
+        const [, name = '', tag, pinned] = /^pkg:docker\/([^@?]+)(?:@([^?]+))?(?:\?(digest=)?|$)/.exec(uri) ?? [];
+        if (name === '')
+            return undefined;
+        const isFixed = pinned !== undefined || tag === undefined;
+        const reference = isFixed ? `${name}@sha256:${digest.sha256}` : `${name}:${tag}`;
+        bases.push({ reference: decodeURIComponent(reference), digest: `sha256:${digest.sha256}` });
+    }
+    return bases;
+}
+/** Whether every tag still means what it meant then. */
+async function areAsBefore(bases, authFile, cancelled) {
+    const same = await Promise.all(bases.map(async ({ reference, digest }) => reference.endsWith(`@${digest}`) ||
+        (await digestAt(reference, authFile, cancelled)) === digest));
+    return !same.includes(false);
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/build-cache.js
@@ -18993,6 +19274,8 @@ function nameOf({ platform }) {
 
 /** No release depends on it: a service that is full, busy or away costs time alone. */
 const OPTIONAL = ',ignore-error=true';
+/** All stages; what no image has is compressed for nobody but the next build. */
+const ALL = ',mode=max,compression=zstd,compression-level=1';
 /**
  * Options of buildx for one image. Every image has a scope of its own: sharing BuildKit's
  * default one, each would throw out what the other has just written (moby/buildkit#2885).
@@ -19000,7 +19283,7 @@ const OPTIONAL = ',ignore-error=true';
 function cacheOptions(cache, image) {
     const options = (from, to) => ({
         from: [`--cache-from=${from}`],
-        to: [`--cache-to=${to},mode=max`],
+        to: [`--cache-to=${to}${ALL}`],
     });
     switch (cache.kind) {
         case 'none':
@@ -19045,109 +19328,10 @@ function nextFolder(folder) {
     return `${folder}.next`;
 }
 
-;// CONCATENATED MODULE: ./action-build/src/commands.js
-/** An OCI layout folder, reproducible: what Trivy reads is what is pushed. */
-function layoutOutput(folder) {
-    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true`;
-}
-/**
- * Builds one image.
- *
- * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
- * broken images (docker/build-push-action#755), so it is left off.
- */
-function buildArgv(image, inputs, labels, output, cache) {
-    const label = (name, value) => [
-        '--label',
-        `org.opencontainers.image.${name}=${value}`,
-    ];
-    return [
-        'docker',
-        'buildx',
-        'build',
-        '--platform',
-        inputs.platforms.join(','),
-        '--provenance=false',
-        '--progress=plain',
-        `--output=${output}`,
-        ...cache,
-        ...(image.file ? ['--file', image.file] : []),
-        ...(image.target ? ['--target', image.target] : []),
-        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
-        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
-        ...label('title', image.name),
-        ...label('version', inputs.version),
-        ...label('revision', labels.revision),
-        ...label('source', labels.source),
-        ...label('created', labels.created),
-        image.context,
-    ];
-}
-/**
- * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
- * the database of Java does not come over a slow line: who runs it has limits.
- */
-const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
-/**
- * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
- * stays 0; 1 means that Trivy itself failed.
- */
-function scanArgv({ trivy, layout, cache, report, layersOnly }) {
-    return [
-        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
-        ...['--format', 'json', '--output', report],
-        ...['--scanners', 'vuln,secret'],
-        ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
-        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
-        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
-        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
-        ...['--disable-telemetry', '--no-progress'],
-    ];
-}
-/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
-function databaseArgv(trivy, part, cache, mirror) {
-    const [only, option, name] = part === 'db'
-        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
-        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
-    return [
-        ...[trivy, 'image', ...UNSWAYED, cache, only],
-        ...(mirror ? [option, `${mirror}/${name}`] : []),
-        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
-    ];
-}
-function convertArgv(trivy, format, output, report) {
-    return [
-        trivy,
-        'convert',
-        '--config',
-        '/dev/null',
-        '--format',
-        format,
-        '--output',
-        output,
-        report,
-    ];
-}
-/** Reads a manifest, or an image's configuration, byte for byte. */
-function inspectArgv(reference, config, authFile) {
-    const auth = authFile ? ['--authfile', authFile] : [];
-    const what = config ? ['--config'] : [];
-    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
-}
-/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
-const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'];
-/** Copies the layout's own bytes, all platforms. */
-function pushArgv(layout, reference, authFile) {
-    const auth = authFile ? ['--dest-authfile', authFile] : [];
-    return [...COPY, ...auth, `oci:${layout}`, `docker://${reference}`];
-}
-/** The other way round: an image of the registry into a layout, all platforms. */
-function takeArgv(reference, layout, authFile) {
-    const auth = authFile ? ['--src-authfile', authFile] : [];
-    return [...COPY, ...auth, `docker://${reference}`, `oci:${layout}`];
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/build.js
+
+
+
 
 
 
@@ -19156,40 +19340,40 @@ function takeArgv(reference, layout, authFile) {
  * Builds an image into the layout folder.
  *
  * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
+ *
+ * @returns the base images, see {@link basesIn}
  */
 async function build(image, layout, context) {
     const { cache } = context.inputs;
     const { from, to } = cacheOptions(cache, image.name);
+    const metadata = (0,external_node_path_.join)(context.temp, `${image.name}.metadata.json`);
     (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
     openCache(cache, image.name);
-    const options = cache.kind === 'registry' ? from : [...from, ...to];
-    await buildx(image, layoutOutput(layout), options, context);
+    const options = [
+        ...from,
+        ...(cache.kind === 'registry' ? [] : to),
+        `--metadata-file=${metadata}`,
+    ];
+    const labels = labelsOf(image.name, context.inputs, context.runner.env);
+    await buildx(image, labels, layoutOutput(layout), options, context);
     settleCache(cache, image.name);
+    return basesIn((0,external_node_fs_.readFileSync)(metadata, 'utf8'));
 }
 /** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
 async function saveToRegistryCache(image, context) {
     const { from, to } = cacheOptions(context.inputs.cache, image.name);
-    await buildx(image, 'type=cacheonly', [...from, ...to], context);
+    await buildx(image, {}, 'type=cacheonly', [...from, ...to], context);
 }
-async function buildx(image, output, cache, { inputs, labels, env, runner, cancelled }) {
+async function buildx(image, labels, output, cache, { inputs, env, runner, cancelled }) {
     // BuildKit does not follow a Dockerfile that is a symbolic link.
     const file = image.file && (0,external_node_fs_.realpathSync)(image.file);
-    await run(buildArgv({ ...image, file }, inputs, labels, output, cache), {
+    await run(buildArgv({ ...image, file }, inputs.platforms, labels, output, cache), {
         env,
         signal: cancelled,
         onLine: (line) => runner.info(`${image.name} │ ${line}`),
     }).catch((cause) => {
         throw new Error(`${image.name} could not be built from ${image.context}.`, { cause });
     });
-}
-/** What tells an image's origin, the same for the same commit. */
-function labelsOf(env, epoch) {
-    const { GITHUB_SERVER_URL = 'https://github.com', GITHUB_REPOSITORY = '' } = env;
-    return {
-        revision: env.GITHUB_SHA ?? '',
-        source: `${GITHUB_SERVER_URL}/${GITHUB_REPOSITORY}`,
-        created: new Date(epoch * 1000).toISOString(),
-    };
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/builder.js
@@ -19298,10 +19482,10 @@ async function prepareDatabase(trivy, source, cache, options) {
             copyPart(source.given, cache, part);
         else
             await fetchPart(trivy, part, source.mirror, cache, options);
-        if (!isWhole((0,external_node_path_.join)(cache, part), part)) {
+        if (!database_isWhole((0,external_node_path_.join)(cache, part), part)) {
             throw new Error(`Trivy's ${part} came in part: nothing can pass. Run this job again.`);
         }
-        const age = overdue((0,external_node_fs_.readFileSync)(metadataOf(cache, part), 'utf8'), Date.now());
+        const age = Date.now() - dueOf(cache, part).getTime();
         if (age > source.grace) {
             throw new Error(`The vulnerability database (${part}) is too old: its successor was due ${Math.floor(age / 3_600_000)} hours ago. ` +
                 "Update it, or raise 'trivy-database-grace'.");
@@ -19316,7 +19500,7 @@ async function fetchPart(trivy, part, mirror, cache, options) {
     const kept = githubCache();
     const key = keyOf(part, mirror, new Date());
     const folder = (0,external_node_path_.join)(cache, part);
-    const restored = (await kept.restore(key, [folder])) && isWhole(folder, part);
+    const restored = (await kept.restore(key, [folder])) && database_isWhole(folder, part);
     // Of what broke off on the way Trivy would take the half for the whole.
     if (!restored)
         (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
@@ -19324,7 +19508,7 @@ async function fetchPart(trivy, part, mirror, cache, options) {
     await run(argv, { ...options, timeoutMs: 10 * 60_000 }).catch((cause) => {
         throw new Error(`Trivy's ${part} could not be downloaded: nothing can pass.`, { cause });
     });
-    if (!restored && isWhole(folder, part))
+    if (!restored && database_isWhole(folder, part))
         await kept.save(key, [folder]);
 }
 /** One for each source: who names another mirror wants that one's. */
@@ -19332,17 +19516,17 @@ function keyOf(part, mirror = '', today) {
     const from = (0,external_node_crypto_.createHash)('sha256').update(mirror).digest('hex').slice(0, 16);
     return `compta-trivy-${part}-${from}-${today.toISOString().slice(0, 10)}`;
 }
-/** Milliseconds since the successor of a database was due; negative before that. */
-function overdue(metadataJson, now) {
-    return now - Date.parse(metadata.parse(JSON.parse(metadataJson)).NextUpdate);
+/** When the successor of a database in Trivy's cache folder is due. */
+function dueOf(cache, part) {
+    return new Date(metadata.parse(JSON.parse((0,external_node_fs_.readFileSync)(metadataOf(cache, part), 'utf8'))).NextUpdate);
 }
 function copyPart(given, cache, part) {
-    if (!isWhole((0,external_node_path_.join)(given, part), part)) {
+    if (!database_isWhole((0,external_node_path_.join)(given, part), part)) {
         throw new Error(`No vulnerability database at ${(0,external_node_path_.join)(given, part)}: without one nothing can pass. Check 'trivy-database'.`);
     }
     (0,external_node_fs_.cpSync)((0,external_node_path_.join)(given, part), (0,external_node_path_.join)(cache, part), { recursive: true });
 }
-function isWhole(folder, part) {
+function database_isWhole(folder, part) {
     return CONTENT[part].every((file) => (0,external_node_fs_.existsSync)((0,external_node_path_.join)(folder, file)));
 }
 function metadataOf(folder, part) {
@@ -19465,73 +19649,6 @@ function countBySeverity(findings) {
 }
 function bySeverity(a, b) {
     return (SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id.localeCompare(b.id));
-}
-
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(7975);
-;// CONCATENATED MODULE: ./action-build/src/former.js
-
-
-
-
-
-
-/** These differ with every commit and change nothing of what runs. */
-const VOLATILE = ['version', 'revision', 'created'].map((name) => `org.opencontainers.image.${name}`);
-/**
- * Where an image differs from the one that `reference` names in such labels only, that one's
- * bytes take its place in the layout: it is scanned (with today's database) and released under
- * the digest that servers already have.
- *
- * @returns whether it is the same image
- */
-async function keepFormer(layout, reference, authFile, cancelled) {
-    const inspect = (what, config) => inspectOrNothing(inspectArgv(what, config, authFile), cancelled);
-    const top = await inspect(reference, false);
-    if (top === undefined)
-        return false;
-    const repository = reference.replace(/:[^:/]+$/, '');
-    const children = childrenOf(top);
-    const former = [];
-    for (const digest of children ?? [digestOfBytes(top)]) {
-        const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
-        const config = await inspect(`${repository}@${digest}`, true);
-        if (manifest === undefined || config === undefined)
-            return false;
-        former.push({ manifest, config });
-    }
-    const same = (0,external_node_util_.isDeepStrictEqual)(imagesIn(layout).map(substance), former.map(substance));
-    if (same)
-        adopt(layout, top, former);
-    return same;
-}
-/** What an image is, apart from the volatile labels and what they change in digests. */
-function substance({ manifest, config }) {
-    const { layers } = object({ layers: array(unknown()) }).parse(JSON.parse(manifest));
-    const parsed = looseObject({ config: looseObject({ Labels: record(schemas_string(), schemas_string()).optional() }) })
-        .parse(JSON.parse(config));
-    const labels = Object.entries(parsed.config.Labels ?? {}).filter(([name]) => !VOLATILE.includes(name));
-    const { created: _time, ...rest } = parsed;
-    return { layers, config: { ...rest, config: { ...parsed.config, Labels: labels.toSorted() } } };
-}
-function childrenOf(manifestJson) {
-    return object({ manifests: array(object({ digest: schemas_string() })).optional() })
-        .parse(JSON.parse(manifestJson))
-        .manifests?.map(({ digest }) => digest);
-}
-function digestOfBytes(text) {
-    return `sha256:${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex')}`;
-}
-/** There may be none yet, or no way to it: the image is then simply a new one. */
-async function inspectOrNothing(argv, cancelled) {
-    try {
-        return (await run(argv, { signal: cancelled, timeoutMs: 60_000 })).stdout;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed && !cancelled.aborted)
-            return undefined;
-        throw error;
-    }
 }
 
 // EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
@@ -19812,6 +19929,7 @@ function derivedTags(version, ref) {
 
 
 
+
 const inputs_name = schemas_string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
 const inputs_image = strictObject({
     name: inputs_name,
@@ -19901,9 +20019,15 @@ function buildCache(runner, repository) {
         return { kind: 'github' };
     if (value === 'registry')
         return { kind: 'registry', repository };
-    if (value.startsWith('/'))
-        return { kind: 'folder', folder: value };
-    throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
+    if (!(0,external_node_path_.isAbsolute)(value)) {
+        throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
+    }
+    // What lies there decides whether an image passes.
+    const { GITHUB_WORKSPACE: checkout } = runner.env;
+    if (checkout && !(0,external_node_path_.relative)(checkout, value).startsWith('..')) {
+        throw new InputError('cache', `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`);
+    }
+    return { kind: 'folder', folder: value };
 }
 function login(runner) {
     const password = optionalSecret(runner, 'password');
@@ -19939,6 +20063,166 @@ function severities(runner) {
             throw new InputError('severity', `has '${word}': give some of ${SEVERITIES.join(', ')}.`);
         return severity;
     });
+}
+
+;// CONCATENATED MODULE: ./action-build/src/recipe.js
+
+
+
+
+/**
+ * What an image is made of here, as a digest: every file of its context with name, mode and content, its
+ * Dockerfile, and what the build is told. Base images are not of it: see bases.ts.
+ *
+ * @returns undefined for a context that is no folder, as one at an address of Git's.
+ */
+async function recipeOf(image, inputs, env) {
+    const { context, file, target, buildArgs } = image;
+    if (!(0,external_node_fs_.existsSync)(context))
+        return undefined;
+    const hash = (0,external_node_crypto_.createHash)('sha256');
+    const labels = lastingLabels(labelsOf(image.name, inputs, env));
+    const { platforms, epoch } = inputs;
+    hash.update(JSON.stringify({ platforms, epoch, labels, target, buildArgs }));
+    await addTree(hash, context, '');
+    if (file !== undefined) {
+        const real = (0,external_node_fs_.realpathSync)(file);
+        await add(hash, real, 'Dockerfile');
+        // BuildKit looks there too for what it leaves out.
+        if ((0,external_node_fs_.existsSync)(`${real}.dockerignore`))
+            await add(hash, `${real}.dockerignore`, 'ignored');
+    }
+    return hash.digest('hex');
+}
+async function addTree(hash, root, folder) {
+    for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_.join)(root, folder)).toSorted()) {
+        const entry = (0,external_node_path_.join)(folder, name);
+        await add(hash, (0,external_node_path_.join)(root, entry), entry);
+        if ((0,external_node_fs_.lstatSync)((0,external_node_path_.join)(root, entry)).isDirectory())
+            await addTree(hash, root, entry);
+    }
+}
+/** Its name, mode, length and content, so that no two trees read the same. */
+async function add(hash, path, name) {
+    const found = (0,external_node_fs_.lstatSync)(path);
+    const link = found.isSymbolicLink() ? (0,external_node_fs_.readlinkSync)(path) : '';
+    hash.update(JSON.stringify([name, found.mode, link, found.isFile() ? found.size : 0]));
+    if (!found.isFile())
+        return;
+    for await (const chunk of (0,external_node_fs_.createReadStream)(path))
+        hash.update(chunk);
+}
+
+;// CONCATENATED MODULE: ./action-build/src/released.js
+
+
+
+
+/**
+ * What an image was made of, and what it was released as. It lies beside the layers and not in the
+ * registry, where whoever may push could have their own image taken for ours.
+ */
+const released = object({ recipe: schemas_string(), bases: array(base), digest: schemas_string() });
+/** What is kept of an image; undefined where nothing is. */
+function releasedIn(cache, image) {
+    const file = fileOf(cache, image);
+    if (file === undefined || !(0,external_node_fs_.existsSync)(file))
+        return undefined;
+    return released.safeParse(released_json((0,external_node_fs_.readFileSync)(file, 'utf8'))).data;
+}
+/** Keeps it for the next run. */
+function keepReleased(cache, image, kept) {
+    const file = fileOf(cache, image);
+    if (file === undefined)
+        return;
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(file), { recursive: true });
+    (0,external_node_fs_.writeFileSync)(file, JSON.stringify(kept));
+}
+/** No image's name begins with a dot. */
+function fileOf(cache, image) {
+    return cache.kind === 'folder' ? (0,external_node_path_.join)(cache.folder, '.released', `${image}.json`) : undefined;
+}
+/** Of a run that was killed while it wrote, there may be half of it. */
+function released_json(text) {
+    try {
+        return JSON.parse(text);
+    }
+    catch {
+        return undefined;
+    }
+}
+
+;// CONCATENATED MODULE: ./action-build/src/take.js
+
+
+
+/**
+ * Brings an image of the registry into the layout, byte for byte, in the place of a build.
+ *
+ * @throws Error when the registry has no such image, or cannot be asked
+ */
+async function take(reference, layout, authFile, cancelled) {
+    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
+    await run(copyArgv({ from: `docker://${reference}`, to: `oci:${layout}` }, authFile), {
+        signal: cancelled,
+        timeoutMs: 15 * 60_000,
+    }).catch((cause) => {
+        const missing = cause instanceof CommandFailed && /manifest unknown/.test(cause.stderr);
+        const why = missing
+            ? `${reference} is not in the registry, and it is not built anew here.`
+            : `${reference} could not be taken from the registry.`;
+        throw new Error(why, { cause });
+    });
+}
+
+;// CONCATENATED MODULE: ./action-build/src/make.js
+
+
+
+
+
+
+
+/**
+ * Puts an image into its layout: what the registry has of it, or a new one.
+ *
+ * One that differs from the release before in labels of its commit only keeps that one's bytes: it is
+ * scanned with today's database, and released under the digest that servers already have. Where the
+ * cache tells that beforehand, nothing is built, and the layout has the manifests and no layer.
+ *
+ * @returns whether the registry has these very bytes already
+ */
+async function make(image, layout, context) {
+    const { inputs, authFile, cancelled } = context;
+    const { cache, unchangedFrom, registry } = inputs;
+    const repository = `${registry}/${image.name}`;
+    if ('from' in image) {
+        await take(`${repository}:${image.from}`, layout, authFile, cancelled);
+        return true;
+    }
+    const former = unchangedFrom === undefined
+        ? undefined
+        : await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
+    const recipe = cache.kind === 'folder' ? await recipeOf(image, inputs, context.runner.env) : undefined;
+    if (former && recipe && (await isMadeAlready(image, recipe, former, context))) {
+        adopt(layout, former);
+        return true;
+    }
+    const bases = await build(image, layout, context);
+    const isUnchanged = former !== undefined && isSame(layout, former);
+    if (isUnchanged)
+        adopt(layout, former);
+    if (recipe && bases)
+        keepReleased(cache, image.name, { recipe, bases, digest: digestOf(layout) });
+    return isUnchanged;
+}
+/** Whether the former image was made of the same as this one would be. */
+async function isMadeAlready({ name }, recipe, former, { inputs, authFile, cancelled }) {
+    const released = releasedIn(inputs.cache, name);
+    return (released !== undefined &&
+        released.recipe === recipe &&
+        released.digest === digestOfBytes(former.top) &&
+        (await areAsBefore(released.bases, authFile, cancelled)));
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/parallel.js
@@ -19988,7 +20272,7 @@ function sbom(subject, spdx) {
  *
  * It is not signed, so it informs and proves nothing by itself.
  */
-function provenance(image, subject, env) {
+function attachments_provenance(image, subject, env) {
     const { GITHUB_SERVER_URL: server = 'https://github.com', GITHUB_REPOSITORY: repository = '' } = env;
     const { GITHUB_REF: ref = '', GITHUB_SHA: commit = '', GITHUB_RUN_ID: run = '' } = env;
     const source = `${server}/${repository}`;
@@ -20081,6 +20365,8 @@ function isCommand({ created_by: by = '', empty_layer: isEmpty = false }) {
 
 
 
+
+
 /**
  * Scans every platform of a layout, one after another.
  *
@@ -20097,9 +20383,7 @@ async function scan(name, layout, context) {
     for (const [platform, digest] of platforms) {
         const slug = slugOf(name, platform);
         const report = (0,external_node_path_.join)(context.reports.json, `${slug}.json`);
-        await context
-            .turn(() => look(layout, digest, { slug, report }, context))
-            .catch((cause) => {
+        await withCache(layout, slug, context, (cache) => look(layout, digest, { slug, report }, { ...context, cache })).catch((cause) => {
             throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
                 cause,
             });
@@ -20117,6 +20401,19 @@ async function scan(name, layout, context) {
         findings.push(...findingsOf(result, platform));
     }
     return findings;
+}
+/**
+ * A layout without its layers adds nothing to what Trivy knows: it needs a copy of that, and no turn.
+ */
+async function withCache(layout, slug, { cache, analysis, temp, turn }, work) {
+    if (isWhole(layout))
+        return turn(() => work(cache));
+    const copy = (0,external_node_path_.join)(temp, `known-${slug}`);
+    (0,external_node_fs_.mkdirSync)(copy);
+    for (const part of PARTS)
+        (0,external_node_fs_.symlinkSync)((0,external_node_path_.join)(cache, part), (0,external_node_path_.join)(copy, part));
+    openAnalysis(analysis, copy);
+    await work(copy);
 }
 async function look(layout, digest, { slug, report }, context) {
     const { trivy, cache, temp } = context;
@@ -20160,13 +20457,16 @@ function scannerEnvironment(env, home) {
 /**
  * Pushes a layout's own bytes under every tag, and beside them what is known of them.
  *
- * @param held the tag by which the registry has these bytes already, and with them what is known
+ * @param held the tag by which the registry has these bytes already, and with them what is known:
+ * it gives them its further tags itself
  */
 async function push(name, layout, held, context) {
     const { inputs } = context;
+    const repository = `${inputs.registry}/${name}`;
+    const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
     for (const tag of new Set([inputs.version, ...inputs.tags])) {
         if (tag !== held)
-            await copy(layout, `${inputs.registry}/${name}:${tag}`, context);
+            await copy(from, `${repository}:${tag}`, context);
     }
     if (!inputs.attest || held !== undefined)
         return;
@@ -20174,7 +20474,7 @@ async function push(name, layout, held, context) {
         const hex = attachment.subject.digest.slice('sha256:'.length);
         const folder = (0,external_node_path_.join)(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
         writeArtifact(folder, attachment);
-        await copy(folder, `${inputs.registry}/${name}:sha256-${hex}.${attachment.suffix}`, context);
+        await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
     }
 }
 /** One provenance of the whole image, one SBOM of each platform. */
@@ -20182,12 +20482,12 @@ function attachmentsOf(name, layout, { inputs, reports, runner }) {
     const whole = descriptorOf(layout, digestOf(layout));
     const platforms = [...platformsOf(layout, inputs.platforms)];
     return [
-        provenance(`${inputs.registry}/${name}`, whole, runner.env),
+        attachments_provenance(`${inputs.registry}/${name}`, whole, runner.env),
         ...platforms.map(([platform, digest]) => sbom(descriptorOf(layout, digest), (0,external_node_fs_.readFileSync)(spdxOf(reports, slugOf(name, platform))))),
     ];
 }
-async function copy(layout, reference, context) {
-    await run(pushArgv(layout, reference, context.authFile), {
+async function copy(from, reference, context) {
+    await run(copyArgv({ from, to: `docker://${reference}` }, context.authFile), {
         signal: context.cancelled,
         timeoutMs: 15 * 60_000,
     }).catch((cause) => {
@@ -20346,31 +20646,8 @@ function howToVerify(images) {
     return (0,markdown/* details */.zH)('Digests', (0,markdown/* code */.aY)(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
 }
 
-;// CONCATENATED MODULE: ./action-build/src/take.js
-
-
-
-/**
- * Brings an image of the registry into the layout, byte for byte, in the place of a build.
- *
- * @throws Error when the registry has no such image, or cannot be asked
- */
-async function take({ name, from }, layout, registry, authFile, cancelled) {
-    const reference = `${registry}/${name}:${from}`;
-    (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
-    await run(takeArgv(reference, layout, authFile), {
-        signal: cancelled,
-        timeoutMs: 15 * 60_000,
-    }).catch((cause) => {
-        const missing = cause instanceof CommandFailed && /manifest unknown/.test(cause.stderr);
-        const why = missing
-            ? `${reference} is not in the registry, and it is not built anew here.`
-            : `${reference} could not be taken from the registry.`;
-        throw new Error(why, { cause });
-    });
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/main.js
+
 
 
 
@@ -20402,28 +20679,23 @@ async function main_run({ runner, cancelled }) {
         const scanning = await prepareScanner(inputs, reports, { temp, cache: databases }, runner, cancelled);
         const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_.join)(temp, 'docker'), runner.env);
         await ensureBuilder(login.env, runner, cancelled);
-        const building = buildContext(inputs, login, runner, cancelled);
+        const building = buildContext(inputs, login, temp, runner, cancelled);
         const layout = ({ name }) => (0,external_node_path_.join)(temp, 'layouts', name);
         const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
             const started = Date.now();
-            const { registry } = inputs;
-            if ('from' in image)
-                await take(image, layout(image), registry, login.authFile, cancelled);
-            else
-                await build(image, layout(image), building);
-            const unchanged = 'from' in image || (await isFormer(image.name, layout(image), inputs, login, cancelled));
-            const findings = await scan(image.name, layout(image), scanning);
+            const unchanged = await make(image, layout(image), building);
+            const findings = await scanWhole(image.name, layout(image), scanning, building);
             const digest = digestOf(layout(image));
             const version = versionOf(layout(image));
             const milliseconds = Date.now() - started;
             return { name: image.name, digest, version, findings, unchanged, milliseconds };
         });
+        settleAnalysis(scanning.analysis, databases);
         const today = new Date().toISOString().slice(0, 10);
         const verdicts = judge(scanned, { ...inputs, acceptances }, today);
         const pushed = verdicts.passed && inputs.push;
         if (pushed) {
-            const { authFile } = login;
-            const pushing = { inputs, reports, temp, authFile, runner, cancelled };
+            const pushing = { ...building, reports };
             const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
             await inParallel(inputs.images, inputs.parallel, async (image) => {
                 const former = 'from' in image ? image.from : inputs.unchangedFrom;
@@ -20441,10 +20713,19 @@ async function main_run({ runner, cancelled }) {
             (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
     }
 }
-async function isFormer(name, layout, { registry, unchangedFrom }, { authFile }, cancelled) {
-    if (unchangedFrom === undefined)
-        return false;
-    return keepFormer(layout, `${registry}/${name}:${unchangedFrom}`, authFile, cancelled);
+/** An unchanged image is brought here whole only when Trivy does not know its layers. */
+async function scanWhole(name, layout, scanning, { inputs, authFile, cancelled }) {
+    try {
+        return await scan(name, layout, scanning);
+    }
+    catch (error) {
+        if (isWhole(layout))
+            throw error;
+    }
+    const reference = `${inputs.registry}/${name}@${digestOf(layout)}`;
+    (0,external_node_fs_.rmSync)(layout, { recursive: true });
+    await take(reference, layout, authFile, cancelled);
+    return scan(name, layout, scanning);
 }
 function acceptancesOf(file) {
     return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
@@ -20457,13 +20738,15 @@ async function prepareScanner(inputs, reports, { temp, cache }, runner, cancelle
     (0,external_node_fs_.mkdirSync)(home);
     const env = scannerEnvironment(runner.env, home);
     await prepareDatabase(trivy, { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace }, cache, { env, signal: cancelled, cwd: home });
+    const analysis = analysisFile(inputs.cache, version, dueOf(cache, 'java-db'));
+    openAnalysis(analysis, cache);
     const { platforms } = inputs;
     const turn = oneAtATime();
-    return { trivy, platforms, reports, cache, turn, temp, home, env, cancelled };
+    return { trivy, platforms, reports, cache, analysis, turn, temp, home, env, cancelled };
 }
-function buildContext(inputs, login, runner, cancelled) {
-    const env = { ...login.env, SOURCE_DATE_EPOCH: String(inputs.epoch) };
-    return { inputs, labels: labelsOf(runner.env, inputs.epoch), env, runner, cancelled };
+function buildContext(inputs, { env: withLogin, authFile }, temp, runner, cancelled) {
+    const env = { ...withLogin, SOURCE_DATE_EPOCH: String(inputs.epoch) };
+    return { inputs, authFile, temp, env, runner, cancelled };
 }
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
 function report(verdicts, inputs, { pushed, reports }, runner) {

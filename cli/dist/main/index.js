@@ -45718,7 +45718,9 @@ function readRequest(argv) {
 }
 function migrate_parsed(argv) {
     try {
-        return (0,external_node_util_.parseArgs)({ args: [...argv], options, allowPositionals: true });
+        const { values, positionals } = (0,external_node_util_.parseArgs)({ args: [...argv], options, allowPositionals: true });
+        const { COMPTA_REGISTRY_USERNAME: username } = process.env;
+        return { values: { ...(username && { username }), ...values }, positionals };
     }
     catch (cause) {
         throw new src_arguments/* UsageError */.e(cause instanceof Error ? cause.message : String(cause), { cause });
@@ -45739,7 +45741,7 @@ function restoredHistory(report, command, database) {
         return found;
     throw new src_arguments/* UsageError */.e(`--drill-report: ${report} ${found}.`);
 }
-function scriptSource({ image, locations, username = process.env.COMPTA_REGISTRY_USERNAME, }, password) {
+function scriptSource({ image, locations, username, }, password) {
     if (image === undefined)
         return { from: 'folder', path: (0,external_node_path_.resolve)(given(locations, 'locations')) };
     const login = username && password ? { username, password } : undefined;
@@ -45987,7 +45989,8 @@ var options = __nccwpck_require__(9282);
 /** What has no place on a command line: the option with its file, or the variable it is in. */
 const SECRETS = {
     'private-key': { option: 'private-key', variable: 'COMPTA_SSH_KEY' },
-    password: { option: 'password-file', variable: 'COMPTA_REGISTRY_PASSWORD' },
+    // A shell has it for other commands too: only who is named logs in.
+    password: { option: 'password-file', variable: 'COMPTA_REGISTRY_PASSWORD', of: 'username' },
 };
 /**
  * The command line as the runner that the releases' code asks for its inputs: options by their
@@ -45997,9 +46000,11 @@ function commandLineRunner(values, env) {
     const redactor = new Redactor();
     const say = (line) => console.error(redactor.redact(line));
     const input = (name) => {
-        const { option: optionName, variable = '' } = SECRETS[name] ?? { option: name };
+        const { option: optionName, variable = '', of, } = SECRETS[name] ?? {
+            option: name,
+        };
         const value = values[optionName];
-        const secret = env[variable];
+        const secret = of === undefined || values[of] !== undefined ? env[variable] : undefined;
         if (secret && value === undefined)
             return secret.trim();
         if (name === 'environment' && value === undefined)
