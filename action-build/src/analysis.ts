@@ -1,4 +1,15 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BuildCache } from './build-cache.ts';
 
@@ -24,17 +35,21 @@ export function openAnalysis(kept: string | undefined, trivyCache: string): void
   copyFileSync(kept, used(trivyCache));
 }
 
-/** Keeps what is known now; whatever else is there is of another index or version, or of a run that was killed. */
+/** Keeps what is known now. What is a day old and not that is of another index or version, or of a killed run. */
 export function settleAnalysis(kept: string | undefined, trivyCache: string): void {
   if (kept === undefined || !existsSync(used(trivyCache))) return;
   const folder = dirname(kept);
   mkdirSync(folder, { recursive: true });
-  const next = `${kept}.${process.pid}`;
-  copyFileSync(used(trivyCache), next);
+  const next = join(folder, randomUUID());
+  writeFileSync(next, readFileSync(used(trivyCache)), { flush: true });
   renameSync(next, kept);
   for (const name of readdirSync(folder)) {
-    if (join(folder, name) !== kept) rmSync(join(folder, name), { force: true });
+    const path = join(folder, name);
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (path !== kept && found && Date.now() - found.mtimeMs > DAY) rmSync(path, { force: true });
   }
 }
+
+const DAY = 24 * 3_600_000;
 
 const used = (trivyCache: string): string => join(trivyCache, 'fanal', 'fanal.db');

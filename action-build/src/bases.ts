@@ -9,30 +9,36 @@ export const base = z.object({
 });
 export type Base = z.infer<typeof base>;
 
-const material = z.object({ uri: z.string(), digest: z.object({ sha256: z.string() }) });
-const provenance = z.looseObject({ materials: z.array(material).optional() });
+/** Of one platform. Any other form, as another version's, may have its materials elsewhere. */
+const provenance = z.object({
+  buildType: z.literal('https://mobyproject.org/buildkit@v1'),
+  materials: z
+    .array(z.object({ uri: z.string(), digest: z.object({ sha256: z.string() }) }))
+    .default([]),
+});
 
 /**
  * The base images of a build, from what buildx writes about it (`--metadata-file`).
  *
- * @returns undefined when it took anything else from elsewhere, or does not say what.
+ * @returns undefined when it took anything else from elsewhere, or does not plainly say what.
  */
 export function basesIn(metadataJson: string): Base[] | undefined {
-  const told = Object.entries(JSON.parse(metadataJson) as Record<string, unknown>).filter(([key]) =>
-    /^buildx\.build\.provenance(\/|$)/.test(key),
-  );
-  if (told.length === 0) return undefined;
-  const bases: Base[] = [];
-  for (const { uri, digest } of told.flatMap(([, of]) => provenance.parse(of).materials ?? [])) {
-    // https://github.com/package-url/purl-spec, as pkg:docker/eclipse-temurin@21-jre?platform=linux%2Famd64
-    const [, name = '', tag, pinned] =
-      /^pkg:docker\/([^@?]+)(?:@([^?]+))?(?:\?(digest=)?|$)/.exec(uri) ?? [];
-    if (name === '') return undefined;
-    const isFixed = pinned !== undefined || tag === undefined;
-    const reference = isFixed ? `${name}@sha256:${digest.sha256}` : `${name}:${tag}`;
-    bases.push({ reference: decodeURIComponent(reference), digest: `sha256:${digest.sha256}` });
-  }
-  return bases;
+  const told = Object.entries(JSON.parse(metadataJson) as Record<string, unknown>)
+    .filter(([key]) => /^buildx\.build\.provenance(\/|$)/.test(key))
+    .map(([, value]) => provenance.safeParse(value).data?.materials);
+  const bases = told.flatMap((materials) => materials?.map(baseOf) ?? [undefined]);
+  const known = bases.filter((each) => each !== undefined);
+  return told.length > 0 && known.length === bases.length ? known : undefined;
+}
+
+/** As `pkg:docker/eclipse-temurin@21-jre?platform=linux%2Famd64`: https://github.com/package-url/purl-spec */
+function baseOf({ uri, digest }: { uri: string; digest: { sha256: string } }): Base | undefined {
+  const [, name, tag, pinned] =
+    /^pkg:docker\/([^@?]+)(?:@([^?]+))?(?:\?(digest=)?|$)/.exec(uri) ?? [];
+  if (name === undefined) return undefined;
+  const isFixed = pinned !== undefined || tag === undefined;
+  const reference = isFixed ? `${name}@sha256:${digest.sha256}` : `${name}:${tag}`;
+  return { reference: decodeURIComponent(reference), digest: `sha256:${digest.sha256}` };
 }
 
 /** Whether every tag still means what it meant then. */

@@ -2,7 +2,6 @@ import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { type Base, basesIn } from './bases.ts';
 import { cacheOptions, openCache, settleCache } from './build-cache.ts';
 import { buildArgv, layoutOutput } from './commands.ts';
 import type { ImageSource, Inputs } from './inputs.ts';
@@ -25,13 +24,13 @@ export interface BuildContext {
  *
  * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
  *
- * @returns the base images, see {@link basesIn}
+ * @returns what buildx writes about it (`--metadata-file`)
  */
 export async function build(
   image: ImageSource,
   layout: string,
   context: BuildContext,
-): Promise<Base[] | undefined> {
+): Promise<string> {
   const { cache } = context.inputs;
   const { from, to } = cacheOptions(cache, image.name);
   const metadata = join(context.temp, `${image.name}.metadata.json`);
@@ -45,7 +44,7 @@ export async function build(
   const labels = labelsOf(image.name, context.inputs, context.runner.env);
   await buildx(image, labels, layoutOutput(layout), options, context);
   settleCache(cache, image.name);
-  return basesIn(readFileSync(metadata, 'utf8'));
+  return readFileSync(metadata, 'utf8');
 }
 
 /** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */

@@ -74,7 +74,8 @@ export function scanArgv({ trivy, layout, cache, report, layersOnly }: Scan): st
     ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
     ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
     ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
-    ...['--disable-telemetry', '--no-progress'],
+    // It says in debugging only which files it could not read.
+    ...['--disable-telemetry', '--no-progress', '--debug'],
   ];
 }
 

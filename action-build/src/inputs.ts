@@ -166,7 +166,7 @@ function buildCache(runner: Runner, repository: string): BuildCache {
   }
   // What lies there decides whether an image passes.
   const { GITHUB_WORKSPACE: checkout } = runner.env;
-  if (checkout && !relative(checkout, value).startsWith('..')) {
+  if (checkout && !/^\.\.(\/|$)/.test(relative(checkout, value))) {
     throw new InputError(
       'cache',
       `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`,

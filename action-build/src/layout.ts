@@ -39,7 +39,12 @@ export function platformsOf(layout: string, expected: readonly string[]): Map<st
     return new Map([[expected[0] ?? 'linux/amd64', top.digest]]);
   }
   const children = index.parse(JSON.parse(blob(layout, top.digest))).manifests;
-  return new Map(children.map((child) => [nameOf(child), child.digest]));
+  const platforms = new Map(children.map((child) => [nameOf(child), child.digest]));
+  // Each is scanned; one that another hides would be pushed all the same.
+  if (platforms.size < children.length) {
+    throw new Error(`${top.digest} has two images for one platform.`);
+  }
+  return platforms;
 }
 
 /** Those that were asked for and that an image has not. */

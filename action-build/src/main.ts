@@ -16,6 +16,7 @@ import { make } from './make.ts';
 import { inParallel, oneAtATime } from './parallel.ts';
 import { type PushContext, push } from './push.ts';
 import { type DockerLogin, writeLogin } from './registry-login.ts';
+import { keepReleased } from './released.ts';
 import { makeReportFolders, type ReportFolders } from './reports.ts';
 import { type ScanContext, scan, scannerEnvironment } from './scan.ts';
 import { sentenceOf, summary } from './summary.ts';
@@ -43,24 +44,25 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
     const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
-      const unchanged = await make(image, layout(image), building);
+      const made = await make(image, layout(image), building);
       const findings = await scanWhole(image.name, layout(image), scanning, building);
       const digest = digestOf(layout(image));
       const version = versionOf(layout(image));
       const milliseconds = Date.now() - started;
-      return { name: image.name, digest, version, findings, unchanged, milliseconds };
+      return { name: image.name, digest, version, findings, ...made, milliseconds };
     });
-    settleAnalysis(scanning.analysis, databases);
+    keepAnalysis(scanning, inputs, runner);
     const today = new Date().toISOString().slice(0, 10);
     const verdicts = judge(scanned, { ...inputs, acceptances }, today);
     const pushed = verdicts.passed && inputs.push;
     if (pushed) {
       const pushing: PushContext = { ...building, reports };
-      const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
+      const results = new Map(scanned.map((image) => [image.name, image]));
       await inParallel(inputs.images, inputs.parallel, async (image) => {
+        const { unchanged = false, of, digest = '' } = results.get(image.name) ?? {};
         const former = 'from' in image ? image.from : inputs.unchangedFrom;
-        const held = unchanged.has(image.name) ? former : undefined;
-        await push(image.name, layout(image), held, pushing);
+        await push(image.name, layout(image), unchanged ? former : undefined, pushing);
+        if (of) keepReleased(inputs.cache, image.name, { ...of, digest });
         if (inputs.cache.kind === 'registry' && !('from' in image)) {
           await saveToRegistryCache(image, building);
         }
@@ -77,17 +79,35 @@ async function scanWhole(
   name: string,
   layout: string,
   scanning: ScanContext,
-  { inputs, authFile, cancelled }: BuildContext,
+  { inputs, authFile, runner, cancelled }: BuildContext,
 ): Promise<Finding[]> {
   try {
     return await scan(name, layout, scanning);
   } catch (error) {
     if (isWhole(layout)) throw error;
+    runner.info(`${name} │ Trivy does not know its layers: fetching them`);
   }
   const reference = `${inputs.registry}/${name}@${digestOf(layout)}`;
   rmSync(layout, { recursive: true });
   await take(reference, layout, authFile, cancelled);
   return scan(name, layout, scanning);
+}
+
+/**
+ * Not of images that others may have pushed, as Trivy takes a layer for the one that the image's configuration
+ * says it is; nor of what it has read in part.
+ */
+function keepAnalysis(
+  { analysis, cache, readInPart }: ScanContext,
+  { images }: Inputs,
+  runner: Runner,
+): void {
+  if (readInPart.size > 0 || images.some((image) => 'from' in image)) return;
+  try {
+    settleAnalysis(analysis, cache);
+  } catch (error) {
+    runner.warning(`What Trivy knows of layers could not be kept: ${error}`);
+  }
 }
 
 function acceptancesOf(file: string | undefined): Acceptance[] {
@@ -117,7 +137,20 @@ async function prepareScanner(
   openAnalysis(analysis, cache);
   const { platforms } = inputs;
   const turn = oneAtATime();
-  return { trivy, platforms, reports, cache, analysis, turn, temp, home, env, cancelled };
+  const readInPart = new Set<string>();
+  return {
+    trivy,
+    platforms,
+    reports,
+    cache,
+    analysis,
+    readInPart,
+    turn,
+    temp,
+    home,
+    env,
+    cancelled,
+  };
 }
 
 function buildContext(

@@ -1,11 +1,18 @@
-import { areAsBefore } from './bases.ts';
+import { areAsBefore, basesIn } from './bases.ts';
 import { type BuildContext, build } from './build.ts';
 import { digestOfBytes, type Former, formerOf, isSame } from './former.ts';
 import type { ImageSource, TakenImage } from './inputs.ts';
 import { adopt, digestOf } from './layout.ts';
 import { recipeOf } from './recipe.ts';
-import { keepReleased, releasedIn } from './released.ts';
+import { type Released, releasedIn } from './released.ts';
 import { take } from './take.ts';
+
+export interface Made {
+  /** The registry has these very bytes already. */
+  unchanged: boolean;
+  /** What it was made of, where that is known. */
+  of?: Omit<Released, 'digest'>;
+}
 
 /**
  * Puts an image into its layout: what the registry has of it, or a new one.
@@ -13,36 +20,35 @@ import { take } from './take.ts';
  * One that differs from the release before in labels of its commit only keeps that one's bytes: it is
  * scanned with today's database, and released under the digest that servers already have. Where the
  * cache tells that beforehand, nothing is built, and the layout has the manifests and no layer.
- *
- * @returns whether the registry has these very bytes already
  */
 export async function make(
   image: ImageSource | TakenImage,
   layout: string,
   context: BuildContext,
-): Promise<boolean> {
-  const { inputs, authFile, cancelled } = context;
-  const { cache, unchangedFrom, registry } = inputs;
+): Promise<Made> {
+  const { inputs, authFile, runner, cancelled } = context;
+  const { unchangedFrom, registry } = inputs;
   const repository = `${registry}/${image.name}`;
   if ('from' in image) {
     await take(`${repository}:${image.from}`, layout, authFile, cancelled);
-    return true;
+    return { unchanged: true };
   }
-  const former =
-    unchangedFrom === undefined
-      ? undefined
-      : await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
-  const recipe =
-    cache.kind === 'folder' ? await recipeOf(image, inputs, context.runner.env) : undefined;
+  if (unchangedFrom === undefined) {
+    await build(image, layout, context);
+    return { unchanged: false };
+  }
+  const former = await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
+  const isKept = inputs.cache.kind === 'folder';
+  const recipe = isKept ? await recipeOf(image, inputs, runner.env) : undefined;
   if (former && recipe && (await isMadeAlready(image, recipe, former, context))) {
     adopt(layout, former);
-    return true;
+    runner.info(`${image.name} │ not built: made of the same as ${digestOf(layout)}`);
+    return { unchanged: true };
   }
-  const bases = await build(image, layout, context);
-  const isUnchanged = former !== undefined && isSame(layout, former);
-  if (isUnchanged) adopt(layout, former);
-  if (recipe && bases) keepReleased(cache, image.name, { recipe, bases, digest: digestOf(layout) });
-  return isUnchanged;
+  const bases = basesIn(await build(image, layout, context));
+  const unchanged = former !== undefined && isSame(layout, former);
+  if (unchanged) adopt(layout, former);
+  return { unchanged, ...(recipe && bases && { of: { recipe, bases } }) };
 }
 
 /** Whether the former image was made of the same as this one would be. */

@@ -32,16 +32,18 @@ export async function push(
 ): Promise<void> {
   const { inputs } = context;
   const repository = `${inputs.registry}/${name}`;
-  const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
-  for (const tag of new Set([inputs.version, ...inputs.tags])) {
-    if (tag !== held) await copy(from, `${repository}:${tag}`, context);
-  }
-  if (!inputs.attest || held !== undefined) return;
-  for (const attachment of attachmentsOf(name, layout, context)) {
+  // First what is known of it: whoever finds it by a tag finds that too, also after a push that broke off.
+  const attachments =
+    inputs.attest && held === undefined ? attachmentsOf(name, layout, context) : [];
+  for (const attachment of attachments) {
     const hex = attachment.subject.digest.slice('sha256:'.length);
     const folder = join(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
     writeArtifact(folder, attachment);
     await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
+  }
+  const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
+  for (const tag of new Set([inputs.version, ...inputs.tags])) {
+    if (tag !== held) await copy(from, `${repository}:${tag}`, context);
   }
 }
 

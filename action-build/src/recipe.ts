@@ -8,34 +8,42 @@ import {
   realpathSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { buildArgv, layoutOutput } from './commands.ts';
 import type { ImageSource, Inputs } from './inputs.ts';
 import { labelsOf, lastingLabels } from './labels.ts';
 
 /**
  * What an image is made of here, as a digest: every file of its context with name, mode and content, its
- * Dockerfile, and what the build is told. Base images are not of it: see bases.ts.
+ * Dockerfile, and how it is built. Base images are not of it: see bases.ts.
  *
- * @returns undefined for a context that is no folder, as one at an address of Git's.
+ * @returns undefined when that cannot be told: of a context at an address of Git's, with files that are not
+ * ours to read (BuildKit may leave them out), or under a policy of sources.
  */
 export async function recipeOf(
   image: ImageSource,
   inputs: Pick<Inputs, 'platforms' | 'version' | 'epoch'>,
   env: NodeJS.ProcessEnv,
 ): Promise<string | undefined> {
-  const { context, file, target, buildArgs } = image;
-  if (!existsSync(context)) return undefined;
-  const hash = createHash('sha256');
+  if (env.EXPERIMENTAL_BUILDKIT_SOURCE_POLICY) return undefined;
+  const here = { ...image, file: undefined, context: '' };
   const labels = lastingLabels(labelsOf(image.name, inputs, env));
-  const { platforms, epoch } = inputs;
-  hash.update(JSON.stringify({ platforms, epoch, labels, target, buildArgs }));
-  await addTree(hash, context, '');
-  if (file !== undefined) {
-    const real = realpathSync(file);
-    await add(hash, real, 'Dockerfile');
-    // BuildKit looks there too for what it leaves out.
-    if (existsSync(`${real}.dockerignore`)) await add(hash, `${real}.dockerignore`, 'ignored');
+  const argv = buildArgv(here, inputs.platforms, labels, layoutOutput(''), []);
+  const hash = createHash('sha256').update(JSON.stringify([inputs.epoch, argv]));
+  try {
+    await addTree(hash, image.context, '');
+    if (image.file !== undefined) await addDockerfile(hash, realpathSync(image.file));
+    return hash.digest('hex');
+  } catch {
+    return undefined;
   }
-  return hash.digest('hex');
+}
+
+/** With what BuildKit looks for beside it: what is left out, and buildx' policy. */
+async function addDockerfile(hash: Hash, file: string): Promise<void> {
+  for (const suffix of ['', '.dockerignore', '.rego']) {
+    const path = `${file}${suffix}`;
+    if (existsSync(path)) await add(hash, realpathSync(path), suffix);
+  }
 }
 
 async function addTree(hash: Hash, root: string, folder: string): Promise<void> {

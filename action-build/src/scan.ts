@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import { openAnalysis } from './analysis.ts';
@@ -18,6 +18,8 @@ export interface ScanContext {
   cache: string;
   /** What it knew of layers before this run, see {@link analysisFile}. */
   analysis: string | undefined;
+  /** Slugs of images of which it could not read every file: the next run has to try again. */
+  readInPart: Set<string>;
   /** The cache folder takes one process at a time. */
   turn: ReturnType<typeof oneAtATime>;
   temp: string;
@@ -83,7 +85,7 @@ async function withCache(
   mkdirSync(copy);
   for (const part of PARTS) symlinkSync(join(cache, part), join(copy, part));
   openAnalysis(analysis, copy);
-  await work(copy);
+  await work(copy).finally(() => rmSync(copy, { recursive: true }));
 }
 
 async function look(
@@ -94,14 +96,17 @@ async function look(
 ): Promise<void> {
   const { trivy, cache, temp } = context;
   const at = (place: string) => onePlatform(layout, digest, join(temp, `${place}-${slug}`));
-  const options = optionsOf(context);
+  const read = async (argv: readonly string[]) => {
+    const { stderr } = await run(argv, optionsOf(context));
+    if (/\b(Analysis error|Failed to parse)\b/.test(stderr)) context.readInPart.add(slug);
+  };
   const whole = at('whole');
   if (alter(whole, wholeOf)) {
     const aside = join(temp, `whole-${slug}.json`);
     const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
-    await run(argv, options);
+    await read(argv);
   }
-  await run(scanArgv({ trivy, layout: at('scan'), cache, report }), options);
+  await read(scanArgv({ trivy, layout: at('scan'), cache, report }));
 }
 
 function optionsOf({ env, home, cancelled }: ScanContext) {

@@ -40,6 +40,16 @@ test('of several platforms: the index is what the registry will show', () => {
   ]);
 });
 
+test('an index that hides one image behind another is refused', () => {
+  const [shown, hidden] = ['shown', 'hidden'].map((name) => ({
+    ...manifest(name),
+    platform: { os: 'linux', architecture: 'amd64' },
+  }));
+  const manifests = [shown, hidden];
+  indexOf(layout, [blob({ schemaVersion: 2, mediaType: INDEX, manifests }, INDEX)]);
+  expect(() => platformsOf(layout, ['linux/amd64'])).toThrow('two images for one platform');
+});
+
 test.each([
   [['linux/amd64'], ['linux/amd64'], []],
   [['linux/amd64'], ['linux/amd64', 'linux/arm64'], ['linux/arm64']],

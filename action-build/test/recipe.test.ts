@@ -49,6 +49,7 @@ describe('the recipe of an image', () => {
     ['a link to elsewhere', () => relink('/etc/passwd')],
     ['another Dockerfile', () => write('Dockerfile', 'FROM scratch\nUSER 1')],
     ['what the Dockerfile leaves out', () => write('Dockerfile.dockerignore', 'lib')],
+    ["buildx' policy beside it", () => write('Dockerfile.rego', 'package docker')],
   ])('is another for %s', async (_what, change) => {
     const before = await recipe();
     change();
@@ -73,9 +74,12 @@ describe('the recipe of an image', () => {
     expect(await recipe(linked)).not.toBe(before);
   });
 
-  test('is not known of a context that is elsewhere', async () => {
-    const remote = { context: 'https://github.com/compta/auth.git', file: undefined };
-    expect(await recipe(remote)).toBeUndefined();
+  test.each([
+    ['a context that is elsewhere', { context: 'https://github.com/compta/auth.git' }, {}],
+    ['a Dockerfile that is not there', { file: '/nowhere/Dockerfile' }, {}],
+    ['a policy of sources', {}, { EXPERIMENTAL_BUILDKIT_SOURCE_POLICY: 'policy.json' }],
+  ])('is not known of %s', async (_what, image, env) => {
+    expect(await recipe(image, {}, env)).toBeUndefined();
   });
 
   const rename = (from: string, to: string) => {
@@ -89,9 +93,12 @@ describe('the recipe of an image', () => {
 });
 
 describe('the base images of a build', () => {
+  const buildType = 'https://mobyproject.org/buildkit@v1';
   const told = (...uris: string[]) => ({
+    buildType,
     materials: uris.map((uri) => ({ uri, digest: { sha256: HEX } })),
   });
+  const git = { uri: 'git+https://a.test/x.git', digest: { sha1: 'a'.repeat(40) } };
   const basesOf = (metadata: object) => basesIn(JSON.stringify(metadata));
 
   test.each([
@@ -114,12 +121,13 @@ describe('the base images of a build', () => {
   });
 
   test('are none of an image that begins with nothing', () => {
-    expect(basesOf({ 'buildx.build.provenance': {} })).toEqual([]);
+    expect(basesOf({ 'buildx.build.provenance': { buildType } })).toEqual([]);
   });
 
   test.each([
     ['a file from the web', { 'buildx.build.provenance': told('https://a.test/x.tgz') }],
-    ['another repository', { 'buildx.build.provenance': told('git+https://a.test/x.git') }],
+    ['a repository', { 'buildx.build.provenance': { buildType, materials: [git] } }],
+    ['the form of another version', { 'buildx.build.provenance': { buildType: '' } }],
     ['nothing that is told', { 'containerimage.digest': `sha256:${HEX}` }],
   ])('are not known with %s', (_what, metadata) => {
     expect(basesOf(metadata)).toBeUndefined();

@@ -24,6 +24,7 @@ beforeEach(() => {
     reports: makeReportFolders(join(temp, 'reports')),
     cache,
     analysis: undefined,
+    readInPart: new Set<string>(),
     turn: oneAtATime(),
     temp,
     home,
