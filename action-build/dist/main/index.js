@@ -9306,6 +9306,7 @@ async function sha256Of(file) {
 ;// CONCATENATED MODULE: ./action-build/src/analysis.js
 
 
+
 /**
  * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
  * finding: no layer is looked at twice. Trivy tells jars by its Java index while it looks, so what it found
@@ -9327,20 +9328,23 @@ function openAnalysis(kept, trivyCache) {
     (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(used(trivyCache)), { recursive: true });
     (0,external_node_fs_.copyFileSync)(kept, used(trivyCache));
 }
-/** Keeps what is known now; whatever else is there is of another index or version, or of a run that was killed. */
+/** Keeps what is known now. What is a day old and not that is of another index or version, or of a killed run. */
 function settleAnalysis(kept, trivyCache) {
     if (kept === undefined || !(0,external_node_fs_.existsSync)(used(trivyCache)))
         return;
     const folder = (0,external_node_path_.dirname)(kept);
     (0,external_node_fs_.mkdirSync)(folder, { recursive: true });
-    const next = `${kept}.${process.pid}`;
-    (0,external_node_fs_.copyFileSync)(used(trivyCache), next);
+    const next = (0,external_node_path_.join)(folder, (0,external_node_crypto_.randomUUID)());
+    (0,external_node_fs_.writeFileSync)(next, (0,external_node_fs_.readFileSync)(used(trivyCache)), { flush: true });
     (0,external_node_fs_.renameSync)(next, kept);
     for (const name of (0,external_node_fs_.readdirSync)(folder)) {
-        if ((0,external_node_path_.join)(folder, name) !== kept)
-            (0,external_node_fs_.rmSync)((0,external_node_path_.join)(folder, name), { force: true });
+        const path = (0,external_node_path_.join)(folder, name);
+        const found = (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
+        if (path !== kept && found && Date.now() - found.mtimeMs > DAY)
+            (0,external_node_fs_.rmSync)(path, { force: true });
     }
 }
+const DAY = 24 * 3_600_000;
 const used = (trivyCache) => (0,external_node_path_.join)(trivyCache, 'fanal', 'fanal.db');
 
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
@@ -18878,100 +18882,6 @@ function preprocess(fn, schema) {
     });
 }
 
-// EXTERNAL MODULE: external "node:util"
-var external_node_util_ = __nccwpck_require__(7975);
-;// CONCATENATED MODULE: ./action-build/src/commands.js
-/** The argument vectors of the three programs; nothing secret is ever among them. */
-/**
- * An OCI layout folder, reproducible: what Trivy reads is what is pushed. Most of it are jars, which are
- * compressed: gzip's fastest level takes a third of the time for a tenth more of the other bytes.
- */
-function layoutOutput(folder) {
-    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true,compression-level=1`;
-}
-/**
- * Builds one image.
- *
- * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
- * broken images (docker/build-push-action#755), so it is left off.
- */
-function buildArgv(image, platforms, labels, output, cache) {
-    return [
-        'docker',
-        'buildx',
-        'build',
-        '--platform',
-        platforms.join(','),
-        '--provenance=false',
-        '--progress=plain',
-        `--output=${output}`,
-        ...cache,
-        ...(image.file ? ['--file', image.file] : []),
-        ...(image.target ? ['--target', image.target] : []),
-        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
-        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
-        ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
-        image.context,
-    ];
-}
-/**
- * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
- * the database of Java does not come over a slow line: who runs it has limits.
- */
-const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
-/**
- * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
- * stays 0; 1 means that Trivy itself failed.
- */
-function scanArgv({ trivy, layout, cache, report, layersOnly }) {
-    return [
-        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
-        ...['--format', 'json', '--output', report],
-        ...['--scanners', 'vuln,secret'],
-        ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
-        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
-        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
-        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
-        ...['--disable-telemetry', '--no-progress'],
-    ];
-}
-/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
-function databaseArgv(trivy, part, cache, mirror) {
-    const [only, option, name] = part === 'db'
-        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
-        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
-    return [
-        ...[trivy, 'image', ...UNSWAYED, cache, only],
-        ...(mirror ? [option, `${mirror}/${name}`] : []),
-        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
-    ];
-}
-function convertArgv(trivy, format, output, report) {
-    return [
-        trivy,
-        'convert',
-        '--config',
-        '/dev/null',
-        '--format',
-        format,
-        '--output',
-        output,
-        report,
-    ];
-}
-/** Reads a manifest, or an image's configuration, byte for byte. */
-function inspectArgv(reference, config, authFile) {
-    const auth = authFile ? ['--authfile', authFile] : [];
-    const what = config ? ['--config'] : [];
-    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
-}
-/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
-const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'];
-/** Copies an image, all platforms: a layout's own bytes, or what the registry has by another name. */
-function copyArgv({ from, to }, authFile) {
-    return [...COPY, ...(authFile ? ['--authfile', authFile] : []), from, to];
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/labels.js
 /** https://github.com/opencontainers/image-spec/blob/main/annotations.md */
 const label = (name) => `org.opencontainers.image.${name}`;
@@ -19023,7 +18933,12 @@ function platformsOf(layout, expected) {
         return new Map([[expected[0] ?? 'linux/amd64', top.digest]]);
     }
     const children = index.parse(JSON.parse(blob(layout, top.digest))).manifests;
-    return new Map(children.map((child) => [nameOf(child), child.digest]));
+    const platforms = new Map(children.map((child) => [nameOf(child), child.digest]));
+    // Each is scanned; one that another hides would be pushed all the same.
+    if (platforms.size < children.length) {
+        throw new Error(`${top.digest} has two images for one platform.`);
+    }
+    return platforms;
 }
 /** Those that were asked for and that an image has not. */
 function missingFrom(there, expected) {
@@ -19164,110 +19079,6 @@ function nameOf({ platform }) {
     return [platform.os, platform.architecture, platform.variant].filter(Boolean).join('/');
 }
 
-;// CONCATENATED MODULE: ./action-build/src/former.js
-
-
-
-
-
-
-
-/** What the registry has by a reference; undefined when it has none, or cannot be asked. */
-async function formerOf(reference, authFile, cancelled) {
-    const inspect = (what, config) => inspectOrNothing(inspectArgv(what, config, authFile), cancelled);
-    const top = await inspect(reference, false);
-    if (top === undefined)
-        return undefined;
-    const repository = reference.replace(/:[^:/]+$/, '');
-    const children = childrenOf(top);
-    const images = [];
-    for (const digest of children ?? [digestOfBytes(top)]) {
-        const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
-        const config = await inspect(`${repository}@${digest}`, true);
-        if (manifest === undefined || config === undefined)
-            return undefined;
-        images.push({ manifest, config });
-    }
-    return { top, images };
-}
-/** The digest that the registry has by a reference; undefined as of {@link formerOf}. */
-async function digestAt(reference, authFile, cancelled) {
-    const top = await inspectOrNothing(inspectArgv(reference, false, authFile), cancelled);
-    return top === undefined ? undefined : digestOfBytes(top);
-}
-/** Whether the image of a layout differs from the former in volatile labels only. */
-function isSame(layout, former) {
-    return (0,external_node_util_.isDeepStrictEqual)(imagesIn(layout).map(substance), former.images.map(substance));
-}
-/** What an image is, apart from the volatile labels and what they change in digests. */
-function substance({ manifest, config }) {
-    const { layers } = object({ layers: array(unknown()).nullable() })
-        .parse(JSON.parse(manifest));
-    const parsed = looseObject({ config: looseObject({ Labels: record(schemas_string(), schemas_string()).optional() }) })
-        .parse(JSON.parse(config));
-    const Labels = lastingLabels(parsed.config.Labels ?? {});
-    const { created: _time, ...rest } = parsed;
-    return { layers, config: { ...rest, config: { ...parsed.config, Labels } } };
-}
-function childrenOf(manifestJson) {
-    return object({ manifests: array(object({ digest: schemas_string() })).optional() })
-        .parse(JSON.parse(manifestJson))
-        .manifests?.map(({ digest }) => digest);
-}
-function digestOfBytes(text) {
-    return `sha256:${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex')}`;
-}
-/** There may be none yet, or no way to it: the image is then simply a new one. */
-async function inspectOrNothing(argv, cancelled) {
-    try {
-        return (await run(argv, { signal: cancelled, timeoutMs: 60_000 })).stdout;
-    }
-    catch (error) {
-        if (error instanceof CommandFailed && !cancelled.aborted)
-            return undefined;
-        throw error;
-    }
-}
-
-;// CONCATENATED MODULE: ./action-build/src/bases.js
-
-
-/** A base image as it was when an image was built on it. */
-const base = object({
-    /** By a tag, which may be another's by now, or by digest. */
-    reference: schemas_string(),
-    digest: schemas_string(),
-});
-const material = object({ uri: schemas_string(), digest: object({ sha256: schemas_string() }) });
-const provenance = looseObject({ materials: array(material).optional() });
-/**
- * The base images of a build, from what buildx writes about it (`--metadata-file`).
- *
- * @returns undefined when it took anything else from elsewhere, or does not say what.
- */
-function basesIn(metadataJson) {
-    const told = Object.entries(JSON.parse(metadataJson)).filter(([key]) => /^buildx\.build\.provenance(\/|$)/.test(key));
-    if (told.length === 0)
-        return undefined;
-    const bases = [];
-    for (const { uri, digest } of told.flatMap(([, of]) => provenance.parse(of).materials ?? [])) {
-        // https://github.com/package-url/purl-spec, as pkg:docker/eclipse-temurin@21-jre?platform=linux%2Famd64
-        const [, name = '', tag, pinned] = /^pkg:docker\/([^@?]+)(?:@([^?]+))?(?:\?(digest=)?|$)/.exec(uri) ?? [];
-        if (name === '')
-            return undefined;
-        const isFixed = pinned !== undefined || tag === undefined;
-        const reference = isFixed ? `${name}@sha256:${digest.sha256}` : `${name}:${tag}`;
-        bases.push({ reference: decodeURIComponent(reference), digest: `sha256:${digest.sha256}` });
-    }
-    return bases;
-}
-/** Whether every tag still means what it meant then. */
-async function areAsBefore(bases, authFile, cancelled) {
-    const same = await Promise.all(bases.map(async ({ reference, digest }) => reference.endsWith(`@${digest}`) ||
-        (await digestAt(reference, authFile, cancelled)) === digest));
-    return !same.includes(false);
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/build-cache.js
 
 
@@ -19328,8 +19139,100 @@ function nextFolder(folder) {
     return `${folder}.next`;
 }
 
-;// CONCATENATED MODULE: ./action-build/src/build.js
+;// CONCATENATED MODULE: ./action-build/src/commands.js
+/** The argument vectors of the three programs; nothing secret is ever among them. */
+/**
+ * An OCI layout folder, reproducible: what Trivy reads is what is pushed. Most of it are jars, which are
+ * compressed: gzip's fastest level takes a third of the time for a tenth more of the other bytes.
+ */
+function layoutOutput(folder) {
+    return `type=oci,tar=false,dest=${folder},rewrite-timestamp=true,compression-level=1`;
+}
+/**
+ * Builds one image.
+ *
+ * BuildKit's own provenance would add `unknown/unknown` platforms that registries show as
+ * broken images (docker/build-push-action#755), so it is left off.
+ */
+function buildArgv(image, platforms, labels, output, cache) {
+    return [
+        'docker',
+        'buildx',
+        'build',
+        '--platform',
+        platforms.join(','),
+        '--provenance=false',
+        '--progress=plain',
+        `--output=${output}`,
+        ...cache,
+        ...(image.file ? ['--file', image.file] : []),
+        ...(image.target ? ['--target', image.target] : []),
+        // An empty one would replace the Dockerfile's default; it is a variable that nobody has set.
+        ...Object.entries(image.buildArgs).flatMap(([key, value]) => value === '' ? [] : ['--build-arg', `${key}=${value}`]),
+        ...Object.entries(labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+        image.context,
+    ];
+}
+/**
+ * A trivy.yaml of the checkout must not decide; nor must Trivy's own limit of five minutes, in which
+ * the database of Java does not come over a slow line: who runs it has limits.
+ */
+const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
+/**
+ * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
+ * stays 0; 1 means that Trivy itself failed.
+ */
+function scanArgv({ trivy, layout, cache, report, layersOnly }) {
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, '--input', layout],
+        ...['--format', 'json', '--output', report],
+        ...['--scanners', 'vuln,secret'],
+        ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
+        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
+        ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
+        ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
+        // It says in debugging only which files it could not read.
+        ...['--disable-telemetry', '--no-progress', '--debug'],
+    ];
+}
+/** Fetches one of Trivy's databases; a mirror has both under their usual names. */
+function databaseArgv(trivy, part, cache, mirror) {
+    const [only, option, name] = part === 'db'
+        ? ['--download-db-only', '--db-repository', 'trivy-db:2']
+        : ['--download-java-db-only', '--java-db-repository', 'trivy-java-db:1'];
+    return [
+        ...[trivy, 'image', ...UNSWAYED, cache, only],
+        ...(mirror ? [option, `${mirror}/${name}`] : []),
+        ...['--skip-version-check', '--disable-telemetry', '--no-progress'],
+    ];
+}
+function convertArgv(trivy, format, output, report) {
+    return [
+        trivy,
+        'convert',
+        '--config',
+        '/dev/null',
+        '--format',
+        format,
+        '--output',
+        output,
+        report,
+    ];
+}
+/** Reads a manifest, or an image's configuration, byte for byte. */
+function inspectArgv(reference, config, authFile) {
+    const auth = authFile ? ['--authfile', authFile] : [];
+    const what = config ? ['--config'] : [];
+    return ['skopeo', 'inspect', '--raw', ...what, ...auth, `docker://${reference}`];
+}
+/** Keeps every digest, and tries again where a registry is busy or hangs up: bytes by digest double nothing. */
+const COPY = ['skopeo', 'copy', '--all', '--preserve-digests', '--retry-times', '3'];
+/** Copies an image, all platforms: a layout's own bytes, or what the registry has by another name. */
+function copyArgv({ from, to }, authFile) {
+    return [...COPY, ...(authFile ? ['--authfile', authFile] : []), from, to];
+}
 
+;// CONCATENATED MODULE: ./action-build/src/build.js
 
 
 
@@ -19341,7 +19244,7 @@ function nextFolder(folder) {
  *
  * A cache in the registry is only read here: what a gate may yet refuse is not to reach it.
  *
- * @returns the base images, see {@link basesIn}
+ * @returns what buildx writes about it (`--metadata-file`)
  */
 async function build(image, layout, context) {
     const { cache } = context.inputs;
@@ -19357,7 +19260,7 @@ async function build(image, layout, context) {
     const labels = labelsOf(image.name, context.inputs, context.runner.env);
     await buildx(image, labels, layoutOutput(layout), options, context);
     settleCache(cache, image.name);
-    return basesIn((0,external_node_fs_.readFileSync)(metadata, 'utf8'));
+    return (0,external_node_fs_.readFileSync)(metadata, 'utf8');
 }
 /** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
 async function saveToRegistryCache(image, context) {
@@ -20024,7 +19927,7 @@ function buildCache(runner, repository) {
     }
     // What lies there decides whether an image passes.
     const { GITHUB_WORKSPACE: checkout } = runner.env;
-    if (checkout && !(0,external_node_path_.relative)(checkout, value).startsWith('..')) {
+    if (checkout && !/^\.\.(\/|$)/.test((0,external_node_path_.relative)(checkout, value))) {
         throw new InputError('cache', `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`);
     }
     return { kind: 'folder', folder: value };
@@ -20065,34 +19968,154 @@ function severities(runner) {
     });
 }
 
+// EXTERNAL MODULE: external "node:util"
+var external_node_util_ = __nccwpck_require__(7975);
+;// CONCATENATED MODULE: ./action-build/src/former.js
+
+
+
+
+
+
+
+/** What the registry has by a reference; undefined when it has none, or cannot be asked. */
+async function formerOf(reference, authFile, cancelled) {
+    const inspect = (what, config) => inspectOrNothing(inspectArgv(what, config, authFile), cancelled);
+    const top = await inspect(reference, false);
+    if (top === undefined)
+        return undefined;
+    const repository = reference.replace(/:[^:/]+$/, '');
+    const children = childrenOf(top);
+    const images = [];
+    for (const digest of children ?? [digestOfBytes(top)]) {
+        const manifest = children ? await inspect(`${repository}@${digest}`, false) : top;
+        const config = await inspect(`${repository}@${digest}`, true);
+        if (manifest === undefined || config === undefined)
+            return undefined;
+        images.push({ manifest, config });
+    }
+    return { top, images };
+}
+/** The digest that the registry has by a reference; undefined as of {@link formerOf}. */
+async function digestAt(reference, authFile, cancelled) {
+    const top = await inspectOrNothing(inspectArgv(reference, false, authFile), cancelled);
+    return top === undefined ? undefined : digestOfBytes(top);
+}
+/** Whether the image of a layout differs from the former in volatile labels only. */
+function isSame(layout, former) {
+    return (0,external_node_util_.isDeepStrictEqual)(imagesIn(layout).map(substance), former.images.map(substance));
+}
+/** What an image is, apart from the volatile labels and what they change in digests. */
+function substance({ manifest, config }) {
+    const { layers } = object({ layers: array(unknown()).nullable() })
+        .parse(JSON.parse(manifest));
+    const parsed = looseObject({ config: looseObject({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+        .parse(JSON.parse(config));
+    const Labels = lastingLabels(parsed.config.Labels ?? {});
+    const { created: _time, ...rest } = parsed;
+    return { layers, config: { ...rest, config: { ...parsed.config, Labels } } };
+}
+function childrenOf(manifestJson) {
+    return object({ manifests: array(object({ digest: schemas_string() })).optional() })
+        .parse(JSON.parse(manifestJson))
+        .manifests?.map(({ digest }) => digest);
+}
+function digestOfBytes(text) {
+    return `sha256:${(0,external_node_crypto_.createHash)('sha256').update(text).digest('hex')}`;
+}
+/** There may be none yet, or no way to it: the image is then simply a new one. */
+async function inspectOrNothing(argv, cancelled) {
+    try {
+        return (await run(argv, { signal: cancelled, timeoutMs: 60_000 })).stdout;
+    }
+    catch (error) {
+        if (error instanceof CommandFailed && !cancelled.aborted)
+            return undefined;
+        throw error;
+    }
+}
+
+;// CONCATENATED MODULE: ./action-build/src/bases.js
+
+
+/** A base image as it was when an image was built on it. */
+const base = object({
+    /** By a tag, which may be another's by now, or by digest. */
+    reference: schemas_string(),
+    digest: schemas_string(),
+});
+/** Of one platform. Any other form, as another version's, may have its materials elsewhere. */
+const provenance = object({
+    buildType: literal('https://mobyproject.org/buildkit@v1'),
+    materials: array(object({ uri: schemas_string(), digest: object({ sha256: schemas_string() }) }))
+        .default([]),
+});
+/**
+ * The base images of a build, from what buildx writes about it (`--metadata-file`).
+ *
+ * @returns undefined when it took anything else from elsewhere, or does not plainly say what.
+ */
+function basesIn(metadataJson) {
+    const told = Object.entries(JSON.parse(metadataJson))
+        .filter(([key]) => /^buildx\.build\.provenance(\/|$)/.test(key))
+        .map(([, value]) => provenance.safeParse(value).data?.materials);
+    const bases = told.flatMap((materials) => materials?.map(baseOf) ?? [undefined]);
+    const known = bases.filter((each) => each !== undefined);
+    return told.length > 0 && known.length === bases.length ? known : undefined;
+}
+/** As `pkg:docker/eclipse-temurin@21-jre?platform=linux%2Famd64`: https://github.com/package-url/purl-spec */
+function baseOf({ uri, digest }) {
+    const [, name, tag, pinned] = /^pkg:docker\/([^@?]+)(?:@([^?]+))?(?:\?(digest=)?|$)/.exec(uri) ?? [];
+    if (name === undefined)
+        return undefined;
+    const isFixed = pinned !== undefined || tag === undefined;
+    const reference = isFixed ? `${name}@sha256:${digest.sha256}` : `${name}:${tag}`;
+    return { reference: decodeURIComponent(reference), digest: `sha256:${digest.sha256}` };
+}
+/** Whether every tag still means what it meant then. */
+async function areAsBefore(bases, authFile, cancelled) {
+    const same = await Promise.all(bases.map(async ({ reference, digest }) => reference.endsWith(`@${digest}`) ||
+        (await digestAt(reference, authFile, cancelled)) === digest));
+    return !same.includes(false);
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/recipe.js
+
 
 
 
 
 /**
  * What an image is made of here, as a digest: every file of its context with name, mode and content, its
- * Dockerfile, and what the build is told. Base images are not of it: see bases.ts.
+ * Dockerfile, and how it is built. Base images are not of it: see bases.ts.
  *
- * @returns undefined for a context that is no folder, as one at an address of Git's.
+ * @returns undefined when that cannot be told: of a context at an address of Git's, with files that are not
+ * ours to read (BuildKit may leave them out), or under a policy of sources.
  */
 async function recipeOf(image, inputs, env) {
-    const { context, file, target, buildArgs } = image;
-    if (!(0,external_node_fs_.existsSync)(context))
+    if (env.EXPERIMENTAL_BUILDKIT_SOURCE_POLICY)
         return undefined;
-    const hash = (0,external_node_crypto_.createHash)('sha256');
+    const here = { ...image, file: undefined, context: '' };
     const labels = lastingLabels(labelsOf(image.name, inputs, env));
-    const { platforms, epoch } = inputs;
-    hash.update(JSON.stringify({ platforms, epoch, labels, target, buildArgs }));
-    await addTree(hash, context, '');
-    if (file !== undefined) {
-        const real = (0,external_node_fs_.realpathSync)(file);
-        await add(hash, real, 'Dockerfile');
-        // BuildKit looks there too for what it leaves out.
-        if ((0,external_node_fs_.existsSync)(`${real}.dockerignore`))
-            await add(hash, `${real}.dockerignore`, 'ignored');
+    const argv = buildArgv(here, inputs.platforms, labels, layoutOutput(''), []);
+    const hash = (0,external_node_crypto_.createHash)('sha256').update(JSON.stringify([inputs.epoch, argv]));
+    try {
+        await addTree(hash, image.context, '');
+        if (image.file !== undefined)
+            await addDockerfile(hash, (0,external_node_fs_.realpathSync)(image.file));
+        return hash.digest('hex');
     }
-    return hash.digest('hex');
+    catch {
+        return undefined;
+    }
+}
+/** With what BuildKit looks for beside it: what is left out, and buildx' policy. */
+async function addDockerfile(hash, file) {
+    for (const suffix of ['', '.dockerignore', '.rego']) {
+        const path = `${file}${suffix}`;
+        if ((0,external_node_fs_.existsSync)(path))
+            await add(hash, (0,external_node_fs_.realpathSync)(path), suffix);
+    }
 }
 async function addTree(hash, root, folder) {
     for (const name of (0,external_node_fs_.readdirSync)((0,external_node_path_.join)(root, folder)).toSorted()) {
@@ -20189,32 +20212,32 @@ async function take(reference, layout, authFile, cancelled) {
  * One that differs from the release before in labels of its commit only keeps that one's bytes: it is
  * scanned with today's database, and released under the digest that servers already have. Where the
  * cache tells that beforehand, nothing is built, and the layout has the manifests and no layer.
- *
- * @returns whether the registry has these very bytes already
  */
 async function make(image, layout, context) {
-    const { inputs, authFile, cancelled } = context;
-    const { cache, unchangedFrom, registry } = inputs;
+    const { inputs, authFile, runner, cancelled } = context;
+    const { unchangedFrom, registry } = inputs;
     const repository = `${registry}/${image.name}`;
     if ('from' in image) {
         await take(`${repository}:${image.from}`, layout, authFile, cancelled);
-        return true;
+        return { unchanged: true };
     }
-    const former = unchangedFrom === undefined
-        ? undefined
-        : await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
-    const recipe = cache.kind === 'folder' ? await recipeOf(image, inputs, context.runner.env) : undefined;
+    if (unchangedFrom === undefined) {
+        await build(image, layout, context);
+        return { unchanged: false };
+    }
+    const former = await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
+    const isKept = inputs.cache.kind === 'folder';
+    const recipe = isKept ? await recipeOf(image, inputs, runner.env) : undefined;
     if (former && recipe && (await isMadeAlready(image, recipe, former, context))) {
         adopt(layout, former);
-        return true;
+        runner.info(`${image.name} │ not built: made of the same as ${digestOf(layout)}`);
+        return { unchanged: true };
     }
-    const bases = await build(image, layout, context);
-    const isUnchanged = former !== undefined && isSame(layout, former);
-    if (isUnchanged)
+    const bases = basesIn(await build(image, layout, context));
+    const unchanged = former !== undefined && isSame(layout, former);
+    if (unchanged)
         adopt(layout, former);
-    if (recipe && bases)
-        keepReleased(cache, image.name, { recipe, bases, digest: digestOf(layout) });
-    return isUnchanged;
+    return { unchanged, ...(recipe && bases && { of: { recipe, bases } }) };
 }
 /** Whether the former image was made of the same as this one would be. */
 async function isMadeAlready({ name }, recipe, former, { inputs, authFile, cancelled }) {
@@ -20413,19 +20436,23 @@ async function withCache(layout, slug, { cache, analysis, temp, turn }, work) {
     for (const part of PARTS)
         (0,external_node_fs_.symlinkSync)((0,external_node_path_.join)(cache, part), (0,external_node_path_.join)(copy, part));
     openAnalysis(analysis, copy);
-    await work(copy);
+    await work(copy).finally(() => (0,external_node_fs_.rmSync)(copy, { recursive: true }));
 }
 async function look(layout, digest, { slug, report }, context) {
     const { trivy, cache, temp } = context;
     const at = (place) => onePlatform(layout, digest, (0,external_node_path_.join)(temp, `${place}-${slug}`));
-    const options = optionsOf(context);
+    const read = async (argv) => {
+        const { stderr } = await run(argv, optionsOf(context));
+        if (/\b(Analysis error|Failed to parse)\b/.test(stderr))
+            context.readInPart.add(slug);
+    };
     const whole = at('whole');
     if (alter(whole, wholeOf)) {
         const aside = (0,external_node_path_.join)(temp, `whole-${slug}.json`);
         const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
-        await run(argv, options);
+        await read(argv);
     }
-    await run(scanArgv({ trivy, layout: at('scan'), cache, report }), options);
+    await read(scanArgv({ trivy, layout: at('scan'), cache, report }));
 }
 function optionsOf({ env, home, cancelled }) {
     return { env, signal: cancelled, cwd: home, timeoutMs: 15 * 60_000 };
@@ -20463,18 +20490,18 @@ function scannerEnvironment(env, home) {
 async function push(name, layout, held, context) {
     const { inputs } = context;
     const repository = `${inputs.registry}/${name}`;
-    const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
-    for (const tag of new Set([inputs.version, ...inputs.tags])) {
-        if (tag !== held)
-            await copy(from, `${repository}:${tag}`, context);
-    }
-    if (!inputs.attest || held !== undefined)
-        return;
-    for (const attachment of attachmentsOf(name, layout, context)) {
+    // First what is known of it: whoever finds it by a tag finds that too, also after a push that broke off.
+    const attachments = inputs.attest && held === undefined ? attachmentsOf(name, layout, context) : [];
+    for (const attachment of attachments) {
         const hex = attachment.subject.digest.slice('sha256:'.length);
         const folder = (0,external_node_path_.join)(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
         writeArtifact(folder, attachment);
         await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
+    }
+    const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
+    for (const tag of new Set([inputs.version, ...inputs.tags])) {
+        if (tag !== held)
+            await copy(from, `${repository}:${tag}`, context);
     }
 }
 /** One provenance of the whole image, one SBOM of each platform. */
@@ -20667,6 +20694,7 @@ function howToVerify(images) {
 
 
 
+
 async function main_run({ runner, cancelled }) {
     const inputs = readInputs(runner);
     const acceptances = acceptancesOf(inputs.ignoreFile);
@@ -20683,24 +20711,26 @@ async function main_run({ runner, cancelled }) {
         const layout = ({ name }) => (0,external_node_path_.join)(temp, 'layouts', name);
         const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
             const started = Date.now();
-            const unchanged = await make(image, layout(image), building);
+            const made = await make(image, layout(image), building);
             const findings = await scanWhole(image.name, layout(image), scanning, building);
             const digest = digestOf(layout(image));
             const version = versionOf(layout(image));
             const milliseconds = Date.now() - started;
-            return { name: image.name, digest, version, findings, unchanged, milliseconds };
+            return { name: image.name, digest, version, findings, ...made, milliseconds };
         });
-        settleAnalysis(scanning.analysis, databases);
+        keepAnalysis(scanning, inputs, runner);
         const today = new Date().toISOString().slice(0, 10);
         const verdicts = judge(scanned, { ...inputs, acceptances }, today);
         const pushed = verdicts.passed && inputs.push;
         if (pushed) {
             const pushing = { ...building, reports };
-            const unchanged = new Set(scanned.filter((image) => image.unchanged).map(({ name }) => name));
+            const results = new Map(scanned.map((image) => [image.name, image]));
             await inParallel(inputs.images, inputs.parallel, async (image) => {
+                const { unchanged = false, of, digest = '' } = results.get(image.name) ?? {};
                 const former = 'from' in image ? image.from : inputs.unchangedFrom;
-                const held = unchanged.has(image.name) ? former : undefined;
-                await push(image.name, layout(image), held, pushing);
+                await push(image.name, layout(image), unchanged ? former : undefined, pushing);
+                if (of)
+                    keepReleased(inputs.cache, image.name, { ...of, digest });
                 if (inputs.cache.kind === 'registry' && !('from' in image)) {
                     await saveToRegistryCache(image, building);
                 }
@@ -20714,18 +20744,33 @@ async function main_run({ runner, cancelled }) {
     }
 }
 /** An unchanged image is brought here whole only when Trivy does not know its layers. */
-async function scanWhole(name, layout, scanning, { inputs, authFile, cancelled }) {
+async function scanWhole(name, layout, scanning, { inputs, authFile, runner, cancelled }) {
     try {
         return await scan(name, layout, scanning);
     }
     catch (error) {
         if (isWhole(layout))
             throw error;
+        runner.info(`${name} │ Trivy does not know its layers: fetching them`);
     }
     const reference = `${inputs.registry}/${name}@${digestOf(layout)}`;
     (0,external_node_fs_.rmSync)(layout, { recursive: true });
     await take(reference, layout, authFile, cancelled);
     return scan(name, layout, scanning);
+}
+/**
+ * Not of images that others may have pushed, as Trivy takes a layer for the one that the image's configuration
+ * says it is; nor of what it has read in part.
+ */
+function keepAnalysis({ analysis, cache, readInPart }, { images }, runner) {
+    if (readInPart.size > 0 || images.some((image) => 'from' in image))
+        return;
+    try {
+        settleAnalysis(analysis, cache);
+    }
+    catch (error) {
+        runner.warning(`What Trivy knows of layers could not be kept: ${error}`);
+    }
 }
 function acceptancesOf(file) {
     return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
@@ -20742,7 +20787,20 @@ async function prepareScanner(inputs, reports, { temp, cache }, runner, cancelle
     openAnalysis(analysis, cache);
     const { platforms } = inputs;
     const turn = oneAtATime();
-    return { trivy, platforms, reports, cache, analysis, turn, temp, home, env, cancelled };
+    const readInPart = new Set();
+    return {
+        trivy,
+        platforms,
+        reports,
+        cache,
+        analysis,
+        readInPart,
+        turn,
+        temp,
+        home,
+        env,
+        cancelled,
+    };
 }
 function buildContext(inputs, { env: withLogin, authFile }, temp, runner, cancelled) {
     const env = { ...withLogin, SOURCE_DATE_EPOCH: String(inputs.epoch) };
