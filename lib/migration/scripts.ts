@@ -21,8 +21,8 @@ export type ScriptSource =
 /** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
 const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql(?:\.conf)?)$/;
 
-/** BuildKit's layer of nothing, which a reader of tar archives takes for a broken one. */
-const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1';
+/** BuildKit's layer of nothing, however compressed, which a reader of tar archives takes for a broken one. */
+const EMPTY_LAYER = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 
 /**
  * The folder with the scripts. From an image they come out of the service's own jar, so that
@@ -82,16 +82,19 @@ function authentication(
   return ['--src-authfile', file];
 }
 
-const digests = (shape: 'manifests' | 'layers') =>
-  z.object({ [shape]: z.array(z.object({ digest: z.string() })).min(1) });
+const named = z.object({ digest: z.string() });
+const index = z.object({ manifests: z.array(named).min(1) });
+const manifest = z.object({ config: named, layers: z.array(named).min(1) });
+const config = z.object({ rootfs: z.object({ diff_ids: z.array(z.string()) }) });
 
 function layersOf(layout: string): string[] {
-  const blob = (digest: string) => join(layout, 'blobs', ...digest.split(':'));
+  const blob = ({ digest }: z.infer<typeof named>) => join(layout, 'blobs', ...digest.split(':'));
   const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as unknown;
-  const { manifests = [] } = digests('manifests').parse(read(join(layout, 'index.json')));
-  const manifest = blob(manifests[0]?.digest ?? '');
-  const { layers = [] } = digests('layers').parse(read(manifest));
-  return layers.filter(({ digest }) => digest !== EMPTY_LAYER).map(({ digest }) => blob(digest));
+  const [image] = index.parse(read(join(layout, 'index.json'))).manifests;
+  const { layers, ...of } = manifest.parse(read(blob(image ?? { digest: '' })));
+  // What each layer is when it is unpacked, in the same order.
+  const unpacked = config.parse(read(blob(of.config))).rootfs.diff_ids;
+  return layers.filter((_, i) => unpacked[i] !== EMPTY_LAYER).map(blob);
 }
 
 const REMOVED = '.wh.';

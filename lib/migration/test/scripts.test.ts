@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { strToU8, zipSync } from 'fflate';
 import { create } from 'tar';
@@ -52,14 +53,29 @@ test('an image without jars holds none, and a folder is taken as it is', async (
   );
 });
 
+test.each([1, 6, 9])('a layer of nothing is none, compressed at level %i', async (level) => {
+  const service = await tarball({ 'app/service.jar': jar({ 'db/migration/V1__one.sql': 'x' }) });
+  expect(await scriptsInTars([Buffer.alloc(1024), service], level)).toEqual({
+    'V1__one.sql': 'x',
+  });
+});
+
 type Files = Record<string, string | Uint8Array>;
 
 /** File name → text of what comes out of an image with these layers. */
 async function scriptsIn(...layers: Files[]): Promise<Record<string, string>> {
+  return scriptsInTars(await Promise.all(layers.map(tarball)), 6);
+}
+
+async function scriptsInTars(
+  tars: readonly Buffer[],
+  level: number,
+): Promise<Record<string, string>> {
   const layout = join(temp, 'image');
-  const descriptors = [];
-  for (const layer of layers) descriptors.push(blob(layout, await tarball(layer)));
-  const manifest = blob(layout, Buffer.from(JSON.stringify({ layers: descriptors })));
+  const diff_ids = tars.map((tar) => `sha256:${sha256(tar)}`);
+  const config = blob(layout, Buffer.from(JSON.stringify({ rootfs: { diff_ids } })));
+  const layers = tars.map((tar) => blob(layout, gzipSync(tar, { level })));
+  const manifest = blob(layout, Buffer.from(JSON.stringify({ config, layers })));
   writeFileSync(join(layout, 'index.json'), JSON.stringify({ manifests: [manifest] }));
   const folder = await scriptsOf(layout, temp);
   return Object.fromEntries(
@@ -79,13 +95,17 @@ async function tarball(files: Files): Promise<Buffer> {
     mkdirSync(dirname(join(root, name)), { recursive: true });
     writeFileSync(join(root, name), content);
   }
-  await create({ gzip: true, cwd: root, file: `${root}.tgz` }, readdirSync(root));
-  return readFileSync(`${root}.tgz`);
+  await create({ cwd: root, file: `${root}.tar` }, readdirSync(root));
+  return readFileSync(`${root}.tar`);
 }
 
 function blob(layout: string, content: Buffer): { digest: string } {
-  const sum = createHash('sha256').update(content).digest('hex');
+  const sum = sha256(content);
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
   writeFileSync(join(layout, 'blobs/sha256', sum), content);
   return { digest: `sha256:${sum}` };
+}
+
+function sha256(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex');
 }
