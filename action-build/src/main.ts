@@ -62,7 +62,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
         const { unchanged = false, of, digest = '' } = results.get(image.name) ?? {};
         const former = 'from' in image ? image.from : inputs.unchangedFrom;
         await push(image.name, layout(image), unchanged ? former : undefined, pushing);
-        if (of) keepReleased(inputs.cache, image.name, { ...of, digest });
+        if (of) orWarn(runner, () => keepReleased(inputs.cache, image.name, { ...of, digest }));
         if (inputs.cache.kind === 'registry' && !('from' in image)) {
           await saveToRegistryCache(image, building);
         }
@@ -103,10 +103,15 @@ function keepAnalysis(
   runner: Runner,
 ): void {
   if (readInPart.size > 0 || images.some((image) => 'from' in image)) return;
+  orWarn(runner, () => settleAnalysis(analysis, cache));
+}
+
+/** No release depends on what is kept for the next one. */
+function orWarn(runner: Runner, keep: () => void): void {
   try {
-    settleAnalysis(analysis, cache);
+    keep();
   } catch (error) {
-    runner.warning(`What Trivy knows of layers could not be kept: ${error}`);
+    runner.warning(`The cache could not be written, so the next run takes longer: ${error}`);
   }
 }
 
