@@ -20730,7 +20730,7 @@ async function main_run({ runner, cancelled }) {
                 const former = 'from' in image ? image.from : inputs.unchangedFrom;
                 await push(image.name, layout(image), unchanged ? former : undefined, pushing);
                 if (of)
-                    keepReleased(inputs.cache, image.name, { ...of, digest });
+                    orWarn(runner, () => keepReleased(inputs.cache, image.name, { ...of, digest }));
                 if (inputs.cache.kind === 'registry' && !('from' in image)) {
                     await saveToRegistryCache(image, building);
                 }
@@ -20765,11 +20765,15 @@ async function scanWhole(name, layout, scanning, { inputs, authFile, runner, can
 function keepAnalysis({ analysis, cache, readInPart }, { images }, runner) {
     if (readInPart.size > 0 || images.some((image) => 'from' in image))
         return;
+    orWarn(runner, () => settleAnalysis(analysis, cache));
+}
+/** No release depends on what is kept for the next one. */
+function orWarn(runner, keep) {
     try {
-        settleAnalysis(analysis, cache);
+        keep();
     }
     catch (error) {
-        runner.warning(`What Trivy knows of layers could not be kept: ${error}`);
+        runner.warning(`The cache could not be written, so the next run takes longer: ${error}`);
     }
 }
 function acceptancesOf(file) {

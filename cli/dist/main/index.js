@@ -44868,8 +44868,8 @@ var registry_login = __nccwpck_require__(31);
 
 /** Where Spring Boot's Flyway looks, inside a plain jar and inside an executable one. */
 const MIGRATIONS = /^(?:BOOT-INF\/classes\/)?db\/migration\/([^/]+\.sql(?:\.conf)?)$/;
-/** BuildKit's layer of nothing, which a reader of tar archives takes for a broken one. */
-const EMPTY_LAYER = 'sha256:4f4fb700ef54461cfa02571ae0db9a0dc1e0cdb5577484a6d75e68dc38e8acc1';
+/** BuildKit's layer of nothing, however compressed, which a reader of tar archives takes for a broken one. */
+const EMPTY_LAYER = 'sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef';
 /**
  * The folder with the scripts. From an image they come out of the service's own jar, so that
  * what runs is what is released, whatever a checkout says.
@@ -44919,14 +44919,18 @@ function authentication({ reference, login }, temp) {
     (0,external_node_fs_.writeFileSync)(file, (0,registry_login/* dockerConfig */.p)({ registry, ...login }), { mode: 0o600 });
     return ['--src-authfile', file];
 }
-const digests = (shape) => schemas/* object */.Ikc({ [shape]: schemas/* array */.YOg(schemas/* object */.Ikc({ digest: schemas/* string */.YjP() })).min(1) });
+const named = schemas/* object */.Ikc({ digest: schemas/* string */.YjP() });
+const index = schemas/* object */.Ikc({ manifests: schemas/* array */.YOg(named).min(1) });
+const manifest = schemas/* object */.Ikc({ config: named, layers: schemas/* array */.YOg(named).min(1) });
+const config = schemas/* object */.Ikc({ rootfs: schemas/* object */.Ikc({ diff_ids: schemas/* array */.YOg(schemas/* string */.YjP()) }) });
 function layersOf(layout) {
-    const blob = (digest) => (0,external_node_path_.join)(layout, 'blobs', ...digest.split(':'));
+    const blob = ({ digest }) => (0,external_node_path_.join)(layout, 'blobs', ...digest.split(':'));
     const read = (file) => JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8'));
-    const { manifests = [] } = digests('manifests').parse(read((0,external_node_path_.join)(layout, 'index.json')));
-    const manifest = blob(manifests[0]?.digest ?? '');
-    const { layers = [] } = digests('layers').parse(read(manifest));
-    return layers.filter(({ digest }) => digest !== EMPTY_LAYER).map(({ digest }) => blob(digest));
+    const [image] = index.parse(read((0,external_node_path_.join)(layout, 'index.json'))).manifests;
+    const { layers, ...of } = manifest.parse(read(blob(image ?? { digest: '' })));
+    // What each layer is when it is unpacked, in the same order.
+    const unpacked = config.parse(read(blob(of.config))).rootfs.diff_ids;
+    return layers.filter((_, i) => unpacked[i] !== EMPTY_LAYER).map(blob);
 }
 const REMOVED = '.wh.';
 /** A later layer replaces a jar, or takes it away by an empty file `.wh.<name>`. */
