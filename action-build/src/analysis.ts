@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { BuildCache } from './build-cache.ts';
+import { type BuildCache, besideLayers } from './build-cache.ts';
 
 /**
  * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
@@ -22,10 +22,7 @@ import type { BuildCache } from './build-cache.ts';
  * @returns undefined without a folder for it
  */
 export function analysisFile(cache: BuildCache, trivy: string, due: Date): string | undefined {
-  // No image's name begins with a dot.
-  return cache.kind === 'folder'
-    ? join(cache.folder, '.trivy', `${trivy}-${due.getTime()}.db`)
-    : undefined;
+  return besideLayers(cache, '.trivy', `${trivy}-${due.getTime()}.db`);
 }
 
 /** Gives a cache folder of Trivy's what is known. */

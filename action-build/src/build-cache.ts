@@ -42,6 +42,15 @@ export function cacheOptions(cache: BuildCache, image: string): { from: string[]
   }
 }
 
+/** Where a folder keeps something beside the layers: no image's name begins with a dot. */
+export function besideLayers(
+  cache: BuildCache,
+  kind: `.${string}`,
+  name: string,
+): string | undefined {
+  return cache.kind === 'folder' ? join(cache.folder, kind, name) : undefined;
+}
+
 /** Before a build: what the last one kept is at hand for the next, so that new layers alone are written. */
 export function openCache(cache: BuildCache, image: string): void {
   if (cache.kind !== 'folder') return;

@@ -49,7 +49,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       const digest = digestOf(layout(image));
       const version = versionOf(layout(image));
       const milliseconds = Date.now() - started;
-      return { name: image.name, digest, version, findings, ...made, milliseconds };
+      return { image, name: image.name, digest, version, findings, ...made, milliseconds };
     });
     keepAnalysis(scanning, inputs, runner);
     const today = new Date().toISOString().slice(0, 10);
@@ -57,12 +57,11 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     const pushed = verdicts.passed && inputs.push;
     if (pushed) {
       const pushing: PushContext = { ...building, reports };
-      const results = new Map(scanned.map((image) => [image.name, image]));
-      await inParallel(inputs.images, inputs.parallel, async (image) => {
-        const { unchanged = false, of, digest = '' } = results.get(image.name) ?? {};
+      await inParallel(scanned, inputs.parallel, async ({ image, name, digest, ...made }) => {
         const former = 'from' in image ? image.from : inputs.unchangedFrom;
-        await push(image.name, layout(image), unchanged ? former : undefined, pushing);
-        if (of) orWarn(runner, () => keepReleased(inputs.cache, image.name, { ...of, digest }));
+        await push(name, layout(image), made.unchanged ? former : undefined, pushing);
+        const { madeOf } = made;
+        if (madeOf) orWarn(runner, () => keepReleased(inputs.cache, name, { ...madeOf, digest }));
         if (inputs.cache.kind === 'registry' && !('from' in image)) {
           await saveToRegistryCache(image, building);
         }

@@ -11,7 +11,7 @@ export interface Made {
   /** The registry has these very bytes already. */
   unchanged: boolean;
   /** What it was made of, where that is known. */
-  of?: Omit<Released, 'digest'>;
+  madeOf?: Omit<Released, 'digest'>;
 }
 
 /**
@@ -48,7 +48,7 @@ export async function make(
   const bases = basesIn(await build(image, layout, context));
   const unchanged = former !== undefined && isSame(layout, former);
   if (unchanged) adopt(layout, former);
-  return { unchanged, ...(recipe && bases && { of: { recipe, bases } }) };
+  return { unchanged, ...(recipe && bases && { madeOf: { recipe, bases } }) };
 }
 
 /** Whether the former image was made of the same as this one would be. */

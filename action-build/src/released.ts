@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { z } from 'zod';
 import { base } from './bases.ts';
-import type { BuildCache } from './build-cache.ts';
+import { type BuildCache, besideLayers } from './build-cache.ts';
 
 /**
  * What an image was made of, and what it was released as. It lies beside the layers and not in the
@@ -26,10 +26,8 @@ export function keepReleased(cache: BuildCache, image: string, kept: Released): 
   writeFileSync(file, JSON.stringify(kept));
 }
 
-/** No image's name begins with a dot. */
-function fileOf(cache: BuildCache, image: string): string | undefined {
-  return cache.kind === 'folder' ? join(cache.folder, '.released', `${image}.json`) : undefined;
-}
+const fileOf = (cache: BuildCache, image: string) =>
+  besideLayers(cache, '.released', `${image}.json`);
 
 /** Of a run that was killed while it wrote, there may be half of it. */
 function json(text: string): unknown {

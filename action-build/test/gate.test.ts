@@ -1,6 +1,7 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -14,6 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { zipSync } from 'fflate';
 import { run } from '../../lib/process/run.ts';
 import { startCacheService } from '../../lib/runner/test/cache-service.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
@@ -358,23 +360,37 @@ describe('with a cache in a folder, an image that did not change', () => {
   });
 
   test('is built anew when the tag of its base means another image', async () => {
-    const publish = (tree: string, tag: string) =>
+    const publish = (tree: string) =>
       build('bases', [], {
         images: `- { name: base, context: ${join(folder, tree)} }`,
-        tags: tag,
+        tags: 'stable',
         'ignore-unfixed': 'true',
       });
-    await publish('clean', 'stable');
+    await publish('clean');
     mkdirSync(join(folder, 'based'), { recursive: true });
     const from = `FROM ${registry.address}/bases/base:stable\nCOPY Dockerfile /\n`;
     writeFileSync(join(folder, 'based', 'Dockerfile'), from);
     await buildAgain('spared', 'based');
     expect((await buildAgain('spared', 'based')).image).toMatchObject({ unchanged: true });
-    await publish('debian', 'stable');
+    await publish('debian');
     const after = await buildAgain('spared', 'based', { 'ignore-unfixed': 'true' });
     expect(after.errors).toEqual([]);
     expect(after.stdout).toMatch(exported);
     expect(after.image.unchanged).toBe(false);
+  });
+
+  test('is looked at again when Trivy could not read all of it, or others may have pushed it', async () => {
+    mkdirSync(join(folder, 'damaged'), { recursive: true });
+    writeFileSync(join(folder, 'damaged', 'Dockerfile'), 'FROM scratch\nCOPY app.jar /\nUSER 1\n');
+    const jar = zipSync({ 'lib/damaged.jar': Buffer.from('no archive') });
+    writeFileSync(join(folder, 'damaged', 'app.jar'), jar);
+    expect((await buildAgain('damaged', 'damaged')).errors).toEqual([]);
+    expect(existsSync(join(cache, '.released/damaged.json'))).toBe(true);
+    expect(existsSync(join(cache, '.trivy'))).toBe(false);
+    await build('damaged', ['clean'], { tags: 'develop' });
+    const images = '- { name: clean, from: develop }';
+    expect((await build('damaged', [], { images, cache, version: '2.0.0' })).errors).toEqual([]);
+    expect(existsSync(join(cache, '.trivy'))).toBe(false);
   });
 
   test("is built anew where somebody else's has its tag", async () => {

@@ -9303,50 +9303,6 @@ async function sha256Of(file) {
     return hash.digest('hex');
 }
 
-;// CONCATENATED MODULE: ./action-build/src/analysis.js
-
-
-
-/**
- * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
- * finding: no layer is looked at twice. Trivy tells jars by its Java index while it looks, so what it found
- * with an older one, or as another version, is worth nothing.
- *
- * @param due when the index's successor is, which tells one from another
- * @returns undefined without a folder for it
- */
-function analysisFile(cache, trivy, due) {
-    // No image's name begins with a dot.
-    return cache.kind === 'folder'
-        ? (0,external_node_path_.join)(cache.folder, '.trivy', `${trivy}-${due.getTime()}.db`)
-        : undefined;
-}
-/** Gives a cache folder of Trivy's what is known. */
-function openAnalysis(kept, trivyCache) {
-    if (kept === undefined || !(0,external_node_fs_.existsSync)(kept))
-        return;
-    (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(used(trivyCache)), { recursive: true });
-    (0,external_node_fs_.copyFileSync)(kept, used(trivyCache));
-}
-/** Keeps what is known now. What is a day old and not that is of another index or version, or of a killed run. */
-function settleAnalysis(kept, trivyCache) {
-    if (kept === undefined || !(0,external_node_fs_.existsSync)(used(trivyCache)))
-        return;
-    const folder = (0,external_node_path_.dirname)(kept);
-    (0,external_node_fs_.mkdirSync)(folder, { recursive: true });
-    const next = (0,external_node_path_.join)(folder, (0,external_node_crypto_.randomUUID)());
-    (0,external_node_fs_.writeFileSync)(next, (0,external_node_fs_.readFileSync)(used(trivyCache)), { flush: true });
-    (0,external_node_fs_.renameSync)(next, kept);
-    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
-        const path = (0,external_node_path_.join)(folder, name);
-        const found = (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
-        if (path !== kept && found && Date.now() - found.mtimeMs > DAY)
-            (0,external_node_fs_.rmSync)(path, { force: true });
-    }
-}
-const DAY = 24 * 3_600_000;
-const used = (trivyCache) => (0,external_node_path_.join)(trivyCache, 'fanal', 'fanal.db');
-
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
 
 // functions
@@ -19113,6 +19069,10 @@ function cacheOptions(cache, image) {
         }
     }
 }
+/** Where a folder keeps something beside the layers: no image's name begins with a dot. */
+function besideLayers(cache, kind, name) {
+    return cache.kind === 'folder' ? (0,external_node_path_.join)(cache.folder, kind, name) : undefined;
+}
 /** Before a build: what the last one kept is at hand for the next, so that new layers alone are written. */
 function openCache(cache, image) {
     if (cache.kind !== 'folder')
@@ -19138,6 +19098,48 @@ function settleCache(cache, image) {
 function nextFolder(folder) {
     return `${folder}.next`;
 }
+
+;// CONCATENATED MODULE: ./action-build/src/analysis.js
+
+
+
+
+/**
+ * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
+ * finding: no layer is looked at twice. Trivy tells jars by its Java index while it looks, so what it found
+ * with an older one, or as another version, is worth nothing.
+ *
+ * @param due when the index's successor is, which tells one from another
+ * @returns undefined without a folder for it
+ */
+function analysisFile(cache, trivy, due) {
+    return besideLayers(cache, '.trivy', `${trivy}-${due.getTime()}.db`);
+}
+/** Gives a cache folder of Trivy's what is known. */
+function openAnalysis(kept, trivyCache) {
+    if (kept === undefined || !(0,external_node_fs_.existsSync)(kept))
+        return;
+    (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(used(trivyCache)), { recursive: true });
+    (0,external_node_fs_.copyFileSync)(kept, used(trivyCache));
+}
+/** Keeps what is known now. What is a day old and not that is of another index or version, or of a killed run. */
+function settleAnalysis(kept, trivyCache) {
+    if (kept === undefined || !(0,external_node_fs_.existsSync)(used(trivyCache)))
+        return;
+    const folder = (0,external_node_path_.dirname)(kept);
+    (0,external_node_fs_.mkdirSync)(folder, { recursive: true });
+    const next = (0,external_node_path_.join)(folder, (0,external_node_crypto_.randomUUID)());
+    (0,external_node_fs_.writeFileSync)(next, (0,external_node_fs_.readFileSync)(used(trivyCache)), { flush: true });
+    (0,external_node_fs_.renameSync)(next, kept);
+    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
+        const path = (0,external_node_path_.join)(folder, name);
+        const found = (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
+        if (path !== kept && found && Date.now() - found.mtimeMs > DAY)
+            (0,external_node_fs_.rmSync)(path, { force: true });
+    }
+}
+const DAY = 24 * 3_600_000;
+const used = (trivyCache) => (0,external_node_path_.join)(trivyCache, 'fanal', 'fanal.db');
 
 ;// CONCATENATED MODULE: ./action-build/src/commands.js
 /** The argument vectors of the three programs; nothing secret is ever among them. */
@@ -20141,6 +20143,7 @@ async function add(hash, path, name) {
 
 
 
+
 /**
  * What an image was made of, and what it was released as. It lies beside the layers and not in the
  * registry, where whoever may push could have their own image taken for ours.
@@ -20161,10 +20164,7 @@ function keepReleased(cache, image, kept) {
     (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(file), { recursive: true });
     (0,external_node_fs_.writeFileSync)(file, JSON.stringify(kept));
 }
-/** No image's name begins with a dot. */
-function fileOf(cache, image) {
-    return cache.kind === 'folder' ? (0,external_node_path_.join)(cache.folder, '.released', `${image}.json`) : undefined;
-}
+const fileOf = (cache, image) => besideLayers(cache, '.released', `${image}.json`);
 /** Of a run that was killed while it wrote, there may be half of it. */
 function released_json(text) {
     try {
@@ -20237,7 +20237,7 @@ async function make(image, layout, context) {
     const unchanged = former !== undefined && isSame(layout, former);
     if (unchanged)
         adopt(layout, former);
-    return { unchanged, ...(recipe && bases && { of: { recipe, bases } }) };
+    return { unchanged, ...(recipe && bases && { madeOf: { recipe, bases } }) };
 }
 /** Whether the former image was made of the same as this one would be. */
 async function isMadeAlready({ name }, recipe, former, { inputs, authFile, cancelled }) {
@@ -20716,7 +20716,7 @@ async function main_run({ runner, cancelled }) {
             const digest = digestOf(layout(image));
             const version = versionOf(layout(image));
             const milliseconds = Date.now() - started;
-            return { name: image.name, digest, version, findings, ...made, milliseconds };
+            return { image, name: image.name, digest, version, findings, ...made, milliseconds };
         });
         keepAnalysis(scanning, inputs, runner);
         const today = new Date().toISOString().slice(0, 10);
@@ -20724,13 +20724,12 @@ async function main_run({ runner, cancelled }) {
         const pushed = verdicts.passed && inputs.push;
         if (pushed) {
             const pushing = { ...building, reports };
-            const results = new Map(scanned.map((image) => [image.name, image]));
-            await inParallel(inputs.images, inputs.parallel, async (image) => {
-                const { unchanged = false, of, digest = '' } = results.get(image.name) ?? {};
+            await inParallel(scanned, inputs.parallel, async ({ image, name, digest, ...made }) => {
                 const former = 'from' in image ? image.from : inputs.unchangedFrom;
-                await push(image.name, layout(image), unchanged ? former : undefined, pushing);
-                if (of)
-                    orWarn(runner, () => keepReleased(inputs.cache, image.name, { ...of, digest }));
+                await push(name, layout(image), made.unchanged ? former : undefined, pushing);
+                const { madeOf } = made;
+                if (madeOf)
+                    orWarn(runner, () => keepReleased(inputs.cache, name, { ...madeOf, digest }));
                 if (inputs.cache.kind === 'registry' && !('from' in image)) {
                     await saveToRegistryCache(image, building);
                 }
