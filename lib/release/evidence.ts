@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import type { ExecResult } from '../ssh/connection.ts';
 import type { Host } from './host.ts';
+import { inspect } from './inspection.ts';
 
 /** What can still be learnt of a slot that failed, before it is removed. */
 export interface Evidence {
@@ -27,50 +27,6 @@ export class ReleaseFailure extends Error {
     super(message, options);
     this.evidence = evidence;
   }
-}
-
-const inspectSchema = z.object({
-  RestartCount: z.number(),
-  State: z.object({
-    Status: z.string(),
-    ExitCode: z.number(),
-    OOMKilled: z.boolean(),
-    Error: z.string(),
-    Health: z
-      .object({
-        Status: z.string(),
-        Log: z.array(z.object({ Output: z.string(), ExitCode: z.number() })).nullable(),
-      })
-      .optional(),
-  }),
-});
-
-export interface Inspection {
-  status: string;
-  health: string | undefined;
-  exitCode: number;
-  outOfMemory: boolean;
-  restarts: number;
-  lastHealth: string;
-}
-
-/** State of one container; `undefined` when it is gone. */
-export async function inspect(host: Host, container: string): Promise<Inspection | undefined> {
-  const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-  const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
-    allowFailure: true,
-  });
-  if (code !== 0) return undefined;
-  const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
-  const last = State.Health?.Log?.at(-1);
-  return {
-    status: State.Status,
-    health: State.Health?.Status,
-    exitCode: State.ExitCode,
-    outOfMemory: State.OOMKilled,
-    restarts: RestartCount,
-    lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
-  };
 }
 
 /** Gathers what explains a failure. */

@@ -143,18 +143,16 @@ sync "$1"`;
 
   /** What runs here now. */
   async state(): Promise<HostState> {
-    const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout.project})
+    const script = `[ -e ${layout.caddy.outOfRotation} ] && echo out || echo in
+sha256sum ${layout.caddy.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${layout.project}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
-    const files = `sha256sum ${layout.caddy.configuration}/Caddyfile 2>/dev/null
-test -e ${layout.caddy.outOfRotation}`;
-    const [containers, { code, stdout }] = await Promise.all([
-      this.read(['sh', '-c', script]),
-      this.read(['sh', '-c', files], { allowFailure: true }),
-    ]);
-    const [caddyfile] = stdout.split(' ');
+    const { stdout } = await this.read(['sh', '-c', script]);
+    const [rotation, checksum = '', ...containers] = stdout.split('\n');
+    const [caddyfile] = checksum.split(' ');
     return {
-      ...readContainers(containers.stdout, layout.backendNetwork),
-      outOfRotation: code === 0,
+      ...readContainers(containers.join('\n'), layout.backendNetwork),
+      outOfRotation: rotation === 'out',
       ...(caddyfile && { caddyfile }),
     };
   }

@@ -1,6 +1,7 @@
 import { chosenSlots, requestsUnderWay } from './edge.ts';
-import { gather, inspect, ReleaseFailure } from './evidence.ts';
+import { gather, ReleaseFailure } from './evidence.ts';
 import { type Host, slotName } from './host.ts';
+import { type Inspection, inspect } from './inspection.ts';
 import { healthInterval, ports } from './layout.ts';
 import type { Step } from './plan.ts';
 import type { Edge, Slot } from './slots.ts';
@@ -17,6 +18,9 @@ export interface Patience {
 
 /** Restarts, while it is waited for, after which a container is taken for one that never comes up. */
 const crashLoop = 2;
+
+/** Seconds until a container is looked at again, though Docker says nothing of it. */
+const longestLook = 5;
 
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
@@ -70,13 +74,14 @@ async function healthy(
     new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
   // One that serves already may have ended now and then, in weeks.
   let earlier = step.kind === 'prove' ? 0 : undefined;
-  let said = '';
+  let seen: Inspection | undefined;
   try {
-    await until(`${name} to be healthy`, healthTimeout, async () => {
+    await until(`${name} to be healthy`, healthTimeout, async (left) => {
       stop?.throwIfAborted();
-      const seen = await inspect(host, `compta-${name}-1`);
+      const seconds = Math.min(Math.max(left / 1000, 0.1), longestLook);
+      const after = seen && { at: seen.at, seconds, stop };
+      seen = await inspect(host, `compta-${name}-1`, after);
       if (seen === undefined) throw fail('its container is gone');
-      said = seen.lastHealth;
       if (seen.outOfMemory) throw fail('it ran out of memory');
       earlier ??= seen.restarts;
       if (seen.restarts - earlier >= crashLoop) throw fail(`it ended ${seen.restarts} times`);
@@ -92,7 +97,7 @@ async function healthy(
     });
   } catch (error) {
     if (!(error instanceof WaitedTooLong)) throw error;
-    const last = `${healthTimeout / 1000} s went by, and its health check last said: ${said || 'nothing'}`;
+    const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
     throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
   }
   const { slots, edge } = await host.state();

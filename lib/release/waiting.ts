@@ -8,15 +8,16 @@ export const pause = (ms: number): Promise<void> =>
 
 /**
  * Asks again and again, every 200 ms, until the answer is yes.
+ * @param ask is told how many milliseconds are left.
  * @throws WaitedTooLong saying what was waited for.
  */
 export async function until(
   what: string,
   timeoutMs: number,
-  ask: () => Promise<boolean>,
+  ask: (left: number) => Promise<boolean>,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  while (!(await ask())) {
+  while (!(await ask(deadline - Date.now()))) {
     if (Date.now() > deadline) {
       throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
     }

@@ -50,7 +50,7 @@ class OneSlot extends Host {
     const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '', Health };
     const inspected = JSON.stringify({ RestartCount: this.restarts, State });
     const asked = 'X-Compta-Slot: auth-service-a:8080\r\n';
-    return { code: 0, stdout: program === 'curl' ? asked : inspected, stderr: '' };
+    return { code: 0, stdout: program === 'curl' ? asked : `0\n${inspected}`, stderr: '' };
   }
 
   override async change() {
