@@ -39426,8 +39426,8 @@ class SshPool {
     }
 }
 
-// EXTERNAL MODULE: ./lib/release/host.js + 2 modules
-var host = __nccwpck_require__(2696);
+// EXTERNAL MODULE: ./lib/release/host.js + 3 modules
+var host = __nccwpck_require__(7575);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
 
 
@@ -39488,7 +39488,7 @@ async function connectAll(destination) {
 
 /***/ }),
 
-/***/ 2696:
+/***/ 7575:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39504,17 +39504,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 var errors = __nccwpck_require__(2262);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
-;// CONCATENATED MODULE: ./lib/release/evidence.js
+;// CONCATENATED MODULE: ./lib/release/inspection.js
 
-/** A service that cannot be released, with the reason in a sentence. */
-class ReleaseFailure extends Error {
-    name = 'ReleaseFailure';
-    evidence;
-    constructor(message, evidence, options) {
-        super(message, options);
-        this.evidence = evidence;
-    }
-}
 const inspectSchema = schemas/* object */.Ikc({
     RestartCount: schemas/* number */.aig(),
     State: schemas/* object */.Ikc({
@@ -39529,17 +39520,35 @@ const inspectSchema = schemas/* object */.Ikc({
             .optional(),
     }),
 });
-/** State of one container; `undefined` when it is gone. */
-async function inspect(host, container) {
-    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+/** What a container goes through while it comes up. */
+const turns = (/* unused pure expression or super */ null && (['start', 'health_status', 'oom', 'die', 'destroy']));
+/** $1 the container, $2 seconds to wait at most, $3 since when. What listens to Docker ends with the first word. */
+const afterNextTurn = (/* unused pure expression or super */ null && (`listen='echo $$; exec timeout "$@"'
+sh -c "$listen" listen "$2" docker events --format . --since "$3" --filter "container=$1" \
+${turns.map((turn) => `--filter event=${turn}`).join(' ')} |
+{ read -r pid; read -r turn && kill "$pid"; }
+`));
+const now = (/* unused pure expression or super */ null && (`date +%s.%N
+exec docker inspect -f '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}' "$1"`));
+/**
+ * State of one container; `undefined` when it is gone.
+ * @param after to wait for its next turn since then first, on the server itself and for so many seconds at
+ * most. Asking again and again instead costs a server a process of sshd, sudo and Docker each time.
+ */
+async function inspection_inspect(host, container, after) {
+    const script = after === undefined ? now : `${afterNextTurn}${now}`;
+    const words = after === undefined ? [] : [String(after.seconds), after.at];
+    const { code, stdout } = await host.read(['sh', '-c', script, 'inspect', container, ...words], {
         allowFailure: true,
+        ...(after?.stop && { signal: after.stop }),
     });
     if (code !== 0)
         return undefined;
-    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const [at = '', state = ''] = stdout.split('\n');
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(state));
     const last = State.Health?.Log?.at(-1);
     return {
+        at,
         status: State.Status,
         health: State.Health?.Status,
         exitCode: State.ExitCode,
@@ -39547,6 +39556,18 @@ async function inspect(host, container) {
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
     };
+}
+
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
 }
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
@@ -39755,18 +39776,16 @@ sync "$1"`;
     }
     /** What runs here now. */
     async state() {
-        const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv})
+        const script = `[ -e ${layout/* caddy */.GG.outOfRotation} ] && echo out || echo in
+sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
-        const files = `sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null
-test -e ${layout/* caddy */.GG.outOfRotation}`;
-        const [containers, { code, stdout }] = await Promise.all([
-            this.read(['sh', '-c', script]),
-            this.read(['sh', '-c', files], { allowFailure: true }),
-        ]);
-        const [caddyfile] = stdout.split(' ');
+        const { stdout } = await this.read(['sh', '-c', script]);
+        const [rotation, checksum = '', ...containers] = stdout.split('\n');
+        const [caddyfile] = checksum.split(' ');
         return {
-            ...readContainers(containers.stdout, layout/* backendNetwork */.L4),
-            outOfRotation: code === 0,
+            ...readContainers(containers.join('\n'), layout/* backendNetwork */.L4),
+            outOfRotation: rotation === 'out',
             ...(caddyfile && { caddyfile }),
         };
     }
@@ -40464,8 +40483,8 @@ var markdown = __nccwpck_require__(5238);
 var main = __nccwpck_require__(9351);
 // EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
 var connect = __nccwpck_require__(3011);
-// EXTERNAL MODULE: ./lib/release/host.js + 2 modules
-var host = __nccwpck_require__(2696);
+// EXTERNAL MODULE: ./lib/release/host.js + 3 modules
+var host = __nccwpck_require__(7575);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
 // EXTERNAL MODULE: ./lib/ssh/errors.js

@@ -38762,7 +38762,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6447);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6663);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1708);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -38772,7 +38772,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 6663:
+/***/ 1708:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -48381,17 +48381,8 @@ class RemoteTimeoutError extends Error {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/release/evidence.js
+;// CONCATENATED MODULE: ./lib/release/inspection.js
 
-/** A service that cannot be released, with the reason in a sentence. */
-class evidence_ReleaseFailure extends Error {
-    name = 'ReleaseFailure';
-    evidence;
-    constructor(message, evidence, options) {
-        super(message, options);
-        this.evidence = evidence;
-    }
-}
 const inspectSchema = object({
     RestartCount: schemas_number(),
     State: object({
@@ -48406,17 +48397,35 @@ const inspectSchema = object({
             .optional(),
     }),
 });
-/** State of one container; `undefined` when it is gone. */
-async function inspect(host, container) {
-    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+/** What a container goes through while it comes up. */
+const turns = (/* unused pure expression or super */ null && (['start', 'health_status', 'oom', 'die', 'destroy']));
+/** $1 the container, $2 seconds to wait at most, $3 since when. What listens to Docker ends with the first word. */
+const afterNextTurn = (/* unused pure expression or super */ null && (`listen='echo $$; exec timeout "$@"'
+sh -c "$listen" listen "$2" docker events --format . --since "$3" --filter "container=$1" \
+${turns.map((turn) => `--filter event=${turn}`).join(' ')} |
+{ read -r pid; read -r turn && kill "$pid"; }
+`));
+const now = (/* unused pure expression or super */ null && (`date +%s.%N
+exec docker inspect -f '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}' "$1"`));
+/**
+ * State of one container; `undefined` when it is gone.
+ * @param after to wait for its next turn since then first, on the server itself and for so many seconds at
+ * most. Asking again and again instead costs a server a process of sshd, sudo and Docker each time.
+ */
+async function inspection_inspect(host, container, after) {
+    const script = after === undefined ? now : `${afterNextTurn}${now}`;
+    const words = after === undefined ? [] : [String(after.seconds), after.at];
+    const { code, stdout } = await host.read(['sh', '-c', script, 'inspect', container, ...words], {
         allowFailure: true,
+        ...(after?.stop && { signal: after.stop }),
     });
     if (code !== 0)
         return undefined;
-    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const [at = '', state = ''] = stdout.split('\n');
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(state));
     const last = State.Health?.Log?.at(-1);
     return {
+        at,
         status: State.Status,
         health: State.Health?.Status,
         exitCode: State.ExitCode,
@@ -48424,6 +48433,18 @@ async function inspect(host, container) {
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
     };
+}
+
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class evidence_ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
 }
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
@@ -48661,18 +48682,16 @@ sync "$1"`;
     }
     /** What runs here now. */
     async state() {
-        const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${project})
+        const script = `[ -e ${caddy.outOfRotation} ] && echo out || echo in
+sha256sum ${caddy.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${project}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
-        const files = `sha256sum ${caddy.configuration}/Caddyfile 2>/dev/null
-test -e ${caddy.outOfRotation}`;
-        const [containers, { code, stdout }] = await Promise.all([
-            this.read(['sh', '-c', script]),
-            this.read(['sh', '-c', files], { allowFailure: true }),
-        ]);
-        const [caddyfile] = stdout.split(' ');
+        const { stdout } = await this.read(['sh', '-c', script]);
+        const [rotation, checksum = '', ...containers] = stdout.split('\n');
+        const [caddyfile] = checksum.split(' ');
         return {
-            ...readContainers(containers.stdout, backendNetwork),
-            outOfRotation: code === 0,
+            ...readContainers(containers.join('\n'), backendNetwork),
+            outOfRotation: rotation === 'out',
             ...(caddyfile && { caddyfile }),
         };
     }

@@ -67972,7 +67972,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2990);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4773);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3377);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67982,7 +67982,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 4773:
+/***/ 3377:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78164,17 +78164,8 @@ class SshPool {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/release/evidence.js
+;// CONCATENATED MODULE: ./lib/release/inspection.js
 
-/** A service that cannot be released, with the reason in a sentence. */
-class ReleaseFailure extends Error {
-    name = 'ReleaseFailure';
-    evidence;
-    constructor(message, evidence, options) {
-        super(message, options);
-        this.evidence = evidence;
-    }
-}
 const inspectSchema = object({
     RestartCount: schemas_number(),
     State: object({
@@ -78189,17 +78180,35 @@ const inspectSchema = object({
             .optional(),
     }),
 });
-/** State of one container; `undefined` when it is gone. */
-async function inspect(host, container) {
-    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
+/** What a container goes through while it comes up. */
+const turns = ['start', 'health_status', 'oom', 'die', 'destroy'];
+/** $1 the container, $2 seconds to wait at most, $3 since when. What listens to Docker ends with the first word. */
+const afterNextTurn = `listen='echo $$; exec timeout "$@"'
+sh -c "$listen" listen "$2" docker events --format . --since "$3" --filter "container=$1" \
+${turns.map((turn) => `--filter event=${turn}`).join(' ')} |
+{ read -r pid; read -r turn && kill "$pid"; }
+`;
+const now = `date +%s.%N
+exec docker inspect -f '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}' "$1"`;
+/**
+ * State of one container; `undefined` when it is gone.
+ * @param after to wait for its next turn since then first, on the server itself and for so many seconds at
+ * most. Asking again and again instead costs a server a process of sshd, sudo and Docker each time.
+ */
+async function inspect(host, container, after) {
+    const script = after === undefined ? now : `${afterNextTurn}${now}`;
+    const words = after === undefined ? [] : [String(after.seconds), after.at];
+    const { code, stdout } = await host.read(['sh', '-c', script, 'inspect', container, ...words], {
         allowFailure: true,
+        ...(after?.stop && { signal: after.stop }),
     });
     if (code !== 0)
         return undefined;
-    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
+    const [at = '', state = ''] = stdout.split('\n');
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(state));
     const last = State.Health?.Log?.at(-1);
     return {
+        at,
         status: State.Status,
         health: State.Health?.Status,
         exitCode: State.ExitCode,
@@ -78207,6 +78216,18 @@ async function inspect(host, container) {
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
     };
+}
+
+;// CONCATENATED MODULE: ./lib/release/evidence.js
+
+/** A service that cannot be released, with the reason in a sentence. */
+class ReleaseFailure extends Error {
+    name = 'ReleaseFailure';
+    evidence;
+    constructor(message, evidence, options) {
+        super(message, options);
+        this.evidence = evidence;
+    }
 }
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
@@ -78444,18 +78465,16 @@ sync "$1"`;
     }
     /** What runs here now. */
     async state() {
-        const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${project})
+        const script = `[ -e ${layout_caddy.outOfRotation} ] && echo out || echo in
+sha256sum ${layout_caddy.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${project}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
-        const files = `sha256sum ${layout_caddy.configuration}/Caddyfile 2>/dev/null
-test -e ${layout_caddy.outOfRotation}`;
-        const [containers, { code, stdout }] = await Promise.all([
-            this.read(['sh', '-c', script]),
-            this.read(['sh', '-c', files], { allowFailure: true }),
-        ]);
-        const [caddyfile] = stdout.split(' ');
+        const { stdout } = await this.read(['sh', '-c', script]);
+        const [rotation, checksum = '', ...containers] = stdout.split('\n');
+        const [caddyfile] = checksum.split(' ');
         return {
-            ...readContainers(containers.stdout, backendNetwork),
-            outOfRotation: code === 0,
+            ...readContainers(containers.join('\n'), backendNetwork),
+            outOfRotation: rotation === 'out',
             ...(caddyfile && { caddyfile }),
         };
     }
@@ -78611,11 +78630,12 @@ class WaitedTooLong extends Error {
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /**
  * Asks again and again, every 200 ms, until the answer is yes.
+ * @param ask is told how many milliseconds are left.
  * @throws WaitedTooLong saying what was waited for.
  */
 async function until(what, timeoutMs, ask) {
     const deadline = Date.now() + timeoutMs;
-    while (!(await ask())) {
+    while (!(await ask(deadline - Date.now()))) {
         if (Date.now() > deadline) {
             throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
         }
@@ -79299,8 +79319,11 @@ async function proveContract(host, slot) {
 
 
 
+
 /** Restarts, while it is waited for, after which a container is taken for one that never comes up. */
 const crashLoop = 2;
+/** Seconds until a container is looked at again, though Docker says nothing of it. */
+const longestLook = 5;
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
 /** Carries out one step. Every step may be repeated, or taken up where a killed run left it. */
@@ -79345,14 +79368,15 @@ async function healthy(host, step, { healthTimeout, stop }) {
     const fail = (why) => new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'prove' ? 0 : undefined;
-    let said = '';
+    let seen;
     try {
-        await until(`${name} to be healthy`, healthTimeout, async () => {
+        await until(`${name} to be healthy`, healthTimeout, async (left) => {
             stop?.throwIfAborted();
-            const seen = await inspect(host, `compta-${name}-1`);
+            const seconds = Math.min(Math.max(left / 1000, 0.1), longestLook);
+            const after = seen && { at: seen.at, seconds, stop };
+            seen = await inspect(host, `compta-${name}-1`, after);
             if (seen === undefined)
                 throw fail('its container is gone');
-            said = seen.lastHealth;
             if (seen.outOfMemory)
                 throw fail('it ran out of memory');
             earlier ??= seen.restarts;
@@ -79373,7 +79397,7 @@ async function healthy(host, step, { healthTimeout, stop }) {
     catch (error) {
         if (!(error instanceof WaitedTooLong))
             throw error;
-        const last = `${healthTimeout / 1000} s went by, and its health check last said: ${said || 'nothing'}`;
+        const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
     const { slots, edge } = await host.state();
@@ -79539,7 +79563,7 @@ async function rollHost(target, rows, options, outcome) {
     const begun = new Map();
     const rowOf = (service, outcome) => {
         const { service: name, from, to } = service;
-        const row = { host: host.name, service: name, from, to, ...now(), outcome };
+        const row = { host: host.name, service: name, from, to, ...roll_now(), outcome };
         rows.push(row);
         begun.set(service, row);
         return row;
@@ -79576,7 +79600,7 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
         return;
     options.stop.throwIfAborted();
     const to = target.edge.config;
-    const row = { host: host.name, service: 'caddy', from: '', to, ...now(), outcome: 'failed' };
+    const row = { host: host.name, service: 'caddy', from: '', to, ...roll_now(), outcome: 'failed' };
     rows.push(row);
     const what = `${edge} caddy`;
     try {
@@ -79596,7 +79620,7 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
         row.end = Date.now();
     }
 }
-function now() {
+function roll_now() {
     return { start: Date.now(), end: Date.now() };
 }
 /** Says on the host what is going on there, for whoever finds it after a crash. */

@@ -38867,7 +38867,7 @@ async function passGate(baseUrl, manifest, streak, timeoutMs) {
             good = 0;
             last = problem ?? `it answers version ${version}`;
             if (Date.now() > deadline) {
-                throw new release_evidence/* ReleaseFailure */.WA(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
+                throw new release_evidence/* ReleaseFailure */.W(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
             }
             await (0,waiting/* pause */.v7)(500);
         }
@@ -39002,7 +39002,7 @@ async function validateEdge(host, target) {
     if (code === 0)
         return;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
-    throw new release_evidence/* ReleaseFailure */.WA(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
+    throw new release_evidence/* ReleaseFailure */.W(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
 }
 /** Brings Caddy to the target's image, file and settings. */
 async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
@@ -39037,6 +39037,8 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
         await (0,waiting/* pause */.v7)(drainMs);
 }
 
+// EXTERNAL MODULE: ./lib/release/inspection.js
+var inspection = __nccwpck_require__(4438);
 // EXTERNAL MODULE: ./lib/release/traffic.js
 var traffic = __nccwpck_require__(5591);
 ;// CONCATENATED MODULE: ./lib/release/swap.js
@@ -39046,8 +39048,11 @@ var traffic = __nccwpck_require__(5591);
 
 
 
+
 /** Restarts, while it is waited for, after which a container is taken for one that never comes up. */
 const crashLoop = 2;
+/** Seconds until a container is looked at again, though Docker says nothing of it. */
+const longestLook = 5;
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
 /** Carries out one step. Every step may be repeated, or taken up where a killed run left it. */
@@ -39076,10 +39081,10 @@ async function perform(host, step, release, patience, say) {
         await inRotation(host, slot, edge);
     }
     catch (error) {
-        if (!(error instanceof release_evidence/* ReleaseFailure */.WA) || error.evidence !== undefined)
+        if (!(error instanceof release_evidence/* ReleaseFailure */.W) || error.evidence !== undefined)
             throw error;
-        const evidence = await (0,release_evidence/* gather */.kg)(host, `compta-${name}-1`, step.service, step.slot);
-        throw new release_evidence/* ReleaseFailure */.WA(error.message, evidence, { cause: error.cause });
+        const evidence = await (0,release_evidence/* gather */.k)(host, `compta-${name}-1`, step.service, step.slot);
+        throw new release_evidence/* ReleaseFailure */.W(error.message, evidence, { cause: error.cause });
     }
 }
 async function runningSlot(host, step) {
@@ -39089,17 +39094,18 @@ async function runningSlot(host, step) {
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
 async function healthy(host, step, { healthTimeout, stop }) {
     const name = (0,release_host/* slotName */.M8)(step.service, step.slot);
-    const fail = (why) => new release_evidence/* ReleaseFailure */.WA(`${name} on ${host.name} did not become healthy: ${why}.`);
+    const fail = (why) => new release_evidence/* ReleaseFailure */.W(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'prove' ? 0 : undefined;
-    let said = '';
+    let seen;
     try {
-        await (0,waiting/* until */.TG)(`${name} to be healthy`, healthTimeout, async () => {
+        await (0,waiting/* until */.TG)(`${name} to be healthy`, healthTimeout, async (left) => {
             stop?.throwIfAborted();
-            const seen = await (0,release_evidence/* inspect */.Nn)(host, `compta-${name}-1`);
+            const seconds = Math.min(Math.max(left / 1000, 0.1), longestLook);
+            const after = seen && { at: seen.at, seconds, stop };
+            seen = await (0,inspection/* inspect */.N)(host, `compta-${name}-1`, after);
             if (seen === undefined)
                 throw fail('its container is gone');
-            said = seen.lastHealth;
             if (seen.outOfMemory)
                 throw fail('it ran out of memory');
             earlier ??= seen.restarts;
@@ -39120,7 +39126,7 @@ async function healthy(host, step, { healthTimeout, stop }) {
     catch (error) {
         if (!(error instanceof waiting/* WaitedTooLong */.Rj))
             throw error;
-        const last = `${healthTimeout / 1000} s went by, and its health check last said: ${said || 'nothing'}`;
+        const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
     const { slots, edge } = await host.state();
@@ -39128,7 +39134,7 @@ async function healthy(host, step, { healthTimeout, stop }) {
     if (slot === undefined)
         throw fail('its container is gone');
     if (edge === undefined)
-        throw new release_evidence/* ReleaseFailure */.WA(`Caddy does not run on ${host.name}.`);
+        throw new release_evidence/* ReleaseFailure */.W(`Caddy does not run on ${host.name}.`);
     return { slot, edge };
 }
 /** Lets the slot take traffic. */
@@ -39160,7 +39166,7 @@ async function promptly(host, what, ask) {
     catch (error) {
         if (!(error instanceof waiting/* WaitedTooLong */.Rj))
             throw error;
-        throw new release_evidence/* ReleaseFailure */.WA(`On ${host.name}: ${error.message}`);
+        throw new release_evidence/* ReleaseFailure */.W(`On ${host.name}: ${error.message}`);
     }
 }
 /** Before a slot ends: a request never meets one that is going. */
@@ -39442,7 +39448,7 @@ async function bring(standings, target, action, how, lease, last = 'record') {
             throw error;
         const problem = messageOf(error);
         (0,progress/* note */.N4)(how.tell, '', problem);
-        const evidence = error instanceof release_evidence/* ReleaseFailure */.WA ? error.evidence : undefined;
+        const evidence = error instanceof release_evidence/* ReleaseFailure */.W ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
         if (!how.rollbackOnFailure || previous === undefined) {
             return finish({ status: 'failed', ...reason });
@@ -39597,22 +39603,22 @@ done`;
     const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
     const said = stderr.trim().split('\n').at(-1) ?? '';
     if (code === 61)
-        throw new release_evidence/* ReleaseFailure */.WA(`Docker does not answer on ${host.name}: ${said}`);
+        throw new release_evidence/* ReleaseFailure */.W(`Docker does not answer on ${host.name}: ${said}`);
     if (code === 62)
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no \`docker compose\`: ${said}`);
+        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has no \`docker compose\`: ${said}`);
     if (code === 63)
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no curl; install it.`);
+        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has no curl; install it.`);
     if (code !== 0)
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot be examined: ${said}`);
+        throw new release_evidence/* ReleaseFailure */.W(`${host.name} cannot be examined: ${said}`);
     const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
     // An image takes about what the one before it took; of one that was never here nothing is known.
     const disks = sizes.reduce((sum, size) => sum + size, reserve);
     if (disk < disks) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
+        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
             'Remove what else lies there, or lower `keep`.');
     }
     if (free < memory) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
+        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
             `${gigabytes(memory)}.`);
     }
 }
@@ -39647,7 +39653,7 @@ done`;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
     const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
     const advice = remedy ?? 'Check that the registry answers from there.';
-    throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot pull an image: ${reason} ${advice}`);
+    throw new release_evidence/* ReleaseFailure */.W(`${host.name} cannot pull an image: ${reason} ${advice}`);
 }
 /** Those of the images that are not on a host. */
 async function absentImages(host, images) {
@@ -39906,7 +39912,7 @@ const backupPhase = async (hosts, wanted, how, dryRun) => {
     const files = lacking.filter((each) => each.files).length;
     const count = lacking.flatMap((each) => each.images).length;
     if (files > 0) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${files} servers have no files of ${current.release}, which is current: run \`compta converge\`.`);
+        throw new release_evidence/* ReleaseFailure */.W(`${files} servers have no files of ${current.release}, which is current: run \`compta converge\`.`);
     }
     if (count > 0 && !dryRun)
         await pullImages(hosts, images, how);
@@ -39990,7 +39996,7 @@ async function staged(hosts, wanted) {
     const lacking = await withoutFiles(standings, id);
     const first = standings[0] && (await store/* readRelease */.iJ(standings[0].host, id));
     if (lacking.length > 0 || first === undefined) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${lacking.join(', ')} lacks the files of ${id}: run the configs part, with the same ` +
+        throw new release_evidence/* ReleaseFailure */.W(`${lacking.join(', ')} lacks the files of ${id}: run the configs part, with the same ` +
             'options; if it ran, another release came in between, so begin anew.');
     }
     return { standings, release: first };
@@ -40004,7 +40010,7 @@ async function mustServe(standings, release) {
     const targets = standings.map(({ host, current }) => ({ host, current, target }));
     if (await isAlreadyThere(targets))
         return;
-    throw new release_evidence/* ReleaseFailure */.WA(`Not every server runs ${target.release}: run the swap part, with the same options.`);
+    throw new release_evidence/* ReleaseFailure */.W(`Not every server runs ${target.release}: run the swap part, with the same options.`);
 }
 
 // EXTERNAL MODULE: ./lib/release/schema.js
@@ -40088,7 +40094,7 @@ async function pullAgain(hosts, manifest, how) {
     }
     catch (cause) {
         const why = cause instanceof Error ? cause.message : String(cause);
-        throw new release_evidence/* ReleaseFailure */.WA(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
+        throw new release_evidence/* ReleaseFailure */.W(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
     }
 }
 async function chooseTarget(standings, leader, now, asked) {
@@ -46740,11 +46746,10 @@ function arrival(history, is) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   Nn: () => (/* binding */ inspect),
-/* harmony export */   WA: () => (/* binding */ ReleaseFailure),
-/* harmony export */   kg: () => (/* binding */ gather)
+/* harmony export */   W: () => (/* binding */ ReleaseFailure),
+/* harmony export */   k: () => (/* binding */ gather)
 /* harmony export */ });
-/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5686);
+/* harmony import */ var _inspection_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4438);
 
 /** A service that cannot be released, with the reason in a sentence. */
 class ReleaseFailure extends Error {
@@ -46755,42 +46760,9 @@ class ReleaseFailure extends Error {
         this.evidence = evidence;
     }
 }
-const inspectSchema = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
-    RestartCount: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
-    State: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
-        Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
-        ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
-        OOMKilled: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
-        Error: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
-        Health: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
-            Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
-            Log: zod__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Output: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig() })).nullable(),
-        })
-            .optional(),
-    }),
-});
-/** State of one container; `undefined` when it is gone. */
-async function inspect(host, container) {
-    const format = '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}';
-    const { code, stdout } = await host.read(['docker', 'inspect', '-f', format, container], {
-        allowFailure: true,
-    });
-    if (code !== 0)
-        return undefined;
-    const { RestartCount, State } = inspectSchema.parse(JSON.parse(stdout));
-    const last = State.Health?.Log?.at(-1);
-    return {
-        status: State.Status,
-        health: State.Health?.Status,
-        exitCode: State.ExitCode,
-        outOfMemory: State.OOMKilled,
-        restarts: RestartCount,
-        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
-    };
-}
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
-    const seen = await inspect(host, container);
+    const seen = await (0,_inspection_js__WEBPACK_IMPORTED_MODULE_0__/* .inspect */ .N)(host, container);
     const asked = (script) => host.read(['sh', '-c', script, 'gather', container], { allowFailure: true });
     const [logs, sockets] = await Promise.all([
         asked('docker logs --tail 50 "$1" 2>&1'),
@@ -46948,7 +46920,7 @@ class Host {
             if (!(cause instanceof errors/* RemoteCommandError */.at && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new evidence/* ReleaseFailure */.WA(why, undefined, { cause });
+            throw new evidence/* ReleaseFailure */.W(why, undefined, { cause });
         }
     }
     /**
@@ -47017,18 +46989,16 @@ sync "$1"`;
     }
     /** What runs here now. */
     async state() {
-        const script = `ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv})
+        const script = `[ -e ${layout/* caddy */.GG.outOfRotation} ] && echo out || echo in
+sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
-        const files = `sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null
-test -e ${layout/* caddy */.GG.outOfRotation}`;
-        const [containers, { code, stdout }] = await Promise.all([
-            this.read(['sh', '-c', script]),
-            this.read(['sh', '-c', files], { allowFailure: true }),
-        ]);
-        const [caddyfile] = stdout.split(' ');
+        const { stdout } = await this.read(['sh', '-c', script]);
+        const [rotation, checksum = '', ...containers] = stdout.split('\n');
+        const [caddyfile] = checksum.split(' ');
         return {
-            ...readContainers(containers.stdout, layout/* backendNetwork */.L4),
-            outOfRotation: code === 0,
+            ...readContainers(containers.join('\n'), layout/* backendNetwork */.L4),
+            outOfRotation: rotation === 'out',
             ...(caddyfile && { caddyfile }),
         };
     }
@@ -47320,6 +47290,69 @@ function valid(input, problem, read) {
             throw cause;
         throw new inputs/* InputError */.dz(input, problem, cause);
     }
+}
+
+
+/***/ }),
+
+/***/ 4438:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   N: () => (/* binding */ inspect)
+/* harmony export */ });
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5686);
+
+const inspectSchema = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    RestartCount: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+    State: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+        Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+        ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
+        OOMKilled: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
+        Error: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+        Health: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+            Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+            Log: zod__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Output: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig() })).nullable(),
+        })
+            .optional(),
+    }),
+});
+/** What a container goes through while it comes up. */
+const turns = ['start', 'health_status', 'oom', 'die', 'destroy'];
+/** $1 the container, $2 seconds to wait at most, $3 since when. What listens to Docker ends with the first word. */
+const afterNextTurn = `listen='echo $$; exec timeout "$@"'
+sh -c "$listen" listen "$2" docker events --format . --since "$3" --filter "container=$1" \
+${turns.map((turn) => `--filter event=${turn}`).join(' ')} |
+{ read -r pid; read -r turn && kill "$pid"; }
+`;
+const now = `date +%s.%N
+exec docker inspect -f '{"RestartCount":{{json .RestartCount}},"State":{{json .State}}}' "$1"`;
+/**
+ * State of one container; `undefined` when it is gone.
+ * @param after to wait for its next turn since then first, on the server itself and for so many seconds at
+ * most. Asking again and again instead costs a server a process of sshd, sudo and Docker each time.
+ */
+async function inspect(host, container, after) {
+    const script = after === undefined ? now : `${afterNextTurn}${now}`;
+    const words = after === undefined ? [] : [String(after.seconds), after.at];
+    const { code, stdout } = await host.read(['sh', '-c', script, 'inspect', container, ...words], {
+        allowFailure: true,
+        ...(after?.stop && { signal: after.stop }),
+    });
+    if (code !== 0)
+        return undefined;
+    const [at = '', state = ''] = stdout.split('\n');
+    const { RestartCount, State } = inspectSchema.parse(JSON.parse(state));
+    const last = State.Health?.Log?.at(-1);
+    return {
+        at,
+        status: State.Status,
+        health: State.Health?.Status,
+        exitCode: State.ExitCode,
+        outOfMemory: State.OOMKilled,
+        restarts: RestartCount,
+        lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    };
 }
 
 
@@ -48040,7 +48073,7 @@ function refuseContracted(record, target, now) {
             continue;
         if (isSince(version, contract.since))
             continue;
-        throw new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .WA(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
+        throw new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .W(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
             `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
             'restore a backup from before it.');
     }
@@ -48715,7 +48748,7 @@ async function accept(host, slot, on) {
  */
 async function proveContract(host, slot) {
     const name = (0,_host_js__WEBPACK_IMPORTED_MODULE_1__/* .slotName */ .M8)(slot.service, slot.slot);
-    const refuse = (what) => new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .WA(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
+    const refuse = (what) => new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .W(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
         `requests when it is replaced. On port ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .ports */ .X6.management} the service must offer ` +
         'POST /actuator/traffic {"accept":false}, which turns GET /actuator/health/readiness to ' +
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
@@ -48764,11 +48797,12 @@ class WaitedTooLong extends Error {
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /**
  * Asks again and again, every 200 ms, until the answer is yes.
+ * @param ask is told how many milliseconds are left.
  * @throws WaitedTooLong saying what was waited for.
  */
 async function until(what, timeoutMs, ask) {
     const deadline = Date.now() + timeoutMs;
-    while (!(await ask())) {
+    while (!(await ask(deadline - Date.now()))) {
         if (Date.now() > deadline) {
             throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
         }
