@@ -7,7 +7,8 @@ import {
 } from '../../lib/release/test/fixture/environment.ts';
 import type { TestHost } from '../../lib/release/test/fixture/hosts.ts';
 import { startLoad } from '../../lib/release/test/fixture/load.ts';
-import { connectionTo, type Ended, start } from './bundle.ts';
+import type { Ended } from '../../lib/runner/test/start-action.ts';
+import { connectionTo, start } from './release-step.ts';
 
 /** Bytes of each server's disk: what a release wants free, and room for the images. */
 const disk = 3 * 1024 ** 3;
@@ -50,11 +51,10 @@ function underLoad(...servers: TestHost[]): void {
 }
 
 /** The one message that a run ended with. */
-function messageOf({ code, stdout }: Ended): string {
-  expect(code).toBe(1);
-  const messages = [...stdout.matchAll(/^::error.*?::(.*)$/gm)].map(([, message]) => message);
-  expect(messages).toHaveLength(1);
-  return messages[0]?.replaceAll('%0A', '\n') ?? '';
+function messageOf({ exitCode, errors }: Ended): string {
+  expect(exitCode).toBe(1);
+  expect(errors).toHaveLength(1);
+  return errors[0] ?? '';
 }
 
 const running = (): Promise<string[]> =>
@@ -160,7 +160,7 @@ describe('in the middle of a release', () => {
     const state = { 'lease-token': String(lease.token) };
     const post = await start('action-deploy', inputs, { entry: 'post', state }).ended;
     await lease.free();
-    expect(post.code).toBe(0);
+    expect(post.exitCode).toBe(0);
     expect(post.stdout).toContain('Freed the lease on 1 hosts');
   }, 120_000);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { keyPair } from '../../lib/ssh/key-pair.ts';
-import { start } from './bundle.ts';
+import { start } from './release-step.ts';
 
 const digest = `registry/compta/auth-service@sha256:${'a'.repeat(64)}`;
 const good = {
@@ -40,7 +40,7 @@ describe('a wrong input ends the step with one annotation that names it', () => 
     ['compose-file', '/nowhere.yml', 'does not exist'],
   ])('%s', async (name, value, message) => {
     const end = await start('action-deploy', { ...good, [name]: value }).ended;
-    expect(end.code).toBe(1);
+    expect(end.exitCode).toBe(1);
     expect(end.stdout.match(/::error/g)).toHaveLength(1);
     expect(end.stdout).toContain(message);
   });
@@ -61,7 +61,7 @@ describe('a rollback', () => {
   ])('needs %s', async (name, value, message) => {
     const inputs = { ...good, reason: 'wrong totals', confirm: 'staging', [name]: value };
     const end = await start('action-rollback', inputs).ended;
-    expect(end.code).toBe(1);
+    expect(end.exitCode).toBe(1);
     expect(end.stdout.match(/::error/g)).toHaveLength(1);
     expect(end.stdout).toContain(message);
   });

@@ -8,7 +8,8 @@ import {
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
 import { type StreamTarget, watchStream } from '../../lib/release/test/fixture/streams.ts';
-import { connectionTo, type Ended, start } from './bundle.ts';
+import type { Ended } from '../../lib/runner/test/start-action.ts';
+import { connectionTo, start } from './release-step.ts';
 
 let environment: TestEnvironment;
 let loads: ReturnType<typeof startLoad>[] = [];
@@ -116,7 +117,7 @@ describe('releases on two servers', () => {
     underLoad();
     const faults = { 'reporting-service': 'exits' };
     const end = await ran('action-deploy', await deploy('1.3.0', faults));
-    expect(end.code).toBe(1);
+    expect(end.exitCode).toBe(1);
     expect(end.outputs.status).toBe('rolled-back');
     expect(end.summary).toContain('cannot open the ledger: disk quota exceeded');
     expect(end.stdout.match(/::error/g)).toHaveLength(1);
@@ -131,7 +132,7 @@ describe('releases on two servers', () => {
     const faults = { 'reporting-service': 'exits' };
     const inputs = await deploy('1.3.1', faults, ['auth-service', 'reporting-service']);
     const end = await ran('action-deploy', { ...inputs, 'rollback-on-failure': 'false' });
-    expect(end).toMatchObject({ code: 1, outputs: { status: 'failed' } });
+    expect(end).toMatchObject({ exitCode: 1, outputs: { status: 'failed' } });
     for (const host of [0, 1]) {
       expect(await versionAt(host, '/api/auth/version')).toBe('1.3.1');
       expect(await versionAt(host, '/api/reporting/version')).not.toBe('1.3.1');
@@ -173,7 +174,7 @@ describe('releases on two servers', () => {
     const inputs = await deploy('2.0.0');
     const killed = start('action-deploy', inputs);
     await killed.said('▶ take out of rotation, drain and end accounting-service');
-    killed.child.kill('SIGKILL');
+    killed.kill('SIGKILL');
     await killed.ended;
     const end = await ran('action-deploy', inputs);
     expect(end.stdout).toContain('an earlier run ended in the middle of 2.0.0');
@@ -197,7 +198,7 @@ test('a cancelled run frees the environment in its post step', async () => {
   const inputs = await deploy('3.0.0');
   const killed = start('action-deploy', inputs);
   await killed.said('app-1  ▶ wait until healthy');
-  killed.child.kill('SIGKILL');
+  killed.kill('SIGKILL');
   await killed.ended;
   const lease = JSON.parse((await environment.hosts[0]?.content('/opt/compta/lease.json')) ?? '{}');
   const state = { 'lease-token': `${lease.token}` };
@@ -219,10 +220,10 @@ test('a run that is interrupted ends in the seconds that it has, and frees the e
   const interrupted = start('action-deploy', await deploy('3.2.0', faults, ['auth-service']));
   await interrupted.said('app-1  ▶ wait until healthy');
   const begun = Date.now();
-  interrupted.child.kill('SIGINT');
+  interrupted.kill('SIGINT');
   const end = await interrupted.ended;
   expect(Date.now() - begun).toBeLessThan(7_500);
-  expect(end).toMatchObject({ code: 1, outputs: { status: 'failed', version: '3.2.0' } });
+  expect(end).toMatchObject({ exitCode: 1, outputs: { status: 'failed', version: '3.2.0' } });
   expect(end.stdout.match(/::error/g)).toHaveLength(1);
   expect(end.summary).toContain('staging: deploy of 3.2.0 was stopped');
   const leases = await Promise.all(

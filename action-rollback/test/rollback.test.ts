@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { json } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { connectionTo, type Ended, start } from '../../action-deploy/test/bundle.ts';
+import { connectionTo, start } from '../../action-deploy/test/release-step.ts';
 import { releasesToKeep } from '../../lib/release/earlier.ts';
 import type { Host } from '../../lib/release/host.ts';
 import { Lease } from '../../lib/release/lease.ts';
@@ -14,6 +14,7 @@ import {
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
 import { startLoad } from '../../lib/release/test/fixture/load.ts';
+import type { Ended } from '../../lib/runner/test/start-action.ts';
 
 let environment: TestEnvironment;
 beforeAll(async () => {
@@ -181,7 +182,7 @@ describe('a rollback that would do harm', () => {
     'is refused when what it is to take back does not run any more: %j',
     async (more) => {
       const end = await ran('action-rollback', back({ from: '1.1.0', ...more }));
-      expect(end.code).toBe(1);
+      expect(end.exitCode).toBe(1);
       expect(end.stdout).toMatch(
         /1\.1\.0 does not run here, but 1\.[02]\.0: nothing was rolled back/,
       );
@@ -207,7 +208,7 @@ describe('a rollback that would do harm', () => {
     }
     await lease.free();
     const refused = await ran('action-rollback', back());
-    expect(refused.code).toBe(1);
+    expect(refused.exitCode).toBe(1);
     expect(refused.stdout).toContain(
       'accounting-service 1.0.0 cannot be put back: V10__drop_tax.sql took away from its database ' +
         'what versions before 1.2.0 need',

@@ -19,6 +19,8 @@ export interface Ended {
 
 export interface Started {
   ended: Promise<Ended>;
+  /** Waits until it has said this; rejects when it ends without. */
+  said(words: string): Promise<void>;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -56,8 +58,12 @@ export function startAction(
     },
   });
   let stdout = '';
+  const listeners = new Set<() => void>();
   for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+      for (const listener of listeners) listener();
+    });
   }
   const ended = new Promise<Ended>((done, failed) => {
     child.once('error', failed);
@@ -77,7 +83,20 @@ export function startAction(
       done(result);
     });
   });
-  return { ended, kill: (signal) => child.kill(signal) };
+  const said = (words: string): Promise<void> =>
+    new Promise((found, failed) => {
+      const look = (): void => {
+        if (stdout.includes(words)) found();
+      };
+      listeners.add(look);
+      look();
+      const without = (): void => {
+        const log = stdout.replaceAll(/^::add-mask::.*\n/gm, '');
+        failed(new Error(`It ended without saying "${words}":\n${log}`));
+      };
+      ended.then(without, failed);
+    });
+  return { ended, said, kill: (signal) => child.kill(signal) };
 }
 
 export function runAction(
