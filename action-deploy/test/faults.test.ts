@@ -17,7 +17,7 @@ let environment: TestEnvironment;
 let loads: ReturnType<typeof startLoad>[] = [];
 let restore: (() => Promise<void>) | undefined;
 beforeAll(async () => {
-  environment = await startEnvironment(2, undefined, disk);
+  environment = await startEnvironment(2, undefined, { disk });
   const first = await deploy('1.0.0').then((inputs) => start('action-deploy', inputs).ended);
   expect(first.outputs.status).toBe('deployed');
 }, 180_000);

@@ -14,6 +14,7 @@ import {
   startEnvironment,
   type TestEnvironment,
 } from '../../lib/release/test/fixture/environment.ts';
+import type { Hardware } from '../../lib/release/test/fixture/hosts.ts';
 import { type Ledger, startLedger } from '../../lib/release/test/fixture/ledger.ts';
 import { checkout } from '../../local-cloud/claim.ts';
 import { undone } from '../interruption.ts';
@@ -55,8 +56,8 @@ export interface Ran {
   took: number;
 }
 
-export async function startServers(count: number): Promise<Staging> {
-  const environment = await startEnvironment(count);
+export async function startServers(count: number, hardware: Hardware = {}): Promise<Staging> {
+  const environment = await startEnvironment(count, undefined, hardware);
   const address = environment.test.bastion.replace(/\d+$/, '3');
   const balancer = await startBalancer(address, environment.test.hosts).catch(async (error) => {
     await environment.close();
