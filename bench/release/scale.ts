@@ -15,7 +15,7 @@ const BOUND = 1.3;
  * Cores that each server has, in every run: all of them share this machine's two, and one that had those
  * to itself would not be one of sixteen. The runner and the load balancer have what is left.
  */
-const CORES = 0.1;
+const CORES = 0.08;
 
 export const releaseScale: Scenario = {
   shows: 'a release to many servers at once takes about as long as to one',
