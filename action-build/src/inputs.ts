@@ -52,6 +52,8 @@ export interface Inputs {
   databaseGrace: number;
   cache: BuildCache;
   attest: boolean;
+  /** Left out, images are not signed. */
+  signing: { key: string; password: string } | undefined;
   /** Tag of the release before. */
   unchangedFrom: string | undefined;
   toolMirror: string | undefined;
@@ -99,6 +101,7 @@ export function readInputs(runner: Runner): Inputs {
     databaseGrace: duration(runner, 'trivy-database-grace', '72h'),
     cache: buildCache(runner, repository),
     attest: boolean(runner, 'attest', true),
+    signing: signing(runner),
     unchangedFrom: former === undefined ? undefined : tag(former, 'unchanged-from'),
     toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
     push: boolean(runner, 'push', true),
@@ -182,6 +185,21 @@ function login(runner: Runner): Inputs['login'] {
   if (username === undefined) throw new InputError('username', 'is missing: a password was given.');
   if (password === undefined) throw new InputError('password', 'is missing: a username was given.');
   return { username, password };
+}
+
+function signing(runner: Runner): Inputs['signing'] {
+  const key = optionalSecret(runner, 'sign-key');
+  const password = optionalSecret(runner, 'sign-password');
+  if (key === undefined && password === undefined) return undefined;
+  if (key === undefined) throw new InputError('sign-key', 'is missing: its password was given.');
+  if (!/^-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----/.test(key)) {
+    throw new InputError(
+      'sign-key',
+      'is no private key of cosign: give the content of cosign.key, which `cosign generate-key-pair` writes.',
+    );
+  }
+  if (password === undefined) throw new InputError('sign-password', 'is missing: a key was given.');
+  return { key, password };
 }
 
 function tag(value: string, input: string): string {

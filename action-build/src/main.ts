@@ -19,6 +19,7 @@ import { type DockerLogin, writeLogin } from './registry-login.ts';
 import { keepReleased } from './released.ts';
 import { makeReportFolders, type ReportFolders } from './reports.ts';
 import { type ScanContext, scan, scannerEnvironment } from './scan.ts';
+import { prepareSigner } from './sign.ts';
 import { sentenceOf, summary } from './summary.ts';
 import { take } from './take.ts';
 
@@ -39,6 +40,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       cancelled,
     );
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
+    const signer = await prepareSigner(inputs, login.env, cancelled);
     await ensureBuilder(login.env, runner, cancelled);
     const building = buildContext(inputs, login, temp, runner, cancelled);
     const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
@@ -56,7 +58,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     const verdicts = judge(scanned, { ...inputs, acceptances }, today);
     const pushed = verdicts.passed && inputs.push;
     if (pushed) {
-      const pushing: PushContext = { ...building, reports };
+      const pushing: PushContext = { ...building, reports, signer };
       await inParallel(scanned, inputs.parallel, async ({ image, name, digest, ...made }) => {
         const former = 'from' in image ? image.from : inputs.unchangedFrom;
         await push(name, layout(image), made.unchanged ? former : undefined, pushing);
@@ -67,7 +69,7 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
         }
       });
     }
-    report(verdicts, inputs, { pushed, reports }, runner);
+    report(verdicts, inputs, { pushed, reports, publicKey: signer?.publicKey }, runner);
   } finally {
     for (const folder of [temp, databases]) rmSync(folder, { recursive: true, force: true });
   }
@@ -168,11 +170,18 @@ function buildContext(
   return { inputs, authFile, temp, env, runner, cancelled };
 }
 
+interface Report {
+  pushed: boolean;
+  reports: ReportFolders;
+  /** Of what the images are signed with. */
+  publicKey: string | undefined;
+}
+
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
 function report(
   verdicts: Verdicts,
   inputs: Inputs,
-  { pushed, reports }: { pushed: boolean; reports: ReportFolders },
+  { pushed, reports, publicKey }: Report,
   runner: Runner,
 ): void {
   const described = verdicts.images.map(({ name, digest, version, findings, unchanged }) => [
@@ -191,7 +200,7 @@ function report(
   runner.output('reports', reports.json);
   runner.output('sarif', reports.sarif);
   runner.output('sboms', reports.sboms);
-  runner.summary(summary(verdicts, pushed));
+  runner.summary(summary(verdicts, pushed, pushed ? publicKey : undefined));
   for (const { id, lastDay } of verdicts.care.expired) {
     runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
   }

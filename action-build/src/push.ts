@@ -8,12 +8,14 @@ import type { Inputs } from './inputs.ts';
 import { descriptorOf, digestOf, platformsOf, writeArtifact } from './layout.ts';
 import { type ReportFolders, spdxOf } from './reports.ts';
 import { slugOf } from './scan.ts';
+import { type Signer, sign } from './sign.ts';
 
 export interface PushContext {
   inputs: Inputs;
   reports: ReportFolders;
   temp: string;
   authFile: string | undefined;
+  signer: Signer | undefined;
   runner: Runner;
   cancelled: AbortSignal;
 }
@@ -41,7 +43,12 @@ export async function push(
     writeArtifact(folder, attachment);
     await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
   }
-  const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
+  const reference = `${repository}@${digestOf(layout)}`;
+  if (context.signer && held === undefined) {
+    await copy(`oci:${layout}`, reference, context);
+    await sign(reference, context.signer, context);
+  }
+  const from = held === undefined ? `oci:${layout}` : `docker://${reference}`;
   for (const tag of new Set([inputs.version, ...inputs.tags])) {
     if (tag !== held) await copy(from, `${repository}:${tag}`, context);
   }

@@ -3,7 +3,8 @@ import { countBySeverity, type Finding, SEVERITIES } from './findings.ts';
 import type { JudgedImage, Verdicts } from './gate.ts';
 import type { Acceptance } from './ignore-file.ts';
 
-export function summary({ images, care }: Verdicts, pushed: boolean): string {
+/** @param publicKey of what the pushed images are signed with; PEM. */
+export function summary({ images, care }: Verdicts, pushed: boolean, publicKey?: string): string {
   const refused = images.filter((image) => image.refusals.length > 0);
   const [kind, sentence]: [Verdict, string] =
     refused.length > 0
@@ -26,7 +27,8 @@ export function summary({ images, care }: Verdicts, pushed: boolean): string {
     ...unfixedPart(images),
     ...entriesPart('expired, and let nothing pass any more', care.expired),
     ...entriesPart('not needed: nothing was found for them', care.unused),
-    ...(refused.length === 0 ? ['', howToVerify(images)] : []),
+    ...(refused.length === 0 ? ['', digests(images)] : []),
+    ...(publicKey === undefined ? [] : ['', signatures(publicKey)]),
   ].join('\n');
 }
 
@@ -97,6 +99,12 @@ function entriesPart(what: string, entries: readonly Acceptance[]): string[] {
   return ['', `Entries of the ignore file that are ${what}: ${named.join(', ')}.`];
 }
 
-function howToVerify(images: readonly JudgedImage[]): string {
+function digests(images: readonly JudgedImage[]): string {
   return details('Digests', code(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
+}
+
+function signatures(publicKey: string): string {
+  const verify = 'cosign verify --key cosign.pub --insecure-ignore-tlog REGISTRY/NAME@DIGEST';
+  const how = `# cosign.pub\n${publicKey.trim()}\n\n${verify}`;
+  return details('Signed: how to verify', code(how));
 }

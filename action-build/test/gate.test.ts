@@ -593,6 +593,64 @@ test('a wrong password is one clear annotation, and is nowhere to be read', asyn
   expect(await pushedTo('unauthorised')).toEqual([]);
 });
 
+describe('a key', () => {
+  const password = 'the-password-of-the-key';
+  let signing: { 'sign-key': string; 'sign-password': string };
+  const cosign = (...words: string[]) =>
+    run(['cosign', ...words], {
+      cwd: folder,
+      env: { ...process.env, COSIGN_PASSWORD: password, SSL_CERT_FILE: registry.authority },
+    });
+  const verify = (key: string, reference: string) => {
+    const account = [`--registry-username=${registry.username}`];
+    account.push(`--registry-password=${registry.password}`);
+    return cosign('verify', `--key=${key}`, '--insecure-ignore-tlog', ...account, reference);
+  };
+  beforeAll(async () => {
+    for (const name of ['cosign', 'other']) {
+      await cosign('generate-key-pair', `--output-key-prefix=${name}`);
+    }
+    const key = readFileSync(join(folder, 'cosign.key'), 'utf8');
+    signing = { 'sign-key': key, 'sign-password': password };
+  });
+
+  test('signs what is pushed before it has a tag, and whoever has the public half can tell', async () => {
+    const platforms = 'linux/amd64\nlinux/arm64';
+    const ended = await build('signed', ['clean'], { ...signing, platforms });
+    expect(ended).toMatchObject({ exitCode: 0, errors: [] });
+    const { digest, reference } = JSON.parse(ended.outputs.images ?? '').clean;
+    expect(ended.stdout.match(/^(signed .*|pushed .*:1\.4\.0)$/gm)).toEqual([
+      `signed ${reference}`,
+      `pushed ${registry.address}/signed/clean:1.4.0`,
+    ]);
+    expect((await verify('cosign.pub', reference)).stdout).toContain(digest);
+    expect(ended.summary).toContain(readFileSync(join(folder, 'cosign.pub'), 'utf8').trim());
+    await expect(verify('other.pub', reference)).rejects.toThrow('failed with exit code');
+
+    const [, line = ''] = signing['sign-key'].split('\n');
+    for (const text of [visible(ended.stdout), ended.summary, JSON.stringify(ended.outputs)]) {
+      expect(text).not.toContain(password);
+      expect(text).not.toContain(line);
+    }
+  });
+
+  test.each([
+    ['that another password opens', () => ({ 'sign-password': 'mistyped' })],
+    [
+      'that is broken',
+      () => ({ 'sign-key': signing['sign-key'].replace(/\n\w{8}/, '\nAAAAAAAA') }),
+    ],
+  ])('%s ends the step before anything is built', async (_, wrong) => {
+    const ended = await build('unsigned', ['clean'], { ...signing, ...wrong() });
+    expect(ended.exitCode).toBe(1);
+    expect(ended.errors).toEqual([
+      expect.stringContaining("Input 'sign-key' cannot be opened with 'sign-password'."),
+    ]);
+    expect(ended.stdout).not.toContain('clean │');
+    expect(await pushedTo('unsigned')).toEqual([]);
+  });
+});
+
 function expectRefusal(errors: string[]): void {
   expect(errors).toHaveLength(1);
   expect(errors[0]).toMatch(

@@ -42,6 +42,13 @@ test.each([
   ['parallel', '0', 'whole number from 1 to 16'],
   ['username', 'pipeline', "Input 'password' is missing"],
   ['password', 'a-registry-password', "Input 'username' is missing"],
+  ['sign-key', 'cosign.key', 'is no private key of cosign'],
+  [
+    'sign-key',
+    '-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----',
+    "Input 'sign-password' is missing",
+  ],
+  ['sign-password', 'a-password-of-a-key', "Input 'sign-key' is missing"],
 ])(
   '%s: %j ends the step with one annotation that says what is wrong',
   async (name, value, says) => {

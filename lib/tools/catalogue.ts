@@ -8,6 +8,7 @@ export type ToolName =
   | 'terraform'
   | 'tofu'
   | 'trivy'
+  | 'cosign'
   | 'k6'
   | 'flyway'
   | 'squawk'
@@ -23,7 +24,8 @@ export interface Download {
    * an artifact or a package that the runner's own client gets, by its own settings.
    */
   url(version: string, architecture: Architecture): string;
-  archive: 'zip' | 'tar.gz';
+  /** 'none' when it is the program itself. */
+  archive: 'zip' | 'tar.gz' | 'none';
   /** Patterns of the members that are unpacked, where most of the archive is of no use. */
   members?: readonly string[];
   /** The folder inside the archive that holds the tool, or '' when it lies at the top. */
@@ -67,6 +69,18 @@ export const CATALOGUE: Partial<Record<ToolName, Download>> = {
       '0.70.0': {
         x64: '8b4376d5d6befe5c24d503f10ff136d9e0c49f9127a4279fd110b727929a5aa9',
         arm64: '2f6bb988b553a1bbac6bdd1ce890f5e412439564e17522b88a4541b4f364fc8d',
+      },
+    },
+  },
+  cosign: {
+    url: (version, arch) =>
+      `${GITHUB}/sigstore/cosign/releases/download/v${version}/cosign-linux-${GO[arch]}`,
+    archive: 'none',
+    folder: () => '',
+    sha256: {
+      '3.0.6': {
+        x64: 'c956e5dfcac53d52bcf058360d579472f0c1d2d9b69f55209e256fe7783f4c74',
+        arm64: 'bedac92e8c3729864e13d4a17048007cfafa79d5deca993a43a90ffe018ef2b8',
       },
     },
   },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { run } from '../process/run.ts';
@@ -71,7 +71,7 @@ async function install(cache: string, request: ToolRequest, arch: Architecture):
         `${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`,
       );
     }
-    await unpack(archive, tool, unpacked);
+    await unpack(archive, name, tool, unpacked);
     return (
       cached(cache, request) ??
       (await settle(join(unpacked, tool.folder(version, arch)), join(shelf, arch)))
@@ -93,9 +93,15 @@ async function settle(unpacked: string, place: string): Promise<string> {
 
 async function unpack(
   archive: string,
+  name: ToolName,
   { archive: kind, members }: Download,
   folder: string,
 ): Promise<void> {
+  if (kind === 'none') {
+    await copyFile(archive, join(folder, name));
+    await chmod(join(folder, name), 0o755);
+    return;
+  }
   if (kind === 'zip') {
     // Seldom wanted: most tools are in the cache already.
     const { extractZip } = await import('@actions/tool-cache');

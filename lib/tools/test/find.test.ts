@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -67,6 +68,19 @@ describe('findTool', () => {
 
     expect(await findTool({ name: 'terraform', version: '1.11.4', mirror: base })).toBe(place);
     expect(requests).toEqual([]);
+  });
+
+  it('takes a tool that is published as the program itself', async () => {
+    const request = { name: 'cosign', version: '3.0.9', mirror: base, sha256: sum } as const;
+    const directory = await findTool(request);
+
+    expect(await readFile(join(directory, 'cosign'))).toEqual(archive);
+    expect(statSync(join(directory, 'cosign')).mode & 0o777).toBe(0o755);
+    expect(requests).toEqual([
+      expect.stringMatching(
+        /^\/tools\/sigstore\/cosign\/releases\/download\/v3\.0\.9\/cosign-linux-/,
+      ),
+    ]);
   });
 
   it('downloads from the mirror once, and finds it in the tool cache afterwards', async () => {
