@@ -1,5 +1,6 @@
-import { existsSync, renameSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { Runner } from '../../lib/runner/runner.ts';
 import { keepReachable, linkBlobs } from './layout.ts';
 
 /** Where BuildKit keeps layers between runs: GitHub's cache, the registry, or a folder. */
@@ -7,7 +8,8 @@ export type BuildCache =
   | { kind: 'none' }
   | { kind: 'github' }
   | { kind: 'registry'; repository: string }
-  | { kind: 'folder'; folder: string };
+  /** `run` tells this run from others that share the folder. */
+  | { kind: 'folder'; folder: string; run: string };
 
 /** No release depends on it: a service that is full, busy or away costs time alone. */
 const OPTIONAL = ',ignore-error=true';
@@ -36,7 +38,7 @@ export function cacheOptions(cache: BuildCache, image: string): { from: string[]
     }
     case 'folder': {
       const folder = join(cache.folder, image);
-      const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
+      const { to } = options('', `type=local,dest=${nextFolder(folder, cache.run)}${OPTIONAL}`);
       return { from: existsSync(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
     }
   }
@@ -55,22 +57,45 @@ export function besideLayers(
 export function openCache(cache: BuildCache, image: string): void {
   if (cache.kind !== 'folder') return;
   const folder = join(cache.folder, image);
-  // Of a run that was killed.
-  rmSync(nextFolder(folder), { recursive: true, force: true });
-  if (existsSync(join(folder, 'index.json'))) linkBlobs(folder, nextFolder(folder));
+  removeAbandoned(folder);
+  if (existsSync(join(folder, 'index.json'))) linkBlobs(folder, nextFolder(folder, cache.run));
 }
 
 /** A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. */
 export function settleCache(cache: BuildCache, image: string): void {
   if (cache.kind !== 'folder') return;
   const folder = join(cache.folder, image);
-  const next = nextFolder(folder);
+  const next = nextFolder(folder, cache.run);
   if (!existsSync(join(next, 'index.json'))) return;
   keepReachable(next);
   rmSync(folder, { recursive: true, force: true });
   renameSync(next, folder);
 }
 
-function nextFolder(folder: string): string {
-  return `${folder}.next`;
+function nextFolder(folder: string, run: string): string {
+  return `${folder}.next-${run}`;
+}
+
+const DAY = 24 * 3_600_000;
+
+/** What runs left that were killed; what is younger may be one's that is under way. */
+function removeAbandoned(folder: string): void {
+  const beside = dirname(folder);
+  if (!existsSync(beside)) return;
+  for (const name of readdirSync(beside)) {
+    if (!name.startsWith(`${basename(folder)}.next-`)) continue;
+    const found = statSync(join(beside, name), { throwIfNoEntry: false });
+    if (found && Date.now() - found.mtimeMs > DAY) {
+      rmSync(join(beside, name), { recursive: true, force: true });
+    }
+  }
+}
+
+/** No release depends on what is kept for the next one. */
+export async function orWarn(runner: Runner, keep: () => void | Promise<void>): Promise<void> {
+  try {
+    await keep();
+  } catch (error) {
+    runner.warning(`The cache could not be written, so the next run takes longer: ${error}`);
+  }
 }

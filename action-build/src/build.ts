@@ -2,9 +2,9 @@ import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
-import { cacheOptions, openCache, settleCache } from './build-cache.ts';
+import { cacheOptions, openCache, orWarn, settleCache } from './build-cache.ts';
 import { buildArgv, layoutOutput } from './commands.ts';
-import type { ImageSource, Inputs } from './inputs.ts';
+import { type ImageSource, type Inputs, isElsewhere } from './inputs.ts';
 import { type Labels, labelsOf } from './labels.ts';
 
 export interface BuildContext {
@@ -35,7 +35,7 @@ export async function build(
   const { from, to } = cacheOptions(cache, image.name);
   const metadata = join(context.temp, `${image.name}.metadata.json`);
   mkdirSync(layout, { recursive: true });
-  openCache(cache, image.name);
+  await orWarn(context.runner, () => openCache(cache, image.name));
   const options = [
     ...from,
     ...(cache.kind === 'registry' ? [] : to),
@@ -43,7 +43,7 @@ export async function build(
   ];
   const labels = labelsOf(image.name, context.inputs, context.runner.env);
   await buildx(image, labels, layoutOutput(layout), options, context);
-  settleCache(cache, image.name);
+  await orWarn(context.runner, () => settleCache(cache, image.name));
   return readFileSync(metadata, 'utf8');
 }
 
@@ -64,7 +64,7 @@ async function buildx(
   { inputs, env, runner, cancelled }: BuildContext,
 ): Promise<void> {
   // BuildKit does not follow a Dockerfile that is a symbolic link.
-  const file = image.file && realpathSync(image.file);
+  const file = image.file && !isElsewhere(image.context) ? realpathSync(image.file) : image.file;
   await run(buildArgv({ ...image, file }, inputs.platforms, labels, output, cache), {
     env,
     signal: cancelled,

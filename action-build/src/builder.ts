@@ -1,40 +1,47 @@
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 
+/** The one that is started here; whoever sits at this machine keeps the one that they have selected. */
+const OURS = 'compta';
+
 /**
  * Makes sure of a builder that can write OCI layouts. Docker's built-in one cannot, so a
  * BuildKit of its own is started then; any other builder that is selected is used as it is.
+ * @returns the environment that a build finds it by
  */
 export async function ensureBuilder(
   env: NodeJS.ProcessEnv,
   runner: Runner,
   cancelled: AbortSignal,
-): Promise<void> {
-  const { stdout } = await inspect(env, cancelled);
-  const driver = /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
-  if (driver !== 'docker') return;
+): Promise<NodeJS.ProcessEnv> {
+  const selected = await driverOf(env, cancelled);
+  if (selected === undefined) {
+    throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.');
+  }
+  if (selected !== 'docker') return env;
+  const withOurs = { ...env, BUILDX_BUILDER: OURS };
+  if ((await driverOf(withOurs, cancelled)) !== undefined) return withOurs;
   runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
-  await run(
-    ['docker', 'buildx', 'create', '--driver', 'docker-container', '--use', '--bootstrap'],
-    {
-      env,
-      signal: cancelled,
+  const create = ['docker', 'buildx', 'create', '--name', OURS, '--driver', 'docker-container'];
+  await run([...create, '--bootstrap'], { env, signal: cancelled }).catch(
+    async (error: unknown) => {
+      // Another run may have made it in the meantime.
+      if ((await driverOf(withOurs, cancelled)) === undefined) throw error;
     },
   );
+  return withOurs;
 }
 
-async function inspect(env: NodeJS.ProcessEnv, cancelled: AbortSignal) {
+/** Of the selected builder; undefined when there is none. */
+async function driverOf(
+  env: NodeJS.ProcessEnv,
+  cancelled: AbortSignal,
+): Promise<string | undefined> {
   try {
-    return await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
-  } catch (cause) {
-    if (cause instanceof CommandFailed && cause.exitCode !== undefined) {
-      throw new Error(
-        'No usable builder: install docker buildx, or select one with BUILDX_BUILDER.',
-        {
-          cause,
-        },
-      );
-    }
-    throw cause;
+    const { stdout } = await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
+    return /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
+  } catch (error) {
+    if (error instanceof CommandFailed && error.exitCode !== undefined) return undefined;
+    throw error;
   }
 }

@@ -1,7 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
 import {
+  asWritten,
   boolean,
   duration,
   InputError,
@@ -16,7 +18,7 @@ import {
 import type { Runner } from '../../lib/runner/runner.ts';
 import type { BuildCache } from './build-cache.ts';
 import { SEVERITIES, type Severity } from './findings.ts';
-import { derivedTags } from './tags.ts';
+import { derivedTags, isReserved } from './tags.ts';
 
 export interface ImageSource {
   name: string;
@@ -71,7 +73,7 @@ const image = z
     from: z.string().min(1).optional(),
     file: z.string().optional(),
     target: z.string().optional(),
-    'build-args': z.record(z.string(), z.coerce.string()).optional(),
+    'build-args': z.record(z.string(), z.string().nullable()).optional(),
   })
   .refine(
     ({ context, from }) => (context === undefined) !== (from === undefined),
@@ -120,18 +122,30 @@ function epoch(value: string): number {
 }
 
 function images(runner: Runner): (ImageSource | TakenImage)[] {
-  const given = yaml(runner, 'images', z.array(image).min(1));
+  const given = yaml(runner, 'images', z.array(image).min(1), asWritten);
   if (given === undefined) {
     throw new InputError('images', 'is missing: give a YAML list of name and context.');
   }
   const names = given.map((entry) => entry.name);
   const twice = names.find((candidate, i) => names.indexOf(candidate) !== i);
   if (twice !== undefined) throw new InputError('images', `has '${twice}' twice.`);
-  return given.map(({ 'build-args': buildArgs = {}, context = '', from, ...rest }) =>
-    from === undefined
-      ? { name: rest.name, context, file: rest.file, target: rest.target, buildArgs }
-      : { name: rest.name, from: tag(from, 'images') },
-  );
+  return given.map(({ 'build-args': args = {}, context = '', from, ...rest }) => {
+    if (from !== undefined) return { name: rest.name, from: tag(from, 'images') };
+    for (const path of isElsewhere(context) ? [] : [context, rest.file ?? context]) {
+      if (existsSync(path)) continue;
+      throw new InputError('images', `has '${path}' for ${rest.name}, which does not exist.`);
+    }
+    // What has no value is a variable that nobody has set.
+    const buildArgs = Object.fromEntries(
+      Object.entries(args).map(([key, value]) => [key, value ?? '']),
+    );
+    return { name: rest.name, context, file: rest.file, target: rest.target, buildArgs };
+  });
+}
+
+/** Whether BuildKit fetches a context itself: https://docs.docker.com/build/concepts/context/#remote-context */
+export function isElsewhere(context: string): boolean {
+  return /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(context);
 }
 
 function registry(runner: Runner): string {
@@ -147,6 +161,10 @@ function namespace(given: string, input: string): string {
   const value = given.replace(/\/+$/, '');
   if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
     throw new InputError(input, `is '${value}': give it as host[:port]/namespace, without scheme.`);
+  }
+  // Whatever else it begins with would be a namespace of Docker Hub's.
+  if (!/^(localhost|[^/]*[.:][^/]*)(\/|$)/.test(value)) {
+    throw new InputError(input, `is '${value}', which names no host: begin with one, as ghcr.io/.`);
   }
   return value;
 }
@@ -175,7 +193,7 @@ function buildCache(runner: Runner, repository: string): BuildCache {
       `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`,
     );
   }
-  return { kind: 'folder', folder: value };
+  return { kind: 'folder', folder: value, run: randomUUID() };
 }
 
 function login(runner: Runner): Inputs['login'] {
@@ -208,6 +226,9 @@ function tag(value: string, input: string): string {
       input,
       `has '${value}', which is no image tag: letters, digits, . _ and -.`,
     );
+  }
+  if (isReserved(value)) {
+    throw new InputError(input, `has '${value}', a tag that is kept for what lies beside images.`);
   }
   return value;
 }

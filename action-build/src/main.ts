@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Step } from '../../lib/runner/main.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { findTool } from '../../lib/tools/find.ts';
 import { analysisFile, openAnalysis, settleAnalysis } from './analysis.ts';
 import { type BuildContext, saveToRegistryCache } from './build.ts';
+import { orWarn } from './build-cache.ts';
 import { ensureBuilder } from './builder.ts';
 import { dueOf, prepareDatabase } from './database.ts';
 import { countBySeverity, type Finding } from './findings.ts';
@@ -18,20 +19,22 @@ import { type PushContext, push } from './push.ts';
 import { type DockerLogin, writeLogin } from './registry-login.ts';
 import { keepReleased } from './released.ts';
 import { makeReportFolders, type ReportFolders } from './reports.ts';
-import { type ScanContext, scan, scannerEnvironment } from './scan.ts';
+import { openHome, type ScanContext, scan, scannerEnvironment } from './scan.ts';
 import { prepareSigner } from './sign.ts';
 import { sentenceOf, summary } from './summary.ts';
 import { take } from './take.ts';
 
 export async function run({ runner, cancelled }: Step): Promise<void> {
   const inputs = readInputs(runner);
+  // Until it is known otherwise.
+  runner.output('passed', false);
   const acceptances = acceptancesOf(inputs.ignoreFile);
   const temp = mkdtempSync(join(runner.temp, 'compta-build-'));
-  // Always the same path, as GitHub's cache finds a folder by it; what was left there is not Trivy's.
-  const databases = join(runner.temp, 'compta-trivy');
+  // Always the same path for GitHub's cache, which finds a folder by it; what was left there is not Trivy's.
+  const databases = join(inputs.trivyDatabase === undefined ? runner.temp : temp, 'compta-trivy');
   rmSync(databases, { recursive: true, force: true });
   try {
-    const reports = makeReportFolders(join(runner.temp, 'trivy-reports'));
+    const reports = makeReportFolders(mkdtempSync(join(runner.temp, 'trivy-reports-')));
     const scanning = await prepareScanner(
       inputs,
       reports,
@@ -41,8 +44,8 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
     );
     const login = writeLogin(inputs.login, inputs.registry, join(temp, 'docker'), runner.env);
     const signer = await prepareSigner(inputs, login.env, cancelled);
-    await ensureBuilder(login.env, runner, cancelled);
-    const building = buildContext(inputs, login, temp, runner, cancelled);
+    const env = await ensureBuilder(login.env, runner, cancelled);
+    const building = buildContext(inputs, { ...login, env }, temp, runner, cancelled);
     const layout = ({ name }: { name: string }) => join(temp, 'layouts', name);
     const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
       const started = Date.now();
@@ -53,23 +56,28 @@ export async function run({ runner, cancelled }: Step): Promise<void> {
       const milliseconds = Date.now() - started;
       return { image, name: image.name, digest, version, findings, ...made, milliseconds };
     });
-    keepAnalysis(scanning, inputs, runner);
+    await keepAnalysis(scanning, inputs, runner);
     const today = new Date().toISOString().slice(0, 10);
     const verdicts = judge(scanned, { ...inputs, acceptances }, today);
-    const pushed = verdicts.passed && inputs.push;
-    if (pushed) {
+    const pushed: string[] = [];
+    try {
+      if (!verdicts.passed || !inputs.push) return;
       const pushing: PushContext = { ...building, reports, signer };
       await inParallel(scanned, inputs.parallel, async ({ image, name, digest, ...made }) => {
         const former = 'from' in image ? image.from : inputs.unchangedFrom;
         await push(name, layout(image), made.unchanged ? former : undefined, pushing);
-        const { madeOf } = made;
-        if (madeOf) orWarn(runner, () => keepReleased(inputs.cache, name, { ...madeOf, digest }));
-        if (inputs.cache.kind === 'registry' && !('from' in image)) {
-          await saveToRegistryCache(image, building);
-        }
+        pushed.push(name);
+        await orWarn(runner, async () => {
+          const { madeOf } = made;
+          if (madeOf) keepReleased(inputs.cache, name, { ...madeOf, digest });
+          const isRegistry = inputs.cache.kind === 'registry';
+          if (isRegistry && !('from' in image)) await saveToRegistryCache(image, building);
+        });
       });
+    } finally {
+      // Also of a push that failed: what is out is out.
+      report(verdicts, inputs, { pushed, reports, publicKey: signer?.publicKey }, runner);
     }
-    report(verdicts, inputs, { pushed, reports, publicKey: signer?.publicKey }, runner);
   } finally {
     for (const folder of [temp, databases]) rmSync(folder, { recursive: true, force: true });
   }
@@ -98,22 +106,18 @@ async function scanWhole(
  * Not of images that others may have pushed, as Trivy takes a layer for the one that the image's configuration
  * says it is; nor of what it has read in part.
  */
-function keepAnalysis(
+async function keepAnalysis(
   { analysis, cache, readInPart }: ScanContext,
   { images }: Inputs,
   runner: Runner,
-): void {
-  if (readInPart.size > 0 || images.some((image) => 'from' in image)) return;
-  orWarn(runner, () => settleAnalysis(analysis, cache));
-}
-
-/** No release depends on what is kept for the next one. */
-function orWarn(runner: Runner, keep: () => void): void {
-  try {
-    keep();
-  } catch (error) {
-    runner.warning(`The cache could not be written, so the next run takes longer: ${error}`);
+): Promise<void> {
+  for (const [slug, told] of readInPart) {
+    runner.warning(
+      `Trivy could not read all of ${slug}, and what it did not read it cannot judge: ${told}`,
+    );
   }
+  if (readInPart.size > 0 || images.some((image) => 'from' in image)) return;
+  await orWarn(runner, () => settleAnalysis(analysis, cache));
 }
 
 function acceptancesOf(file: string | undefined): Acceptance[] {
@@ -129,9 +133,9 @@ async function prepareScanner(
   cancelled: AbortSignal,
 ): Promise<ScanContext> {
   const { trivyVersion: version, toolMirror: mirror } = inputs;
-  const trivy = join(await findTool({ name: 'trivy', version, mirror }), 'trivy');
+  const trivy = join(await findTool({ name: 'trivy', version, mirror, cancelled }), 'trivy');
   const home = join(temp, 'scanner-home');
-  mkdirSync(home);
+  openHome(home);
   const env = scannerEnvironment(runner.env, home);
   await prepareDatabase(
     trivy,
@@ -143,7 +147,7 @@ async function prepareScanner(
   openAnalysis(analysis, cache);
   const { platforms } = inputs;
   const turn = oneAtATime();
-  const readInPart = new Set<string>();
+  const readInPart = new Map<string, string>();
   return {
     trivy,
     platforms,
@@ -171,7 +175,8 @@ function buildContext(
 }
 
 interface Report {
-  pushed: boolean;
+  /** Names of the images. */
+  pushed: readonly string[];
   reports: ReportFolders;
   /** Of what the images are signed with. */
   publicKey: string | undefined;
@@ -200,7 +205,7 @@ function report(
   runner.output('reports', reports.json);
   runner.output('sarif', reports.sarif);
   runner.output('sboms', reports.sboms);
-  runner.summary(summary(verdicts, pushed, pushed ? publicKey : undefined));
+  runner.summary(summary(verdicts, inputs.push ? pushed : undefined, publicKey));
   for (const { id, lastDay } of verdicts.care.expired) {
     runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
   }

@@ -1,4 +1,5 @@
-import { areAsBefore, basesIn } from './bases.ts';
+import type { Runner } from '../../lib/runner/runner.ts';
+import { areAsBefore, type Base, basesIn } from './bases.ts';
 import { type BuildContext, build } from './build.ts';
 import { digestOfBytes, type Former, formerOf, isSame } from './former.ts';
 import type { ImageSource, TakenImage } from './inputs.ts';
@@ -33,8 +34,13 @@ export async function make(
     await take(`${repository}:${image.from}`, layout, authFile, cancelled);
     return { unchanged: true };
   }
+  const buildIt = async () => {
+    const bases = basesIn(await build(image, layout, context));
+    for (const each of bases ?? []) adviseDigest(image.name, each, runner);
+    return bases;
+  };
   if (unchangedFrom === undefined) {
-    await build(image, layout, context);
+    await buildIt();
     return { unchanged: false };
   }
   const former = await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
@@ -45,10 +51,17 @@ export async function make(
     runner.info(`${image.name} │ not built: made of the same as ${digestOf(layout)}`);
     return { unchanged: true };
   }
-  const bases = basesIn(await build(image, layout, context));
+  const bases = await buildIt();
   const unchanged = former !== undefined && isSame(layout, former);
   if (unchanged) adopt(layout, former);
   return { unchanged, ...(recipe && bases && { madeOf: { recipe, bases } }) };
+}
+
+function adviseDigest(image: string, { reference, digest }: Base, runner: Runner): void {
+  if (reference.endsWith(`@${digest}`)) return;
+  runner.warning(
+    `${image} is built on ${reference}, which may be another image tomorrow: name it ${reference}@${digest}.`,
+  );
 }
 
 /** Whether the former image was made of the same as this one would be. */

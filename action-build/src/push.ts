@@ -4,6 +4,7 @@ import { CommandFailed, run } from '../../lib/process/run.ts';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { type Attachment, provenance, sbom } from './attachments.ts';
 import { copyArgv } from './commands.ts';
+import { digestAt } from './former.ts';
 import type { Inputs } from './inputs.ts';
 import { descriptorOf, digestOf, platformsOf, writeArtifact } from './layout.ts';
 import { type ReportFolders, spdxOf } from './reports.ts';
@@ -23,8 +24,7 @@ export interface PushContext {
 /**
  * Pushes a layout's own bytes under every tag, and beside them what is known of them.
  *
- * @param held the tag by which the registry has these bytes already, and with them what is known:
- * it gives them its further tags itself
+ * @param held the tag by which the registry has these bytes already: it gives them its further tags itself
  */
 export async function push(
   name: string,
@@ -32,16 +32,18 @@ export async function push(
   held: string | undefined,
   context: PushContext,
 ): Promise<void> {
-  const { inputs } = context;
+  const { inputs, authFile, cancelled } = context;
   const repository = `${inputs.registry}/${name}`;
   // First what is known of it: whoever finds it by a tag finds that too, also after a push that broke off.
-  const attachments =
-    inputs.attest && held === undefined ? attachmentsOf(name, layout, context) : [];
-  for (const attachment of attachments) {
-    const hex = attachment.subject.digest.slice('sha256:'.length);
-    const folder = join(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
+  for (const attachment of inputs.attest ? attachmentsOf(name, layout, context) : []) {
+    const tag = `${attachment.subject.digest.replace(':', '-')}.${attachment.suffix}`;
+    const beside = `${repository}:${tag}`;
+    // Where it was built from, the run that built it alone can say.
+    if (held !== undefined && attachment.suffix === 'provenance') continue;
+    if (held !== undefined && (await digestAt(beside, authFile, cancelled))) continue;
+    const folder = join(context.temp, 'attachments', tag);
     writeArtifact(folder, attachment);
-    await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
+    await copy(`oci:${folder}`, beside, context);
   }
   const reference = `${repository}@${digestOf(layout)}`;
   if (context.signer && held === undefined) {

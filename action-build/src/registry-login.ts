@@ -60,5 +60,11 @@ function withLogin(known: DockerConfig, ours: Record<string, unknown>): DockerCo
 }
 
 function existing(file: string): DockerConfig {
-  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as DockerConfig) : {};
+  if (!existsSync(file)) return {};
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as DockerConfig;
+  } catch {
+    // What a parser says of it quotes it, and it has logins.
+    throw new Error(`${file} is not JSON: mend or remove it, then log in to its registries again.`);
+  }
 }

@@ -1,9 +1,9 @@
-import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../../lib/process/run.ts';
 import { openAnalysis } from './analysis.ts';
 import { wholeOf } from './base-layers.ts';
-import { scanArgv } from './commands.ts';
+import { SECRET_RULES, scanArgv } from './commands.ts';
 import { PARTS } from './database.ts';
 import { type Finding, findingsOf, trivyReport, unknownSystem } from './findings.ts';
 import { alter, isWhole, missingFrom, onePlatform, platformsOf } from './layout.ts';
@@ -18,12 +18,12 @@ export interface ScanContext {
   cache: string;
   /** What it knew of layers before this run, see {@link analysisFile}. */
   analysis: string | undefined;
-  /** Slugs of images of which it could not read every file: the next run has to try again. */
-  readInPart: Set<string>;
+  /** By slug, what it says of a file that it could not read: the next run has to try again. */
+  readInPart: Map<string, string>;
   /** The cache folder takes one process at a time. */
   turn: ReturnType<typeof oneAtATime>;
   temp: string;
-  /** Empty, and where the scanner runs: in `temp` lies the login. */
+  /** Where the scanner runs, see {@link openHome}: in `temp` lies the login. */
   home: string;
   env: NodeJS.ProcessEnv;
   cancelled: AbortSignal;
@@ -98,7 +98,8 @@ async function look(
   const at = (place: string) => onePlatform(layout, digest, join(temp, `${place}-${slug}`));
   const read = async (argv: readonly string[]) => {
     const { stderr } = await run(argv, optionsOf(context));
-    if (/\b(Analysis error|Failed to parse)\b/.test(stderr)) context.readInPart.add(slug);
+    const told = /^.*\b(?:Analysis error|Failed to parse)\b.*$/m.exec(stderr)?.[0];
+    if (told !== undefined) context.readInPart.set(slug, told.replace(/^\S+\s+DEBUG\s+/, ''));
   };
   const whole = at('whole');
   if (alter(whole, wholeOf)) {
@@ -116,6 +117,12 @@ function optionsOf({ env, home, cancelled }: ScanContext) {
 /** "auth-service-linux-amd64": the name of an image's reports for one platform. */
 export function slugOf(name: string, platform: string): string {
   return `${name}-${platform.replaceAll('/', '-')}`;
+}
+
+/** A home with nothing but our own rules in it. */
+export function openHome(home: string): void {
+  mkdirSync(home);
+  writeFileSync(join(home, SECRET_RULES.name), JSON.stringify(SECRET_RULES.content));
 }
 
 /**

@@ -3,18 +3,18 @@ import { countBySeverity, type Finding, SEVERITIES } from './findings.ts';
 import type { JudgedImage, Verdicts } from './gate.ts';
 import type { Acceptance } from './ignore-file.ts';
 
-/** @param publicKey of what the pushed images are signed with; PEM. */
-export function summary({ images, care }: Verdicts, pushed: boolean, publicKey?: string): string {
+/**
+ * @param pushed names of the images that were; undefined when none was to be
+ * @param publicKey of what the pushed images are signed with; PEM.
+ */
+export function summary(
+  { images, care }: Verdicts,
+  pushed: readonly string[] | undefined,
+  publicKey?: string,
+): string {
   const refused = images.filter((image) => image.refusals.length > 0);
-  const [kind, sentence]: [Verdict, string] =
-    refused.length > 0
-      ? ['failed', `${refused.length} of ${images.length} images refused: nothing was pushed`]
-      : [
-          'passed',
-          `${images.length} images ${pushed ? 'scanned and pushed' : 'scanned, not pushed'}`,
-        ];
   return [
-    verdict(kind, sentence),
+    verdict(...verdictOn(images.length, refused.length, pushed)),
     '',
     table(['image', 'verdict', 'findings', 'digest', 'time'], images.map(row)),
     ...refused.flatMap((image) => [
@@ -28,8 +28,20 @@ export function summary({ images, care }: Verdicts, pushed: boolean, publicKey?:
     ...entriesPart('expired, and let nothing pass any more', care.expired),
     ...entriesPart('not needed: nothing was found for them', care.unused),
     ...(refused.length === 0 ? ['', digests(images)] : []),
-    ...(publicKey === undefined ? [] : ['', signatures(publicKey)]),
+    ...(publicKey === undefined || !pushed?.length ? [] : ['', signatures(publicKey)]),
   ].join('\n');
+}
+
+function verdictOn(
+  count: number,
+  refused: number,
+  pushed: readonly string[] | undefined,
+): [Verdict, string] {
+  if (refused > 0) return ['failed', `${refused} of ${count} images refused: nothing was pushed`];
+  if (pushed === undefined) return ['passed', `${count} images scanned, not pushed`];
+  if (pushed.length === count) return ['passed', `${count} images scanned and pushed`];
+  const names = pushed.length === 0 ? '' : ` (${pushed.join(', ')})`;
+  return ['failed', `${count} images scanned, and ${pushed.length} of them pushed${names}`];
 }
 
 /** "log4j-core 2.14.1 has CVE-2021-44228 (CRITICAL), fixed in 2.15.0". */

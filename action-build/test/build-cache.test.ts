@@ -7,6 +7,7 @@ import {
   readFileSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -39,10 +40,10 @@ describe('a folder', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const cache = () => ({ kind: 'folder', folder }) as const;
+  const cache = () => ({ kind: 'folder', folder, run: 'mine' }) as const;
   /** What BuildKit does to the folder that it is told: it adds what is not there, and names it. */
   const built = (layers: Record<string, string>) => {
-    const next = join(folder, 'auth-service.next');
+    const next = join(folder, 'auth-service.next-mine');
     mkdirSync(join(next, 'blobs/sha256'), { recursive: true });
     const put = (content: string) => {
       const hex = createHash('sha256').update(content).digest('hex');
@@ -79,7 +80,7 @@ describe('a folder', () => {
     expect(contents()).toEqual(expect.arrayContaining(['base', 'second']));
     expect(contents()).not.toContain('first');
     expect(statSync(base).ino).toBe(before);
-    expect(existsSync(join(folder, 'auth-service.next'))).toBe(false);
+    expect(existsSync(join(folder, 'auth-service.next-mine'))).toBe(false);
   });
 
   test('stays as it was when a build wrote none, or was killed', () => {
@@ -87,10 +88,24 @@ describe('a folder', () => {
     settleCache(cache(), 'auth-service');
     const before = contents();
     openCache(cache(), 'auth-service');
-    writeFileSync(join(folder, 'auth-service.next/blobs/sha256/half'), '');
+    writeFileSync(join(folder, 'auth-service.next-mine/blobs/sha256/half'), '');
     settleCache(cache(), 'auth-service');
     expect(contents()).toEqual(before);
+    const next = { ...cache(), run: 'next' };
+    openCache(next, 'auth-service');
+    expect(readdirSync(join(folder, 'auth-service.next-next/blobs/sha256'))).not.toContain('half');
+  });
+
+  test("is another run's too: what that writes stays, until it has been dead for a day", () => {
+    const theirs = join(folder, 'auth-service.next-theirs');
+    mkdirSync(theirs);
     openCache(cache(), 'auth-service');
-    expect(readdirSync(join(folder, 'auth-service.next/blobs/sha256'))).not.toContain('half');
+    built({ base: 'base' });
+    settleCache(cache(), 'auth-service');
+    expect(existsSync(theirs)).toBe(true);
+    const before = new Date(Date.now() - 25 * 3_600_000);
+    utimesSync(theirs, before, before);
+    openCache(cache(), 'auth-service');
+    expect(existsSync(theirs)).toBe(false);
   });
 });

@@ -45,7 +45,7 @@ test('the scan takes no settings of the checkout, ignores nothing, and asks the 
   const scan = { trivy: '/opt/trivy', layout: '/tmp/1', cache: '/tmp/c', report: '/tmp/r.json' };
   const argv = scanArgv(scan).join(' ');
   expect(argv).toContain('--config /dev/null --timeout 1h');
-  expect(argv).toContain('--ignorefile /dev/null --secret-config /nonexistent');
+  expect(argv).toContain('--ignorefile /dev/null --secret-config compta-secret-rules.yaml');
   expect(argv).toContain('--skip-db-update --skip-java-db-update --offline-scan');
 });
 

@@ -384,7 +384,11 @@ describe('with a cache in a folder, an image that did not change', () => {
     writeFileSync(join(folder, 'damaged', 'Dockerfile'), 'FROM scratch\nCOPY app.jar /\nUSER 1\n');
     const jar = zipSync({ 'lib/damaged.jar': Buffer.from('no archive') });
     writeFileSync(join(folder, 'damaged', 'app.jar'), jar);
-    expect((await buildAgain('damaged', 'damaged')).errors).toEqual([]);
+    const first = await buildAgain('damaged', 'damaged');
+    expect(first.errors).toEqual([]);
+    expect(first.warnings).toContainEqual(
+      expect.stringMatching(/could not read all of damaged-linux-amd64.*lib\/damaged\.jar/),
+    );
     expect(existsSync(join(cache, '.released/damaged.json'))).toBe(true);
     expect(existsSync(join(cache, '.trivy'))).toBe(false);
     await build('damaged', ['clean'], { tags: 'develop' });
@@ -406,7 +410,7 @@ describe('with a cache in a folder, an image that did not change', () => {
 
 test('an image is promoted: taken by a tag, scanned anew, tagged, and the same bytes', async () => {
   const images = '- { name: clean, from: proven-1 }';
-  const before = await build('promoted', ['clean'], { tags: 'proven-1' });
+  const before = await build('promoted', ['clean'], { tags: 'proven-1', attest: 'false' });
   const { clean } = JSON.parse(before.outputs.images ?? '');
   const ended = await build('promoted', [], { images, version: '1.4.1-main' });
   expect(ended).toMatchObject({ exitCode: 0, errors: [] });
@@ -416,6 +420,17 @@ test('an image is promoted: taken by a tag, scanned anew, tagged, and the same b
     unchanged: true,
   });
   expect((await registry.manifest('promoted/clean', '1.4.1-main')).digest).toBe(clean.digest);
+  // Nobody said before what is in it.
+  const sbom = `${clean.digest.replace(':', '-')}.sbom`;
+  expect(await registry.tags('promoted/clean')).toEqual(expect.arrayContaining([sbom]));
+});
+
+test('a push that fails leaves the verdict of the gate, and says what is out', async () => {
+  const ended = await build('locked', ['clean'], { password: 'not-the-password' });
+  expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'true' } });
+  expect(ended.errors).toEqual([expect.stringContaining("Check 'username' and 'password'")]);
+  expect(JSON.parse(ended.outputs.images ?? '')).toHaveProperty('clean.digest');
+  expect(ended.summary).toContain('1 images scanned, and 0 of them pushed');
 });
 
 test('an image that was proven for one platform is not promoted for two', async () => {

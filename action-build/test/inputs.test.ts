@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
+import { githubRunner } from '../../lib/runner/runner.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
+import { readInputs } from '../src/inputs.ts';
 
 const good = {
   images: '- { name: auth-service, context: . }',
@@ -23,11 +25,15 @@ test.each([
   ['images', '- { name: a, context: ., dockerfile: x }', 'dockerfile'],
   ['images', '- { name: a, context: . }\n- { name: a, context: b }', "has 'a' twice"],
   ['images', '- { name: [', 'is not YAML'],
+  ['images', '- { name: a, context: nowhere }', "has 'nowhere' for a, which does not exist"],
+  ['images', '- { name: a, context: ., file: b/Dockerfile }', "has 'b/Dockerfile' for a"],
   ['registry', '', 'is missing'],
   ['registry', 'https://registry.test/compta', 'without scheme'],
+  ['registry', 'compta/production', 'names no host'],
   ['version', '', 'is missing'],
   ['version', '1.4.0+build', 'is no image tag'],
   ['tags', 'develop\nfeature/x', "has 'feature/x'"],
+  ['tags', 'buildcache', 'is kept for what lies beside images'],
   ['platforms', 'amd64', 'linux/amd64'],
   ['severity', 'CRITICAL,SEVERE', "has 'SEVERE'"],
   ['ignore-unfixed', 'yes', 'give true or false'],
@@ -59,6 +65,16 @@ test.each([
     expect(ended.errors[0]).toContain(says);
   },
 );
+
+test('build arguments are the text that stands there; one that nobody has set is left out', () => {
+  const args = 'JAVA: 1.10\n    LINE: 010\n    DEBUG: true\n    BASE_IMAGE:';
+  const images = `- name: auth-service\n  context: .\n  build-args:\n    ${args}`;
+  const given: Record<string, string> = { ...good, images };
+  const { images: read } = readInputs({ ...githubRunner({}), input: (name) => given[name] ?? '' });
+  expect(read).toMatchObject([
+    { buildArgs: { JAVA: '1.10', LINE: '010', DEBUG: 'true', BASE_IMAGE: '' } },
+  ]);
+});
 
 test('a cache in the checkout is refused: it decides what passes', async () => {
   const checkout = mkdtempSync(join(tmpdir(), 'compta-checkout-'));

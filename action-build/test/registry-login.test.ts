@@ -42,6 +42,16 @@ test('no store and no helper is asked in the place of the login; other registrie
   });
 });
 
+test('a configuration that is no JSON is named, and not quoted', () => {
+  writeFileSync(join(home, '.docker/config.json'), `{"auths":{"ghcr.io":{"auth":${auth}}}}`);
+  const write = () =>
+    writeLogin({ username: 'ci', password: 'x' }, 'registry.test/compta', join(home, 'ours'), {
+      HOME: home,
+    });
+  expect(write).toThrow(`${home}/.docker/config.json is not JSON`);
+  expect(write).not.toThrow(auth.slice(0, 6));
+});
+
 test("Docker's own registry is known by both of its names", () => {
   const { auths } = written({}, 'docker.io/compta');
   expect(auths).toEqual({ 'docker.io': { auth }, 'https://index.docker.io/v1/': { auth } });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { run } from '../../lib/process/run.ts';
 import { oneAtATime } from '../src/parallel.ts';
 import { makeReportFolders } from '../src/reports.ts';
-import { type ScanContext, scan } from '../src/scan.ts';
+import { openHome, type ScanContext, scan } from '../src/scan.ts';
 
 /** The real Trivy over layouts made by hand. */
 
@@ -16,7 +16,7 @@ let context: ScanContext;
 beforeEach(() => {
   temp = mkdtempSync(join(tmpdir(), 'compta-scan-'));
   const [home, cache] = [join(temp, 'home'), join(temp, 'trivy')];
-  mkdirSync(home);
+  openHome(home);
   cpSync(join(process.env.COMPTA_CACHE ?? '', 'trivy-db'), cache, { recursive: true });
   context = {
     trivy: 'trivy',
@@ -24,7 +24,7 @@ beforeEach(() => {
     reports: makeReportFolders(join(temp, 'reports')),
     cache,
     analysis: undefined,
-    readInPart: new Set<string>(),
+    readInPart: new Map<string, string>(),
     turn: oneAtATime(),
     temp,
     home,
@@ -37,7 +37,7 @@ afterEach(() => rmSync(temp, { recursive: true }));
 const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const key = privateKey.export({ type: 'pkcs1', format: 'pem' });
 const layers = [
-  ['app/key.pem', key],
+  ['app/test-key.pem', key],
   ['notes.txt', 'notes'],
 ] as const;
 const copied = { created_by: 'COPY . /' };
@@ -49,7 +49,7 @@ test('a key in what Trivy takes for a base image is found, and in the next image
   for (const layout of [beneath, open]) {
     const findings = await scan('service', layout, context);
     expect(findings).toContainEqual(
-      expect.objectContaining({ id: 'private-key', subject: '/app/key.pem' }),
+      expect.objectContaining({ id: 'private-key', subject: '/app/test-key.pem' }),
     );
   }
 });

@@ -9,6 +9,8 @@ test.each([
   ['1.4.2-0123abc', 'refs/heads/feature/Login form', ['feature-Login-form']],
   ['nightly', 'refs/pull/7/merge', []],
   ['nightly', 'refs/heads/功能', []],
+  ['1.4.3-rc.1', 'refs/heads/1.4', []],
+  ['1.4.3', 'refs/heads/buildcache', ['1.4', '1']],
   ['1.0.0', 'refs/heads/.hidden', ['1.0', '1', 'hidden']],
 ])('%s of %j', (version, ref, expected) => {
   expect(derivedTags(version, ref)).toEqual(expected);
