@@ -136,6 +136,8 @@ describe('releases on two servers', () => {
     for (const host of [0, 1]) {
       expect(await versionAt(host, '/api/auth/version')).toBe('1.3.1');
       expect(await versionAt(host, '/api/reporting/version')).not.toBe('1.3.1');
+      const audited = await environment.hosts[host]?.content('/opt/compta/audit.log');
+      expect(audited).toMatch(/begin deploy 1\.3\.1-\w+".*"deploy 1\.3\.1-\w+ failed"/s);
     }
     const undo = { ...connection(), reason: 'looked at', confirm: 'staging' };
     expect((await ran('action-rollback', undo)).outputs).toMatchObject({ version: '1.2.0' });
@@ -226,6 +228,8 @@ test('a run that is interrupted ends in the seconds that it has, and frees the e
   expect(end).toMatchObject({ exitCode: 1, outputs: { status: 'failed', version: '3.2.0' } });
   expect(end.stdout.match(/::error/g)).toHaveLength(1);
   expect(end.summary).toContain('staging: deploy of 3.2.0 was stopped');
+  const audited = await environment.hosts[0]?.content('/opt/compta/audit.log');
+  expect(audited?.trim().split('\n').at(-1)).toMatch(/"what":"begin deploy 3\.2\.0-\w+"/);
   const leases = await Promise.all(
     environment.hosts.map((host) => host.content('/opt/compta/lease.json')),
   );

@@ -101,6 +101,7 @@ export async function bring(
 ): Promise<Outcome> {
   const started = Date.now();
   const rows: Row[] = [];
+  const what = `${action} ${target.release}`;
   const stop = AbortSignal.any([how.cancelled, lease.lost]);
   const servers = standings.map(({ host }) => host);
   const options: RollOptions = { ...how, stop, servers };
@@ -132,6 +133,8 @@ export async function bring(
           targets.map(async ({ host }) => {
             await store.holdBallast(host);
             await journal(host, target.release, 'begin');
+            // Whatever becomes of it: a run that is killed says nothing at its end.
+            await store.audit(host, how.by, `begin ${what}`, how.run, how.reason);
           }),
         ),
       );
@@ -150,13 +153,17 @@ export async function bring(
     note(how.tell, '', problem);
     const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
     const reason = { problem, ...(evidence && { evidence }) };
-    if (!how.rollbackOnFailure || previous === undefined) {
-      return finish({ status: 'failed', ...reason });
-    }
+    const failed = async (problem: string): Promise<Outcome> => {
+      // As far as the servers can be reached: that may be why.
+      await Promise.allSettled(
+        servers.map((host) => store.audit(host, how.by, `${what} failed`, how.run, problem)),
+      );
+      return finish({ status: 'failed', ...reason, problem });
+    };
+    if (!how.rollbackOnFailure || previous === undefined) return failed(problem);
     const stuck = await goBack(targets, previous, rows, options, how, now().at);
     if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
-    const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
-    return finish({ status: 'failed', ...reason, problem: both });
+    return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
   }
 }
 
