@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globa
 import { run } from '../../lib/process/run.ts';
 import { startCacheService } from '../../lib/runner/test/cache-service.ts';
 import { runAction } from '../../lib/runner/test/start-action.ts';
+import { SECRET_RULES } from '../src/commands.ts';
 import { type Builder, startBuilder } from './builder.ts';
 import { type Registry, startRegistry } from './registry.ts';
 
@@ -63,7 +64,7 @@ const build = (inputs: Record<string, string>) =>
     env,
   );
 
-test('the scanner that is named has no way to the network, no credential and nothing around it', async () => {
+test('the scanner that is named has no way to the network, no credential and only our rules around it', async () => {
   const seen = join(temp, 'seen');
   const version = '0.70.1';
   env.RUNNER_TOOL_CACHE = join(temp, 'tools');
@@ -88,8 +89,8 @@ test('the scanner that is named has no way to the network, no credential and not
   expect(ended).toMatchObject({ exitCode: 0, errors: [], outputs: { passed: 'true' } });
   const told = readFileSync(seen, 'utf8');
   expect(told.match(/^\w+ among: .*$/gm)).toEqual([
-    'image among: ',
-    ...Array(3).fill('convert among: '),
+    `image among: ${SECRET_RULES.name}`,
+    ...Array(3).fill(`convert among: ${SECRET_RULES.name}`),
   ]);
   for (const secret of [...Object.values(secrets), registry.password, 'DOCKER_CONFIG']) {
     expect(told).not.toContain(secret);
