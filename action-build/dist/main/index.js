@@ -2962,9 +2962,9 @@ __webpack_unused_export__ = lineCounter.LineCounter;
 __webpack_unused_export__ = parser.Parser;
 exports.qg = publicApi.parse;
 __webpack_unused_export__ = publicApi.parseAllDocuments;
-__webpack_unused_export__ = publicApi.parseDocument;
+exports.Tp = publicApi.parseDocument;
 __webpack_unused_export__ = publicApi.stringify;
-__webpack_unused_export__ = visit.visit;
+exports.YR = visit.visit;
 __webpack_unused_export__ = visit.visitAsync;
 
 
@@ -8883,7 +8883,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6447);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2387);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6458);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -8893,7 +8893,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 2387:
+/***/ 6458:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -9115,6 +9115,17 @@ const CATALOGUE = {
             },
         },
     },
+    cosign: {
+        url: (version, arch) => `${GITHUB}/sigstore/cosign/releases/download/v${version}/cosign-linux-${GO[arch]}`,
+        archive: 'none',
+        folder: () => '',
+        sha256: {
+            '3.0.6': {
+                x64: 'c956e5dfcac53d52bcf058360d579472f0c1d2d9b69f55209e256fe7783f4c74',
+                arm64: 'bedac92e8c3729864e13d4a17048007cfafa79d5deca993a43a90ffe018ef2b8',
+            },
+        },
+    },
     k6: {
         url: (version, arch) => `${GITHUB}/grafana/k6/releases/download/v${version}/k6-v${version}-linux-${GO[arch]}.tar.gz`,
         archive: 'tar.gz',
@@ -9244,7 +9255,7 @@ async function install(cache, request, arch) {
         if (actual !== sum) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
-        await unpack(archive, tool, unpacked);
+        await unpack(archive, name, tool, unpacked);
         return (cached(cache, request) ??
             (await settle((0,external_node_path_.join)(unpacked, tool.folder(version, arch)), (0,external_node_path_.join)(shelf, arch))));
     }
@@ -9261,7 +9272,12 @@ async function settle(unpacked, place) {
     await (0,promises_namespaceObject.writeFile)(`${place}.complete`, '');
     return place;
 }
-async function unpack(archive, { archive: kind, members }, folder) {
+async function unpack(archive, name, { archive: kind, members }, folder) {
+    if (kind === 'none') {
+        await (0,promises_namespaceObject.copyFile)(archive, (0,external_node_path_.join)(folder, name));
+        await (0,promises_namespaceObject.chmod)((0,external_node_path_.join)(folder, name), 0o755);
+        return;
+    }
     if (kind === 'zip') {
         // Seldom wanted: most tools are in the cache already.
         const { extractZip } = await Promise.all(/* import() */[__nccwpck_require__.e(731), __nccwpck_require__.e(777)]).then(__nccwpck_require__.bind(__nccwpck_require__, 2777));
@@ -14064,7 +14080,7 @@ function _string(Class, params) {
 }
 // @__NO_SIDE_EFFECTS__
 function _coercedString(Class, params) {
-    return new Class(snapshotChecks({ type: "string", coerce: true, ...normalizeParams(params) }));
+    return new Class(snapshotChecks({ type: "string", coerce: true, ...util.normalizeParams(params) }));
 }
 // @__NO_SIDE_EFFECTS__
 function _email(Class, params) {
@@ -19064,7 +19080,7 @@ function cacheOptions(cache, image) {
         }
         case 'folder': {
             const folder = (0,external_node_path_.join)(cache.folder, image);
-            const { to } = options('', `type=local,dest=${nextFolder(folder)}`);
+            const { to } = options('', `type=local,dest=${nextFolder(folder, cache.run)}${OPTIONAL}`);
             return { from: (0,external_node_fs_.existsSync)(folder) ? [`--cache-from=type=local,src=${folder}`] : [], to };
         }
     }
@@ -19078,25 +19094,48 @@ function openCache(cache, image) {
     if (cache.kind !== 'folder')
         return;
     const folder = (0,external_node_path_.join)(cache.folder, image);
-    // Of a run that was killed.
-    (0,external_node_fs_.rmSync)(nextFolder(folder), { recursive: true, force: true });
+    removeAbandoned(folder);
     if ((0,external_node_fs_.existsSync)((0,external_node_path_.join)(folder, 'index.json')))
-        linkBlobs(folder, nextFolder(folder));
+        linkBlobs(folder, nextFolder(folder, cache.run));
 }
 /** A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. */
 function settleCache(cache, image) {
     if (cache.kind !== 'folder')
         return;
     const folder = (0,external_node_path_.join)(cache.folder, image);
-    const next = nextFolder(folder);
+    const next = nextFolder(folder, cache.run);
     if (!(0,external_node_fs_.existsSync)((0,external_node_path_.join)(next, 'index.json')))
         return;
     keepReachable(next);
     (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
     (0,external_node_fs_.renameSync)(next, folder);
 }
-function nextFolder(folder) {
-    return `${folder}.next`;
+function nextFolder(folder, run) {
+    return `${folder}.next-${run}`;
+}
+const DAY = 24 * 3_600_000;
+/** What runs left that were killed; what is younger may be one's that is under way. */
+function removeAbandoned(folder) {
+    const beside = (0,external_node_path_.dirname)(folder);
+    if (!(0,external_node_fs_.existsSync)(beside))
+        return;
+    for (const name of (0,external_node_fs_.readdirSync)(beside)) {
+        if (!name.startsWith(`${(0,external_node_path_.basename)(folder)}.next-`))
+            continue;
+        const found = (0,external_node_fs_.statSync)((0,external_node_path_.join)(beside, name), { throwIfNoEntry: false });
+        if (found && Date.now() - found.mtimeMs > DAY) {
+            (0,external_node_fs_.rmSync)((0,external_node_path_.join)(beside, name), { recursive: true, force: true });
+        }
+    }
+}
+/** No release depends on what is kept for the next one. */
+async function orWarn(runner, keep) {
+    try {
+        await keep();
+    }
+    catch (error) {
+        runner.warning(`The cache could not be written, so the next run takes longer: ${error}`);
+    }
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/analysis.js
@@ -19134,11 +19173,11 @@ function settleAnalysis(kept, trivyCache) {
     for (const name of (0,external_node_fs_.readdirSync)(folder)) {
         const path = (0,external_node_path_.join)(folder, name);
         const found = (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
-        if (path !== kept && found && Date.now() - found.mtimeMs > DAY)
+        if (path !== kept && found && Date.now() - found.mtimeMs > analysis_DAY)
             (0,external_node_fs_.rmSync)(path, { force: true });
     }
 }
-const DAY = 24 * 3_600_000;
+const analysis_DAY = 24 * 3_600_000;
 const used = (trivyCache) => (0,external_node_path_.join)(trivyCache, 'fanal', 'fanal.db');
 
 ;// CONCATENATED MODULE: ./action-build/src/commands.js
@@ -19181,6 +19220,15 @@ function buildArgv(image, platforms, labels, output, cache) {
  */
 const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
 /**
+ * What the scanner's folder has for it: Trivy passes over whole folders where a key may well lie. What comes
+ * with a system (`/usr/share` and the like) is left to it.
+ */
+const SECRET_RULES = {
+    /** Trivy passes over a file of this name at the root of an image, too. */
+    name: 'compta-secret-rules.yaml',
+    content: { 'disable-allow-rules': ['tests', 'examples', 'vendor', 'locale-dir', 'markdown'] },
+};
+/**
  * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
  * stays 0; 1 means that Trivy itself failed.
  */
@@ -19190,7 +19238,7 @@ function scanArgv({ trivy, layout, cache, report, layersOnly }) {
         ...['--format', 'json', '--output', report],
         ...['--scanners', 'vuln,secret'],
         ...(layersOnly ? [] : ['--image-config-scanners', 'misconfig']),
-        ...['--ignorefile', '/dev/null', '--secret-config', '/nonexistent/trivy-secret.yaml'],
+        ...['--ignorefile', '/dev/null', '--secret-config', SECRET_RULES.name],
         ...['--skip-db-update', '--skip-java-db-update', '--offline-scan'],
         ...['--skip-check-update', '--skip-vex-repo-update', '--skip-version-check'],
         // It says in debugging only which files it could not read.
@@ -19234,7 +19282,475 @@ function copyArgv({ from, to }, authFile) {
     return [...COPY, ...(authFile ? ['--authfile', authFile] : []), from, to];
 }
 
+// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(3483);
+;// CONCATENATED MODULE: ./lib/runner/inputs.js
+
+
+/** A wrong input: says which one, what was wrong with it and what to give instead. */
+class InputError extends Error {
+    name = 'InputError';
+    constructor(input, problem, cause) {
+        super(`Input '${input}' ${problem}`, cause === undefined ? {} : { cause });
+    }
+}
+function inputs_required(runner, name, hint) {
+    const value = runner.input(name);
+    if (value === '')
+        throw new InputError(name, `is missing: ${hint}`);
+    return value;
+}
+/** `undefined` when the input is empty, as GitHub cannot tell "not given" from "empty". */
+function inputs_optional(runner, name) {
+    return runner.input(name) || undefined;
+}
+/** A required secret, masked before anybody can look at it. */
+function secret(runner, name, hint) {
+    const value = inputs_required(runner, name, hint);
+    runner.mask(value);
+    return value;
+}
+function optionalSecret(runner, name) {
+    const value = inputs_optional(runner, name);
+    if (value !== undefined)
+        runner.mask(value);
+    return value;
+}
+function inputs_boolean(runner, name, fallback) {
+    const value = runner.input(name);
+    if (value === '')
+        return fallback;
+    if (/^true$/i.test(value))
+        return true;
+    if (/^false$/i.test(value))
+        return false;
+    throw new InputError(name, `is '${value}': give true or false.`);
+}
+function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
+    const value = runner.input(name);
+    if (value === '')
+        return fallback;
+    const number = Number(value);
+    // `Number` takes 1e3, 0x10 and 2.0 as well.
+    if (!/^-?\d+$/.test(value) || number < min || number > max) {
+        throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
+    }
+    return number;
+}
+function oneOf(runner, name, choices, fallback) {
+    const value = runner.input(name) || fallback;
+    const choice = choices.find((candidate) => candidate === value);
+    if (choice === undefined) {
+        throw new InputError(name, `is '${value ?? ''}': give one of ${choices.join(', ')}.`);
+    }
+    return choice;
+}
+/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
+const LONGEST = 2 ** 31 - 1;
+/**
+ * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
+ * @param least milliseconds: 1 where 0 would mean "never" or "at once".
+ */
+function inputs_duration(runner, name, fallback, least = 0) {
+    const value = runner.input(name) || fallback;
+    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
+    if (!match)
+        throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
+    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
+    const milliseconds = Math.round(Number(match[1]) * unit);
+    if (milliseconds < least)
+        throw new InputError(name, `is '${value}': give more than 0.`);
+    if (milliseconds > LONGEST)
+        throw new InputError(name, `is '${value}': give at most 596h.`);
+    return milliseconds;
+}
+/** An address for HTTP; `undefined` when it was not given. */
+function webAddress(runner, name, example) {
+    const value = inputs_optional(runner, name);
+    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
+        return value;
+    throw new InputError(name, `is '${value}': give a URL such as ${example}.`);
+}
+/** One entry per line; blank lines and surrounding space do not count. */
+function lines(runner, name) {
+    return runner
+        .input(name)
+        .split(/\r?\n/)
+        .map((line) => line.trim())
+        .filter((line) => line !== '');
+}
+/**
+ * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
+ * @param read what is made of the text; {@link asWritten} where values are texts.
+ */
+function yaml(runner, name, schema, read = dist/* parse */.qg) {
+    const text = runner.input(name);
+    if (text === '')
+        return undefined;
+    const value = parsed(name, text, read);
+    const result = schema.safeParse(value);
+    if (!result.success)
+        throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
+    return result.data;
+}
+/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
+function secretYaml(runner, name, schema, read) {
+    try {
+        return yaml(runner, name, schema, read);
+    }
+    catch (error) {
+        if (!(error instanceof InputError) || error.cause === undefined)
+            throw error;
+        throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
+    }
+}
+/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
+function asWritten(text) {
+    const document = (0,dist/* parseDocument */.Tp)(text);
+    const [error] = document.errors;
+    if (error !== undefined)
+        throw error;
+    (0,dist/* visit */.YR)(document, {
+        Scalar(_key, node) {
+            if (typeof node.value === 'number' || typeof node.value === 'boolean')
+                node.value = node.source;
+        },
+    });
+    return document.toJS();
+}
+function parsed(name, text, read) {
+    try {
+        return read(text);
+    }
+    catch (cause) {
+        throw new InputError(name, 'is not YAML.', cause);
+    }
+}
+
+;// CONCATENATED MODULE: ./action-build/src/findings.js
+
+/** What Trivy found in one image, and whether it may pass. Decided here, not by exit codes. */
+const SEVERITIES = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'UNKNOWN'];
+const severity = schemas_enum(SEVERITIES).catch('UNKNOWN');
+/** The part of Trivy's JSON report that decides; `Results` is null for an empty image. */
+const trivyReport = object({
+    ArtifactName: schemas_string(),
+    Metadata: object({
+        OS: object({ Family: schemas_string(), Name: schemas_string().default('') }).optional(),
+        ImageConfig: object({
+            architecture: schemas_string(),
+            config: object({ User: schemas_string().optional() }).optional(),
+        }),
+    }),
+    Results: array(object({
+        Target: schemas_string(),
+        Class: schemas_string().optional(),
+        Vulnerabilities: array(object({
+            VulnerabilityID: schemas_string(),
+            PkgName: schemas_string(),
+            PkgPath: schemas_string().default(''),
+            InstalledVersion: schemas_string(),
+            FixedVersion: schemas_string().optional(),
+            Severity: severity,
+            Title: schemas_string().default(''),
+        }))
+            .optional(),
+        Secrets: array(object({ RuleID: schemas_string(), Severity: severity, Title: schemas_string().default('') }))
+            .optional(),
+        Misconfigurations: array(object({ ID: schemas_string(), Severity: severity, Title: schemas_string().default('') }))
+            .optional(),
+    }))
+        .nullish(),
+});
+function findingsOf(report, platform) {
+    const results = (report.Results ?? []).flatMap((result) => [
+        ...(result.Vulnerabilities ?? []).map((found) => ({
+            kind: 'vulnerability',
+            severity: found.Severity,
+            id: found.VulnerabilityID,
+            title: found.Title,
+            subject: `${found.PkgName} ${found.InstalledVersion}`,
+            path: found.PkgPath,
+            fixedIn: found.FixedVersion || undefined,
+            platform,
+        })),
+        ...(result.Secrets ?? []).map((found) => ({
+            kind: 'secret',
+            severity: found.Severity,
+            id: found.RuleID,
+            title: found.Title,
+            ...placeOf(result.Target, report),
+            fixedIn: undefined,
+            platform,
+        })),
+        ...(result.Misconfigurations ?? []).map((found) => ({
+            kind: 'misconfiguration',
+            severity: found.Severity,
+            id: found.ID,
+            title: found.Title,
+            ...placeOf(result.Target, report),
+            fixedIn: undefined,
+            platform,
+        })),
+    ]);
+    return [...results, ...rootUser(report, platform)].sort(bySeverity);
+}
+/** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
+function unknownSystem({ Metadata: { OS }, Results }) {
+    const isLookedAt = Results?.some(({ Class }) => Class === 'os-pkgs');
+    return OS === undefined || isLookedAt ? undefined : `${OS.Family} ${OS.Name}`;
+}
+const CONFIGURATION = 'image configuration';
+/** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
+function placeOf(target, { ArtifactName }) {
+    return target.startsWith(ArtifactName)
+        ? { subject: CONFIGURATION, path: '' }
+        : { subject: target, path: target };
+}
+/** Trivy misses this one silently for images without build history, so it is looked at here. */
+function rootUser(report, platform) {
+    const user = report.Metadata.ImageConfig.config?.User ?? '';
+    const told = (report.Results ?? []).some((result) => result.Misconfigurations?.some(({ ID }) => ID === 'DS-0002'));
+    if (told || !['', '0', 'root'].includes(user.split(':')[0] ?? ''))
+        return [];
+    return [
+        {
+            kind: 'misconfiguration',
+            severity: 'HIGH',
+            id: 'DS-0002',
+            title: 'The image runs as root: give it a USER',
+            subject: CONFIGURATION,
+            path: '',
+            fixedIn: undefined,
+            platform,
+        },
+    ];
+}
+/** Those that refuse the image, and those that would if anybody had mended them yet. */
+function sortOut(findings, { severities, ignoreUnfixed }) {
+    const isWaived = ({ kind, fixedIn }) => ignoreUnfixed && kind === 'vulnerability' && !fixedIn;
+    const severe = findings.filter(({ severity }) => severities.includes(severity));
+    return {
+        refusals: severe.filter((finding) => !isWaived(finding)),
+        unfixed: severe.filter(isWaived),
+    };
+}
+function countBySeverity(findings) {
+    const counts = {};
+    for (const { severity: level } of findings)
+        counts[level] = (counts[level] ?? 0) + 1;
+    return counts;
+}
+function bySeverity(a, b) {
+    return (SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id.localeCompare(b.id));
+}
+
+;// CONCATENATED MODULE: ./action-build/src/tags.js
+/**
+ * The tags that follow from version and branch: `1.4.2` is also `1.4` and `1`, a branch has the
+ * tag of its name, unless a release could have that. A pre-release moves no tag but its branch's, and
+ * 0.x promises no `0`.
+ *
+ * @param ref such as `refs/heads/feature/login`, as the runner has it in GITHUB_REF
+ */
+function derivedTags(version, ref) {
+    const release = /^v?(\d+)\.(\d+)\.\d+$/.exec(version);
+    const [, major = '', minor = ''] = release ?? [];
+    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
+    const ofBranch = branch?.replaceAll(/[^\w.-]+/g, '-').replace(/^[.-]+/, '') ?? '';
+    return [
+        ...(release ? [`${major}.${minor}`] : []),
+        ...(release && major !== '0' ? [major] : []),
+        ...(isReserved(ofBranch) || /^v?\d+(\.\d+)*$/.test(ofBranch) ? [] : [ofBranch]),
+    ]
+        .map((tag) => tag.slice(0, 128))
+        .filter((tag) => tag !== '');
+}
+/** Whether a registry has under this tag what lies beside images: layers of builds, provenance, signatures. */
+function isReserved(tag) {
+    return tag === 'buildcache' || /^sha256-/.test(tag);
+}
+
+;// CONCATENATED MODULE: ./action-build/src/inputs.js
+
+
+
+
+
+
+
+const inputs_name = schemas_string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
+const inputs_image = strictObject({
+    name: inputs_name,
+    context: schemas_string().min(1).optional(),
+    from: schemas_string().min(1).optional(),
+    file: schemas_string().optional(),
+    target: schemas_string().optional(),
+    'build-args': record(schemas_string(), schemas_string().nullable()).optional(),
+})
+    .refine(({ context, from }) => (context === undefined) !== (from === undefined), 'needs `context` to be built, or `from` to be taken from the registry');
+function readInputs(runner) {
+    const version = tag(inputs_required(runner, 'version', 'give the version to build.'), 'version');
+    const derived = inputs_boolean(runner, 'derive-tags', false)
+        ? derivedTags(version, runner.env.GITHUB_REF ?? '')
+        : [];
+    const repository = inputs_registry(runner);
+    const former = inputs_optional(runner, 'unchanged-from');
+    return {
+        images: inputs_images(runner),
+        registry: repository,
+        login: login(runner),
+        version,
+        tags: [...lines(runner, 'tags').map((line) => tag(line, 'tags')), ...derived],
+        platforms: platforms(runner),
+        severities: severities(runner),
+        ignoreUnfixed: inputs_boolean(runner, 'ignore-unfixed', false),
+        ignoreFile: ignoreFile(runner),
+        trivyVersion: inputs_optional(runner, 'trivy-version') ?? '0.70.0',
+        trivyDatabase: inputs_optional(runner, 'trivy-database'),
+        databaseMirror: databaseMirror(runner),
+        databaseGrace: inputs_duration(runner, 'trivy-database-grace', '72h'),
+        cache: buildCache(runner, repository),
+        attest: inputs_boolean(runner, 'attest', true),
+        signing: signing(runner),
+        unchangedFrom: former === undefined ? undefined : tag(former, 'unchanged-from'),
+        toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
+        push: inputs_boolean(runner, 'push', true),
+        parallel: inputs_integer(runner, 'parallel', 2, { min: 1, max: 16 }),
+        epoch: epoch(runner.env.SOURCE_DATE_EPOCH || '0'),
+    };
+}
+/** https://reproducible-builds.org/specs/source-date-epoch/ */
+function epoch(value) {
+    // A JavaScript date ends at 8.64e12 seconds.
+    if (/^\d{1,12}$/.test(value))
+        return Number(value);
+    throw new Error(`SOURCE_DATE_EPOCH is '${value}': give whole seconds since 1970, as \`git log -1 --format=%ct\` does.`);
+}
+function inputs_images(runner) {
+    const given = yaml(runner, 'images', array(inputs_image).min(1), asWritten);
+    if (given === undefined) {
+        throw new InputError('images', 'is missing: give a YAML list of name and context.');
+    }
+    const names = given.map((entry) => entry.name);
+    const twice = names.find((candidate, i) => names.indexOf(candidate) !== i);
+    if (twice !== undefined)
+        throw new InputError('images', `has '${twice}' twice.`);
+    return given.map(({ 'build-args': args = {}, context = '', from, ...rest }) => {
+        if (from !== undefined)
+            return { name: rest.name, from: tag(from, 'images') };
+        for (const path of isElsewhere(context) ? [] : [context, rest.file ?? context]) {
+            if ((0,external_node_fs_.existsSync)(path))
+                continue;
+            throw new InputError('images', `has '${path}' for ${rest.name}, which does not exist.`);
+        }
+        // What has no value is a variable that nobody has set.
+        const buildArgs = Object.fromEntries(Object.entries(args).map(([key, value]) => [key, value ?? '']));
+        return { name: rest.name, context, file: rest.file, target: rest.target, buildArgs };
+    });
+}
+/** Whether BuildKit fetches a context itself: https://docs.docker.com/build/concepts/context/#remote-context */
+function isElsewhere(context) {
+    return /^(https?:\/\/|git:\/\/|ssh:\/\/|git@|github\.com\/)/.test(context);
+}
+function inputs_registry(runner) {
+    return namespace(inputs_required(runner, 'registry', 'give registry and namespace.'), 'registry');
+}
+function databaseMirror(runner) {
+    const value = inputs_optional(runner, 'trivy-database-mirror');
+    return value === undefined ? undefined : namespace(value, 'trivy-database-mirror');
+}
+function namespace(given, input) {
+    const value = given.replace(/\/+$/, '');
+    if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
+        throw new InputError(input, `is '${value}': give it as host[:port]/namespace, without scheme.`);
+    }
+    // Whatever else it begins with would be a namespace of Docker Hub's.
+    if (!/^(localhost|[^/]*[.:][^/]*)(\/|$)/.test(value)) {
+        throw new InputError(input, `is '${value}', which names no host: begin with one, as ghcr.io/.`);
+    }
+    return value;
+}
+function ignoreFile(runner) {
+    const path = inputs_optional(runner, 'ignore-file');
+    if (path !== undefined && !(0,external_node_fs_.existsSync)(path)) {
+        throw new InputError('ignore-file', `names '${path}', which does not exist.`);
+    }
+    return path;
+}
+function buildCache(runner, repository) {
+    const value = inputs_optional(runner, 'cache');
+    if (value === undefined)
+        return { kind: 'none' };
+    if (value === 'github')
+        return { kind: 'github' };
+    if (value === 'registry')
+        return { kind: 'registry', repository };
+    if (!(0,external_node_path_.isAbsolute)(value)) {
+        throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
+    }
+    // What lies there decides whether an image passes.
+    const { GITHUB_WORKSPACE: checkout } = runner.env;
+    if (checkout && !/^\.\.(\/|$)/.test((0,external_node_path_.relative)(checkout, value))) {
+        throw new InputError('cache', `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`);
+    }
+    return { kind: 'folder', folder: value, run: (0,external_node_crypto_.randomUUID)() };
+}
+function login(runner) {
+    const password = optionalSecret(runner, 'password');
+    const username = inputs_optional(runner, 'username');
+    if (username === undefined && password === undefined)
+        return undefined;
+    if (username === undefined)
+        throw new InputError('username', 'is missing: a password was given.');
+    if (password === undefined)
+        throw new InputError('password', 'is missing: a username was given.');
+    return { username, password };
+}
+function signing(runner) {
+    const key = optionalSecret(runner, 'sign-key');
+    const password = optionalSecret(runner, 'sign-password');
+    if (key === undefined && password === undefined)
+        return undefined;
+    if (key === undefined)
+        throw new InputError('sign-key', 'is missing: its password was given.');
+    if (!/^-----BEGIN ENCRYPTED (SIGSTORE|COSIGN) PRIVATE KEY-----/.test(key)) {
+        throw new InputError('sign-key', 'is no private key of cosign: give the content of cosign.key, which `cosign generate-key-pair` writes.');
+    }
+    if (password === undefined)
+        throw new InputError('sign-password', 'is missing: a key was given.');
+    return { key, password };
+}
+function tag(value, input) {
+    if (!/^\w[\w.-]{0,127}$/.test(value)) {
+        throw new InputError(input, `has '${value}', which is no image tag: letters, digits, . _ and -.`);
+    }
+    if (isReserved(value)) {
+        throw new InputError(input, `has '${value}', a tag that is kept for what lies beside images.`);
+    }
+    return value;
+}
+function platforms(runner) {
+    const given = lines(runner, 'platforms');
+    const wrong = given.find((platform) => !/^linux\/[a-z0-9]+(\/v\d)?$/.test(platform));
+    if (wrong)
+        throw new InputError('platforms', `has '${wrong}': give them as linux/amd64.`);
+    return given.length > 0 ? given : ['linux/amd64'];
+}
+function severities(runner) {
+    const given = (inputs_optional(runner, 'severity') ?? 'CRITICAL,HIGH')
+        .split(',')
+        .map((part) => part.trim());
+    return given.map((word) => {
+        const severity = SEVERITIES.find((candidate) => candidate === word.toUpperCase());
+        if (!severity)
+            throw new InputError('severity', `has '${word}': give some of ${SEVERITIES.join(', ')}.`);
+        return severity;
+    });
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/build.js
+
 
 
 
@@ -19253,7 +19769,7 @@ async function build(image, layout, context) {
     const { from, to } = cacheOptions(cache, image.name);
     const metadata = (0,external_node_path_.join)(context.temp, `${image.name}.metadata.json`);
     (0,external_node_fs_.mkdirSync)(layout, { recursive: true });
-    openCache(cache, image.name);
+    await orWarn(context.runner, () => openCache(cache, image.name));
     const options = [
         ...from,
         ...(cache.kind === 'registry' ? [] : to),
@@ -19261,7 +19777,7 @@ async function build(image, layout, context) {
     ];
     const labels = labelsOf(image.name, context.inputs, context.runner.env);
     await buildx(image, labels, layoutOutput(layout), options, context);
-    settleCache(cache, image.name);
+    await orWarn(context.runner, () => settleCache(cache, image.name));
     return (0,external_node_fs_.readFileSync)(metadata, 'utf8');
 }
 /** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
@@ -19271,7 +19787,7 @@ async function saveToRegistryCache(image, context) {
 }
 async function buildx(image, labels, output, cache, { inputs, env, runner, cancelled }) {
     // BuildKit does not follow a Dockerfile that is a symbolic link.
-    const file = image.file && (0,external_node_fs_.realpathSync)(image.file);
+    const file = image.file && !isElsewhere(image.context) ? (0,external_node_fs_.realpathSync)(image.file) : image.file;
     await run(buildArgv({ ...image, file }, inputs.platforms, labels, output, cache), {
         env,
         signal: cancelled,
@@ -19283,32 +19799,42 @@ async function buildx(image, labels, output, cache, { inputs, env, runner, cance
 
 ;// CONCATENATED MODULE: ./action-build/src/builder.js
 
+/** The one that is started here; whoever sits at this machine keeps the one that they have selected. */
+const OURS = 'compta';
 /**
  * Makes sure of a builder that can write OCI layouts. Docker's built-in one cannot, so a
  * BuildKit of its own is started then; any other builder that is selected is used as it is.
+ * @returns the environment that a build finds it by
  */
 async function ensureBuilder(env, runner, cancelled) {
-    const { stdout } = await inspect(env, cancelled);
-    const driver = /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
-    if (driver !== 'docker')
-        return;
-    runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
-    await run(['docker', 'buildx', 'create', '--driver', 'docker-container', '--use', '--bootstrap'], {
-        env,
-        signal: cancelled,
-    });
-}
-async function inspect(env, cancelled) {
-    try {
-        return await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
+    const selected = await driverOf(env, cancelled);
+    if (selected === undefined) {
+        throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.');
     }
-    catch (cause) {
-        if (cause instanceof CommandFailed && cause.exitCode !== undefined) {
-            throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.', {
-                cause,
-            });
-        }
-        throw cause;
+    if (selected !== 'docker')
+        return env;
+    const withOurs = { ...env, BUILDX_BUILDER: OURS };
+    if ((await driverOf(withOurs, cancelled)) !== undefined)
+        return withOurs;
+    runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
+    const create = ['docker', 'buildx', 'create', '--name', OURS, '--driver', 'docker-container'];
+    await run([...create, '--bootstrap'], { env, signal: cancelled }).catch(async (error) => {
+        // Another run may have made it in the meantime.
+        if ((await driverOf(withOurs, cancelled)) === undefined)
+            throw error;
+    });
+    return withOurs;
+}
+/** Of the selected builder; undefined when there is none. */
+async function driverOf(env, cancelled) {
+    try {
+        const { stdout } = await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
+        return /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
+    }
+    catch (error) {
+        if (error instanceof CommandFailed && error.exitCode !== undefined)
+            return undefined;
+        throw error;
     }
 }
 
@@ -19438,269 +19964,6 @@ function metadataOf(folder, part) {
     return (0,external_node_path_.join)(folder, part, 'metadata.json');
 }
 
-;// CONCATENATED MODULE: ./action-build/src/findings.js
-
-/** What Trivy found in one image, and whether it may pass. Decided here, not by exit codes. */
-const SEVERITIES = ['CRITICAL', 'HIGH', 'MEDIUM', 'LOW', 'UNKNOWN'];
-const severity = schemas_enum(SEVERITIES).catch('UNKNOWN');
-/** The part of Trivy's JSON report that decides; `Results` is null for an empty image. */
-const trivyReport = object({
-    ArtifactName: schemas_string(),
-    Metadata: object({
-        OS: object({ Family: schemas_string(), Name: schemas_string().default('') }).optional(),
-        ImageConfig: object({
-            architecture: schemas_string(),
-            config: object({ User: schemas_string().optional() }).optional(),
-        }),
-    }),
-    Results: array(object({
-        Target: schemas_string(),
-        Class: schemas_string().optional(),
-        Vulnerabilities: array(object({
-            VulnerabilityID: schemas_string(),
-            PkgName: schemas_string(),
-            PkgPath: schemas_string().default(''),
-            InstalledVersion: schemas_string(),
-            FixedVersion: schemas_string().optional(),
-            Severity: severity,
-            Title: schemas_string().default(''),
-        }))
-            .optional(),
-        Secrets: array(object({ RuleID: schemas_string(), Severity: severity, Title: schemas_string().default('') }))
-            .optional(),
-        Misconfigurations: array(object({ ID: schemas_string(), Severity: severity, Title: schemas_string().default('') }))
-            .optional(),
-    }))
-        .nullish(),
-});
-function findingsOf(report, platform) {
-    const results = (report.Results ?? []).flatMap((result) => [
-        ...(result.Vulnerabilities ?? []).map((found) => ({
-            kind: 'vulnerability',
-            severity: found.Severity,
-            id: found.VulnerabilityID,
-            title: found.Title,
-            subject: `${found.PkgName} ${found.InstalledVersion}`,
-            path: found.PkgPath,
-            fixedIn: found.FixedVersion || undefined,
-            platform,
-        })),
-        ...(result.Secrets ?? []).map((found) => ({
-            kind: 'secret',
-            severity: found.Severity,
-            id: found.RuleID,
-            title: found.Title,
-            ...placeOf(result.Target, report),
-            fixedIn: undefined,
-            platform,
-        })),
-        ...(result.Misconfigurations ?? []).map((found) => ({
-            kind: 'misconfiguration',
-            severity: found.Severity,
-            id: found.ID,
-            title: found.Title,
-            ...placeOf(result.Target, report),
-            fixedIn: undefined,
-            platform,
-        })),
-    ]);
-    return [...results, ...rootUser(report, platform)].sort(bySeverity);
-}
-/** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
-function unknownSystem({ Metadata: { OS }, Results }) {
-    const isLookedAt = Results?.some(({ Class }) => Class === 'os-pkgs');
-    return OS === undefined || isLookedAt ? undefined : `${OS.Family} ${OS.Name}`;
-}
-const CONFIGURATION = 'image configuration';
-/** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
-function placeOf(target, { ArtifactName }) {
-    return target.startsWith(ArtifactName)
-        ? { subject: CONFIGURATION, path: '' }
-        : { subject: target, path: target };
-}
-/** Trivy misses this one silently for images without build history, so it is looked at here. */
-function rootUser(report, platform) {
-    const user = report.Metadata.ImageConfig.config?.User ?? '';
-    const told = (report.Results ?? []).some((result) => result.Misconfigurations?.some(({ ID }) => ID === 'DS-0002'));
-    if (told || !['', '0', 'root'].includes(user.split(':')[0] ?? ''))
-        return [];
-    return [
-        {
-            kind: 'misconfiguration',
-            severity: 'HIGH',
-            id: 'DS-0002',
-            title: 'The image runs as root: give it a USER',
-            subject: CONFIGURATION,
-            path: '',
-            fixedIn: undefined,
-            platform,
-        },
-    ];
-}
-/** Those that refuse the image, and those that would if anybody had mended them yet. */
-function sortOut(findings, { severities, ignoreUnfixed }) {
-    const isWaived = ({ kind, fixedIn }) => ignoreUnfixed && kind === 'vulnerability' && !fixedIn;
-    const severe = findings.filter(({ severity }) => severities.includes(severity));
-    return {
-        refusals: severe.filter((finding) => !isWaived(finding)),
-        unfixed: severe.filter(isWaived),
-    };
-}
-function countBySeverity(findings) {
-    const counts = {};
-    for (const { severity: level } of findings)
-        counts[level] = (counts[level] ?? 0) + 1;
-    return counts;
-}
-function bySeverity(a, b) {
-    return (SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) || a.id.localeCompare(b.id));
-}
-
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
-;// CONCATENATED MODULE: ./lib/runner/inputs.js
-
-
-/** A wrong input: says which one, what was wrong with it and what to give instead. */
-class InputError extends Error {
-    name = 'InputError';
-    constructor(input, problem, cause) {
-        super(`Input '${input}' ${problem}`, cause === undefined ? {} : { cause });
-    }
-}
-function inputs_required(runner, name, hint) {
-    const value = runner.input(name);
-    if (value === '')
-        throw new InputError(name, `is missing: ${hint}`);
-    return value;
-}
-/** `undefined` when the input is empty, as GitHub cannot tell "not given" from "empty". */
-function inputs_optional(runner, name) {
-    return runner.input(name) || undefined;
-}
-/** A required secret, masked before anybody can look at it. */
-function secret(runner, name, hint) {
-    const value = inputs_required(runner, name, hint);
-    runner.mask(value);
-    return value;
-}
-function optionalSecret(runner, name) {
-    const value = inputs_optional(runner, name);
-    if (value !== undefined)
-        runner.mask(value);
-    return value;
-}
-function inputs_boolean(runner, name, fallback) {
-    const value = runner.input(name);
-    if (value === '')
-        return fallback;
-    if (/^true$/i.test(value))
-        return true;
-    if (/^false$/i.test(value))
-        return false;
-    throw new InputError(name, `is '${value}': give true or false.`);
-}
-function inputs_integer(runner, name, fallback, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) {
-    const value = runner.input(name);
-    if (value === '')
-        return fallback;
-    const number = Number(value);
-    // `Number` takes 1e3, 0x10 and 2.0 as well.
-    if (!/^-?\d+$/.test(value) || number < min || number > max) {
-        throw new InputError(name, `is '${value}': give a whole number from ${min} to ${max}.`);
-    }
-    return number;
-}
-function oneOf(runner, name, choices, fallback) {
-    const value = runner.input(name) || fallback;
-    const choice = choices.find((candidate) => candidate === value);
-    if (choice === undefined) {
-        throw new InputError(name, `is '${value ?? ''}': give one of ${choices.join(', ')}.`);
-    }
-    return choice;
-}
-/** What a timer of Node.js can hold, 24 days: a longer one would be over at once. */
-const LONGEST = 2 ** 31 - 1;
-/**
- * "90s", "5m", "1h" or plain seconds, as whole milliseconds.
- * @param least milliseconds: 1 where 0 would mean "never" or "at once".
- */
-function inputs_duration(runner, name, fallback, least = 0) {
-    const value = runner.input(name) || fallback;
-    const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(value);
-    if (!match)
-        throw new InputError(name, `is '${value}': give a duration such as 90s, 5m or 1h.`);
-    const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's'] ?? 1000;
-    const milliseconds = Math.round(Number(match[1]) * unit);
-    if (milliseconds < least)
-        throw new InputError(name, `is '${value}': give more than 0.`);
-    if (milliseconds > LONGEST)
-        throw new InputError(name, `is '${value}': give at most 596h.`);
-    return milliseconds;
-}
-/** An address for HTTP; `undefined` when it was not given. */
-function webAddress(runner, name, example) {
-    const value = inputs_optional(runner, name);
-    if (value === undefined || (/^https?:\/\//.test(value) && URL.canParse(value)))
-        return value;
-    throw new InputError(name, `is '${value}': give a URL such as ${example}.`);
-}
-/** One entry per line; blank lines and surrounding space do not count. */
-function lines(runner, name) {
-    return runner
-        .input(name)
-        .split(/\r?\n/)
-        .map((line) => line.trim())
-        .filter((line) => line !== '');
-}
-/**
- * A YAML (or JSON) input, held to a schema; `undefined` when it was not given.
- * @param read what is made of the text; {@link asWritten} where values are texts.
- */
-function yaml(runner, name, schema, read = dist/* parse */.qg) {
-    const text = runner.input(name);
-    if (text === '')
-        return undefined;
-    const value = parsed(name, text, read);
-    const result = schema.safeParse(value);
-    if (!result.success)
-        throw new InputError(name, `is not valid:\n${prettifyError(result.error)}`);
-    return result.data;
-}
-/** As {@link yaml}; what a parser cannot read it quotes, so that of a secret it says nothing. */
-function secretYaml(runner, name, schema, read) {
-    try {
-        return yaml(runner, name, schema, read);
-    }
-    catch (error) {
-        if (!(error instanceof InputError) || error.cause === undefined)
-            throw error;
-        throw new InputError(name, 'is not YAML; where is not shown, as it is a secret.');
-    }
-}
-/** Reads YAML in which numbers and booleans are the text that stands there: 0042 is not 42, nor 1.10 1.1. */
-function asWritten(text) {
-    const document = parseDocument(text);
-    const [error] = document.errors;
-    if (error !== undefined)
-        throw error;
-    visit(document, {
-        Scalar(_key, node) {
-            if (typeof node.value === 'number' || typeof node.value === 'boolean')
-                node.value = node.source;
-        },
-    });
-    return document.toJS();
-}
-function parsed(name, text, read) {
-    try {
-        return read(text);
-    }
-    catch (cause) {
-        throw new InputError(name, 'is not YAML.', cause);
-    }
-}
-
 ;// CONCATENATED MODULE: ./action-build/src/ignore-file.js
 
 
@@ -19713,14 +19976,14 @@ const entry = strictObject({
     expired_at: iso_date().optional(),
 });
 const entries = array(entry).nullish();
-const ignoreFile = strictObject({
+const ignore_file_ignoreFile = strictObject({
     vulnerabilities: entries,
     misconfigurations: entries,
     secrets: entries,
 });
 /** @throws InputError that names the file and what is wrong in it */
 function readIgnoreFile(text, file) {
-    const result = ignoreFile.safeParse(ignore_file_parsed(text, file) ?? {});
+    const result = ignore_file_ignoreFile.safeParse(ignore_file_parsed(text, file) ?? {});
     if (!result.success) {
         throw new InputError('ignore-file', `names ${file}, which is not valid:\n${prettifyError(result.error)}`);
     }
@@ -19787,187 +20050,6 @@ function judge(images, policy, today) {
         passed: judged.every((image) => image.refusals.length === 0),
         care: careFor(policy.acceptances, images.flatMap(({ findings }) => findings), today),
     };
-}
-
-;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/coerce.js
-
-
-function coerce_string(params) {
-    return _coercedString(ZodString, params);
-}
-function coerce_number(params) {
-    return core._coercedNumber(schemas.ZodNumber, params);
-}
-function coerce_boolean(params) {
-    return core._coercedBoolean(schemas.ZodBoolean, params);
-}
-function coerce_bigint(params) {
-    return core._coercedBigint(schemas.ZodBigInt, params);
-}
-function coerce_date(params) {
-    return core._coercedDate(schemas.ZodDate, params);
-}
-
-;// CONCATENATED MODULE: ./action-build/src/tags.js
-/**
- * The tags that follow from version and branch: `1.4.2` is also `1.4` and `1`, a branch has the
- * tag of its name. A pre-release moves no tag but its branch's, and 0.x promises no `0`.
- *
- * @param ref such as `refs/heads/feature/login`, as the runner has it in GITHUB_REF
- */
-function derivedTags(version, ref) {
-    const release = /^v?(\d+)\.(\d+)\.\d+$/.exec(version);
-    const [, major = '', minor = ''] = release ?? [];
-    const branch = /^refs\/heads\/(.+)$/.exec(ref)?.[1];
-    return [
-        ...(release ? [`${major}.${minor}`] : []),
-        ...(release && major !== '0' ? [major] : []),
-        ...(branch ? [branch.replaceAll(/[^\w.-]+/g, '-').replace(/^[.-]+/, '')] : []),
-    ]
-        .map((tag) => tag.slice(0, 128))
-        .filter((tag) => tag !== '');
-}
-
-;// CONCATENATED MODULE: ./action-build/src/inputs.js
-
-
-
-
-
-
-const inputs_name = schemas_string().regex(/^[a-z0-9]+([._-][a-z0-9]+)*$/, 'is no image name');
-const inputs_image = strictObject({
-    name: inputs_name,
-    context: schemas_string().min(1).optional(),
-    from: schemas_string().min(1).optional(),
-    file: schemas_string().optional(),
-    target: schemas_string().optional(),
-    'build-args': record(schemas_string(), coerce_string()).optional(),
-})
-    .refine(({ context, from }) => (context === undefined) !== (from === undefined), 'needs `context` to be built, or `from` to be taken from the registry');
-function readInputs(runner) {
-    const version = tag(inputs_required(runner, 'version', 'give the version to build.'), 'version');
-    const derived = inputs_boolean(runner, 'derive-tags', false)
-        ? derivedTags(version, runner.env.GITHUB_REF ?? '')
-        : [];
-    const repository = inputs_registry(runner);
-    const former = inputs_optional(runner, 'unchanged-from');
-    return {
-        images: inputs_images(runner),
-        registry: repository,
-        login: login(runner),
-        version,
-        tags: [...lines(runner, 'tags').map((line) => tag(line, 'tags')), ...derived],
-        platforms: platforms(runner),
-        severities: severities(runner),
-        ignoreUnfixed: inputs_boolean(runner, 'ignore-unfixed', false),
-        ignoreFile: inputs_ignoreFile(runner),
-        trivyVersion: inputs_optional(runner, 'trivy-version') ?? '0.70.0',
-        trivyDatabase: inputs_optional(runner, 'trivy-database'),
-        databaseMirror: databaseMirror(runner),
-        databaseGrace: inputs_duration(runner, 'trivy-database-grace', '72h'),
-        cache: buildCache(runner, repository),
-        attest: inputs_boolean(runner, 'attest', true),
-        unchangedFrom: former === undefined ? undefined : tag(former, 'unchanged-from'),
-        toolMirror: webAddress(runner, 'tool-mirror', 'https://mirror.example/tools'),
-        push: inputs_boolean(runner, 'push', true),
-        parallel: inputs_integer(runner, 'parallel', 2, { min: 1, max: 16 }),
-        epoch: epoch(runner.env.SOURCE_DATE_EPOCH || '0'),
-    };
-}
-/** https://reproducible-builds.org/specs/source-date-epoch/ */
-function epoch(value) {
-    // A JavaScript date ends at 8.64e12 seconds.
-    if (/^\d{1,12}$/.test(value))
-        return Number(value);
-    throw new Error(`SOURCE_DATE_EPOCH is '${value}': give whole seconds since 1970, as \`git log -1 --format=%ct\` does.`);
-}
-function inputs_images(runner) {
-    const given = yaml(runner, 'images', array(inputs_image).min(1));
-    if (given === undefined) {
-        throw new InputError('images', 'is missing: give a YAML list of name and context.');
-    }
-    const names = given.map((entry) => entry.name);
-    const twice = names.find((candidate, i) => names.indexOf(candidate) !== i);
-    if (twice !== undefined)
-        throw new InputError('images', `has '${twice}' twice.`);
-    return given.map(({ 'build-args': buildArgs = {}, context = '', from, ...rest }) => from === undefined
-        ? { name: rest.name, context, file: rest.file, target: rest.target, buildArgs }
-        : { name: rest.name, from: tag(from, 'images') });
-}
-function inputs_registry(runner) {
-    return namespace(inputs_required(runner, 'registry', 'give registry and namespace.'), 'registry');
-}
-function databaseMirror(runner) {
-    const value = inputs_optional(runner, 'trivy-database-mirror');
-    return value === undefined ? undefined : namespace(value, 'trivy-database-mirror');
-}
-function namespace(given, input) {
-    const value = given.replace(/\/+$/, '');
-    if (!/^[a-z0-9.-]+(:\d+)?(\/[a-z0-9._/-]+)?$/.test(value)) {
-        throw new InputError(input, `is '${value}': give it as host[:port]/namespace, without scheme.`);
-    }
-    return value;
-}
-function inputs_ignoreFile(runner) {
-    const path = inputs_optional(runner, 'ignore-file');
-    if (path !== undefined && !(0,external_node_fs_.existsSync)(path)) {
-        throw new InputError('ignore-file', `names '${path}', which does not exist.`);
-    }
-    return path;
-}
-function buildCache(runner, repository) {
-    const value = inputs_optional(runner, 'cache');
-    if (value === undefined)
-        return { kind: 'none' };
-    if (value === 'github')
-        return { kind: 'github' };
-    if (value === 'registry')
-        return { kind: 'registry', repository };
-    if (!(0,external_node_path_.isAbsolute)(value)) {
-        throw new InputError('cache', `is '${value}': give github, registry or an absolute folder.`);
-    }
-    // What lies there decides whether an image passes.
-    const { GITHUB_WORKSPACE: checkout } = runner.env;
-    if (checkout && !/^\.\.(\/|$)/.test((0,external_node_path_.relative)(checkout, value))) {
-        throw new InputError('cache', `is '${value}', inside the checkout, which anybody's commit can fill: give a folder outside it.`);
-    }
-    return { kind: 'folder', folder: value };
-}
-function login(runner) {
-    const password = optionalSecret(runner, 'password');
-    const username = inputs_optional(runner, 'username');
-    if (username === undefined && password === undefined)
-        return undefined;
-    if (username === undefined)
-        throw new InputError('username', 'is missing: a password was given.');
-    if (password === undefined)
-        throw new InputError('password', 'is missing: a username was given.');
-    return { username, password };
-}
-function tag(value, input) {
-    if (!/^\w[\w.-]{0,127}$/.test(value)) {
-        throw new InputError(input, `has '${value}', which is no image tag: letters, digits, . _ and -.`);
-    }
-    return value;
-}
-function platforms(runner) {
-    const given = lines(runner, 'platforms');
-    const wrong = given.find((platform) => !/^linux\/[a-z0-9]+(\/v\d)?$/.test(platform));
-    if (wrong)
-        throw new InputError('platforms', `has '${wrong}': give them as linux/amd64.`);
-    return given.length > 0 ? given : ['linux/amd64'];
-}
-function severities(runner) {
-    const given = (inputs_optional(runner, 'severity') ?? 'CRITICAL,HIGH')
-        .split(',')
-        .map((part) => part.trim());
-    return given.map((word) => {
-        const severity = SEVERITIES.find((candidate) => candidate === word.toUpperCase());
-        if (!severity)
-            throw new InputError('severity', `has '${word}': give some of ${SEVERITIES.join(', ')}.`);
-        return severity;
-    });
 }
 
 // EXTERNAL MODULE: external "node:util"
@@ -20221,8 +20303,14 @@ async function make(image, layout, context) {
         await take(`${repository}:${image.from}`, layout, authFile, cancelled);
         return { unchanged: true };
     }
+    const buildIt = async () => {
+        const bases = basesIn(await build(image, layout, context));
+        for (const each of bases ?? [])
+            adviseDigest(image.name, each, runner);
+        return bases;
+    };
     if (unchangedFrom === undefined) {
-        await build(image, layout, context);
+        await buildIt();
         return { unchanged: false };
     }
     const former = await formerOf(`${repository}:${unchangedFrom}`, authFile, cancelled);
@@ -20233,11 +20321,16 @@ async function make(image, layout, context) {
         runner.info(`${image.name} │ not built: made of the same as ${digestOf(layout)}`);
         return { unchanged: true };
     }
-    const bases = basesIn(await build(image, layout, context));
+    const bases = await buildIt();
     const unchanged = former !== undefined && isSame(layout, former);
     if (unchanged)
         adopt(layout, former);
     return { unchanged, ...(recipe && bases && { madeOf: { recipe, bases } }) };
+}
+function adviseDigest(image, { reference, digest }, runner) {
+    if (reference.endsWith(`@${digest}`))
+        return;
+    runner.warning(`${image} is built on ${reference}, which may be another image tomorrow: name it ${reference}@${digest}.`);
 }
 /** Whether the former image was made of the same as this one would be. */
 async function isMadeAlready({ name }, recipe, former, { inputs, authFile, cancelled }) {
@@ -20443,8 +20536,9 @@ async function look(layout, digest, { slug, report }, context) {
     const at = (place) => onePlatform(layout, digest, (0,external_node_path_.join)(temp, `${place}-${slug}`));
     const read = async (argv) => {
         const { stderr } = await run(argv, optionsOf(context));
-        if (/\b(Analysis error|Failed to parse)\b/.test(stderr))
-            context.readInPart.add(slug);
+        const told = /^.*\b(?:Analysis error|Failed to parse)\b.*$/m.exec(stderr)?.[0];
+        if (told !== undefined)
+            context.readInPart.set(slug, told.replace(/^\S+\s+DEBUG\s+/, ''));
     };
     const whole = at('whole');
     if (alter(whole, wholeOf)) {
@@ -20461,6 +20555,11 @@ function optionsOf({ env, home, cancelled }) {
 function slugOf(name, platform) {
     return `${name}-${platform.replaceAll('/', '-')}`;
 }
+/** A home with nothing but our own rules in it. */
+function openHome(home) {
+    (0,external_node_fs_.mkdirSync)(home);
+    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(home, SECRET_RULES.name), JSON.stringify(SECRET_RULES.content));
+}
 /**
  * What the scanner gets: no secret, no setting, and an empty home, as Trivy would load modules
  * and registry logins from there.
@@ -20472,7 +20571,44 @@ function scannerEnvironment(env, home) {
     return { ...Object.fromEntries(kept), HOME: home };
 }
 
+;// CONCATENATED MODULE: ./action-build/src/sign.js
+
+
+
+const sign_VERSION = '3.0.6';
+const KEY = ['--key', 'env://COSIGN_PRIVATE_KEY'];
+/**
+ * Opens the key, so that a wrong password ends the run before anything is built.
+ * @throws Error when the key and the password do not belong together.
+ */
+async function prepareSigner({ signing, toolMirror: mirror }, login, cancelled) {
+    if (signing === undefined)
+        return undefined;
+    const tool = { name: 'cosign', version: sign_VERSION, mirror, cancelled };
+    const cosign = (0,external_node_path_.join)(await findTool(tool), 'cosign');
+    const env = { ...login, COSIGN_PRIVATE_KEY: signing.key, COSIGN_PASSWORD: signing.password };
+    const opened = run([cosign, 'public-key', ...KEY], { env, signal: cancelled });
+    const { stdout: publicKey } = await opened.catch((cause) => {
+        throw new Error("Input 'sign-key' cannot be opened with 'sign-password'.", { cause });
+    });
+    return { cosign, env, publicKey };
+}
+/** Signs an image that the registry has, by its digest. Nothing of it is told to a public log. */
+async function sign(reference, { cosign, env }, { runner, cancelled }) {
+    const local = ['--use-signing-config=false', '--tlog-upload=false'];
+    await run([cosign, 'sign', '--yes', ...KEY, ...local, reference], {
+        env,
+        signal: cancelled,
+        timeoutMs: 5 * 60_000,
+    }).catch((cause) => {
+        throw new Error(`${reference} could not be signed.`, { cause });
+    });
+    runner.info(`signed ${reference}`);
+}
+
 ;// CONCATENATED MODULE: ./action-build/src/push.js
+
+
 
 
 
@@ -20484,21 +20620,30 @@ function scannerEnvironment(env, home) {
 /**
  * Pushes a layout's own bytes under every tag, and beside them what is known of them.
  *
- * @param held the tag by which the registry has these bytes already, and with them what is known:
- * it gives them its further tags itself
+ * @param held the tag by which the registry has these bytes already: it gives them its further tags itself
  */
 async function push(name, layout, held, context) {
-    const { inputs } = context;
+    const { inputs, authFile, cancelled } = context;
     const repository = `${inputs.registry}/${name}`;
     // First what is known of it: whoever finds it by a tag finds that too, also after a push that broke off.
-    const attachments = inputs.attest && held === undefined ? attachmentsOf(name, layout, context) : [];
-    for (const attachment of attachments) {
-        const hex = attachment.subject.digest.slice('sha256:'.length);
-        const folder = (0,external_node_path_.join)(context.temp, 'attachments', `${hex}.${attachment.suffix}`);
+    for (const attachment of inputs.attest ? attachmentsOf(name, layout, context) : []) {
+        const tag = `${attachment.subject.digest.replace(':', '-')}.${attachment.suffix}`;
+        const beside = `${repository}:${tag}`;
+        // Where it was built from, the run that built it alone can say.
+        if (held !== undefined && attachment.suffix === 'provenance')
+            continue;
+        if (held !== undefined && (await digestAt(beside, authFile, cancelled)))
+            continue;
+        const folder = (0,external_node_path_.join)(context.temp, 'attachments', tag);
         writeArtifact(folder, attachment);
-        await copy(`oci:${folder}`, `${repository}:sha256-${hex}.${attachment.suffix}`, context);
+        await copy(`oci:${folder}`, beside, context);
     }
-    const from = held === undefined ? `oci:${layout}` : `docker://${repository}@${digestOf(layout)}`;
+    const reference = `${repository}@${digestOf(layout)}`;
+    if (context.signer && held === undefined) {
+        await copy(`oci:${layout}`, reference, context);
+        await sign(reference, context.signer, context);
+    }
+    const from = held === undefined ? `oci:${layout}` : `docker://${reference}`;
     for (const tag of new Set([inputs.version, ...inputs.tags])) {
         if (tag !== held)
             await copy(from, `${repository}:${tag}`, context);
@@ -20579,7 +20724,15 @@ function withLogin(known, ours) {
     };
 }
 function existing(file) {
-    return (0,external_node_fs_.existsSync)(file) ? JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')) : {};
+    if (!(0,external_node_fs_.existsSync)(file))
+        return {};
+    try {
+        return JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8'));
+    }
+    catch {
+        // What a parser says of it quotes it, and it has logins.
+        throw new Error(`${file} is not JSON: mend or remove it, then log in to its registries again.`);
+    }
 }
 
 // EXTERNAL MODULE: ./lib/report/markdown.js
@@ -20587,16 +20740,14 @@ var markdown = __nccwpck_require__(5238);
 ;// CONCATENATED MODULE: ./action-build/src/summary.js
 
 
-function summary({ images, care }, pushed) {
+/**
+ * @param pushed names of the images that were; undefined when none was to be
+ * @param publicKey of what the pushed images are signed with; PEM.
+ */
+function summary({ images, care }, pushed, publicKey) {
     const refused = images.filter((image) => image.refusals.length > 0);
-    const [kind, sentence] = refused.length > 0
-        ? ['failed', `${refused.length} of ${images.length} images refused: nothing was pushed`]
-        : [
-            'passed',
-            `${images.length} images ${pushed ? 'scanned and pushed' : 'scanned, not pushed'}`,
-        ];
     return [
-        (0,markdown/* verdict */.WJ)(kind, sentence),
+        (0,markdown/* verdict */.WJ)(...verdictOn(images.length, refused.length, pushed)),
         '',
         (0,markdown/* table */.tp)(['image', 'verdict', 'findings', 'digest', 'time'], images.map(row)),
         ...refused.flatMap((image) => [
@@ -20609,8 +20760,19 @@ function summary({ images, care }, pushed) {
         ...unfixedPart(images),
         ...entriesPart('expired, and let nothing pass any more', care.expired),
         ...entriesPart('not needed: nothing was found for them', care.unused),
-        ...(refused.length === 0 ? ['', howToVerify(images)] : []),
+        ...(refused.length === 0 ? ['', digests(images)] : []),
+        ...(publicKey === undefined || !pushed?.length ? [] : ['', signatures(publicKey)]),
     ].join('\n');
+}
+function verdictOn(count, refused, pushed) {
+    if (refused > 0)
+        return ['failed', `${refused} of ${count} images refused: nothing was pushed`];
+    if (pushed === undefined)
+        return ['passed', `${count} images scanned, not pushed`];
+    if (pushed.length === count)
+        return ['passed', `${count} images scanned and pushed`];
+    const names = pushed.length === 0 ? '' : ` (${pushed.join(', ')})`;
+    return ['failed', `${count} images scanned, and ${pushed.length} of them pushed${names}`];
 }
 /** "log4j-core 2.14.1 has CVE-2021-44228 (CRITICAL), fixed in 2.15.0". */
 function sentenceOf(finding) {
@@ -20669,8 +20831,13 @@ function entriesPart(what, entries) {
     const named = entries.map(({ id, lastDay }) => `${id}${lastDay ? ` (until ${lastDay})` : ''}`);
     return ['', `Entries of the ignore file that are ${what}: ${named.join(', ')}.`];
 }
-function howToVerify(images) {
+function digests(images) {
     return (0,markdown/* details */.zH)('Digests', (0,markdown/* code */.aY)(images.map(({ name, digest }) => `${name}@${digest}`).join('\n')));
+}
+function signatures(publicKey) {
+    const verify = 'cosign verify --key cosign.pub --insecure-ignore-tlog REGISTRY/NAME@DIGEST';
+    const how = `# cosign.pub\n${publicKey.trim()}\n\n${verify}`;
+    return (0,markdown/* details */.zH)('Signed: how to verify', (0,markdown/* code */.aY)(how));
 }
 
 ;// CONCATENATED MODULE: ./action-build/src/main.js
@@ -20695,19 +20862,24 @@ function howToVerify(images) {
 
 
 
+
+
 async function main_run({ runner, cancelled }) {
     const inputs = readInputs(runner);
+    // Until it is known otherwise.
+    runner.output('passed', false);
     const acceptances = acceptancesOf(inputs.ignoreFile);
     const temp = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(runner.temp, 'compta-build-'));
-    // Always the same path, as GitHub's cache finds a folder by it; what was left there is not Trivy's.
-    const databases = (0,external_node_path_.join)(runner.temp, 'compta-trivy');
+    // Always the same path for GitHub's cache, which finds a folder by it; what was left there is not Trivy's.
+    const databases = (0,external_node_path_.join)(inputs.trivyDatabase === undefined ? runner.temp : temp, 'compta-trivy');
     (0,external_node_fs_.rmSync)(databases, { recursive: true, force: true });
     try {
-        const reports = makeReportFolders((0,external_node_path_.join)(runner.temp, 'trivy-reports'));
+        const reports = makeReportFolders((0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(runner.temp, 'trivy-reports-')));
         const scanning = await prepareScanner(inputs, reports, { temp, cache: databases }, runner, cancelled);
         const login = writeLogin(inputs.login, inputs.registry, (0,external_node_path_.join)(temp, 'docker'), runner.env);
-        await ensureBuilder(login.env, runner, cancelled);
-        const building = buildContext(inputs, login, temp, runner, cancelled);
+        const signer = await prepareSigner(inputs, login.env, cancelled);
+        const env = await ensureBuilder(login.env, runner, cancelled);
+        const building = buildContext(inputs, { ...login, env }, temp, runner, cancelled);
         const layout = ({ name }) => (0,external_node_path_.join)(temp, 'layouts', name);
         const scanned = await inParallel(inputs.images, inputs.parallel, async (image) => {
             const started = Date.now();
@@ -20718,24 +20890,32 @@ async function main_run({ runner, cancelled }) {
             const milliseconds = Date.now() - started;
             return { image, name: image.name, digest, version, findings, ...made, milliseconds };
         });
-        keepAnalysis(scanning, inputs, runner);
+        await keepAnalysis(scanning, inputs, runner);
         const today = new Date().toISOString().slice(0, 10);
         const verdicts = judge(scanned, { ...inputs, acceptances }, today);
-        const pushed = verdicts.passed && inputs.push;
-        if (pushed) {
-            const pushing = { ...building, reports };
+        const pushed = [];
+        try {
+            if (!verdicts.passed || !inputs.push)
+                return;
+            const pushing = { ...building, reports, signer };
             await inParallel(scanned, inputs.parallel, async ({ image, name, digest, ...made }) => {
                 const former = 'from' in image ? image.from : inputs.unchangedFrom;
                 await push(name, layout(image), made.unchanged ? former : undefined, pushing);
-                const { madeOf } = made;
-                if (madeOf)
-                    orWarn(runner, () => keepReleased(inputs.cache, name, { ...madeOf, digest }));
-                if (inputs.cache.kind === 'registry' && !('from' in image)) {
-                    await saveToRegistryCache(image, building);
-                }
+                pushed.push(name);
+                await orWarn(runner, async () => {
+                    const { madeOf } = made;
+                    if (madeOf)
+                        keepReleased(inputs.cache, name, { ...madeOf, digest });
+                    const isRegistry = inputs.cache.kind === 'registry';
+                    if (isRegistry && !('from' in image))
+                        await saveToRegistryCache(image, building);
+                });
             });
         }
-        report(verdicts, inputs, { pushed, reports }, runner);
+        finally {
+            // Also of a push that failed: what is out is out.
+            report(verdicts, inputs, { pushed, reports, publicKey: signer?.publicKey }, runner);
+        }
     }
     finally {
         for (const folder of [temp, databases])
@@ -20761,19 +20941,13 @@ async function scanWhole(name, layout, scanning, { inputs, authFile, runner, can
  * Not of images that others may have pushed, as Trivy takes a layer for the one that the image's configuration
  * says it is; nor of what it has read in part.
  */
-function keepAnalysis({ analysis, cache, readInPart }, { images }, runner) {
+async function keepAnalysis({ analysis, cache, readInPart }, { images }, runner) {
+    for (const [slug, told] of readInPart) {
+        runner.warning(`Trivy could not read all of ${slug}, and what it did not read it cannot judge: ${told}`);
+    }
     if (readInPart.size > 0 || images.some((image) => 'from' in image))
         return;
-    orWarn(runner, () => settleAnalysis(analysis, cache));
-}
-/** No release depends on what is kept for the next one. */
-function orWarn(runner, keep) {
-    try {
-        keep();
-    }
-    catch (error) {
-        runner.warning(`The cache could not be written, so the next run takes longer: ${error}`);
-    }
+    await orWarn(runner, () => settleAnalysis(analysis, cache));
 }
 function acceptancesOf(file) {
     return file === undefined ? [] : readIgnoreFile((0,external_node_fs_.readFileSync)(file, 'utf8'), file);
@@ -20781,16 +20955,16 @@ function acceptancesOf(file) {
 /** Before any login is written: the scanner has no business with it. */
 async function prepareScanner(inputs, reports, { temp, cache }, runner, cancelled) {
     const { trivyVersion: version, toolMirror: mirror } = inputs;
-    const trivy = (0,external_node_path_.join)(await findTool({ name: 'trivy', version, mirror }), 'trivy');
+    const trivy = (0,external_node_path_.join)(await findTool({ name: 'trivy', version, mirror, cancelled }), 'trivy');
     const home = (0,external_node_path_.join)(temp, 'scanner-home');
-    (0,external_node_fs_.mkdirSync)(home);
+    openHome(home);
     const env = scannerEnvironment(runner.env, home);
     await prepareDatabase(trivy, { given: inputs.trivyDatabase, mirror: inputs.databaseMirror, grace: inputs.databaseGrace }, cache, { env, signal: cancelled, cwd: home });
     const analysis = analysisFile(inputs.cache, version, dueOf(cache, 'java-db'));
     openAnalysis(analysis, cache);
     const { platforms } = inputs;
     const turn = oneAtATime();
-    const readInPart = new Set();
+    const readInPart = new Map();
     return {
         trivy,
         platforms,
@@ -20810,7 +20984,7 @@ function buildContext(inputs, { env: withLogin, authFile }, temp, runner, cancel
     return { inputs, authFile, temp, env, runner, cancelled };
 }
 /** Outputs and summary come before the failing throw, so that later steps can read them. */
-function report(verdicts, inputs, { pushed, reports }, runner) {
+function report(verdicts, inputs, { pushed, reports, publicKey }, runner) {
     const described = verdicts.images.map(({ name, digest, version, findings, unchanged }) => [
         name,
         {
@@ -20827,7 +21001,7 @@ function report(verdicts, inputs, { pushed, reports }, runner) {
     runner.output('reports', reports.json);
     runner.output('sarif', reports.sarif);
     runner.output('sboms', reports.sboms);
-    runner.summary(summary(verdicts, pushed));
+    runner.summary(summary(verdicts, inputs.push ? pushed : undefined, publicKey));
     for (const { id, lastDay } of verdicts.care.expired) {
         runner.warning(`The entry for ${id} in 'ignore-file' has expired (last day ${lastDay}).`);
     }

@@ -49247,6 +49247,17 @@ const CATALOGUE = {
             },
         },
     },
+    cosign: {
+        url: (version, arch) => `${GITHUB}/sigstore/cosign/releases/download/v${version}/cosign-linux-${GO[arch]}`,
+        archive: 'none',
+        folder: () => '',
+        sha256: {
+            '3.0.6': {
+                x64: 'c956e5dfcac53d52bcf058360d579472f0c1d2d9b69f55209e256fe7783f4c74',
+                arm64: 'bedac92e8c3729864e13d4a17048007cfafa79d5deca993a43a90ffe018ef2b8',
+            },
+        },
+    },
     k6: {
         url: (version, arch) => `${GITHUB}/grafana/k6/releases/download/v${version}/k6-v${version}-linux-${GO[arch]}.tar.gz`,
         archive: 'tar.gz',
@@ -49376,7 +49387,7 @@ async function install(cache, request, arch) {
         if (actual !== sum) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
-        await unpack(archive, tool, unpacked);
+        await unpack(archive, name, tool, unpacked);
         return (find_cached(cache, request) ??
             (await find_settle((0,external_node_path_.join)(unpacked, tool.folder(version, arch)), (0,external_node_path_.join)(shelf, arch))));
     }
@@ -49393,7 +49404,12 @@ async function find_settle(unpacked, place) {
     await (0,promises_namespaceObject.writeFile)(`${place}.complete`, '');
     return place;
 }
-async function unpack(archive, { archive: kind, members }, folder) {
+async function unpack(archive, name, { archive: kind, members }, folder) {
+    if (kind === 'none') {
+        await (0,promises_namespaceObject.copyFile)(archive, (0,external_node_path_.join)(folder, name));
+        await (0,promises_namespaceObject.chmod)((0,external_node_path_.join)(folder, name), 0o755);
+        return;
+    }
     if (kind === 'zip') {
         // Seldom wanted: most tools are in the cache already.
         const { extractZip } = await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371));

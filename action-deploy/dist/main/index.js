@@ -79953,6 +79953,7 @@ async function underLease(hosts, how, body) {
 async function bring(standings, target, action, how, lease, last = 'record') {
     const started = Date.now();
     const rows = [];
+    const what = `${action} ${target.release}`;
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
     const servers = standings.map(({ host }) => host);
     const options = { ...how, stop, servers };
@@ -79982,6 +79983,8 @@ async function bring(standings, target, action, how, lease, last = 'record') {
             await step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
                 await holdBallast(host);
                 await journal(host, target.release, 'begin');
+                // Whatever becomes of it: a run that is killed says nothing at its end.
+                await audit(host, how.by, `begin ${what}`, how.run, how.reason);
             })));
             await rollHosts(targets, rows, options);
         }
@@ -80000,14 +80003,17 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         note(how.tell, '', problem);
         const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
-        if (!how.rollbackOnFailure || previous === undefined) {
-            return finish({ status: 'failed', ...reason });
-        }
+        const failed = async (problem) => {
+            // As far as the servers can be reached: that may be why.
+            await Promise.allSettled(servers.map((host) => audit(host, how.by, `${what} failed`, how.run, problem)));
+            return finish({ status: 'failed', ...reason, problem });
+        };
+        if (!how.rollbackOnFailure || previous === undefined)
+            return failed(problem);
         const stuck = await goBack(targets, previous, rows, options, how, now().at);
         if (stuck.length === 0)
             return finish({ status: 'rolled-back', ...reason });
-        const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
-        return finish({ status: 'failed', ...reason, problem: both });
+        return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
     }
 }
 /** Users' own way in, unless they are shown the maintenance page. */

@@ -39403,6 +39403,7 @@ async function underLease(hosts, how, body) {
 async function bring(standings, target, action, how, lease, last = 'record') {
     const started = Date.now();
     const rows = [];
+    const what = `${action} ${target.release}`;
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
     const servers = standings.map(({ host }) => host);
     const options = { ...how, stop, servers };
@@ -39432,6 +39433,8 @@ async function bring(standings, target, action, how, lease, last = 'record') {
             await (0,progress/* step */.PM)(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
                 await store/* holdBallast */.fM(host);
                 await journal(host, target.release, 'begin');
+                // Whatever becomes of it: a run that is killed says nothing at its end.
+                await store/* audit */.sb(host, how.by, `begin ${what}`, how.run, how.reason);
             })));
             await rollHosts(targets, rows, options);
         }
@@ -39450,14 +39453,17 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         (0,progress/* note */.N4)(how.tell, '', problem);
         const evidence = error instanceof release_evidence/* ReleaseFailure */.W ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
-        if (!how.rollbackOnFailure || previous === undefined) {
-            return finish({ status: 'failed', ...reason });
-        }
+        const failed = async (problem) => {
+            // As far as the servers can be reached: that may be why.
+            await Promise.allSettled(servers.map((host) => store/* audit */.sb(host, how.by, `${what} failed`, how.run, problem)));
+            return finish({ status: 'failed', ...reason, problem });
+        };
+        if (!how.rollbackOnFailure || previous === undefined)
+            return failed(problem);
         const stuck = await goBack(targets, previous, rows, options, how, now().at);
         if (stuck.length === 0)
             return finish({ status: 'rolled-back', ...reason });
-        const both = `${problem}\nThe rollback failed too, on ${stuck.join('\n')}`;
-        return finish({ status: 'failed', ...reason, problem: both });
+        return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
     }
 }
 /** Users' own way in, unless they are shown the maintenance page. */
@@ -41434,6 +41440,17 @@ const CATALOGUE = {
             },
         },
     },
+    cosign: {
+        url: (version, arch) => `${GITHUB}/sigstore/cosign/releases/download/v${version}/cosign-linux-${GO[arch]}`,
+        archive: 'none',
+        folder: () => '',
+        sha256: {
+            '3.0.6': {
+                x64: 'c956e5dfcac53d52bcf058360d579472f0c1d2d9b69f55209e256fe7783f4c74',
+                arm64: 'bedac92e8c3729864e13d4a17048007cfafa79d5deca993a43a90ffe018ef2b8',
+            },
+        },
+    },
     k6: {
         url: (version, arch) => `${GITHUB}/grafana/k6/releases/download/v${version}/k6-v${version}-linux-${GO[arch]}.tar.gz`,
         archive: 'tar.gz',
@@ -41563,7 +41580,7 @@ async function install(cache, request, arch) {
         if (actual !== sum) {
             throw new ToolUnavailable(`${url} has SHA-256 ${actual}, but ${name} ${version} has ${sum}. It was not unpacked.`);
         }
-        await unpack(archive, tool, unpacked);
+        await unpack(archive, name, tool, unpacked);
         return (cached(cache, request) ??
             (await settle((0,external_node_path_.join)(unpacked, tool.folder(version, arch)), (0,external_node_path_.join)(shelf, arch))));
     }
@@ -41580,7 +41597,12 @@ async function settle(unpacked, place) {
     await (0,external_node_fs_promises_namespaceObject.writeFile)(`${place}.complete`, '');
     return place;
 }
-async function unpack(archive, { archive: kind, members }, folder) {
+async function unpack(archive, name, { archive: kind, members }, folder) {
+    if (kind === 'none') {
+        await (0,external_node_fs_promises_namespaceObject.copyFile)(archive, (0,external_node_path_.join)(folder, name));
+        await (0,external_node_fs_promises_namespaceObject.chmod)((0,external_node_path_.join)(folder, name), 0o755);
+        return;
+    }
     if (kind === 'zip') {
         // Seldom wanted: most tools are in the cache already.
         const { extractZip } = await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371));
