@@ -3,15 +3,12 @@ import {
   copyFileSync,
   existsSync,
   mkdirSync,
-  readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type BuildCache, besideLayers } from './build-cache.ts';
+import { basename, dirname, join } from 'node:path';
+import { type BuildCache, besideLayers, removeAbandoned } from './build-cache.ts';
 
 /**
  * The file that keeps between runs what Trivy found in each layer, before it knows what of that is a
@@ -40,13 +37,7 @@ export function settleAnalysis(kept: string | undefined, trivyCache: string): vo
   const next = join(folder, randomUUID());
   writeFileSync(next, readFileSync(used(trivyCache)), { flush: true });
   renameSync(next, kept);
-  for (const name of readdirSync(folder)) {
-    const path = join(folder, name);
-    const found = statSync(path, { throwIfNoEntry: false });
-    if (path !== kept && found && Date.now() - found.mtimeMs > DAY) rmSync(path, { force: true });
-  }
+  removeAbandoned(folder, (name) => name !== basename(kept));
 }
-
-const DAY = 24 * 3_600_000;
 
 const used = (trivyCache: string): string => join(trivyCache, 'fanal', 'fanal.db');

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Runner } from '../../lib/runner/runner.ts';
 import { keepReachable, linkBlobs } from './layout.ts';
 
@@ -57,7 +57,7 @@ export function besideLayers(
 export function openCache(cache: BuildCache, image: string): void {
   if (cache.kind !== 'folder') return;
   const folder = join(cache.folder, image);
-  removeAbandoned(folder);
+  removeAbandoned(cache.folder, (name) => name.startsWith(`${image}.next-`));
   if (existsSync(join(folder, 'index.json'))) linkBlobs(folder, nextFolder(folder, cache.run));
 }
 
@@ -78,16 +78,14 @@ function nextFolder(folder: string, run: string): string {
 
 const DAY = 24 * 3_600_000;
 
-/** What runs left that were killed; what is younger may be one's that is under way. */
-function removeAbandoned(folder: string): void {
-  const beside = dirname(folder);
-  if (!existsSync(beside)) return;
-  for (const name of readdirSync(beside)) {
-    if (!name.startsWith(`${basename(folder)}.next-`)) continue;
-    const found = statSync(join(beside, name), { throwIfNoEntry: false });
-    if (found && Date.now() - found.mtimeMs > DAY) {
-      rmSync(join(beside, name), { recursive: true, force: true });
-    }
+/** Removes what runs left that were killed; what is younger may be one's that is under way. */
+export function removeAbandoned(folder: string, isOne: (name: string) => boolean): void {
+  if (!existsSync(folder)) return;
+  for (const path of readdirSync(folder)
+    .filter(isOne)
+    .map((name) => join(folder, name))) {
+    const found = statSync(path, { throwIfNoEntry: false });
+    if (found && Date.now() - found.mtimeMs > DAY) rmSync(path, { recursive: true, force: true });
   }
 }
 

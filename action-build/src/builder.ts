@@ -14,34 +14,42 @@ export async function ensureBuilder(
   runner: Runner,
   cancelled: AbortSignal,
 ): Promise<NodeJS.ProcessEnv> {
-  const selected = await driverOf(env, cancelled);
-  if (selected === undefined) {
-    throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.');
-  }
+  const selected = await driverOf(env, cancelled).catch((cause: unknown) => {
+    const remedy = 'install docker buildx, or select one with BUILDX_BUILDER';
+    throw isRefusal(cause) ? new Error(`No usable builder: ${remedy}.`, { cause }) : cause;
+  });
   if (selected !== 'docker') return env;
   const withOurs = { ...env, BUILDX_BUILDER: OURS };
-  if ((await driverOf(withOurs, cancelled)) !== undefined) return withOurs;
+  const isThere = () =>
+    driverOf(withOurs, cancelled).then(
+      () => true,
+      (error: unknown) => {
+        if (isRefusal(error)) return false;
+        throw error;
+      },
+    );
+  if (await isThere()) return withOurs;
   runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
   const create = ['docker', 'buildx', 'create', '--name', OURS, '--driver', 'docker-container'];
   await run([...create, '--bootstrap'], { env, signal: cancelled }).catch(
     async (error: unknown) => {
       // Another run may have made it in the meantime.
-      if ((await driverOf(withOurs, cancelled)) === undefined) throw error;
+      if (!(await isThere())) throw error;
     },
   );
   return withOurs;
 }
 
-/** Of the selected builder; undefined when there is none. */
+/** Of the selected builder. @throws CommandFailed when there is none. */
 async function driverOf(
   env: NodeJS.ProcessEnv,
   cancelled: AbortSignal,
 ): Promise<string | undefined> {
-  try {
-    const { stdout } = await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
-    return /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
-  } catch (error) {
-    if (error instanceof CommandFailed && error.exitCode !== undefined) return undefined;
-    throw error;
-  }
+  const { stdout } = await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
+  return /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
+}
+
+/** Whether buildx ran and said no, in the place of being ended or not being there. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof CommandFailed && error.exitCode !== undefined;
 }

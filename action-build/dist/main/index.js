@@ -19094,7 +19094,7 @@ function openCache(cache, image) {
     if (cache.kind !== 'folder')
         return;
     const folder = (0,external_node_path_.join)(cache.folder, image);
-    removeAbandoned(folder);
+    removeAbandoned(cache.folder, (name) => name.startsWith(`${image}.next-`));
     if ((0,external_node_fs_.existsSync)((0,external_node_path_.join)(folder, 'index.json')))
         linkBlobs(folder, nextFolder(folder, cache.run));
 }
@@ -19114,18 +19114,16 @@ function nextFolder(folder, run) {
     return `${folder}.next-${run}`;
 }
 const DAY = 24 * 3_600_000;
-/** What runs left that were killed; what is younger may be one's that is under way. */
-function removeAbandoned(folder) {
-    const beside = (0,external_node_path_.dirname)(folder);
-    if (!(0,external_node_fs_.existsSync)(beside))
+/** Removes what runs left that were killed; what is younger may be one's that is under way. */
+function removeAbandoned(folder, isOne) {
+    if (!(0,external_node_fs_.existsSync)(folder))
         return;
-    for (const name of (0,external_node_fs_.readdirSync)(beside)) {
-        if (!name.startsWith(`${(0,external_node_path_.basename)(folder)}.next-`))
-            continue;
-        const found = (0,external_node_fs_.statSync)((0,external_node_path_.join)(beside, name), { throwIfNoEntry: false });
-        if (found && Date.now() - found.mtimeMs > DAY) {
-            (0,external_node_fs_.rmSync)((0,external_node_path_.join)(beside, name), { recursive: true, force: true });
-        }
+    for (const path of (0,external_node_fs_.readdirSync)(folder)
+        .filter(isOne)
+        .map((name) => (0,external_node_path_.join)(folder, name))) {
+        const found = (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
+        if (found && Date.now() - found.mtimeMs > DAY)
+            (0,external_node_fs_.rmSync)(path, { recursive: true, force: true });
     }
 }
 /** No release depends on what is kept for the next one. */
@@ -19170,14 +19168,8 @@ function settleAnalysis(kept, trivyCache) {
     const next = (0,external_node_path_.join)(folder, (0,external_node_crypto_.randomUUID)());
     (0,external_node_fs_.writeFileSync)(next, (0,external_node_fs_.readFileSync)(used(trivyCache)), { flush: true });
     (0,external_node_fs_.renameSync)(next, kept);
-    for (const name of (0,external_node_fs_.readdirSync)(folder)) {
-        const path = (0,external_node_path_.join)(folder, name);
-        const found = (0,external_node_fs_.statSync)(path, { throwIfNoEntry: false });
-        if (path !== kept && found && Date.now() - found.mtimeMs > analysis_DAY)
-            (0,external_node_fs_.rmSync)(path, { force: true });
-    }
+    removeAbandoned(folder, (name) => name !== (0,external_node_path_.basename)(kept));
 }
-const analysis_DAY = 24 * 3_600_000;
 const used = (trivyCache) => (0,external_node_path_.join)(trivyCache, 'fanal', 'fanal.db');
 
 ;// CONCATENATED MODULE: ./action-build/src/commands.js
@@ -19807,35 +19799,37 @@ const OURS = 'compta';
  * @returns the environment that a build finds it by
  */
 async function ensureBuilder(env, runner, cancelled) {
-    const selected = await driverOf(env, cancelled);
-    if (selected === undefined) {
-        throw new Error('No usable builder: install docker buildx, or select one with BUILDX_BUILDER.');
-    }
+    const selected = await driverOf(env, cancelled).catch((cause) => {
+        const remedy = 'install docker buildx, or select one with BUILDX_BUILDER';
+        throw isRefusal(cause) ? new Error(`No usable builder: ${remedy}.`, { cause }) : cause;
+    });
     if (selected !== 'docker')
         return env;
     const withOurs = { ...env, BUILDX_BUILDER: OURS };
-    if ((await driverOf(withOurs, cancelled)) !== undefined)
+    const isThere = () => driverOf(withOurs, cancelled).then(() => true, (error) => {
+        if (isRefusal(error))
+            return false;
+        throw error;
+    });
+    if (await isThere())
         return withOurs;
     runner.info("Docker's built-in builder cannot write OCI layouts: starting a BuildKit.");
     const create = ['docker', 'buildx', 'create', '--name', OURS, '--driver', 'docker-container'];
     await run([...create, '--bootstrap'], { env, signal: cancelled }).catch(async (error) => {
         // Another run may have made it in the meantime.
-        if ((await driverOf(withOurs, cancelled)) === undefined)
+        if (!(await isThere()))
             throw error;
     });
     return withOurs;
 }
-/** Of the selected builder; undefined when there is none. */
+/** Of the selected builder. @throws CommandFailed when there is none. */
 async function driverOf(env, cancelled) {
-    try {
-        const { stdout } = await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
-        return /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
-    }
-    catch (error) {
-        if (error instanceof CommandFailed && error.exitCode !== undefined)
-            return undefined;
-        throw error;
-    }
+    const { stdout } = await run(['docker', 'buildx', 'inspect'], { env, signal: cancelled });
+    return /^Driver:\s+(\S+)/m.exec(stdout)?.[1];
+}
+/** Whether buildx ran and said no, in the place of being ended or not being there. */
+function isRefusal(error) {
+    return error instanceof CommandFailed && error.exitCode !== undefined;
 }
 
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/classic/iso.js
