@@ -8,7 +8,7 @@ import {
   conclude,
   concludeDry,
   concluded,
-  leftBehind,
+  leaveBehind,
 } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
@@ -27,9 +27,10 @@ async function carryOut(
   const { runner } = step;
   const { environment, version } = wanted;
   await openToRunner(step, { environment, ssh: destination.ssh });
-  const { hosts, absent, close } = await connectAll(destination);
+  const { close, ...servers } = await connectAll(destination);
+  const { hosts } = servers;
   try {
-    leftBehind(runner, absent);
+    await leaveBehind(runner, servers);
     if (dryRun) return concludeDry(runner, environment, hosts, await preview(hosts, wanted));
     const how = {
       ...limits,

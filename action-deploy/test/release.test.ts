@@ -116,7 +116,8 @@ describe('releases on two servers', () => {
   test('one that never becomes healthy goes back, everywhere, and says why', async () => {
     underLoad();
     const faults = { 'reporting-service': 'exits' };
-    const end = await ran('action-deploy', await deploy('1.3.0', faults));
+    const only = ['accounting-service', 'reporting-service'];
+    const end = await ran('action-deploy', await deploy('1.3.0', faults, only));
     expect(end.exitCode).toBe(1);
     expect(end.outputs.status).toBe('rolled-back');
     expect(end.summary).toContain('cannot open the ledger: disk quota exceeded');
@@ -173,7 +174,7 @@ describe('releases on two servers', () => {
 
   test('a run killed in the middle of a swap is finished by the next', async () => {
     underLoad();
-    const inputs = await deploy('2.0.0');
+    const inputs = await deploy('2.0.0', {}, ['auth-service', 'accounting-service']);
     const killed = start('action-deploy', inputs);
     await killed.said('▶ take out of rotation, drain and end accounting-service');
     killed.kill('SIGKILL');
@@ -181,7 +182,10 @@ describe('releases on two servers', () => {
     const end = await ran('action-deploy', inputs);
     expect(end.stdout).toContain('an earlier run ended in the middle of 2.0.0');
     expect(end.outputs.status).toBe('deployed');
-    for (const host of [0, 1]) expect(await versionAt(host, '/api/version')).toBe('2.0.0');
+    for (const host of [0, 1]) {
+      expect(await versionAt(host, '/api/auth/version')).toBe('2.0.0');
+      expect(await versionAt(host, '/api/accounting/version')).toBe('2.0.0');
+    }
   }, 400_000);
 
   test('a rollback brings the release before back', async () => {
@@ -195,9 +199,9 @@ describe('releases on two servers', () => {
 });
 
 test('a cancelled run frees the environment in its post step', async () => {
-  const before = await ran('action-deploy', await deploy('2.9.0'));
+  const before = await ran('action-deploy', await deploy('2.9.0', {}, ['auth-service']));
   expect(before.outputs.status).toBe('deployed');
-  const inputs = await deploy('3.0.0');
+  const inputs = await deploy('3.0.0', {}, ['auth-service']);
   const killed = start('action-deploy', inputs);
   await killed.said('app-1  ▶ wait until healthy');
   killed.kill('SIGKILL');
@@ -215,7 +219,7 @@ test('a cancelled run frees the environment in its post step', async () => {
 }, 300_000);
 
 test('a run that is interrupted ends in the seconds that it has, and frees the environment itself', async () => {
-  const before = await ran('action-deploy', await deploy('3.1.0'));
+  const before = await ran('action-deploy', await deploy('3.1.0', {}, ['auth-service']));
   expect(before.outputs.status).toBe('deployed');
   underLoad();
   const faults = { 'auth-service': 'never-healthy' };

@@ -7,7 +7,7 @@ import {
   conclude,
   concludeDry,
   concluded,
-  leftBehind,
+  leaveBehind,
 } from '../../lib/release/step.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
@@ -23,9 +23,10 @@ async function carryOut(step: Step, { asked, destination, limits, dryRun }: Inpu
   const { runner } = step;
   const { environment, reason, version = 'the release before' } = asked;
   await openToRunner(step, { environment, ssh: destination.ssh });
-  const { hosts, absent, close } = await connectAll(destination);
+  const { close, ...servers } = await connectAll(destination);
+  const { hosts } = servers;
   try {
-    leftBehind(runner, absent);
+    await leaveBehind(runner, servers);
     if (dryRun) return concludeDry(runner, environment, hosts, await previewRollback(hosts, asked));
     const how = {
       ...limits,

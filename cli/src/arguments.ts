@@ -18,7 +18,7 @@ export interface Line {
 /** @throws UsageError */
 export function readArguments(argv: readonly string[]): Line {
   const [name = '', ...rest] = argv;
-  const command = COMMANDS[name];
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
     const names = Object.keys(COMMANDS).join(', ');
     throw new UsageError(`Give one command of ${names}; see compta --help.`);

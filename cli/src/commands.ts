@@ -18,7 +18,7 @@ import { audit } from '../../lib/release/store.ts';
 import { boolean, required } from '../../lib/runner/inputs.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { lock } from './lock.ts';
-import { CONNECTION, LIMITS, OPTIONS, type OptionName, RELEASE } from './options.ts';
+import { CONNECTION, LIMITS, OPTIONS, type OptionName, RELEASE, SERVERS } from './options.ts';
 import { history, status } from './state.ts';
 import { historyText, outcomeText, partText, previewText, statusText } from './text.ts';
 
@@ -36,6 +36,8 @@ export interface Command {
   options: readonly OptionName[];
   /** Words after the command of which one must be given, or `program`: a command line of its own. */
   words?: readonly string[] | 'program';
+  /** It is done where somebody answers, and fails at its end for those who do not. */
+  whoeverAnswers?: true;
   /** Reads and checks all that was given; what it returns is done once every server is reached. */
   prepare: (step: Step, words: readonly string[]) => (hosts: readonly Host[]) => Promise<Result>;
 }
@@ -82,7 +84,8 @@ export const COMMANDS: Record<string, Command> = {
   },
   status: {
     what: 'what runs where, and who holds the environment',
-    options: [...CONNECTION, 'json'],
+    options: [...SERVERS, 'json'],
+    whoeverAnswers: true,
     prepare: () => async (hosts) => {
       const data = await status(hosts);
       return { data, text: statusText(data) };
@@ -90,7 +93,8 @@ export const COMMANDS: Record<string, Command> = {
   },
   history: {
     what: 'what was released, by whom and why',
-    options: [...CONNECTION, 'json'],
+    options: [...SERVERS, 'json'],
+    whoeverAnswers: true,
     prepare: () => async (hosts) => {
       const data = await history(hosts);
       return { data, text: historyText(data) };
@@ -111,7 +115,8 @@ export const COMMANDS: Record<string, Command> = {
   },
   unlock: {
     what: 'free the environment from a run that is surely dead',
-    options: [...CONNECTION, 'reason', 'json'],
+    options: [...SERVERS, 'reason', 'json'],
+    whoeverAnswers: true,
     prepare: ({ runner }) => {
       const reason = required(runner, 'reason', 'say why; the audit log keeps it.');
       const { by, run } = identity(runner.env);
@@ -166,9 +171,8 @@ function maintenance(step: Step, on: boolean): (hosts: readonly Host[]) => Promi
     const turned = await underLease(hosts, { by, run, ...rest }, () =>
       Promise.all(
         hosts.map(async (host) => {
-          const done = await (on ? turnMaintenanceOn(host, message) : turnMaintenanceOff(host));
-          if (done) await audit(host, by, what, run, runner.input('reason'));
-          return done;
+          const told = () => audit(host, by, what, run, runner.input('reason'));
+          return on ? turnMaintenanceOn(host, message, told) : turnMaintenanceOff(host, told);
         }),
       ),
     );

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
-import { connectAll } from '../../lib/release/connect.ts';
+import { connectAll, type Destination, namesOf } from '../../lib/release/connect.ts';
 import { destinationInputs } from '../../lib/release/inputs.ts';
-import { leftBehind } from '../../lib/release/step.ts';
+import { leaveBehind } from '../../lib/release/step.ts';
 import { messageOf } from '../../lib/runner/main.ts';
 import { type Line, readArguments } from './arguments.ts';
 import { helpOf, overview } from './help.ts';
@@ -32,16 +32,22 @@ async function run({ name, command, words, values }: Line): Promise<void> {
   const outputs = process.env.COMPTA_TERRAFORM_OUTPUTS;
   const given = values.hosts === undefined && outputs ? { 'terraform-outputs': outputs } : {};
   const runner = commandLineRunner({ ...given, ...values }, process.env);
-  const destination = destinationInputs(runner);
+  const asked = destinationInputs(runner);
+  const destination: Destination = command.whoeverAnswers
+    ? { ...asked, unreachable: 'skip' }
+    : asked;
   const act = command.prepare({ runner, cancelled: interrupt.signal }, words);
   const { hosts, absent, close } = await connectAll(destination);
   try {
-    leftBehind(runner, absent);
+    if (!command.whoeverAnswers) await leaveBehind(runner, { hosts, absent });
     const { data, text, failed, exitCode } = await act(hosts);
     process.exitCode = exitCode ?? (failed ? 1 : 0);
     // Standard output belongs to a command that was run.
     if (exitCode !== undefined) return;
     console.log(runner.redact(values.json ? JSON.stringify(data, null, 2) : text));
+    if (command.whoeverAnswers && absent.length > 0) {
+      throw new Error(`Nobody answers at ${namesOf(absent)}.`);
+    }
   } finally {
     await close();
   }

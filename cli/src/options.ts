@@ -62,7 +62,7 @@ export const OPTIONS = {
 
 export type OptionName = keyof typeof OPTIONS;
 
-export const CONNECTION = [
+export const SERVERS = [
   'terraform-outputs',
   'private-key',
   'environment',
@@ -71,8 +71,8 @@ export const CONNECTION = [
   'jump-host',
   'user',
   'port',
-  'unreachable',
 ] as const satisfies OptionName[];
+export const CONNECTION = [...SERVERS, 'unreachable'] as const satisfies OptionName[];
 export const RELEASE = [
   'version',
   'images',

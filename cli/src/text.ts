@@ -4,7 +4,7 @@ import type { Evidence } from '../../lib/release/evidence.ts';
 import { describe } from '../../lib/release/lease.ts';
 import type { Part } from '../../lib/release/phases.ts';
 import type { Preview } from '../../lib/release/preview.ts';
-import { previewRows } from '../../lib/release/report.ts';
+import { previewNotes, previewRows } from '../../lib/release/report.ts';
 import { elapsed } from '../../lib/report/markdown.ts';
 import type { History, Status } from './state.ts';
 
@@ -126,14 +126,14 @@ function evidenceLines(evidence: Evidence): string[] {
 export function previewText({ release, hosts }: Preview): string {
   return [
     columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'STEPS'], previewRows(hosts)),
-    ...hosts.flatMap(({ host, differences, secrets }) => [
-      ...differences.flatMap(({ file, difference }) => [
-        paint('bold', `${host}: ${file}`),
+    ...hosts.flatMap((host) => [
+      ...host.differences.flatMap(({ file, difference }) => [
+        paint('bold', `${host.host}: ${file}`),
         difference.replaceAll(/^[-+].*$/gm, (line) =>
           paint(line.startsWith('-') ? 'red' : 'green', line),
         ),
       ]),
-      ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+      ...previewNotes(host),
     ]),
     `Dry run of ${release}: nothing was touched.`,
   ].join('\n');

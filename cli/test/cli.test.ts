@@ -42,6 +42,7 @@ describe('compta', () => {
 
   test.each([
     [['fly'], 'Give one command of deploy, rollback, converge, status'],
+    [['constructor'], 'Give one command of deploy, rollback, converge, status'],
     [['status', '--colour'], "Unknown option '--colour'; see compta status --help."],
     [['status', 'now'], "It takes options only, not 'now'"],
     [['maintenance', '--reason', 'x'], 'Give on or off; see compta maintenance --help.'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../lib/process/run.ts';
+import { identity } from '../../lib/release/inputs.ts';
 import { Lease } from '../../lib/release/lease.ts';
 import { detection, startBalancer } from '../../lib/release/test/fixture/balancer.ts';
 import {
@@ -266,9 +267,24 @@ describe('a server that was off during a release', () => {
       const options = await release('1.2.0', ['auth-service']);
       const refused = await compta('deploy', ...options);
       expect(refused.stderr).toContain('Cannot reach app-2');
+      const known = await compta('status');
+      expect(known.data).toMatchObject([{ host: 'app-1', unfinished: '' }]);
+      expect(known).toMatchObject({ code: 1, stderr: 'Nobody answers at app-2.\n' });
       const left = await compta('deploy', ...options, '--unreachable', 'skip');
       expect(left.stderr).toContain('Nobody answers at app-2: left behind');
       expect(left.data.status).toBe('deployed');
+      const audited = await environment.hosts[0]?.content('/opt/compta/audit.log');
+      const said = (audited ?? '')
+        .trim()
+        .split('\n')
+        .slice(-2)
+        .map((line) => JSON.parse(line));
+      const { by } = identity(process.env);
+      const { release: id } = left.data;
+      expect(said).toMatchObject([
+        { what: `begin deploy ${id}`, by },
+        { what: `deploy ${id}`, by },
+      ]);
 
       await second?.powerOn();
       await versionEventually('/api/auth/version', 1, before);
@@ -285,8 +301,8 @@ describe('a server that was off during a release', () => {
       const failing = await compta('deploy', ...(await release('1.2.1', only, faults)));
       expect(failing.data?.status).toBe('rolled-back');
       expect(await versionAt('/api/auth/version')).toBe('1.2.0');
-      const [known, learnt] = (await compta('history')).data;
-      expect(learnt.entries).toEqual(known.entries.slice(0, -1));
+      const [first, learnt] = (await compta('history')).data;
+      expect(learnt.entries).toEqual(first.entries.slice(0, -1));
       // What it did not get to the end of is nothing to go back from.
       const undo = ['--reason', 'late', '--confirm', 'staging', '--dry-run'];
       expect((await compta('rollback', ...undo)).data.version).toBe('1.0.0');

@@ -1,25 +1,17 @@
 import type { Login } from '../registry/login.ts';
-import { releasesToKeep } from './earlier.ts';
-import { type Evidence, ReleaseFailure } from './evidence.ts';
+import { type Evidence, problemOf, ReleaseFailure } from './evidence.ts';
 import { passGate } from './gate.ts';
 import { type Host, LeaseLostError } from './host.ts';
-import { caddy } from './layout.ts';
 import { Lease } from './lease.ts';
 import { followMaintenance, inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
 import { isEmpty, planHost } from './plan.ts';
 import { note, step, type Tell } from './progress.ts';
-import {
-  canLeave,
-  type HostTarget,
-  isServing,
-  journal,
-  type RollOptions,
-  type Row,
-  rollHosts,
-} from './roll.ts';
+import { recordAll, type When } from './record.ts';
+import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
 import { leaderOf, momentAfter, type Standing } from './standing.ts';
 import * as store from './store.ts';
+import { goBack } from './undo.ts';
 
 /** Who does it and how; the same for a deploy, a rollback and the rest. */
 export interface Circumstances extends Omit<RollOptions, 'stop' | 'servers'> {
@@ -149,7 +141,7 @@ export async function bring(
     // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
     lease.lost.throwIfAborted();
     if (how.cancelled.aborted || error instanceof LeaseLostError) throw error;
-    const problem = messageOf(error);
+    const problem = problemOf(error);
     note(how.tell, '', problem);
     const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
     const reason = { problem, ...(evidence && { evidence }) };
@@ -162,8 +154,12 @@ export async function bring(
     };
     if (!how.rollbackOnFailure || previous === undefined) return failed(problem);
     const stuck = await goBack(targets, previous, rows, options, how, now().at);
-    if (stuck.length === 0) return finish({ status: 'rolled-back', ...reason });
-    return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
+    if (stuck.length > 0) {
+      return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
+    }
+    // There is nothing before what was current already.
+    if (previous.release === target.release) return failed(problem);
+    return finish({ status: 'rolled-back', ...reason });
   }
 }
 
@@ -185,115 +181,6 @@ export async function askPublicly(
   );
 }
 
-/**
- * Everything that was swapped goes back: the plan finds out what that is. First who is out of
- * rotation, then the last host first; one that cannot go back does not keep the others from it.
- * @returns the hosts that did not, and why.
- */
-async function goBack(
-  targets: readonly HostTarget[],
-  previous: Manifest,
-  rows: Row[],
-  options: RollOptions,
-  how: Circumstances,
-  at: string,
-): Promise<string[]> {
-  const when: When = { begun: Date.now(), at };
-  const stuck: string[] = [];
-  note(how.tell, '', 'Rolling back everything that was swapped');
-  for (const { host, current, target } of await inOrderOfReturn(targets, previous)) {
-    const done: Row[] = [];
-    try {
-      await store.dropBallast(host);
-      if (current?.release === previous.release) {
-        const back = { host, target: current, current };
-        await rollHosts([back], done, options, 'rolled-back');
-        const why = { ...how, reason: `${target.release} failed` };
-        await recordAll([back], previous, 'automatic-rollback', why, when, false);
-      } else if (await canLeave(host, options.servers)) {
-        // It was behind, or new: what it had before is nothing to go back to.
-        await host.change(['touch', caddy.outOfRotation]);
-        note(how.tell, host.name, 'stays out of rotation until `compta converge`');
-      } else {
-        note(how.tell, host.name, 'stays as it is, as no other server serves');
-      }
-    } catch (error) {
-      stuck.push(`${host.name}: ${messageOf(error)}`);
-    }
-    rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
-  }
-  return stuck;
-}
-
-/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
-async function inOrderOfReturn(
-  targets: readonly HostTarget[],
-  previous: Manifest,
-): Promise<HostTarget[]> {
-  const ranked = await Promise.all(
-    [...targets].reverse().map(async (target) => {
-      const returns = target.current?.release === previous.release;
-      return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
-    }),
-  );
-  return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
-}
-
-/** When something was begun, in milliseconds, and when it is done, as the history says it. */
-export interface When {
-  begun: number;
-  at: string;
-}
-
-/**
- * Makes the target the current release, adds to history and audit log, prunes.
- * @param previous what the environment ran before, which a host that was away did not.
- */
-export async function recordAll(
-  targets: readonly HostTarget[],
-  previous: Manifest | undefined,
-  action: store.HistoryEntry['action'],
-  how: Circumstances,
-  { begun, at }: When,
-  nothing: boolean,
-): Promise<void> {
-  // Each to its end: what one that fails sets off would meet what the others are still doing.
-  const ends = await Promise.allSettled(
-    targets.map(async ({ host, target, current }) => {
-      const same = current?.release === target.release;
-      if (same && (nothing || action === 'converge')) return store.closeJournal(host);
-      await step(how.tell, host.name, `record ${target.release}`, async () => {
-        await store.record(host, target.release, {
-          at,
-          action,
-          release: target.release,
-          version: target.version,
-          previous: previous?.release ?? '',
-          by: how.by,
-          run: how.run,
-          ...(how.reason === undefined ? {} : { reason: how.reason }),
-          seconds: Math.round((Date.now() - begun) / 1000),
-        });
-      });
-      try {
-        await step(how.tell, host.name, 'prune what no rollback needs', async () => {
-          const [history, kept] = await Promise.all([
-            store.readHistory(host),
-            store.keptReleases(host),
-          ]);
-          await store.prune(host, releasesToKeep(history, how.keep, kept, target.release));
-        });
-      } catch (error) {
-        if (error instanceof LeaseLostError) throw error;
-        // The release is through; the next one prunes again.
-        note(how.tell, host.name, messageOf(error));
-      }
-    }),
-  );
-  const failed = ends.find((end) => end.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-}
-
 export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<boolean> {
   const plans = await Promise.all(
     targets.map(async ({ host, target, current }) => planHost(await host.state(), target, current)),
@@ -312,8 +199,4 @@ async function tellLeftovers(targets: readonly HostTarget[], tell: Tell): Promis
       `an earlier run ended in the middle of ${release}; it is taken up from there`,
     );
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

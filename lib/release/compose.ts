@@ -30,8 +30,8 @@ export interface ComposeFile {
   /** Definition of one slot of each service. */
   definitions: Record<string, unknown>;
   edge: unknown;
-  /** Bytes that the two largest slots may take: one starts while another ends. */
-  secondSlots: number;
+  /** Bytes that one slot of each service may take. */
+  memory: Record<string, number>;
 }
 
 /**
@@ -67,7 +67,6 @@ export function renderCompose(path: string, variables: Record<string, string>): 
   }
   const edge = file.services.caddy;
   if (edge === undefined) throw new Error(`${path} has no service caddy.`);
-  const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
   return {
     text,
     project: file.name,
@@ -75,10 +74,9 @@ export function renderCompose(path: string, variables: Record<string, string>): 
     versionPaths: file['x-compta']['version-paths'],
     definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
     edge,
-    secondSlots: sizes
-      .sort((x, y) => y - x)
-      .slice(0, 2)
-      .reduce((sum, size) => sum + size, 0),
+    memory: Object.fromEntries(
+      order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)]),
+    ),
   };
 }
 

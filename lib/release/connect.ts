@@ -2,12 +2,19 @@ import { knownHosts } from '../inventory/formats.ts';
 import { type Inventory, serversOf } from '../inventory/inventory.ts';
 import { HostUnreachableError } from '../ssh/errors.ts';
 import { SshPool, type SshSettings } from '../ssh/pool.ts';
+import { ReleaseFailure } from './evidence.ts';
 import { Host } from './host.ts';
+
+/** A server of the environment, reached or not. */
+export interface Server {
+  name: string;
+  address: string;
+}
 
 /** Where a release goes and how to get there. */
 export interface Destination {
   ssh: SshSettings;
-  hosts: { name: string; address: string }[];
+  hosts: Server[];
   /** Whether a host that nobody answers at stops everything, or is left behind for `converge`. */
   unreachable: Unreachable;
 }
@@ -38,8 +45,8 @@ export function destinationOf(
 
 export interface Connected {
   hosts: Host[];
-  /** Names of hosts that are left behind, as nobody answers there. */
-  absent: string[];
+  /** Where nobody answers. */
+  absent: Server[];
   close: () => Promise<void>;
 }
 
@@ -54,7 +61,7 @@ export async function connectAll(destination: Destination): Promise<Connected> {
       destination.hosts.map(({ address, name }) => pool.connect(address, name)),
     );
     const hosts: Host[] = [];
-    const absent: string[] = [];
+    const absent: Server[] = [];
     let problem: unknown;
     for (const [index, { name, address }] of destination.hosts.entries()) {
       const attempt = attempts[index];
@@ -66,7 +73,7 @@ export async function connectAll(destination: Destination): Promise<Connected> {
       // Only silence is forgiven: a wrong host key or a refused login is never just a host that is down.
       const silent = attempt.reason instanceof HostUnreachableError;
       if (destination.unreachable === 'fail' || !silent) throw attempt.reason;
-      absent.push(name);
+      absent.push({ name, address });
     }
     if (hosts.length === 0) throw problem;
     return { hosts, absent, close: () => pool.close() };
@@ -75,3 +82,29 @@ export async function connectAll(destination: Destination): Promise<Connected> {
     throw error;
   }
 }
+
+/**
+ * Whether a release may go to the servers that answer alone.
+ * @throws ReleaseFailure when one of the others serves users all the same, or may know of a release
+ *   that no server which answers has.
+ */
+export async function mayLeave(hosts: readonly Host[], absent: readonly Server[]): Promise<void> {
+  for (const { name, address } of absent) {
+    const health = `http://${address}/healthz`;
+    const answers = await Promise.all(hosts.map((host) => host.http(health)));
+    if (answers.every(({ status }) => status !== 200)) continue;
+    throw new ReleaseFailure(
+      `${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
+        'SSH there or power it off, then run it again.',
+    );
+  }
+  const states = await Promise.all(hosts.map((host) => host.state()));
+  if (states.some(({ outOfRotation }) => !outOfRotation)) return;
+  throw new ReleaseFailure(
+    `${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
+      'has: bring that back, or take it out of the inventory when it is lost.',
+  );
+}
+
+export const namesOf = (servers: readonly { name: string }[]): string =>
+  servers.map(({ name }) => name).join(', ');

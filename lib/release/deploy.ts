@@ -1,12 +1,14 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
+import { planHost } from './plan.ts';
 import { absentImages, preflight, pull } from './preflight.ts';
 import { step } from './progress.ts';
-import { writeSecrets } from './secrets.ts';
+import { changedSecrets, type Secrets, writeSecrets } from './secrets.ts';
+import type { HostState } from './slots.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
-import { buildRelease, type Release, refuseOtherEnvironment, type Wanted } from './target.ts';
+import { buildRelease, type Release, type Wanted } from './target.ts';
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 export async function deploy(
@@ -14,9 +16,10 @@ export async function deploy(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Outcome> {
-  // Before the wait for the lease, which does not change it.
-  refuseOtherEnvironment(wanted.environment, leaderOf(await standingsOf(hosts))?.current);
-  await examine(hosts, wanted, how);
+  // Before the wait for the lease, though what another run releases meanwhile is taken up after it.
+  const before = await standingsOf(hosts);
+  const { manifest: expected } = buildRelease(wanted, leaderOf(before)?.current);
+  await examine(before, wanted, expected, how);
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {
     const standings = await standingsOf(hosts);
@@ -27,14 +30,38 @@ export async function deploy(
 
 /** What must hold before anything is changed, on every host. */
 export async function examine(
-  hosts: readonly Host[],
+  standings: readonly Standing[],
   wanted: Wanted,
+  target: Manifest,
   how: Circumstances,
 ): Promise<void> {
-  const need = { memory: wanted.compose.secondSlots, images: imagesOf(wanted) };
   await step(how.tell, '', 'examine the servers', () =>
-    Promise.all(hosts.map((host) => preflight(host, need))),
+    Promise.all(
+      standings.map(async ({ host, current }) => {
+        const memory = secondSlots(await host.state(), target, current, wanted.compose.memory);
+        await preflight(host, { memory, images: imagesOf(wanted) });
+      }),
+    ),
   );
+}
+
+/**
+ * Bytes that second slots may take at once: of the two largest, as one starts while another ends. A
+ * slot that a killed run left ends before the next one starts in its place.
+ */
+export function secondSlots(
+  state: HostState,
+  target: Manifest,
+  current: Manifest | undefined,
+  memory: Readonly<Record<string, number>>,
+): number {
+  const sizes = planHost(state, target, current).services.flatMap(({ service, steps }) => {
+    const up = state.slots.filter((slot) => slot.service === service).length;
+    const starts = steps.some(({ kind }) => kind === 'start');
+    return starts && up < 2 ? (memory[service] ?? 0) : [];
+  });
+  const [largest = 0, second = 0] = sizes.sort((x, y) => y - x);
+  return largest + second;
 }
 
 /** Fetches images on all hosts at once. @returns how many were fetched. */
@@ -51,16 +78,19 @@ export async function pullImages(
   return pulled.reduce((sum, count) => sum + count, 0);
 }
 
-/** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
+/**
+ * Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned.
+ * @returns how many were fetched.
+ */
 export async function pullAbsent(
   host: Host,
   images: readonly string[],
   how: Circumstances,
-): Promise<void> {
+): Promise<number> {
   const absent = await absentImages(host, images);
-  if (absent.length === 0) return;
+  if (absent.length === 0) return 0;
   await preflight(host, { memory: 0, images: absent });
-  await pullImages([host], absent, how);
+  return pullImages([host], absent, how);
 }
 
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
@@ -87,12 +117,20 @@ export async function stage(
         await Promise.all([
           store.writeRelease(host, release),
           store.keepAssets(host, release.manifest),
-          writeSecrets(host, wanted.secrets),
+          replaceSecrets(host, wanted.secrets, how),
         ]);
       }),
     ),
   );
   return release;
+}
+
+/** Those that differ, which the audit log tells first. */
+async function replaceSecrets(host: Host, secrets: Secrets, how: Circumstances): Promise<void> {
+  const changed = await changedSecrets(host, secrets);
+  if (changed.length === 0) return;
+  await store.audit(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
+  await writeSecrets(host, secrets, changed);
 }
 
 /** Images of a release, Caddy's too. */

@@ -29,6 +29,11 @@ export class ReleaseFailure extends Error {
   }
 }
 
+/** The sentence that an error says, without its causes. */
+export function problemOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** Gathers what explains a failure. */
 export async function gather(
   host: Host,

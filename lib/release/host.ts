@@ -117,15 +117,17 @@ mv -f "$temporary" "$1"`;
 
   /** Adds a line to a file, the whole of it or nothing. */
   async append(path: string, line: string): Promise<void> {
-    // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
-    const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-undo() { truncate -s "$size" "$1"; exit 1; }
-cat >>"$1" || undo "$1"
-[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+    // As for `write`: what arrived may be a part. One at a time, or one that is undone cuts off another.
+    const script = `set -eu
+line=$(cat)
+[ "$(printf '%s' "$line" | wc -c)" = "$2" ] || { echo "only a part of a line for $1 arrived" >&2; exit 1; }
+exec 8<"\${1%/*}"
+flock -x 8
+size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
 sync "$1"`;
-    const input = `${line}\n`;
-    const size = String(Buffer.byteLength(input));
-    await this.change(['sh', '-c', script, 'append', path, size], { input });
+    const size = String(Buffer.byteLength(line));
+    await this.change(['sh', '-c', script, 'append', path, size], { input: line });
   }
 
   /**

@@ -18,17 +18,29 @@ export function maintenancePage(message: string): string {
 `;
 }
 
-/** @returns whether anything changed. */
-export async function turnMaintenanceOn(host: Host, message: string): Promise<boolean> {
+/**
+ * @param before done on the host when something is to change.
+ * @returns whether anything changed.
+ */
+export async function turnMaintenanceOn(
+  host: Host,
+  message: string,
+  before: () => Promise<void>,
+): Promise<boolean> {
   const page = maintenancePage(message);
   if ((await host.content(caddy.maintenance)) === page) return false;
+  await before();
   await host.write(caddy.maintenance, page, '0644');
   return true;
 }
 
-/** @returns whether anything changed. */
-export async function turnMaintenanceOff(host: Host): Promise<boolean> {
+/** As {@link turnMaintenanceOn}. */
+export async function turnMaintenanceOff(
+  host: Host,
+  before: () => Promise<void>,
+): Promise<boolean> {
   if (!(await inMaintenance(host))) return false;
+  await before();
   await host.change(['rm', '-f', caddy.maintenance]);
   return true;
 }
@@ -55,7 +67,7 @@ export async function followMaintenance(
   if (example === undefined) return;
   for (const { host, page, serves } of seen) {
     if (serves || page === example.page) continue;
-    if (example.page === undefined) await turnMaintenanceOff(host);
+    if (example.page === undefined) await host.change(['rm', '-f', caddy.maintenance]);
     else await host.write(caddy.maintenance, example.page, '0644');
   }
 }

@@ -4,14 +4,14 @@ import {
   type Circumstances,
   isAlreadyThere,
   type Outcome,
-  recordAll,
   underLease,
 } from './bring.ts';
-import { examine, imagesOf, pullImages, stage } from './deploy.ts';
+import { examine, imagesOf, pullAbsent, stage } from './deploy.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import { absentImages } from './preflight.ts';
 import { preview, wouldChange } from './preview.ts';
+import { recordAll } from './record.ts';
 import { changedSecrets } from './secrets.ts';
 import { leaderOf, momentAfter, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
@@ -41,8 +41,8 @@ export type Phase = (
 
 /** What must hold on the servers before anything is changed. */
 export const preflightPhase: Phase = async (hosts, wanted, how) => {
-  await examine(hosts, wanted, how);
-  const { release } = await next(hosts, wanted);
+  const { standings, release } = await next(hosts, wanted);
+  await examine(standings, wanted, release.manifest, how);
   const says = `${hosts.length} servers can take ${release.manifest.release}`;
   return { changed: false, release: release.manifest.release, says };
 };
@@ -57,7 +57,8 @@ export const pullPhase: Phase = async (hosts, wanted, how, dryRun) => {
     const count = missing.flat().length;
     return { changed: count > 0, release: id, says: `${count} images would be fetched` };
   }
-  const count = await pullImages(hosts, images, how);
+  const counts = await Promise.all(hosts.map((host) => pullAbsent(host, images, how)));
+  const count = counts.reduce((sum, each) => sum + each, 0);
   return { changed: count > 0, release: id, says: `${count} images were fetched` };
 };
 
@@ -83,7 +84,7 @@ export const backupPhase: Phase = async (hosts, wanted, how, dryRun) => {
       `${files} servers have no files of ${current.release}, which is current: run \`compta converge\`.`,
     );
   }
-  if (count > 0 && !dryRun) await pullImages(hosts, images, how);
+  if (!dryRun) await Promise.all(hosts.map((host) => pullAbsent(host, images, how)));
   const says = `${current.release} can be put back; ${count} of its images were missing`;
   return { changed: count > 0, release: id, says };
 };

@@ -1,8 +1,9 @@
 import { parseEnvFile } from './compose.ts';
 import type { Host } from './host.ts';
 import { currentLink } from './layout.ts';
-import { fingerprint } from './manifest.ts';
+import { fingerprint, type Manifest } from './manifest.ts';
 import { type HostPlan, isEmpty, planHost } from './plan.ts';
+import { absentImages } from './preflight.ts';
 import { changedSecrets, type Secrets } from './secrets.ts';
 import { leaderOf, type Standing, standingsOf } from './standing.ts';
 import { buildRelease, type Release, type Wanted } from './target.ts';
@@ -15,6 +16,8 @@ export interface HostPreview {
   differences: { file: string; difference: string }[];
   /** Secrets that are new or differ, as `service/name`. */
   secrets: string[];
+  /** Images that would be fetched. */
+  images: string[];
 }
 
 export interface Preview {
@@ -64,12 +67,20 @@ async function previewHost(
       difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
     },
   ];
+  const plan = planHost(await host.state(), manifest, current);
   return {
     host: host.name,
-    plan: planHost(await host.state(), manifest, current),
+    plan,
     differences: differences.filter(({ difference }) => difference !== ''),
     secrets: await changedSecrets(host, secrets),
+    images: await absentImages(host, startedImages(plan, manifest)),
   };
+}
+
+function startedImages({ edge, services }: HostPlan, target: Manifest): string[] {
+  const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
+  const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
+  return edge === 'keep' ? images : images.concat(target.edge.image);
 }
 
 /** The host's own diff, so that its file stays there; '' when nothing differs. */

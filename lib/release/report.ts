@@ -88,13 +88,21 @@ export function previewMarkdown(environment: string, { release, hosts }: Preview
   return [
     verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
     table(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
-    ...hosts.flatMap(({ host, differences, secrets }) => [
-      ...differences.map(({ file, difference }) =>
-        details(`${host}: ${file}`, code(difference, 'diff')),
+    ...hosts.flatMap((host) => [
+      ...host.differences.map(({ file, difference }) =>
+        details(`${host.host}: ${file}`, code(difference, 'diff')),
       ),
-      ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+      ...previewNotes(host),
     ]),
   ].join('\n\n');
+}
+
+/** What would come to a host besides: names of secrets, images. */
+export function previewNotes({ host, secrets, images }: HostPreview): string[] {
+  return [
+    ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+    ...(images.length === 0 ? [] : [`${host}: images to fetch: ${images.join(', ')}`]),
+  ];
 }
 
 /** Host, service, old and new version, steps. */

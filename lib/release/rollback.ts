@@ -1,7 +1,7 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import { allImages, pullAbsent } from './deploy.ts';
 import { broughtBy, componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
-import { ReleaseFailure } from './evidence.ts';
+import { problemOf, ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import type { Component, Manifest } from './manifest.ts';
 import { type Preview, previewRelease } from './preview.ts';
@@ -110,9 +110,8 @@ async function pullAgain(
   try {
     await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
     throw new ReleaseFailure(
-      `${manifest.version} cannot be put back, as not all of its images are left. ${why}`,
+      `${manifest.version} cannot be put back, as not all of its images are left. ${problemOf(cause)}`,
       undefined,
       { cause },
     );

@@ -32,15 +32,17 @@ export async function changedSecrets(host: Host, secrets: Secrets): Promise<stri
   return changed;
 }
 
-/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
-export async function writeSecrets(host: Host, secrets: Secrets): Promise<boolean> {
-  const changed = await changedSecrets(host, secrets);
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+export async function writeSecrets(
+  host: Host,
+  secrets: Secrets,
+  changed: readonly string[],
+): Promise<void> {
   for (const [service, name, content] of flat(secrets)) {
     if (!changed.includes(`${service}/${name}`)) continue;
     const owner = `${serviceUser}:${serviceUser}`;
     await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
   }
-  return changed.length > 0;
 }
 
 function flat(secrets: Secrets): [service: string, name: string, content: string][] {

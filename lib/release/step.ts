@@ -4,7 +4,7 @@ import { code, verdict } from '../report/markdown.ts';
 import { messageOf, type Step } from '../runner/main.ts';
 import type { Runner } from '../runner/runner.ts';
 import type { Circumstances, Outcome } from './bring.ts';
-import { connectAll, type Destination } from './connect.ts';
+import { type Connected, connectAll, type Destination, mayLeave, namesOf } from './connect.ts';
 import { LeaseLostError } from './host.ts';
 import { freeLeases } from './lease.ts';
 import type { Preview } from './preview.ts';
@@ -32,11 +32,15 @@ export function logTo(runner: Runner, hosts: readonly { name: string }[]): Tell 
   return progressTable((line) => runner.info(line), widest);
 }
 
-/** Says which hosts were skipped, where nobody can miss it. */
-export function leftBehind(runner: Runner, absent: readonly string[]): void {
+/** Says which hosts are skipped, where nobody can miss it. @throws ReleaseFailure when they must not be. */
+export async function leaveBehind(
+  runner: Runner,
+  { hosts, absent }: Pick<Connected, 'hosts' | 'absent'>,
+): Promise<void> {
   if (absent.length === 0) return;
+  await mayLeave(hosts, absent);
   runner.warning(
-    `Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
+    `Nobody answers at ${namesOf(absent)}: left behind. When it is back it stays out of ` +
       'rotation until `compta converge` or the next deploy.',
   );
 }

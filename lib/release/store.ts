@@ -134,14 +134,28 @@ export async function readHistory(host: Host): Promise<HistoryEntry[]> {
   });
 }
 
+/** A history, and of another what happened at moments that it does not know. */
+export function withOwn(
+  known: readonly HistoryEntry[],
+  own: readonly HistoryEntry[],
+): HistoryEntry[] {
+  const moments = new Set(known.map(({ at }) => at));
+  const alone = own.filter(({ at }) => !moments.has(at));
+  return [...known, ...alone].sort((x, y) => (x.at < y.at ? -1 : 1));
+}
+
 async function writeHistory(host: Host, history: readonly HistoryEntry[]): Promise<void> {
   const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
   await host.write(layout.historyFile, lines, '0644');
 }
 
-/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
+/**
+ * Gives a host that was away or is new what another knows: history, schema, services' secrets. What it
+ * knows alone stays: it may have been the only one there at a release.
+ */
 export async function copyState(from: Host, to: Host): Promise<void> {
-  await writeHistory(to, await readHistory(from));
+  const [known, own] = await Promise.all([readHistory(from), readHistory(to)]);
+  await writeHistory(to, withOwn(known, own));
   const schema = await from.content(layout.schemaFile);
   if (schema !== undefined) await to.write(layout.schemaFile, schema, '0644');
   const pack = `tar -C ${layout.root}/secrets -cf - . | base64 -w 0`;
@@ -202,7 +216,7 @@ export async function audit(
  * @param keep releases that stay, among them what a rollback would go to.
  */
 export async function prune(host: Host, keep: readonly string[]): Promise<void> {
-  const script = `cd ${layout.root}/releases
+  const script = `cd ${layout.root}/releases || exit
 for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done

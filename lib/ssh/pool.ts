@@ -103,7 +103,8 @@ export class SshPool {
         username: user,
         privateKey,
         readyTimeout: connectTimeoutMs,
-        keepaliveInterval: 10_000,
+        // Twenty seconds until a dead connection is noticed: before a lease of thirty runs out.
+        keepaliveInterval: 5_000,
         keepaliveCountMax: 3,
         algorithms: { serverHostKey: algorithmsOf(known) as never },
         hostVerifier: (blob: Buffer): boolean => {

@@ -88,6 +88,15 @@ test('a line is added as a whole, or not at all when the connection breaks befor
   }
 });
 
+test('lines that are added at once are all there', async () => {
+  const file = join(folder, 'crowded');
+  const open = new Open('app-1', '', () => pool.connect('127.0.0.1'));
+  const lines = Array.from({ length: 8 }, (_, index) => `{"line":${index}}`);
+  await Promise.all(lines.map((line) => open.append(file, line)));
+  const written = readFileSync(file, 'utf8').trim().split('\n');
+  expect(written.toSorted()).toEqual(lines);
+});
+
 test('a line of the history that cannot be read is named, with what to do', async () => {
   class Damaged extends Host {
     override content = async () => '{"at":"noo\n';

@@ -1,9 +1,11 @@
 import { expect, test } from '@jest/globals';
-import { bring, type Circumstances, recordAll } from '../bring.ts';
+import { bring, type Circumstances } from '../bring.ts';
 import { Host, LeaseLostError } from '../host.ts';
 import { auditFile, historyFile, journalFile } from '../layout.ts';
 import type { Lease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
+import { recordAll } from '../record.ts';
+import { type HistoryEntry, withOwn } from '../store.ts';
 
 const manifest = (release: string): Manifest => ({
   release,
@@ -104,4 +106,15 @@ test('what fails once the lease is lost fails for that reason, and takes nothing
   const { signal: cancelled } = new AbortController();
   const asked = { ...how, cancelled, baseUrl: 'no address' };
   await expect(bring([], target, 'deploy', asked, lease)).rejects.toBe(lost);
+});
+
+test('a server that is caught up learns what it missed, and keeps what it alone knows', () => {
+  const entry = (at: string, release: string) => ({ at, release }) as HistoryEntry;
+  const [first, missed, alone, last] = [
+    entry('2026-01-01', 'r1'),
+    entry('2026-01-02', 'r2'),
+    entry('2026-01-03', 'r3'),
+    entry('2026-01-04', 'r4'),
+  ];
+  expect(withOwn([first, missed, last], [first, alone])).toEqual([first, missed, alone, last]);
 });

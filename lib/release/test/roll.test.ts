@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { HostUnreachableError } from '../../ssh/errors.ts';
 import { bring, type Circumstances, type Outcome } from '../bring.ts';
 import { Host } from '../host.ts';
 import { caddy, historyFile, journalFile } from '../layout.ts';
@@ -67,6 +68,11 @@ class Server extends Host {
 
   override async compose(name: string, ...words: string[]) {
     this.fleet.act();
+    if (name === this.fleet.cutBy) {
+      this.fleet.silentUntil = Date.now() + 500;
+      this.fleet.cutBy = '';
+      this.fleet.answer();
+    }
     if (name === this.refuses) throw new Error(`${this.name} cannot start Caddy`);
     if (words.includes('reload')) this.hasRead = this.lies;
     else if (this.runs !== name) {
@@ -82,6 +88,7 @@ class Server extends Host {
   }
 
   override async state() {
+    this.fleet.answer();
     const config = this.runs ?? '';
     const edge = { id: 'ed9e', image: 'caddy', config, address: '172.18.0.3' };
     return {
@@ -97,6 +104,7 @@ class Server extends Host {
   }
 
   override async read() {
+    this.fleet.answer();
     return { code: 0, stdout: '', stderr: '' };
   }
 
@@ -128,7 +136,16 @@ class Fleet {
     this.fewest = count;
   }
 
+  /** Until when nobody is reached, and what makes it begin. */
+  silentUntil = 0;
+  cutBy = '';
+
+  answer(): void {
+    if (Date.now() < this.silentUntil) throw new HostUnreachableError('app', 'nobody is there');
+  }
+
   act(): void {
+    this.answer();
     if (this.remaining <= 0) throw new Error('killed');
     this.remaining -= 1;
   }
@@ -144,7 +161,7 @@ class Fleet {
     return rollHosts(targets, [], options);
   }
 
-  deploy(target: Manifest, batch: number): Promise<Outcome> {
+  deploy(target: Manifest, batch: number, more: Partial<Circumstances> = {}): Promise<Outcome> {
     const how: Circumstances = {
       ...limits,
       batch,
@@ -154,6 +171,7 @@ class Fleet {
       keep: 3,
       rollbackOnFailure: true,
       cancelled: never,
+      ...more,
     };
     const standings = this.servers.map((host) => ({ host, current: old, history: this.history }));
     return bring(standings, target, 'deploy', how, { lost: never } as Lease);
@@ -288,4 +306,33 @@ test('the history tells what failed, and never goes back in time', async () => {
     expect(entry).toMatchObject({ action: 'automatic-rollback', reason: 'r2 failed' });
     expect(at > later).toBe(true);
   }
+});
+
+test('a way to the servers that is away for a moment leaves no release half done', async () => {
+  const fleet = new Fleet(2);
+  fleet.cutBy = 'r2';
+  expect(await fleet.deploy(next, 1)).toMatchObject({ status: 'rolled-back' });
+  expect(fleet.servers.map(({ runs, out }) => [runs, out])).toEqual(Array(2).fill(['r1', false]));
+});
+
+test('what fails though it is current already is not called rolled back: nothing was before it', async () => {
+  const fleet = new Fleet(2);
+  const [broken] = fleet.servers;
+  // Somebody removed its Caddy.
+  Object.assign(broken as Server, { runs: undefined, refuses: 'r1' });
+  const { status, problem } = await fleet.deploy(old, 1);
+  expect({ status, problem }).toEqual({ status: 'failed', problem: 'app-1 cannot start Caddy' });
+  expect(fleet.servers.flatMap(({ history }) => history)).toEqual([]);
+});
+
+test('a job that is cancelled while everything goes back is cancelled, not failed', async () => {
+  const fleet = new Fleet(2);
+  const [broken] = fleet.servers;
+  if (broken) broken.refuses = 'r2';
+  const job = new AbortController();
+  const tell: Tell = ({ what = '' }) => {
+    if (what.startsWith('Rolling back')) job.abort(new Error('The job was cancelled.'));
+  };
+  const deploying = fleet.deploy(next, 1, { tell, cancelled: job.signal });
+  await expect(deploying).rejects.toThrow('The job was cancelled.');
 });

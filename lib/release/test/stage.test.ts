@@ -1,7 +1,9 @@
-import { expect, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import type { Circumstances } from '../bring.ts';
-import { pullAbsent, stage } from '../deploy.ts';
+import { deploy, pullAbsent, secondSlots, stage } from '../deploy.ts';
 import { Host } from '../host.ts';
+import type { Manifest } from '../manifest.ts';
+import type { Slot } from '../slots.ts';
 import { buildRelease, type Wanted } from '../target.ts';
 
 /** A server that lacks some images, and fetches them when it is told. */
@@ -49,7 +51,7 @@ const wanted = (images: Record<string, string>): Wanted => ({
     versionPaths: {},
     definitions: { auth: {}, books: {} },
     edge: {},
-    secondSlots: 0,
+    memory: {},
   },
   caddyfile: '',
   variables: { CADDY_IMAGE: image('caddy', 'c') },
@@ -83,4 +85,51 @@ test('nothing is fetched onto a disk that has no room for it; what is there need
   );
   expect(full.pulled).toEqual([]);
   await pullAbsent(full, [books], how);
+});
+
+test('a first deploy that lacks an image is refused before anything is fetched', async () => {
+  const [auth, books] = [image('auth', '1'), image('books', '1')];
+  const empty = new Lacking('app-1', [auth, books]);
+  await expect(deploy([empty], wanted({ auth }), how)).rejects.toThrow(
+    'books has never been released to staging and `images` does not name it',
+  );
+  expect(empty.pulled).toEqual([]);
+});
+
+describe('memory for second slots is asked for', () => {
+  const memory = { auth: 1, books: 2, ledger: 4 };
+  const manifest = (digit: string): Manifest => ({
+    ...buildRelease(wanted({ auth: image('auth', '1'), books: image('books', '1') }), undefined)
+      .manifest,
+    order: Object.keys(memory),
+    services: Object.fromEntries(
+      Object.keys(memory).map((service) => [service, component(service, digit)]),
+    ),
+  });
+  const component = (service: string, digit: string) => ({
+    image: image(service, digit),
+    version: digit,
+    config: '',
+  });
+  const slot = (service: string, name: 'a' | 'b', digit: string) =>
+    ({ service, slot: name, ...component(service, digit), health: 'healthy' }) as unknown as Slot;
+  const needed = (slots: Slot[], target: Manifest) =>
+    secondSlots({ slots, edge: undefined, outOfRotation: false }, target, manifest('1'), memory);
+  const serving = Object.keys(memory).map((service) => slot(service, 'a', '1'));
+
+  test('for the two largest, as one starts while another ends', () => {
+    expect(needed(serving, manifest('2'))).toBe(6);
+  });
+
+  test('for what changes alone', () => {
+    const { auth = component('auth', '1') } = manifest('2').services;
+    const target = { ...manifest('1'), services: { ...manifest('1').services, auth } };
+    expect(needed(serving, target)).toBe(1);
+    expect(needed(serving, manifest('1'))).toBe(0);
+  });
+
+  test('but not for one that a killed run has started already', () => {
+    const left = [slot('ledger', 'b', '3'), slot('books', 'b', '2')];
+    expect(needed([...serving, ...left], manifest('2'))).toBe(1);
+  });
 });
