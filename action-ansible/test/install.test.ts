@@ -37,7 +37,7 @@ test('the lock of the action is that of the toolchain', () => {
   for (const [name, entry] of own) expect(entry).toBe(toolchain.get(name));
 });
 
-test('on an empty runner ansible-core is installed by its lock, and used the next time', async () => {
+test('on an empty runner two jobs at once install ansible-core by its lock, and the next one uses it', async () => {
   project.write('site.yml', playbook({ ping: {} }));
   const pip = Object.entries(process.env).filter(([name]) => name.startsWith('PIP_'));
   const run = () =>
@@ -55,9 +55,10 @@ test('on an empty runner ansible-core is installed by its lock, and used the nex
         RUNNER_TOOL_CACHE: toolCache,
       },
     );
-  const first = await run();
-  expect(first).toMatchObject({ exitCode: 0, errors: [], outputs: { ok: '1' } });
-  expect(first.stdout).toContain('Install ansible-core 2.19.14');
+  for (const first of await Promise.all([run(), run()])) {
+    expect(first).toMatchObject({ exitCode: 0, errors: [], outputs: { ok: '1' } });
+    expect(first.stdout).toContain('Install ansible-core 2.19.14');
+  }
   expect(existsSync(join(toolCache, 'ansible-core/2.19.14', `${process.arch}.complete`))).toBe(
     true,
   );

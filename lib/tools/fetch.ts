@@ -11,7 +11,7 @@ import { run } from '../process/run.ts';
  */
 export async function fetchArchive(url: string, cancelled?: AbortSignal): Promise<string> {
   const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
-  if (scheme === undefined) return (await import('@actions/tool-cache')).downloadTool(url);
+  if (scheme === undefined) return download(url, cancelled);
   const folder = mkdtempSync(join(process.env.RUNNER_TEMP ?? tmpdir(), 'compta-tool-'));
   const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
   // Beside no project, and with no input of the action: among those are secrets.
@@ -26,6 +26,16 @@ export async function fetchArchive(url: string, cancelled?: AbortSignal): Promis
   renameSync(join(folder, file), archive);
   rmdirSync(folder);
   return archive;
+}
+
+/** Who is cancelled does not wait for its end, which it has no word for. */
+async function download(url: string, cancelled?: AbortSignal): Promise<string> {
+  const { downloadTool } = await import('@actions/tool-cache');
+  cancelled?.throwIfAborted();
+  const stopped = new Promise<never>((_, reject) => {
+    cancelled?.addEventListener('abort', () => reject(cancelled.reason), { once: true });
+  });
+  return Promise.race([downloadTool(url), stopped]);
 }
 
 function mavenArgv(artifact: string, folder: string): string[] {

@@ -15,7 +15,7 @@ export interface ToolRequest {
   mirror?: string | undefined;
   /** SHA-256 of the archive for a version that the catalogue does not list. */
   sha256?: string | undefined;
-  /** Aborting ends what the runner's own client is fetching. */
+  /** Aborting ends the fetch. */
   cancelled?: AbortSignal;
 }
 

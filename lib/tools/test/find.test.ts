@@ -61,6 +61,28 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe('findTool', () => {
+  it('does not wait for a download of a job that was cancelled', async () => {
+    const silent = createServer();
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const job = new AbortController();
+    let end = () => {};
+    silent.once('request', (_, response) => {
+      // The client tries again for half a minute after anything else.
+      end = () => response.writeHead(404).end();
+      job.abort(new Error('The job was cancelled.'));
+    });
+    try {
+      const mirror = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+      const request = { name: 'terraform', version: '1.11.4', mirror } as const;
+      await expect(findTool({ ...request, cancelled: job.signal })).rejects.toThrow(
+        'The job was cancelled.',
+      );
+    } finally {
+      end();
+      silent.close();
+    }
+  });
+
   it('takes what the tool cache has, without a request', async () => {
     const place = join(root, 'cache', 'terraform', '1.11.4', process.arch);
     mkdirSync(place, { recursive: true });
