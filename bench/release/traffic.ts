@@ -11,15 +11,15 @@ import type { ClientSettings, Load, Places, Seen } from './client.ts';
 import type { Site } from './doors.ts';
 
 /**
- * The same load for everything that is compared: some 1,000 requests a second at most, which leaves two cores
- * time for servers and releases, and for more than an hour until its limit.
+ * The same load for everything that is compared: some 400 requests a second, which leaves two cores time for
+ * servers and releases, and for hours until its limit. The slow ones are most of what is under way.
  */
 const LOAD: Load = {
   keptAlive: 24,
   fresh: 8,
   http2: 16,
   http2Connections: 4,
-  slow: 240,
+  slow: 400,
   uploads: 2,
   entries: 4,
   streams: 8,
