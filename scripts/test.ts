@@ -29,23 +29,35 @@ const LANES: Suite[][] = [
   [
     { name: 'actions', paths: ['action-(terraform|ansible|build|smoke|notify)/'], seconds: 1080 },
     { name: 'migration', paths: ['action-db-migrate/'], seconds: 1800 },
+    { name: 'backup', paths: ['infra/ansible/(roles|playbooks)/'], seconds: 720 },
+    { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 120 },
+    // Three bare servers, one site.yml and four more.
+    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 900 },
+  ],
+  [
+    { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 2700 },
+    { name: 'docker', paths: ['infra/docker/'], seconds: 240 },
     { name: 'lib', paths: ['lib/', 'demo/', 'bench/'], seconds: 240 },
     { name: 'tools', paths: ['tools/'], seconds: 60 },
     { name: 'workflows', paths: ['scripts/'], seconds: 60 },
     { name: 'local-cloud', paths: ['local-cloud/'], seconds: 180 },
     { name: 'terraform', paths: ['infra/terraform/'], seconds: 240 },
-    { name: 'monitoring', paths: ['infra/monitoring/'], seconds: 120 },
-    { name: 'backup', paths: ['infra/ansible/(roles|playbooks)/'], seconds: 720 },
-  ],
-  [
-    { name: 'release', paths: ['action-(deploy|rollback)/', 'cli/'], seconds: 2700 },
-    { name: 'docker', paths: ['infra/docker/'], seconds: 240 },
-    // Three bare servers, one site.yml and four more.
-    { name: 'roles', paths: ['infra/ansible/test/site.test'], seconds: 900 },
   ],
 ];
 
+/** How many of the longest tests are named at the end. */
+const LONGEST = 12;
+
+/** What Jest's `--json` says, as far as it is read here. */
+interface Report {
+  success: boolean;
+  numPassedTests: number;
+  numFailedTests: number;
+  testResults: { assertionResults: { fullName: string; duration: number | null }[] }[];
+}
+
 interface Ended extends Suite {
+  tests: { title: string; milliseconds: number }[];
   passed: number;
   failed: number;
   milliseconds: number;
@@ -68,10 +80,16 @@ async function runSuite(suite: Suite, live: boolean): Promise<Ended> {
   });
   await once(child, 'exit');
   if (!live) process.stdout.write(readFileSync(log));
-  const { success, numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, 'utf8'));
+  const milliseconds = Date.now() - started;
+  const { success, numPassedTests, numFailedTests, testResults } = JSON.parse(
+    readFileSync(report, 'utf8'),
+  ) as Report;
   // A file that does not even load is a failure without a failed test.
   const failed = success ? 0 : Math.max(1, numFailedTests);
-  return { ...suite, passed: numPassedTests, failed, milliseconds: Date.now() - started };
+  const tests = testResults
+    .flatMap((file) => file.assertionResults)
+    .map(({ fullName, duration }) => ({ title: fullName, milliseconds: duration ?? 0 }));
+  return { ...suite, tests, passed: numPassedTests, failed, milliseconds };
 }
 
 async function runLane(suites: readonly Suite[], live: boolean): Promise<Ended[]> {
@@ -109,6 +127,12 @@ for (const { name, passed, failed, milliseconds, seconds } of ended.flat()) {
   const verdict = failed > 0 ? '❌' : late ? '⌛' : '✅';
   const took = elapsed(milliseconds).padStart(13);
   console.log(`${verdict} ${name.padEnd(12)} ${took} of ${elapsed(seconds * 1000)}`);
+}
+console.log('\nThe longest tests:');
+const tests = ended.flat().flatMap((suite) => suite.tests);
+const longest = tests.sort((x, y) => y.milliseconds - x.milliseconds).slice(0, LONGEST);
+for (const { title, milliseconds } of longest) {
+  console.log(`  ${elapsed(milliseconds).padStart(13)}  ${title}`);
 }
 console.log(`\n${passes} passed, ${failures} failed`);
 process.exitCode = failures > 0 ? 1 : 0;

@@ -56,7 +56,7 @@ test('pending scripts are told, then applied as the owner of the schema', async 
   const before = await readState(flyway);
   expect(before.version).toBe('none');
   expect(before.pending.map(({ description }) => description)).toEqual(['entries', 'labels']);
-  expect((await readState(flyway)).wrong).toEqual([]);
+  expect(before.wrong).toEqual([]);
 
   const { migrations } = await migrate(flyway, unexpected);
   expect(migrations.map(({ version }) => version)).toEqual(['1', '2']);
@@ -108,15 +108,6 @@ test('a lock that is not to be had is waited for by trying again', async () => {
   expect(migrations.map(({ version }) => version)).toEqual(['3']);
 }, 180_000);
 
-test('a statement that takes longer than it may is ended, and leaves nothing behind', async () => {
-  write('V4__slow.sql', 'CREATE TABLE half (id int); SELECT pg_sleep(30);');
-  const limits = { ...flyway.limits, statementMs: 500 };
-  const refused = await migrate({ ...flyway, limits }, unexpected).catch((error) => error);
-  expect(refused).toMatchObject({ name: 'FlywayRefused', sqlState: '57014' });
-  expect(await rows(`SELECT to_regclass('half') IS NULL;`)).toEqual([['t']]);
-  rmSync(join(flyway.scripts, 'V4__slow.sql'));
-}, 60_000);
-
 test('an applied script that was edited is a mismatch, and stops until it is repaired', async () => {
   write('V1__entries.sql', 'CREATE TABLE entry (id bigint);');
   write('V4__more.sql', 'SELECT 1;');
@@ -137,8 +128,9 @@ test('a script that changes while nobody looks is passed over by none', async ()
   expect((await readState(flyway)).pending.map(({ description }) => description)).toContain('view');
   await migrate(flyway, unexpected);
   write('R__view.sql', 'CREATE OR REPLACE VIEW labels AS SELECT label, amount FROM entry;');
-  expect((await readState(flyway)).pending.map(({ description }) => description)).toEqual(['view']);
-  expect((await readState(flyway)).wrong).toEqual([]);
+  const { pending, wrong } = await readState(flyway);
+  expect(pending.map(({ description }) => description)).toEqual(['view']);
+  expect(wrong).toEqual([]);
 }, 180_000);
 
 test('a script and its line in the history are one transaction, however long it takes', async () => {
