@@ -3,12 +3,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pushedLast } from '../demo/repository.ts';
 import { copyOfTheCode } from '../infra/terraform/test/terraform.ts';
-import { type Inventory, parseTerraformOutputs } from '../lib/inventory/inventory.ts';
+import { type Inventory, parseTerraformOutputs, serversOf } from '../lib/inventory/inventory.ts';
+import { parseManifest } from '../lib/release/manifest.ts';
 import { runAction, startAction } from '../lib/runner/test/start-action.ts';
 import { type Identity, loadIdentity } from '../local-cloud/identity.ts';
 import { gatewayAddress, type Instance } from '../local-cloud/instance.ts';
 import { hetznerUrl, parseDotenv, runnerFiles } from '../local-cloud/runner-files.ts';
 import { STATE_BUCKET, s3Address } from '../local-cloud/services/s3.ts';
+import { atConsole } from './cloud.ts';
 
 /** What an administrator of staging has at hand, in files that are gone afterwards. */
 export interface Desk {
@@ -99,6 +101,35 @@ export async function attempt(
   const after = { ...env, ...Object.fromEntries(state) };
   await startAction('action-ansible', all, after, 'post').ended;
   return main;
+}
+
+export function applicationServers({ servers }: Desk): string[] {
+  return serversOf(servers, 'application').map(({ name }) => name);
+}
+
+/** What the servers run, as a deploy is given it. */
+export interface Running {
+  version: string;
+  images: Record<string, string>;
+  variables: Record<string, string | undefined>;
+}
+
+export async function whatRuns(desk: Desk, instance: Instance): Promise<Running> {
+  const [server = ''] = applicationServers(desk);
+  const path = '/opt/compta/current/manifest.json';
+  const { stdout } = await atConsole(instance, server, ['cat', path]);
+  const { version, services, edge } = parseManifest(stdout, `${server}:${path}`);
+  const images = Object.entries(services).map(([name, { image }]) => [name, image]);
+  const [database] = serversOf(desk.servers, 'database');
+  return {
+    version,
+    images: Object.fromEntries(images),
+    variables: {
+      CADDY_IMAGE: edge.image,
+      DATABASE_HOST: database?.privateIp,
+      SITE_ADDRESS: ':8000',
+    },
+  };
 }
 
 /** From the state in the bucket. */

@@ -5,8 +5,8 @@ export interface Measurement {
   /** As a person reads it: `≤ 480`. */
   bound: string;
   holds: boolean;
-  /** What others needed for the same in the same run, in the same unit. */
-  beside?: Record<string, number>;
+  /** What others needed for the same in the same run, in the same unit unless it says more. */
+  beside?: Record<string, number | string>;
 }
 
 export function atMost(

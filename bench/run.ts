@@ -25,6 +25,7 @@ import { onOneServer, onTwoServers } from './release/load.ts';
 import { releasePower } from './release/power.ts';
 import { releaseScale } from './release/scale.ts';
 import { releaseSpeed } from './release/speed.ts';
+import { killedSpring } from './release/spring.ts';
 import { currentCommit, record } from './results.ts';
 import { broken } from './scenarios/broken.ts';
 import { dispatches } from './scenarios/dispatches.ts';
@@ -69,6 +70,7 @@ const SCENARIOS: Record<string, Scenario> = {
   'release-kills-runner': killedRunners,
   'release-kills-connection': cutConnections,
   'release-kills-engine': restartedEngines,
+  'release-kills-spring': killedSpring,
   'release-power': releasePower,
   'release-scale': releaseScale,
   'release-speed': releaseSpeed,

@@ -23,9 +23,9 @@ export interface Load {
   /** The same over HTTP/2, on `http2Connections`. */
   http2: number;
   http2Connections: number;
-  /** GET that take {@link slowness}. */
+  /** Requests that take {@link slowness}, half of them POST with a body. */
   slow: number;
-  /** POST of 1 MB. */
+  /** POST of 1 MB, which takes as long to send. */
   uploads: number;
   /** Journal entries: POST with an id that is written down before. */
   entries: number;
@@ -128,10 +128,16 @@ async function play(settings: ClientSettings, ended: AbortSignal): Promise<Seen>
     ...crew(
       'slow',
       load.slow,
-      () => (turn) => keptAlive.send(`${path(turn)}?delay=${slowness}`),
+      () => (turn) =>
+        keptAlive.send(`${path(turn)}?delay=${slowness}`, turn % 2 === 0 ? body : undefined),
       0,
     ),
-    ...crew('upload', load.uploads, () => (turn) => keptAlive.send(path(turn), upload), 500),
+    ...crew(
+      'upload',
+      load.uploads,
+      () => (turn) => keptAlive.send(path(turn), upload, slowness),
+      0,
+    ),
     ...crew('entry', load.entries, () => entry, 100),
   ]);
   clearInterval(sampling);

@@ -2,6 +2,8 @@ import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { type ClientHttp2Session, connect, constants } from 'node:http2';
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https';
 import type { LookupFunction } from 'node:net';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** A public address, and how a client reaches it. */
 export interface Site {
@@ -16,9 +18,10 @@ export interface Site {
 export interface Door {
   /**
    * Sends a request once; POST with a body, else GET.
+   * @param over milliseconds that the body takes, where HTTP/1.1 is spoken.
    * @returns the status, after the whole answer.
    */
-  send: (path: string, body?: Buffer) => Promise<number>;
+  send: (path: string, body?: Buffer, over?: number) => Promise<number>;
   close: () => void;
 }
 
@@ -44,7 +47,7 @@ export function overHttp1(site: Site, keepAlive: boolean): Door {
   const options = { ...connecting(site), agent: agent ?? false, timeout: patience };
   const begin = secure ? httpsRequest : httpRequest;
   return {
-    send: (path, body) =>
+    send: (path, body, over = 0) =>
       new Promise((resolve, reject) => {
         const headers = body ? { 'content-length': body.length } : {};
         const method = body ? 'POST' : 'GET';
@@ -54,10 +57,20 @@ export function overHttp1(site: Site, keepAlive: boolean): Door {
           response.on('error', reject).on('end', () => resolve(response.statusCode ?? 0));
           response.resume();
         });
-        sent.end(body);
+        if (body === undefined || over === 0) sent.end(body);
+        else Readable.from(inPieces(body, over)).pipe(sent);
       }),
     close: () => agent?.destroy(),
   };
+}
+
+/** Ten parts of a body, so long apart that the last one comes at its end. */
+async function* inPieces(body: Buffer, over: number): AsyncGenerator<Buffer> {
+  const size = Math.ceil(body.length / 10);
+  for (let from = 0; from < body.length; from += size) {
+    yield body.subarray(from, from + size);
+    await sleep(over / 10);
+  }
 }
 
 /** Many requests at a time over one connection, and a new one after the server's goodbye to it. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { paths, services } from '../../lib/release/test/fixture/environment.ts';
 import { startLedger } from '../../lib/release/test/fixture/ledger.ts';
-import { atLeast, atMost, type Figures } from '../measurement.ts';
+import { atLeast, atMost, type Figures, type Measurement } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
 import type { Places } from './client.ts';
 import { comparePeers } from './peers.ts';
@@ -13,6 +13,8 @@ import { entriesIn, fewestInFlight, startClient, type Traffic } from './traffic.
 const ROUNDS = Number(process.env.BENCH_LOAD_ROUNDS ?? '20');
 const LEAST_REQUESTS = 500_000 / 2;
 const LEAST_IN_FLIGHT = 200;
+/** Milliseconds between a stream's end and its first message after that, on a busy machine. */
+const LONGEST_GAP = 5_000;
 /** Milliseconds that the clients have for some 300 handshakes on a busy machine. */
 const SETTLING = 10_000;
 
@@ -46,7 +48,13 @@ export const onOneServer: Scenario = {
       const swaps = Math.min(ROUNDS, 6);
       const ours = Number(figures.secondsOfASwap);
       const others = await comparePeers(servers, ledger, { swaps, ours }, print);
-      return { ...figures, others };
+      const beside = Object.fromEntries(
+        Object.entries(others).map(([name, { failed, requests }]) => [
+          name,
+          `${failed} of ${requests}`,
+        ]),
+      );
+      return { ...figures, failed: { ...(figures.failed as Measurement), beside }, others };
     } finally {
       await ledger.close();
       await servers.close();
@@ -115,7 +123,16 @@ async function backAndForth(servers: Production, print: (line: string) => void):
       lost: atMost(0, lost, 'entries'),
       doubled: atMost(0, doubled, 'entries'),
     },
-    streams,
+    streams: Object.fromEntries(
+      Object.entries(streams).map(([kind, { opened, closed, longestGap }]) => [
+        kind,
+        {
+          opened,
+          closed: atLeast(1, closed, 'closed politely'),
+          longestGap: atMost(LONGEST_GAP, longestGap, 'ms until the next message'),
+        },
+      ]),
+    ),
     fewestInFlightInAnySwap: atLeast(LEAST_IN_FLIGHT, fewest, 'requests'),
     secondsOfADeploy: mean('deploy'),
     secondsOfARollback: mean('rollback'),

@@ -74,6 +74,9 @@ const caddyfile = (upstream: string): string => `{
 }
 `;
 
+/** What one peer did. */
+export type PeerFigures = Figures & { requests: number; failed: number };
+
 /**
  * Requests and failures of each peer over so many swaps.
  * @param ours seconds that one of our swaps takes, which is to be no longer than theirs.
@@ -83,11 +86,11 @@ export async function comparePeers(
   ledger: Ledger,
   { swaps, ours }: { swaps: number; ours: number },
   print: (line: string) => void,
-): Promise<Figures> {
+): Promise<Record<string, PeerFigures>> {
   const [host] = servers.test.hosts;
   const [leased] = servers.hosts;
   if (host === undefined || leased === undefined) throw new Error('There is no server.');
-  const figures: Figures = {};
+  const figures: Record<string, PeerFigures> = {};
   for (const [name, peer] of Object.entries(PEERS)) {
     const folder = '/opt/compta/peer';
     const write = (file: string, text: string) =>

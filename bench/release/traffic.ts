@@ -20,7 +20,7 @@ const LOAD: Load = {
   http2: 16,
   http2Connections: 4,
   slow: 400,
-  uploads: 2,
+  uploads: 8,
   entries: 4,
   streams: 8,
   limit: 5_000_000,

@@ -5,13 +5,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { inventoryOf } from '../../demo/cloud.ts';
 import { openOffice } from '../../demo/office.ts';
-import { serversOf } from '../../lib/inventory/inventory.ts';
 import { run } from '../../lib/process/run.ts';
-import { parseManifest } from '../../lib/release/manifest.ts';
 import { keyPair } from '../../lib/ssh/key-pair.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
 import { atConsole } from '../cloud.ts';
-import { attempt, type Desk, file, play, sitDown } from '../desk.ts';
+import { applicationServers, attempt, type Desk, file, play, sitDown, whatRuns } from '../desk.ts';
 import { countsOf } from './releases.ts';
 import { type Scenario, seconds } from './scenario.ts';
 
@@ -62,7 +60,12 @@ const CHORES: Record<string, (desk: Desk, instance: Instance) => Promise<unknown
       assert.ok(!stdout.split('\n').includes(file), `${file} is still there`);
   },
   'new passwords of the database': async (desk, instance) => {
-    const release = await whatRuns(desk, instance);
+    const { version, images, variables } = await whatRuns(desk, instance);
+    const release = {
+      release_version: version,
+      release_images: file(desk, 'images.json', JSON.stringify(images)),
+      release_variables: file(desk, 'variables.yml', JSON.stringify(variables)),
+    };
     const tags = { tags: 'database' };
     await play(desk, 'rotate-secrets.yml', { ...release, ...newPasswords() }, tags);
     await play(desk, 'rotate-secrets.yml', release, tags);
@@ -117,28 +120,4 @@ async function boots(instance: Instance, servers: readonly string[]): Promise<st
     atConsole(instance, name, ['systemctl', 'show', '--property=UserspaceTimestamp']),
   );
   return (await Promise.all(asked)).map(({ stdout }) => stdout.trim());
-}
-
-/** Version, images and variables of the release that the servers have. */
-async function whatRuns(desk: Desk, instance: Instance): Promise<Record<string, string>> {
-  const [server = ''] = applicationServers(desk);
-  const path = '/opt/compta/current/manifest.json';
-  const { stdout } = await atConsole(instance, server, ['cat', path]);
-  const { version, services, edge } = parseManifest(stdout, `${server}:${path}`);
-  const images = Object.entries(services).map(([name, { image }]) => [name, image]);
-  const [database] = serversOf(desk.servers, 'database');
-  const variables = {
-    CADDY_IMAGE: edge.image,
-    DATABASE_HOST: database?.privateIp,
-    SITE_ADDRESS: ':8000',
-  };
-  return {
-    release_version: version,
-    release_images: file(desk, 'images.json', JSON.stringify(Object.fromEntries(images))),
-    release_variables: file(desk, 'variables.yml', JSON.stringify(variables)),
-  };
-}
-
-function applicationServers({ servers }: Desk): string[] {
-  return serversOf(servers, 'application').map(({ name }) => name);
 }
