@@ -9,8 +9,8 @@ import { makeProject, type Project, playbook } from './project.ts';
 import { SMALL_DISK, type Sshd, startSshd } from './sshd.ts';
 import { until } from './until.ts';
 
-const GATE = 18432;
-const MIRROR = 18433;
+const GATE = 18412;
+const MIRROR = 18413;
 let sshd: Sshd;
 let project: Project;
 let gate: Gate;

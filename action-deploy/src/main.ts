@@ -27,7 +27,7 @@ async function carryOut(
   const { runner } = step;
   const { environment, version } = wanted;
   await openToRunner(step, { environment, ssh: destination.ssh });
-  const { close, ...servers } = await connectAll(destination);
+  const servers = await connectAll(destination);
   const { hosts } = servers;
   try {
     await leaveBehind(runner, servers);
@@ -42,6 +42,6 @@ async function carryOut(
     const outcome = await told(deployment, () => deploy(hosts, wanted, how));
     conclude(runner, 'Deploy', environment, hosts, outcome);
   } finally {
-    await close();
+    await servers.close();
   }
 }

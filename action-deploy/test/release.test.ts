@@ -105,11 +105,17 @@ describe('releases on two servers', () => {
     }
   }, 120_000);
 
-  test('one service alone leaves the others as they are', async () => {
+  test('of two at once the second waits, and neither undoes the other', async () => {
     underLoad();
-    const end = await ran('action-deploy', await deploy('1.2.0', {}, ['accounting-service']));
-    expect(end.outputs.status).toBe('deployed');
+    const next = await deploy('1.2.0', {}, ['accounting-service']);
+    const first = start('action-deploy', await deploy('1.1.2', {}, ['reporting-service']));
+    await first.said('✓ take the lease');
+    const second = await ran('action-deploy', next);
+    expect(second.stdout).toContain('Waiting for the lease');
+    expect(second.outputs.status).toBe('deployed');
+    expect((await first.ended).outputs.status).toBe('deployed');
     expect(await versionAt(0, '/api/accounting/version')).toBe('1.2.0');
+    expect(await versionAt(0, '/api/reporting/version')).toBe('1.1.2');
     expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 

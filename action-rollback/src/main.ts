@@ -23,7 +23,7 @@ async function carryOut(step: Step, { asked, destination, limits, dryRun }: Inpu
   const { runner } = step;
   const { environment, reason, version = 'the release before' } = asked;
   await openToRunner(step, { environment, ssh: destination.ssh });
-  const { close, ...servers } = await connectAll(destination);
+  const servers = await connectAll(destination);
   const { hosts } = servers;
   try {
     await leaveBehind(runner, servers);
@@ -40,6 +40,6 @@ async function carryOut(step: Step, { asked, destination, limits, dryRun }: Inpu
     const outcome = await told(deployment, () => rollback(hosts, asked, how));
     conclude(runner, 'Rollback', environment, hosts, outcome);
   } finally {
-    await close();
+    await servers.close();
   }
 }

@@ -37,9 +37,10 @@ async function run({ name, command, words, values }: Line): Promise<void> {
     ? { ...asked, unreachable: 'skip' }
     : asked;
   const act = command.prepare({ runner, cancelled: interrupt.signal }, words);
-  const { hosts, absent, close } = await connectAll(destination);
+  const servers = await connectAll(destination);
+  const { hosts, absent } = servers;
   try {
-    if (!command.whoeverAnswers) await leaveBehind(runner, { hosts, absent });
+    if (!command.whoeverAnswers) await leaveBehind(runner, servers);
     const { data, text, failed, exitCode } = await act(hosts);
     process.exitCode = exitCode ?? (failed ? 1 : 0);
     // Standard output belongs to a command that was run.
@@ -49,6 +50,6 @@ async function run({ name, command, words, values }: Line): Promise<void> {
       throw new Error(`Nobody answers at ${namesOf(absent)}.`);
     }
   } finally {
-    await close();
+    await servers.close();
   }
 }

@@ -5,10 +5,16 @@ import { type Host, LeaseLostError } from './host.ts';
 import { Lease } from './lease.ts';
 import { followMaintenance, inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
-import { isEmpty, planHost } from './plan.ts';
 import { note, step, type Tell } from './progress.ts';
 import { recordAll, type When } from './record.ts';
-import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
+import {
+  type HostTarget,
+  isAlreadyThere,
+  journal,
+  type RollOptions,
+  type Row,
+  rollHosts,
+} from './roll.ts';
 import { leaderOf, momentAfter, type Standing } from './standing.ts';
 import * as store from './store.ts';
 import { goBack } from './undo.ts';
@@ -179,13 +185,6 @@ export async function askPublicly(
   await step(tell, '', `ask ${baseUrl} for ${target.version}`, () =>
     passGate(baseUrl, target, 2 * targets.length, 30_000),
   );
-}
-
-export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<boolean> {
-  const plans = await Promise.all(
-    targets.map(async ({ host, target, current }) => planHost(await host.state(), target, current)),
-  );
-  return plans.every(isEmpty);
 }
 
 async function tellLeftovers(targets: readonly HostTarget[], tell: Tell): Promise<void> {

@@ -1,9 +1,12 @@
+import { isIPv6 } from 'node:net';
 import { knownHosts } from '../inventory/formats.ts';
 import { type Inventory, serversOf } from '../inventory/inventory.ts';
 import { HostUnreachableError } from '../ssh/errors.ts';
 import { SshPool, type SshSettings } from '../ssh/pool.ts';
 import { ReleaseFailure } from './evidence.ts';
 import { Host } from './host.ts';
+import { serves } from './slots.ts';
+import { answered } from './waiting.ts';
 
 /** A server of the environment, reached or not. */
 export interface Server {
@@ -90,19 +93,24 @@ export async function connectAll(destination: Destination): Promise<Connected> {
  */
 export async function mayLeave(hosts: readonly Host[], absent: readonly Server[]): Promise<void> {
   for (const { name, address } of absent) {
-    const health = `http://${address}/healthz`;
-    const answers = await Promise.all(hosts.map((host) => host.http(health)));
-    if (answers.every(({ status }) => status !== 200)) continue;
+    const health = `http://${isIPv6(address) ? `[${address}]` : address}/healthz`;
+    const isWell = (host: Host): Promise<boolean> =>
+      answered(
+        async () => (await host.http(health)).status === 200,
+        (well) => !well,
+      );
+    if (!(await Promise.all(hosts.map(isWell))).some(Boolean)) continue;
     throw new ReleaseFailure(
       `${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
         'SSH there or power it off, then run it again.',
     );
   }
   const states = await Promise.all(hosts.map((host) => host.state()));
-  if (states.some(({ outOfRotation }) => !outOfRotation)) return;
+  const isFirst = states.every(({ outOfRotation }) => !outOfRotation);
+  if (isFirst || states.some(serves)) return;
   throw new ReleaseFailure(
     `${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
-      'has: bring that back, or take it out of the inventory when it is lost.',
+      'has. Bring that back; if it is lost, give `hosts` without it, or take it out of the inventory.',
   );
 }
 

@@ -1,5 +1,6 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import type { Host } from './host.ts';
+import { look } from './lease.ts';
 import type { Manifest } from './manifest.ts';
 import { planHost } from './plan.ts';
 import { absentImages, preflight, pull } from './preflight.ts';
@@ -8,7 +9,7 @@ import { changedSecrets, type Secrets, writeSecrets } from './secrets.ts';
 import type { HostState } from './slots.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
-import { buildRelease, type Release, type Wanted } from './target.ts';
+import { buildRelease, type Release, refuseOtherEnvironment, type Wanted } from './target.ts';
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 export async function deploy(
@@ -16,9 +17,12 @@ export async function deploy(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Outcome> {
-  // Before the wait for the lease, though what another run releases meanwhile is taken up after it.
   const before = await standingsOf(hosts);
-  const { manifest: expected } = buildRelease(wanted, leaderOf(before)?.current);
+  const current = leaderOf(before)?.current;
+  refuseOtherEnvironment(wanted.environment, current);
+  // What another run is at may be what this one needs, such as the first release of all services.
+  const taken = (await Promise.all(hosts.map(look))).some(({ binds }) => binds);
+  const expected = taken ? undefined : buildRelease(wanted, current).manifest;
   await examine(before, wanted, expected, how);
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {
@@ -28,18 +32,22 @@ export async function deploy(
   });
 }
 
-/** What must hold before anything is changed, on every host. */
+/**
+ * What must hold before anything is changed, on every host.
+ * @param target what it comes to; memory is not asked for where nobody knows yet.
+ */
 export async function examine(
   standings: readonly Standing[],
   wanted: Wanted,
-  target: Manifest,
+  target: Manifest | undefined,
   how: Circumstances,
 ): Promise<void> {
   await step(how.tell, '', 'examine the servers', () =>
     Promise.all(
-      standings.map(async ({ host, current }) => {
-        const memory = secondSlots(await host.state(), target, current, wanted.compose.memory);
-        await preflight(host, { memory, images: imagesOf(wanted) });
+      standings.map(({ host, current }) => {
+        const memory = async () =>
+          target ? secondSlots(await host.state(), target, current, wanted.compose.memory) : 0;
+        return preflight(host, { memory, images: imagesOf(wanted) });
       }),
     ),
   );
@@ -89,7 +97,7 @@ export async function pullAbsent(
 ): Promise<number> {
   const absent = await absentImages(host, images);
   if (absent.length === 0) return 0;
-  await preflight(host, { memory: 0, images: absent });
+  await preflight(host, { memory: async () => 0, images: absent });
   return pullImages([host], absent, how);
 }
 

@@ -125,6 +125,7 @@ exec 8<"\${1%/*}"
 flock -x 8
 size=$(stat -c %s "$1" 2>/dev/null || echo 0)
 printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
+flock -u 8
 sync "$1"`;
     const size = String(Buffer.byteLength(line));
     await this.change(['sh', '-c', script, 'append', path, size], { input: line });

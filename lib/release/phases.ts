@@ -1,17 +1,11 @@
-import {
-  askPublicly,
-  bring,
-  type Circumstances,
-  isAlreadyThere,
-  type Outcome,
-  underLease,
-} from './bring.ts';
+import { askPublicly, bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import { examine, imagesOf, pullAbsent, stage } from './deploy.ts';
 import { ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import { absentImages } from './preflight.ts';
 import { preview, wouldChange } from './preview.ts';
 import { recordAll } from './record.ts';
+import { isAlreadyThere } from './roll.ts';
 import { changedSecrets } from './secrets.ts';
 import { leaderOf, momentAfter, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';

@@ -7,8 +7,8 @@ const gibibyte = 1024 ** 3;
 const reserve = 1 * gibibyte;
 
 export interface Need {
-  /** Bytes that the second slots which are up at once may take. */
-  memory: number;
+  /** Bytes that the second slots which are up at once may take; asked for when Docker answers. */
+  memory: () => Promise<number>;
   /** Images that will be pulled. */
   images: readonly string[];
 }
@@ -44,10 +44,11 @@ done`;
         'Remove what else lies there, or lower `keep`.',
     );
   }
-  if (free < memory) {
+  const slots = await memory();
+  if (free < slots) {
     throw new ReleaseFailure(
       `${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
-        `${gigabytes(memory)}.`,
+        `${gigabytes(slots)}.`,
     );
   }
 }

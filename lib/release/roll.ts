@@ -2,8 +2,17 @@ import { applyEdge, validateEdge } from './edge.ts';
 import type { Host } from './host.ts';
 import { caddy, journalFile } from './layout.ts';
 import type { Manifest } from './manifest.ts';
-import { describe, type HostPlan, inOrder, planHost, type ServicePlan, type Step } from './plan.ts';
+import {
+  describe,
+  type HostPlan,
+  inOrder,
+  isEmpty,
+  planHost,
+  type ServicePlan,
+  type Step,
+} from './plan.ts';
 import { note, step, type Tell } from './progress.ts';
+import { serves } from './slots.ts';
 import { type Patience, perform } from './swap.ts';
 import { pause } from './waiting.ts';
 
@@ -92,16 +101,17 @@ async function rollBatch(
 
 /** Whether the load balancer sends a server requests; one that does not answer is not counted on. */
 export async function isServing(host: Host): Promise<boolean> {
-  return host.state().then(
-    ({ edge, outOfRotation }) => edge !== undefined && !outOfRotation,
-    () => false,
-  );
+  return host.state().then(serves, () => false);
 }
 
 /** Whether requests go on to be served when this host leaves the rotation. */
 export async function canLeave(host: Host, servers: readonly Host[]): Promise<boolean> {
   const others = servers.filter((server) => server !== host);
   return (await Promise.all(others.map(isServing))).some(Boolean);
+}
+
+export async function isAlreadyThere(targets: readonly HostTarget[]): Promise<boolean> {
+  return (await Promise.all(targets.map(planOf))).every(isEmpty);
 }
 
 async function planOf({ host, target, current }: HostTarget): Promise<HostPlan> {

@@ -37,6 +37,11 @@ export interface HostState {
   caddyfile?: string;
 }
 
+/** Whether the load balancer sends a server requests. */
+export function serves({ edge, outOfRotation }: HostState): boolean {
+  return edge !== undefined && !outOfRotation;
+}
+
 const containerSchema = z.object({
   Id: z.string(),
   State: z.object({

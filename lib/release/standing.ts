@@ -30,7 +30,7 @@ export function leaderOf<T extends Pick<Standing, 'current' | 'history'>>(
     history.findLast(({ release }) => release === current?.release)?.at ?? '';
   return standings
     .filter(({ current }) => current !== undefined)
-    .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+    .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
 }
 
 /**

@@ -33,10 +33,7 @@ export function logTo(runner: Runner, hosts: readonly { name: string }[]): Tell 
 }
 
 /** Says which hosts are skipped, where nobody can miss it. @throws ReleaseFailure when they must not be. */
-export async function leaveBehind(
-  runner: Runner,
-  { hosts, absent }: Pick<Connected, 'hosts' | 'absent'>,
-): Promise<void> {
+export async function leaveBehind(runner: Runner, { hosts, absent }: Connected): Promise<void> {
   if (absent.length === 0) return;
   await mayLeave(hosts, absent);
   runner.warning(

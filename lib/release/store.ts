@@ -178,8 +178,11 @@ export async function unfinished(host: Host): Promise<string | undefined> {
  */
 export async function record(host: Host, release: string, entry: HistoryEntry): Promise<void> {
   const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
-  await host.append(layout.historyFile, JSON.stringify(entry));
-  await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+  // There already when its connection broke after that and it is done again.
+  if (!(await readHistory(host)).some(({ at }) => at === entry.at)) {
+    await host.append(layout.historyFile, JSON.stringify(entry));
+    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+  }
   await host.change(['sh', '-c', link, 'current', release]);
   await closeJournal(host);
 }

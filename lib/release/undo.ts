@@ -1,21 +1,25 @@
 import { HostUnreachableError } from '../ssh/errors.ts';
 import type { Circumstances } from './bring.ts';
 import { problemOf } from './evidence.ts';
-import type { Host } from './host.ts';
-import { caddy } from './layout.ts';
+import { type Host, LeaseLostError } from './host.ts';
+import { caddy, lockFile } from './layout.ts';
 import type { Manifest } from './manifest.ts';
 import { note } from './progress.ts';
 import { recordAll, type When } from './record.ts';
 import {
   canLeave,
   type HostTarget,
-  isServing,
+  isAlreadyThere,
   type RollOptions,
   type Row,
   rollHosts,
 } from './roll.ts';
+import { serves } from './slots.ts';
 import * as store from './store.ts';
 import { until, WaitedTooLong } from './waiting.ts';
+
+/** Seconds that a command of a release may go on without its connection: the end of a slot is the longest. */
+const longestCommand = 60;
 
 /** Milliseconds in all that nobody may answer: a bastion that restarts, not one that is gone. */
 const longestSilence = 60_000;
@@ -24,7 +28,7 @@ const longestSilence = 60_000;
  * Everything that was swapped goes back: the plan finds out what that is. First who is out of
  * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
- * @throws the reason of `options.stop`, when that ends it.
+ * @throws LeaseLostError, and the reason of `options.stop` when that ends it.
  */
 export async function goBack(
   targets: readonly HostTarget[],
@@ -41,8 +45,11 @@ export async function goBack(
   // The connection may be what failed, and every server serves.
   await someoneAnswers(options, deadline);
   for (const target of await inOrderOfReturn(targets, previous)) {
-    const done: Row[] = [];
-    const turn = () => goBackOn(target, previous, done, options, how, when);
+    let done: Row[] = [];
+    const turn = () => {
+      done = [];
+      return goBackOn(target, previous, done, options, how, when);
+    };
     try {
       await turn().catch(async (error: unknown) => {
         const silent = error instanceof HostUnreachableError;
@@ -51,6 +58,7 @@ export async function goBack(
       });
     } catch (error) {
       options.stop.throwIfAborted();
+      if (error instanceof LeaseLostError) throw error;
       stuck.push(`${target.host.name}: ${problemOf(error)}`);
     }
     rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
@@ -66,9 +74,13 @@ async function goBackOn(
   how: Circumstances,
   when: When,
 ): Promise<void> {
+  // A command whose connection was cut goes on there, under the lock of all changes.
+  await host.read(['flock', '-w', String(longestCommand), lockFile, 'true'], {
+    timeoutMs: 2 * longestCommand * 1000,
+  });
   await store.dropBallast(host);
   if (current?.release === previous.release) {
-    if (target.release === previous.release) return;
+    if (target.release === previous.release) return closeIfWhole({ host, current, target });
     const back = { host, target: current, current };
     await rollHosts([back], done, options, 'rolled-back');
     const why = { ...how, reason: `${target.release} failed` };
@@ -82,20 +94,28 @@ async function goBackOn(
   }
 }
 
+/** What was current already is nothing to go back to: where it is whole, nothing was begun. */
+async function closeIfWhole(target: HostTarget): Promise<void> {
+  if (await isAlreadyThere([target])) await store.closeJournal(target.host);
+}
+
 /**
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
 async function someoneAnswers({ servers, stop }: RollOptions, deadline: number): Promise<boolean> {
-  const answers = (host: Host): Promise<boolean> =>
-    host.read(['true']).then(
-      () => true,
-      (error: unknown) => !(error instanceof HostUnreachableError),
-    );
+  const answer = async (host: Host): Promise<void> => {
+    await host.read(['true']).catch((error: unknown) => {
+      if (error instanceof HostUnreachableError) throw error;
+    });
+  };
   const left = Math.max(0, deadline - Date.now());
   return until('a server to answer', left, async () => {
     stop.throwIfAborted();
-    return (await Promise.all(servers.map(answers))).some(Boolean);
+    return Promise.any(servers.map(answer)).then(
+      () => true,
+      () => false,
+    );
   }).then(
     () => true,
     (error: unknown) => {
@@ -105,15 +125,21 @@ async function someoneAnswers({ servers, stop }: RollOptions, deadline: number):
   );
 }
 
-/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+/**
+ * Who is out of rotation comes before who serves; then who has nothing to go back to, and who does not
+ * answer, for whom the others do not wait.
+ */
 async function inOrderOfReturn(
   targets: readonly HostTarget[],
   previous: Manifest,
 ): Promise<HostTarget[]> {
   const ranked = await Promise.all(
     [...targets].reverse().map(async (target) => {
-      const returns = target.current?.release === previous.release;
-      return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+      const { host, current } = target;
+      const state = await host.state().catch(() => undefined);
+      if (state === undefined) return { target, rank: 3 };
+      if (current?.release !== previous.release) return { target, rank: 2 };
+      return { target, rank: Number(serves(state)) };
     }),
   );
   return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);

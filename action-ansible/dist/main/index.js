@@ -84295,7 +84295,8 @@ function _unique(values) {
 
 /**
  * The folder of a virtual environment with exactly this ansible-core: the tool cache's, else
- * made there by pip. Made in place, as the scripts of an environment carry its path.
+ * made there by pip. Made in a folder of its own, as the scripts of an environment carry its path, which
+ * the cache's then leads to: two jobs that come at once do not meet.
  *
  * @param requirements folder with the locked requirements; a version without is taken as it comes
  */
@@ -84306,24 +84307,41 @@ async function findAnsible(version, requirements, runner, cancelled) {
     const cache = runner.env.RUNNER_TOOL_CACHE;
     if (!cache)
         throw new Error('RUNNER_TOOL_CACHE is not set, so ansible-core has no place to live.');
-    const folder = (0,external_node_path_.join)(cache, 'ansible-core', version, process.arch);
+    const shelf = (0,external_node_path_.join)(cache, 'ansible-core', version);
     return await runner.group(`Install ansible-core ${version}`, async () => {
-        (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
-        (0,external_node_fs_.mkdirSync)((0,external_node_path_.dirname)(folder), { recursive: true });
-        const onLine = (line) => runner.info(line);
-        await run(['python3', '-m', 'venv', folder], { signal: cancelled, onLine });
-        const pip = (0,external_node_path_.join)(folder, 'bin', 'pip');
-        const lock = (0,external_node_path_.join)(requirements, `ansible-core-${version}.txt`);
-        const wanted = (0,external_node_fs_.existsSync)(lock)
-            ? ['--require-hashes', '-r', lock]
-            : [`ansible-core==${version}`];
-        await run([pip, 'install', '--quiet', ...wanted], {
-            signal: cancelled,
-            onLine,
-        });
-        (0,external_node_fs_.writeFileSync)(`${folder}.complete`, '');
-        return folder;
+        (0,external_node_fs_.mkdirSync)(shelf, { recursive: true });
+        const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(shelf, 'made-'));
+        try {
+            const onLine = (line) => runner.info(line);
+            await run(['python3', '-m', 'venv', folder], { signal: cancelled, onLine });
+            const pip = (0,external_node_path_.join)(folder, 'bin', 'pip');
+            const lock = (0,external_node_path_.join)(requirements, `ansible-core-${version}.txt`);
+            const wanted = (0,external_node_fs_.existsSync)(lock)
+                ? ['--require-hashes', '-r', lock]
+                : [`ansible-core==${version}`];
+            await run([pip, 'install', '--quiet', ...wanted], { signal: cancelled, onLine });
+        }
+        catch (error) {
+            (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
+            throw error;
+        }
+        const theirs = find('ansible-core', version);
+        if (theirs === '')
+            return install_settle(folder, (0,external_node_path_.join)(shelf, process.arch));
+        (0,external_node_fs_.rmSync)(folder, { recursive: true });
+        return theirs;
     });
+}
+/** As tool-cache's own `cacheDir`, which would copy it. */
+function install_settle(folder, place) {
+    (0,external_node_fs_.chmodSync)(folder, 0o755);
+    const link = `${folder}.link`;
+    (0,external_node_fs_.symlinkSync)((0,external_node_path_.basename)(folder), link);
+    // Of a run that was killed before it was complete.
+    (0,external_node_fs_.rmSync)(place, { recursive: true, force: true });
+    (0,external_node_fs_.renameSync)(link, place);
+    (0,external_node_fs_.writeFileSync)(`${place}.complete`, '');
+    return place;
 }
 
 ;// CONCATENATED MODULE: ./lib/ssh/errors.js
@@ -84759,7 +84777,8 @@ class SshPool {
                 username: user,
                 privateKey,
                 readyTimeout: connectTimeoutMs,
-                keepaliveInterval: 10_000,
+                // Twenty seconds until a dead connection is noticed: before a lease of thirty runs out.
+                keepaliveInterval: 5_000,
                 keepaliveCountMax: 3,
                 algorithms: { serverHostKey: algorithmsOf(known) },
                 hostVerifier: (blob) => {
@@ -84830,13 +84849,17 @@ async function inspection_inspect(host, container, after) {
 ;// CONCATENATED MODULE: ./lib/release/evidence.js
 
 /** A service that cannot be released, with the reason in a sentence. */
-class ReleaseFailure extends Error {
+class evidence_ReleaseFailure extends Error {
     name = 'ReleaseFailure';
     evidence;
     constructor(message, evidence, options) {
         super(message, options);
         this.evidence = evidence;
     }
+}
+/** The sentence that an error says, without its causes. */
+function problemOf(error) {
+    return error instanceof Error ? error.message : String(error);
 }
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
@@ -85005,7 +85028,7 @@ class Host {
             if (!(cause instanceof RemoteCommandError && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new ReleaseFailure(why, undefined, { cause });
+            throw new evidence_ReleaseFailure(why, undefined, { cause });
         }
     }
     /**
@@ -85048,15 +85071,17 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
-        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-undo() { truncate -s "$size" "$1"; exit 1; }
-cat >>"$1" || undo "$1"
-[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+        // As for `write`: what arrived may be a part. One at a time, or one that is undone cuts off another.
+        const script = `set -eu
+line=$(cat)
+[ "$(printf '%s' "$line" | wc -c)" = "$2" ] || { echo "only a part of a line for $1 arrived" >&2; exit 1; }
+exec 8<"\${1%/*}"
+flock -x 8
+size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
 sync "$1"`;
-        const input = `${line}\n`;
-        const size = String(Buffer.byteLength(input));
-        await this.change(['sh', '-c', script, 'append', path, size], { input });
+        const size = String(Buffer.byteLength(line));
+        await this.change(['sh', '-c', script, 'append', path, size], { input: line });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -85119,6 +85144,7 @@ function slotName(service, slot) {
 
 
 
+
 const connect_unreachableChoices = (/* unused pure expression or super */ null && (['fail', 'skip']));
 /** The application servers of an environment that Terraform made. */
 function connect_destinationOf(inventory, privateKey, unreachable = 'fail') {
@@ -85158,7 +85184,7 @@ async function connect_connectAll(destination) {
             const silent = attempt.reason instanceof HostUnreachableError;
             if (destination.unreachable === 'fail' || !silent)
                 throw attempt.reason;
-            absent.push(name);
+            absent.push({ name, address });
         }
         if (hosts.length === 0)
             throw problem;
@@ -85169,6 +85195,27 @@ async function connect_connectAll(destination) {
         throw error;
     }
 }
+/**
+ * Whether a release may go to the servers that answer alone.
+ * @throws ReleaseFailure when one of the others serves users all the same, or may know of a release
+ *   that no server which answers has.
+ */
+async function connect_mayLeave(hosts, absent) {
+    for (const { name, address } of absent) {
+        const health = `http://${address}/healthz`;
+        const answers = await Promise.all(hosts.map((host) => host.http(health)));
+        if (answers.every(({ status }) => status !== 200))
+            continue;
+        throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
+            'SSH there or power it off, then run it again.');
+    }
+    const states = await Promise.all(hosts.map((host) => host.state()));
+    if (states.some(({ outOfRotation }) => !outOfRotation))
+        return;
+    throw new ReleaseFailure(`${connect_namesOf(hosts)}: out of rotation, which may be for a release that only ${connect_namesOf(absent)} ` +
+        'has: bring that back, or take it out of the inventory when it is lost.');
+}
+const connect_namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
 // EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
 var node_modules_nunjucks = __nccwpck_require__(8191);
@@ -85278,7 +85325,6 @@ function compose_renderCompose(path, variables) {
     const edge = file.services.caddy;
     if (edge === undefined)
         throw new Error(`${path} has no service caddy.`);
-    const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
     return {
         text,
         project: file.name,
@@ -85286,10 +85332,7 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        secondSlots: sizes
-            .sort((x, y) => y - x)
-            .slice(0, 2)
-            .reduce((sum, size) => sum + size, 0),
+        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -85406,16 +85449,14 @@ async function changedSecrets(host, secrets) {
     }
     return changed;
 }
-/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
-async function writeSecrets(host, secrets) {
-    const changed = await changedSecrets(host, secrets);
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+async function writeSecrets(host, secrets, changed) {
     for (const [service, name, content] of flat(secrets)) {
         if (!changed.includes(`${service}/${name}`))
             continue;
         const owner = `${serviceUser}:${serviceUser}`;
         await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
     }
-    return changed.length > 0;
 }
 function flat(secrets) {
     return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
@@ -86101,11 +86142,18 @@ function report_previewMarkdown(environment, { release, hosts }) {
     return [
         verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
         table(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
-        ...hosts.flatMap(({ host, differences, secrets }) => [
-            ...differences.map(({ file, difference }) => details(`${host}: ${file}`, code(difference, 'diff'))),
-            ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...hosts.flatMap((host) => [
+            ...host.differences.map(({ file, difference }) => details(`${host.host}: ${file}`, code(difference, 'diff'))),
+            ...previewNotes(host),
         ]),
     ].join('\n\n');
+}
+/** What would come to a host besides: names of secrets, images. */
+function previewNotes({ host, secrets, images }) {
+    return [
+        ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...(images.length === 0 ? [] : [`${host}: images to fetch: ${images.join(', ')}`]),
+    ];
 }
 /** Host, service, old and new version, steps. */
 function previewRows(hosts) {
@@ -86147,11 +86195,12 @@ function logTo(runner, hosts) {
     const widest = Math.max(0, ...hosts.map(({ name }) => name.length));
     return progressTable((line) => runner.info(line), widest);
 }
-/** Says which hosts were skipped, where nobody can miss it. */
-function leftBehind(runner, absent) {
+/** Says which hosts are skipped, where nobody can miss it. @throws ReleaseFailure when they must not be. */
+async function leaveBehind(runner, { hosts, absent }) {
     if (absent.length === 0)
         return;
-    runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
+    await mayLeave(hosts, absent);
+    runner.warning(`Nobody answers at ${namesOf(absent)}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
 }
 /** A release that failed, and of which outputs and summary tell already. */
@@ -86348,13 +86397,23 @@ async function readHistory(host) {
         }
     });
 }
+/** A history, and of another what happened at moments that it does not know. */
+function withOwn(known, own) {
+    const moments = new Set(known.map(({ at }) => at));
+    const alone = own.filter(({ at }) => !moments.has(at));
+    return [...known, ...alone].sort((x, y) => (x.at < y.at ? -1 : 1));
+}
 async function writeHistory(host, history) {
     const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     await host.write(layout.historyFile, lines, '0644');
 }
-/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
+/**
+ * Gives a host that was away or is new what another knows: history, schema, services' secrets. What it
+ * knows alone stays: it may have been the only one there at a release.
+ */
 async function copyState(from, to) {
-    await writeHistory(to, await readHistory(from));
+    const [known, own] = await Promise.all([readHistory(from), readHistory(to)]);
+    await writeHistory(to, withOwn(known, own));
     const schema = await from.content(layout.schemaFile);
     if (schema !== undefined)
         await to.write(layout.schemaFile, schema, '0644');
@@ -86404,7 +86463,7 @@ async function audit(host, by, what, run, reason = '') {
  * @param keep releases that stay, among them what a rollback would go to.
  */
 async function prune(host, keep) {
-    const script = `cd ${layout.root}/releases
+    const script = `cd ${layout.root}/releases || exit
 for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done

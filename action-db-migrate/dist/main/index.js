@@ -48446,6 +48446,10 @@ class evidence_ReleaseFailure extends Error {
         this.evidence = evidence;
     }
 }
+/** The sentence that an error says, without its causes. */
+function problemOf(error) {
+    return error instanceof Error ? error.message : String(error);
+}
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
     const seen = await inspect(host, container);
@@ -48656,15 +48660,17 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
-        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-undo() { truncate -s "$size" "$1"; exit 1; }
-cat >>"$1" || undo "$1"
-[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+        // As for `write`: what arrived may be a part. One at a time, or one that is undone cuts off another.
+        const script = `set -eu
+line=$(cat)
+[ "$(printf '%s' "$line" | wc -c)" = "$2" ] || { echo "only a part of a line for $1 arrived" >&2; exit 1; }
+exec 8<"\${1%/*}"
+flock -x 8
+size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
 sync "$1"`;
-        const input = `${line}\n`;
-        const size = String(Buffer.byteLength(input));
-        await this.change(['sh', '-c', script, 'append', path, size], { input });
+        const size = String(Buffer.byteLength(line));
+        await this.change(['sh', '-c', script, 'append', path, size], { input: line });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -49308,7 +49314,7 @@ const CATALOGUE = {
 async function fetchArchive(url, cancelled) {
     const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
     if (scheme === undefined)
-        return (await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371))).downloadTool(url);
+        return download(url, cancelled);
     const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_namespaceObject.tmpdir)(), 'compta-tool-'));
     const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
     // Beside no project, and with no input of the action: among those are secrets.
@@ -49323,6 +49329,15 @@ async function fetchArchive(url, cancelled) {
     (0,external_node_fs_.renameSync)((0,external_node_path_.join)(folder, file), archive);
     (0,external_node_fs_.rmdirSync)(folder);
     return archive;
+}
+/** Who is cancelled does not wait for its end, which it has no word for. */
+async function download(url, cancelled) {
+    const { downloadTool } = await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371));
+    cancelled?.throwIfAborted();
+    const stopped = new Promise((_, reject) => {
+        cancelled?.addEventListener('abort', () => reject(cancelled.reason), { once: true });
+    });
+    return Promise.race([downloadTool(url), stopped]);
 }
 function mavenArgv(artifact, folder) {
     const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
@@ -50564,13 +50579,23 @@ async function readHistory(host) {
         }
     });
 }
+/** A history, and of another what happened at moments that it does not know. */
+function withOwn(known, own) {
+    const moments = new Set(known.map(({ at }) => at));
+    const alone = own.filter(({ at }) => !moments.has(at));
+    return [...known, ...alone].sort((x, y) => (x.at < y.at ? -1 : 1));
+}
 async function writeHistory(host, history) {
     const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     await host.write(layout.historyFile, lines, '0644');
 }
-/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
+/**
+ * Gives a host that was away or is new what another knows: history, schema, services' secrets. What it
+ * knows alone stays: it may have been the only one there at a release.
+ */
 async function copyState(from, to) {
-    await writeHistory(to, await readHistory(from));
+    const [known, own] = await Promise.all([readHistory(from), readHistory(to)]);
+    await writeHistory(to, withOwn(known, own));
     const schema = await from.content(layout.schemaFile);
     if (schema !== undefined)
         await to.write(layout.schemaFile, schema, '0644');
@@ -50620,7 +50645,7 @@ async function audit(host, by, what, run, reason = '') {
  * @param keep releases that stay, among them what a rollback would go to.
  */
 async function prune(host, keep) {
-    const script = `cd ${layout.root}/releases
+    const script = `cd ${layout.root}/releases || exit
 for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done
@@ -54880,7 +54905,8 @@ class pool_SshPool {
                 username: user,
                 privateKey,
                 readyTimeout: connectTimeoutMs,
-                keepaliveInterval: 10_000,
+                // Twenty seconds until a dead connection is noticed: before a lease of thirty runs out.
+                keepaliveInterval: 5_000,
                 keepaliveCountMax: 3,
                 algorithms: { serverHostKey: algorithmsOf(known) },
                 hostVerifier: (blob) => {
@@ -54895,6 +54921,7 @@ class pool_SshPool {
 }
 
 ;// CONCATENATED MODULE: ./lib/release/connect.js
+
 
 
 
@@ -54939,7 +54966,7 @@ async function connectAll(destination) {
             const silent = attempt.reason instanceof HostUnreachableError;
             if (destination.unreachable === 'fail' || !silent)
                 throw attempt.reason;
-            absent.push(name);
+            absent.push({ name, address });
         }
         if (hosts.length === 0)
             throw problem;
@@ -54950,6 +54977,27 @@ async function connectAll(destination) {
         throw error;
     }
 }
+/**
+ * Whether a release may go to the servers that answer alone.
+ * @throws ReleaseFailure when one of the others serves users all the same, or may know of a release
+ *   that no server which answers has.
+ */
+async function mayLeave(hosts, absent) {
+    for (const { name, address } of absent) {
+        const health = `http://${address}/healthz`;
+        const answers = await Promise.all(hosts.map((host) => host.http(health)));
+        if (answers.every(({ status }) => status !== 200))
+            continue;
+        throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
+            'SSH there or power it off, then run it again.');
+    }
+    const states = await Promise.all(hosts.map((host) => host.state()));
+    if (states.some(({ outOfRotation }) => !outOfRotation))
+        return;
+    throw new ReleaseFailure(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
+        'has: bring that back, or take it out of the inventory when it is lost.');
+}
+const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
 ;// CONCATENATED MODULE: ./lib/migration/reach.js
 
@@ -55357,7 +55405,6 @@ function compose_renderCompose(path, variables) {
     const edge = file.services.caddy;
     if (edge === undefined)
         throw new Error(`${path} has no service caddy.`);
-    const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
     return {
         text,
         project: file.name,
@@ -55365,10 +55412,7 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        secondSlots: sizes
-            .sort((x, y) => y - x)
-            .slice(0, 2)
-            .reduce((sum, size) => sum + size, 0),
+        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -55485,16 +55529,14 @@ async function changedSecrets(host, secrets) {
     }
     return changed;
 }
-/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
-async function writeSecrets(host, secrets) {
-    const changed = await changedSecrets(host, secrets);
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+async function writeSecrets(host, secrets, changed) {
     for (const [service, name, content] of flat(secrets)) {
         if (!changed.includes(`${service}/${name}`))
             continue;
         const owner = `${serviceUser}:${serviceUser}`;
         await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
     }
-    return changed.length > 0;
 }
 function flat(secrets) {
     return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
@@ -58341,22 +58383,14 @@ function getExecOutput(commandLine, args, options) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $1: () => (/* binding */ lstat),
 /* harmony export */   Ck: () => (/* binding */ mkdir),
-/* harmony export */   Cy: () => (/* binding */ readdir),
 /* harmony export */   H8: () => (/* binding */ IS_WINDOWS),
 /* harmony export */   Qh: () => (/* binding */ isRooted),
-/* harmony export */   YN: () => (/* binding */ symlink),
-/* harmony export */   dJ: () => (/* binding */ stat),
-/* harmony export */   h_: () => (/* binding */ readlink),
-/* harmony export */   k6: () => (/* binding */ chmod),
-/* harmony export */   m3: () => (/* binding */ copyFile),
 /* harmony export */   rm: () => (/* binding */ rm),
 /* harmony export */   t2: () => (/* binding */ exists),
-/* harmony export */   vr: () => (/* binding */ tryGetExecutablePath),
-/* harmony export */   y1: () => (/* binding */ unlink)
+/* harmony export */   vr: () => (/* binding */ tryGetExecutablePath)
 /* harmony export */ });
-/* unused harmony exports open, rename, rmdir, UV_FS_O_EXLOCK, READONLY, isDirectory, getCmdPath */
+/* unused harmony exports chmod, copyFile, lstat, open, readdir, rename, rmdir, stat, symlink, unlink, readlink, UV_FS_O_EXLOCK, READONLY, isDirectory, getCmdPath */
 /* harmony import */ var fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9896);
 /* harmony import */ var path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6928);
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
@@ -58386,7 +58420,7 @@ const IS_WINDOWS = process.platform === 'win32';
  */
 function readlink(fsPath) {
     return __awaiter(this, void 0, void 0, function* () {
-        const result = yield fs__WEBPACK_IMPORTED_MODULE_0__.promises.readlink(fsPath);
+        const result = yield fs.promises.readlink(fsPath);
         // On Windows, restore Node 20 behavior: add trailing backslash to all results
         // since junctions on Windows are always directory links
         if (IS_WINDOWS && !result.endsWith('\\')) {
@@ -58547,10 +58581,9 @@ function getCmdPath() {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   K7: () => (/* binding */ which),
 /* harmony export */   U$: () => (/* binding */ mkdirP),
-/* harmony export */   Yz: () => (/* binding */ rmRF),
-/* harmony export */   cp: () => (/* binding */ cp)
+/* harmony export */   Yz: () => (/* binding */ rmRF)
 /* harmony export */ });
-/* unused harmony exports mv, findInPath */
+/* unused harmony exports cp, mv, findInPath */
 /* harmony import */ var assert__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2613);
 /* harmony import */ var path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6928);
 /* harmony import */ var _io_util_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5870);
@@ -58577,19 +58610,19 @@ var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _argume
 function cp(source_1, dest_1) {
     return __awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
         const { force, recursive, copySourceDirectory } = readCopyOptions(options);
-        const destStat = (yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .exists */ .t2(dest)) ? yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .stat */ .dJ(dest) : null;
+        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
         // Dest is an existing file, but not forcing
         if (destStat && destStat.isFile() && !force) {
             return;
         }
         // If dest is an existing directory, should copy inside.
         const newDest = destStat && destStat.isDirectory() && copySourceDirectory
-            ? path__WEBPACK_IMPORTED_MODULE_1__.join(dest, path__WEBPACK_IMPORTED_MODULE_1__.basename(source))
+            ? path.join(dest, path.basename(source))
             : dest;
-        if (!(yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .exists */ .t2(source))) {
+        if (!(yield ioUtil.exists(source))) {
             throw new Error(`no such file or directory: ${source}`);
         }
-        const sourceStat = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .stat */ .dJ(source);
+        const sourceStat = yield ioUtil.stat(source);
         if (sourceStat.isDirectory()) {
             if (!recursive) {
                 throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
@@ -58599,7 +58632,7 @@ function cp(source_1, dest_1) {
             }
         }
         else {
-            if (path__WEBPACK_IMPORTED_MODULE_1__.relative(source, newDest) === '') {
+            if (path.relative(source, newDest) === '') {
                 // a file cannot be copied to itself
                 throw new Error(`'${newDest}' and '${source}' are the same file`);
             }
@@ -58781,11 +58814,11 @@ function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
             return;
         currentDepth++;
         yield mkdirP(destDir);
-        const files = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .readdir */ .Cy(sourceDir);
+        const files = yield ioUtil.readdir(sourceDir);
         for (const fileName of files) {
             const srcFile = `${sourceDir}/${fileName}`;
             const destFile = `${destDir}/${fileName}`;
-            const srcFileStat = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .lstat */ .$1(srcFile);
+            const srcFileStat = yield ioUtil.lstat(srcFile);
             if (srcFileStat.isDirectory()) {
                 // Recurse
                 yield cpDirRecursive(srcFile, destFile, currentDepth, force);
@@ -58795,32 +58828,32 @@ function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
             }
         }
         // Change the mode for the newly created directory
-        yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .chmod */ .k6(destDir, (yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .stat */ .dJ(sourceDir)).mode);
+        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
     });
 }
 // Buffered file copy
 function copyFile(srcFile, destFile, force) {
     return __awaiter(this, void 0, void 0, function* () {
-        if ((yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .lstat */ .$1(srcFile)).isSymbolicLink()) {
+        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
             // unlink/re-link it
             try {
-                yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .lstat */ .$1(destFile);
-                yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .unlink */ .y1(destFile);
+                yield ioUtil.lstat(destFile);
+                yield ioUtil.unlink(destFile);
             }
             catch (e) {
                 // Try to override file permission
                 if (e.code === 'EPERM') {
-                    yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .chmod */ .k6(destFile, '0666');
-                    yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .unlink */ .y1(destFile);
+                    yield ioUtil.chmod(destFile, '0666');
+                    yield ioUtil.unlink(destFile);
                 }
                 // other errors = it doesn't exist, no work to do
             }
             // Copy over symlink
-            const symlinkFull = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .readlink */ .h_(srcFile);
-            yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .symlink */ .YN(symlinkFull, destFile, _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .IS_WINDOWS */ .H8 ? 'junction' : null);
+            const symlinkFull = yield ioUtil.readlink(srcFile);
+            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
         }
-        else if (!(yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .exists */ .t2(destFile)) || force) {
-            yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .copyFile */ .m3(srcFile, destFile);
+        else if (!(yield ioUtil.exists(destFile)) || force) {
+            yield ioUtil.copyFile(srcFile, destFile);
         }
     });
 }

@@ -38745,6 +38745,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   bK: () => (/* binding */ unreachableChoices)
 });
 
+// UNUSED EXPORTS: mayLeave, namesOf
+
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
@@ -39154,7 +39156,8 @@ class SshPool {
                 username: user,
                 privateKey,
                 readyTimeout: connectTimeoutMs,
-                keepaliveInterval: 10_000,
+                // Twenty seconds until a dead connection is noticed: before a lease of thirty runs out.
+                keepaliveInterval: 5_000,
                 keepaliveCountMax: 3,
                 algorithms: { serverHostKey: (0,known_hosts/* algorithmsOf */.w2)(known) },
                 hostVerifier: (blob) => {
@@ -39168,9 +39171,12 @@ class SshPool {
     }
 }
 
-// EXTERNAL MODULE: ./lib/release/host.js + 3 modules
-var host = __nccwpck_require__(7575);
+// EXTERNAL MODULE: ./lib/release/evidence.js + 1 modules
+var evidence = __nccwpck_require__(4273);
+// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
+var host = __nccwpck_require__(8700);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
+
 
 
 
@@ -39215,7 +39221,7 @@ async function connectAll(destination) {
             const silent = attempt.reason instanceof errors/* HostUnreachableError */.Zt;
             if (destination.unreachable === 'fail' || !silent)
                 throw attempt.reason;
-            absent.push(name);
+            absent.push({ name, address });
         }
         if (hosts.length === 0)
             throw problem;
@@ -39226,24 +39232,42 @@ async function connectAll(destination) {
         throw error;
     }
 }
+/**
+ * Whether a release may go to the servers that answer alone.
+ * @throws ReleaseFailure when one of the others serves users all the same, or may know of a release
+ *   that no server which answers has.
+ */
+async function mayLeave(hosts, absent) {
+    for (const { name, address } of absent) {
+        const health = `http://${address}/healthz`;
+        const answers = await Promise.all(hosts.map((host) => host.http(health)));
+        if (answers.every(({ status }) => status !== 200))
+            continue;
+        throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
+            'SSH there or power it off, then run it again.');
+    }
+    const states = await Promise.all(hosts.map((host) => host.state()));
+    if (states.some(({ outOfRotation }) => !outOfRotation))
+        return;
+    throw new ReleaseFailure(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
+        'has: bring that back, or take it out of the inventory when it is lost.');
+}
+const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
 
 /***/ }),
 
-/***/ 7575:
+/***/ 4273:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
 // EXPORTS
 __nccwpck_require__.d(__webpack_exports__, {
-  xr: () => (/* binding */ Host),
-  FL: () => (/* binding */ lostLease)
+  WA: () => (/* binding */ ReleaseFailure)
 });
 
-// UNUSED EXPORTS: LeaseLostError, noSpace, slotName
+// UNUSED EXPORTS: gather, problemOf
 
-// EXTERNAL MODULE: ./lib/ssh/errors.js
-var errors = __nccwpck_require__(2262);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
 ;// CONCATENATED MODULE: ./lib/release/inspection.js
@@ -39311,6 +39335,10 @@ class ReleaseFailure extends Error {
         this.evidence = evidence;
     }
 }
+/** The sentence that an error says, without its causes. */
+function problemOf(error) {
+    return error instanceof Error ? error.message : String(error);
+}
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
     const seen = await inspect(host, container);
@@ -39334,8 +39362,29 @@ nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
     };
 }
 
+
+/***/ }),
+
+/***/ 8700:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  xr: () => (/* binding */ Host),
+  FL: () => (/* binding */ lostLease)
+});
+
+// UNUSED EXPORTS: LeaseLostError, noSpace, slotName
+
+// EXTERNAL MODULE: ./lib/ssh/errors.js
+var errors = __nccwpck_require__(2262);
+// EXTERNAL MODULE: ./lib/release/evidence.js + 1 modules
+var evidence = __nccwpck_require__(4273);
 // EXTERNAL MODULE: ./lib/release/layout.js
 var layout = __nccwpck_require__(5402);
+// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
+var schemas = __nccwpck_require__(8476);
 ;// CONCATENATED MODULE: ./lib/release/slots.js
 
 const containerSchema = schemas/* object */.Ikc({
@@ -39449,7 +39498,7 @@ class Host {
             if (!(cause instanceof errors/* RemoteCommandError */.at && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new ReleaseFailure(why, undefined, { cause });
+            throw new evidence/* ReleaseFailure */.WA(why, undefined, { cause });
         }
     }
     /**
@@ -39492,15 +39541,17 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
-        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-undo() { truncate -s "$size" "$1"; exit 1; }
-cat >>"$1" || undo "$1"
-[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+        // As for `write`: what arrived may be a part. One at a time, or one that is undone cuts off another.
+        const script = `set -eu
+line=$(cat)
+[ "$(printf '%s' "$line" | wc -c)" = "$2" ] || { echo "only a part of a line for $1 arrived" >&2; exit 1; }
+exec 8<"\${1%/*}"
+flock -x 8
+size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
 sync "$1"`;
-        const input = `${line}\n`;
-        const size = String(Buffer.byteLength(input));
-        await this.change(['sh', '-c', script, 'append', path, size], { input });
+        const size = String(Buffer.byteLength(line));
+        await this.change(['sh', '-c', script, 'append', path, size], { input: line });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -39711,7 +39762,6 @@ function compose_renderCompose(path, variables) {
     const edge = file.services.caddy;
     if (edge === undefined)
         throw new Error(`${path} has no service caddy.`);
-    const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
     return {
         text,
         project: file.name,
@@ -39719,10 +39769,7 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        secondSlots: sizes
-            .sort((x, y) => y - x)
-            .slice(0, 2)
-            .reduce((sum, size) => sum + size, 0),
+        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -39843,16 +39890,14 @@ async function changedSecrets(host, secrets) {
     }
     return changed;
 }
-/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
-async function writeSecrets(host, secrets) {
-    const changed = await changedSecrets(host, secrets);
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+async function writeSecrets(host, secrets, changed) {
     for (const [service, name, content] of flat(secrets)) {
         if (!changed.includes(`${service}/${name}`))
             continue;
         const owner = `${serviceUser}:${serviceUser}`;
         await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
     }
-    return changed.length > 0;
 }
 function flat(secrets) {
     return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
@@ -40227,7 +40272,7 @@ __nccwpck_require__.d(__webpack_exports__, {
   R1: () => (/* binding */ freeAfter)
 });
 
-// UNUSED EXPORTS: LEASE_STATE, circumstancesOf, conclude, concludeDry, concluded, leftBehind, logTo
+// UNUSED EXPORTS: LEASE_STATE, circumstancesOf, conclude, concludeDry, concluded, leaveBehind, logTo
 
 // EXTERNAL MODULE: external "node:fs"
 var external_node_fs_ = __nccwpck_require__(3024);
@@ -40239,8 +40284,8 @@ var markdown = __nccwpck_require__(5238);
 var main = __nccwpck_require__(9351);
 // EXTERNAL MODULE: ./lib/release/connect.js + 5 modules
 var connect = __nccwpck_require__(410);
-// EXTERNAL MODULE: ./lib/release/host.js + 3 modules
-var host = __nccwpck_require__(7575);
+// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
+var host = __nccwpck_require__(8700);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
@@ -40614,11 +40659,18 @@ function report_previewMarkdown(environment, { release, hosts }) {
     return [
         verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
         table(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
-        ...hosts.flatMap(({ host, differences, secrets }) => [
-            ...differences.map(({ file, difference }) => details(`${host}: ${file}`, code(difference, 'diff'))),
-            ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...hosts.flatMap((host) => [
+            ...host.differences.map(({ file, difference }) => details(`${host.host}: ${file}`, code(difference, 'diff'))),
+            ...previewNotes(host),
         ]),
     ].join('\n\n');
+}
+/** What would come to a host besides: names of secrets, images. */
+function previewNotes({ host, secrets, images }) {
+    return [
+        ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...(images.length === 0 ? [] : [`${host}: images to fetch: ${images.join(', ')}`]),
+    ];
 }
 /** Host, service, old and new version, steps. */
 function previewRows(hosts) {
@@ -40660,11 +40712,12 @@ function logTo(runner, hosts) {
     const widest = Math.max(0, ...hosts.map(({ name }) => name.length));
     return progressTable((line) => runner.info(line), widest);
 }
-/** Says which hosts were skipped, where nobody can miss it. */
-function leftBehind(runner, absent) {
+/** Says which hosts are skipped, where nobody can miss it. @throws ReleaseFailure when they must not be. */
+async function leaveBehind(runner, { hosts, absent }) {
     if (absent.length === 0)
         return;
-    runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
+    await mayLeave(hosts, absent);
+    runner.warning(`Nobody answers at ${namesOf(absent)}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
 }
 /** A release that failed, and of which outputs and summary tell already. */

@@ -67972,7 +67972,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2990);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9622);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(1038);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -67982,7 +67982,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 9622:
+/***/ 1038:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -78150,7 +78150,8 @@ class SshPool {
                 username: user,
                 privateKey,
                 readyTimeout: connectTimeoutMs,
-                keepaliveInterval: 10_000,
+                // Twenty seconds until a dead connection is noticed: before a lease of thirty runs out.
+                keepaliveInterval: 5_000,
                 keepaliveCountMax: 3,
                 algorithms: { serverHostKey: algorithmsOf(known) },
                 hostVerifier: (blob) => {
@@ -78228,6 +78229,10 @@ class ReleaseFailure extends Error {
         super(message, options);
         this.evidence = evidence;
     }
+}
+/** The sentence that an error says, without its causes. */
+function problemOf(error) {
+    return error instanceof Error ? error.message : String(error);
 }
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
@@ -78439,15 +78444,17 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
-        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-undo() { truncate -s "$size" "$1"; exit 1; }
-cat >>"$1" || undo "$1"
-[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+        // As for `write`: what arrived may be a part. One at a time, or one that is undone cuts off another.
+        const script = `set -eu
+line=$(cat)
+[ "$(printf '%s' "$line" | wc -c)" = "$2" ] || { echo "only a part of a line for $1 arrived" >&2; exit 1; }
+exec 8<"\${1%/*}"
+flock -x 8
+size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
 sync "$1"`;
-        const input = `${line}\n`;
-        const size = String(Buffer.byteLength(input));
-        await this.change(['sh', '-c', script, 'append', path, size], { input });
+        const size = String(Buffer.byteLength(line));
+        await this.change(['sh', '-c', script, 'append', path, size], { input: line });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -78510,6 +78517,7 @@ function slotName(service, slot) {
 
 
 
+
 const unreachableChoices = ['fail', 'skip'];
 /** The application servers of an environment that Terraform made. */
 function destinationOf(inventory, privateKey, unreachable = 'fail') {
@@ -78549,7 +78557,7 @@ async function connect_connectAll(destination) {
             const silent = attempt.reason instanceof HostUnreachableError;
             if (destination.unreachable === 'fail' || !silent)
                 throw attempt.reason;
-            absent.push(name);
+            absent.push({ name, address });
         }
         if (hosts.length === 0)
             throw problem;
@@ -78560,6 +78568,27 @@ async function connect_connectAll(destination) {
         throw error;
     }
 }
+/**
+ * Whether a release may go to the servers that answer alone.
+ * @throws ReleaseFailure when one of the others serves users all the same, or may know of a release
+ *   that no server which answers has.
+ */
+async function mayLeave(hosts, absent) {
+    for (const { name, address } of absent) {
+        const health = `http://${address}/healthz`;
+        const answers = await Promise.all(hosts.map((host) => host.http(health)));
+        if (answers.every(({ status }) => status !== 200))
+            continue;
+        throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
+            'SSH there or power it off, then run it again.');
+    }
+    const states = await Promise.all(hosts.map((host) => host.state()));
+    if (states.some(({ outOfRotation }) => !outOfRotation))
+        return;
+    throw new ReleaseFailure(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
+        'has: bring that back, or take it out of the inventory when it is lost.');
+}
+const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
 // EXTERNAL MODULE: external "fs"
 var external_fs_ = __nccwpck_require__(9896);
@@ -83936,7 +83965,6 @@ function compose_renderCompose(path, variables) {
     const edge = file.services.caddy;
     if (edge === undefined)
         throw new Error(`${path} has no service caddy.`);
-    const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
     return {
         text,
         project: file.name,
@@ -83944,10 +83972,7 @@ function compose_renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        secondSlots: sizes
-            .sort((x, y) => y - x)
-            .slice(0, 2)
-            .reduce((sum, size) => sum + size, 0),
+        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -84055,7 +84080,7 @@ function secrets_secretsFingerprint(service, files) {
     return scryptSync(content, `compta ${service}`, 9).toString('hex');
 }
 /** Names of the secrets that are new or differ on the host, as `service/name`; never their content. */
-async function changedSecrets(host, secrets) {
+async function secrets_changedSecrets(host, secrets) {
     const changed = [];
     for (const [service, name, content] of flat(secrets)) {
         const there = await host.content(`${layout_secretsFolder(service)}/${name}`);
@@ -84064,16 +84089,14 @@ async function changedSecrets(host, secrets) {
     }
     return changed;
 }
-/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
-async function secrets_writeSecrets(host, secrets) {
-    const changed = await changedSecrets(host, secrets);
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+async function secrets_writeSecrets(host, secrets, changed) {
     for (const [service, name, content] of flat(secrets)) {
         if (!changed.includes(`${service}/${name}`))
             continue;
         const owner = `${serviceUser}:${serviceUser}`;
         await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
     }
-    return changed.length > 0;
 }
 function flat(secrets) {
     return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
@@ -84119,7 +84142,7 @@ function target_buildRelease(wanted, current) {
     const mistake = target_mistakeIn(wanted);
     if (mistake !== undefined)
         throw new Error(`${mistake.input} ${mistake.problem}`);
-    target_refuseOtherEnvironment(wanted.environment, current);
+    refuseOtherEnvironment(wanted.environment, current);
     refuseToEndInPassing(wanted, current);
     const services = {};
     for (const service of compose.order) {
@@ -84140,7 +84163,7 @@ function target_buildRelease(wanted, current) {
     return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
 }
 /** Servers of one environment are not given what is meant for another, whose addresses were taken. */
-function target_refuseOtherEnvironment(environment, current) {
+function refuseOtherEnvironment(environment, current) {
     if (current === undefined || current.environment === environment)
         return;
     throw new Error(`These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
@@ -84388,67 +84411,6 @@ function valid(input, problem, read) {
             throw cause;
         throw new inputs_InputError(input, problem, cause);
     }
-}
-
-;// CONCATENATED MODULE: ./lib/release/earlier.js
-/**
- * The release that a rollback without a version goes to: what was there before the current one was
- * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
- */
-function releaseBefore(history, current) {
-    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
-        ?.previous;
-}
-/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
-function componentBefore(history, kept, service, now) {
-    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
-    return kept.get(previous)?.services[service];
-}
-/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
-function broughtBy(history, kept, from, now) {
-    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
-    return services.map(([service]) => service);
-}
-/**
- * The release of this name, or the newest that was deployed as this version. A rollback of some
- * services alone has their version too, and other services as they were.
- */
-function releaseOf(history, version) {
-    const named = history.findLast((entry) => entry.release === version);
-    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
-    return (named ?? deployed)?.release;
-}
-/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
-function componentOf(history, kept, service, version) {
-    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
-    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
-}
-/**
- * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
- * service alone would go back to.
- */
-function releasesToKeep(history, count, kept, current) {
-    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
-    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
-    const services = Object.entries(kept.get(current)?.services ?? {});
-    const arrivals = services.flatMap(([service, now]) => {
-        const entry = arrivalOf(history, kept, service, now);
-        return entry === undefined ? [] : [entry.release, entry.previous];
-    });
-    const before = releaseBefore(history, current) ?? [];
-    return [...new Set([current, ...last, ...arrivals].concat(before))];
-}
-/** The deploy that brought what a service runs now, as long as the release before it is kept. */
-function arrivalOf(history, kept, service, now) {
-    const image = (release) => kept.get(release)?.services[service]?.image;
-    return arrival(history, ({ release, previous }) => {
-        const before = image(previous);
-        return image(release) === now.image && before !== undefined && before !== now.image;
-    });
-}
-function arrival(history, is) {
-    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
-    return found?.previous ? found : undefined;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/waiting.js
@@ -84804,19 +84766,24 @@ function maintenancePage(message) {
 </html>
 `;
 }
-/** @returns whether anything changed. */
-async function turnMaintenanceOn(host, message) {
+/**
+ * @param before done on the host when something is to change.
+ * @returns whether anything changed.
+ */
+async function turnMaintenanceOn(host, message, before) {
     const page = maintenancePage(message);
     if ((await host.content(caddy.maintenance)) === page)
         return false;
+    await before();
     await host.write(caddy.maintenance, page, '0644');
     return true;
 }
-/** @returns whether anything changed. */
-async function turnMaintenanceOff(host) {
+/** As {@link turnMaintenanceOn}. */
+async function turnMaintenanceOff(host, before) {
     if (!(await inMaintenance(host)))
         return false;
-    await host.change(['rm', '-f', layout_caddy.maintenance]);
+    await before();
+    await host.change(['rm', '-f', caddy.maintenance]);
     return true;
 }
 async function inMaintenance(host) {
@@ -84839,7 +84806,7 @@ async function followMaintenance(targets) {
         if (serves || page === example.page)
             continue;
         if (example.page === undefined)
-            await turnMaintenanceOff(host);
+            await host.change(['rm', '-f', layout_caddy.maintenance]);
         else
             await host.write(layout_caddy.maintenance, example.page, '0644');
     }
@@ -84851,7 +84818,7 @@ async function followMaintenance(targets) {
  * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
  * @param current the release that the host's `current` names: who is trusted when both slots run.
  */
-function planHost(state, target, current) {
+function plan_planHost(state, target, current) {
     const { edge, caddyfile, outOfRotation: join } = state;
     const wanted = target.order.flatMap((service) => {
         const component = target.services[service];
@@ -84990,6 +84957,324 @@ function progressTable(print, widest) {
         const took = moment.took === undefined ? '' : `  (${(0,markdown/* elapsed */.vk)(moment.took)})`;
         print(`${time}  ${host(moment.host)}  ${signs[moment.kind]} ${moment.what}${took}`);
     };
+}
+
+;// CONCATENATED MODULE: ./lib/release/earlier.js
+/**
+ * The release that a rollback without a version goes to: what was there before the current one was
+ * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
+ */
+function releaseBefore(history, current) {
+    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
+        ?.previous;
+}
+/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
+function componentBefore(history, kept, service, now) {
+    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
+    return kept.get(previous)?.services[service];
+}
+/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
+function broughtBy(history, kept, from, now) {
+    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
+    return services.map(([service]) => service);
+}
+/**
+ * The release of this name, or the newest that was deployed as this version. A rollback of some
+ * services alone has their version too, and other services as they were.
+ */
+function releaseOf(history, version) {
+    const named = history.findLast((entry) => entry.release === version);
+    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
+    return (named ?? deployed)?.release;
+}
+/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
+function componentOf(history, kept, service, version) {
+    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
+    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
+}
+/**
+ * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
+ * service alone would go back to.
+ */
+function releasesToKeep(history, count, kept, current) {
+    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
+    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
+    const services = Object.entries(kept.get(current)?.services ?? {});
+    const arrivals = services.flatMap(([service, now]) => {
+        const entry = arrivalOf(history, kept, service, now);
+        return entry === undefined ? [] : [entry.release, entry.previous];
+    });
+    const before = releaseBefore(history, current) ?? [];
+    return [...new Set([current, ...last, ...arrivals].concat(before))];
+}
+/** The deploy that brought what a service runs now, as long as the release before it is kept. */
+function arrivalOf(history, kept, service, now) {
+    const image = (release) => kept.get(release)?.services[service]?.image;
+    return arrival(history, ({ release, previous }) => {
+        const before = image(previous);
+        return image(release) === now.image && before !== undefined && before !== now.image;
+    });
+}
+function arrival(history, is) {
+    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
+    return found?.previous ? found : undefined;
+}
+
+;// CONCATENATED MODULE: ./lib/release/store.js
+
+
+
+const historySchema = object({
+    at: schemas_string(),
+    action: schemas_enum(['deploy', 'rollback', 'automatic-rollback', 'converge']),
+    release: schemas_string(),
+    version: schemas_string(),
+    /** Release that was current before; '' for the first. */
+    previous: schemas_string(),
+    by: schemas_string(),
+    run: schemas_string(),
+    reason: schemas_string().optional(),
+    seconds: schemas_number(),
+});
+/** Makes the folders that a release needs, with the owners that the containers need. */
+async function prepareFolders(host, services) {
+    const user = layout_serviceUser;
+    const script = `set -eu
+install -d -m 0755 ${root} ${root}/releases ${root}/caddy
+install -d -m 0755 ${layout_caddy.configuration} ${root}/caddy/state ${layout_caddy.assets}
+install -d -m 0700 -o ${user} -g ${user} ${root}/caddy/admin ${root}/caddy/data
+[ -d ${root}/secrets ] || install -d -m 0755 ${root}/secrets
+for service; do
+  [ -d ${root}/secrets/$service ] ||
+    install -d -m 0500 -o ${user} -g ${user} ${root}/secrets/$service
+done`;
+    await host.change(['sh', '-c', script, 'folders', ...services]);
+}
+/** Writes a release's folder; what is there already under this name has the same content. */
+async function writeRelease(host, { manifest, files }) {
+    const folder = releaseFolder(manifest.release);
+    await host.change(['install', '-d', '-m', '0755', folder, `${folder}/caddy`]);
+    await Promise.all([
+        host.write(`${folder}/compose.yml`, files.compose, '0644'),
+        host.write(`${folder}/.env`, files.env, '0600'),
+        host.write(`${folder}/edge.env`, files.edgeEnv, '0644'),
+        host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644'),
+    ]);
+    // Last: a folder with a manifest is complete.
+    await host.write(`${folder}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`, '0644');
+}
+/**
+ * Puts the page's assets where Caddy serves those of every kept release: out of the images whose
+ * label `compta.assets` names a folder. On every host before the first swap on one, so that a page
+ * finds its assets whichever host answers, before, during and after the roll.
+ */
+async function keepAssets(host, { services }) {
+    const images = Object.values(services).map((service) => service.image);
+    const script = `set -eu
+for image; do
+  folder=${layout_caddy.assets}/\${image##*:}
+  [ ! -d "$folder" ] || continue
+  labels='{{with .Config.Labels}}{{index . "compta.assets"}}{{end}}'
+  assets=$(docker image inspect -f "$labels" "$image")
+  [ -n "$assets" ] || continue
+  rm -rf "$folder.new"
+  install -d -m 0755 "$folder.new/assets"
+  docker rm -f compta-assets >/dev/null 2>&1 || true
+  docker create --name compta-assets "$image" none >/dev/null
+  docker cp "compta-assets:$assets/." "$folder.new/assets" >/dev/null
+  docker rm compta-assets >/dev/null
+  chmod -R a+rX "$folder.new"
+  mv "$folder.new" "$folder"
+done`;
+    await host.change(['sh', '-c', script, 'assets', ...images], { timeoutMs: 180_000 });
+}
+/** The release that a host's `current` names; `undefined` before the first. */
+async function currentRelease(host) {
+    const path = `${currentLink}/manifest.json`;
+    const text = await host.content(path);
+    return text === undefined ? undefined : parseManifest(text, `${host.name}:${path}`);
+}
+/** The manifests of all releases whose files are here. */
+async function keptReleases(host) {
+    const script = `for manifest in ${root}/releases/*/manifest.json; do
+  [ -e "$manifest" ] && cat "$manifest" && printf '\\036'
+done; true`;
+    const { stdout } = await host.read(['sh', '-c', script]);
+    const texts = stdout.split('\x1e').filter((text) => text.trim() !== '');
+    const manifests = texts.map((text) => parseManifest(text, `A manifest on ${host.name}`));
+    return new Map(manifests.map((manifest) => [manifest.release, manifest]));
+}
+/** A kept release with its files, or `undefined`. */
+async function readRelease(host, release) {
+    const folder = releaseFolder(release);
+    const names = ['manifest.json', 'compose.yml', '.env', 'edge.env', 'caddy/Caddyfile'];
+    const [manifest, ...files] = await Promise.all(names.map((name) => host.content(`${folder}/${name}`)));
+    const [compose, env, edgeEnv, caddyfile] = files;
+    if (manifest === undefined || compose === undefined || env === undefined)
+        return undefined;
+    if (edgeEnv === undefined || caddyfile === undefined)
+        return undefined;
+    return {
+        manifest: parseManifest(manifest, `${host.name}:${folder}/manifest.json`),
+        files: { compose, env, edgeEnv, caddyfile },
+    };
+}
+/** Gives a host the files of a release unless it has them. @returns whether it lacked them. */
+async function giveRelease(host, release) {
+    if ((await readRelease(host, release.manifest.release)) !== undefined)
+        return false;
+    await prepareFolders(host, release.manifest.order);
+    await writeRelease(host, release);
+    await keepAssets(host, release.manifest);
+    return true;
+}
+/** What was released here, oldest first. */
+async function readHistory(host) {
+    const text = (await host.content(historyFile)) ?? '';
+    return text.split('\n').flatMap((line, index) => {
+        if (line.trim() === '')
+            return [];
+        try {
+            return historySchema.parse(JSON.parse(line));
+        }
+        catch (cause) {
+            throw new Error(`Line ${index + 1} of ${historyFile} on ${host.name} is no entry: remove it there, if ` +
+                'it is but a part of one.', { cause });
+        }
+    });
+}
+/** A history, and of another what happened at moments that it does not know. */
+function withOwn(known, own) {
+    const moments = new Set(known.map(({ at }) => at));
+    const alone = own.filter(({ at }) => !moments.has(at));
+    return [...known, ...alone].sort((x, y) => (x.at < y.at ? -1 : 1));
+}
+async function writeHistory(host, history) {
+    const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
+    await host.write(historyFile, lines, '0644');
+}
+/**
+ * Gives a host that was away or is new what another knows: history, schema, services' secrets. What it
+ * knows alone stays: it may have been the only one there at a release.
+ */
+async function copyState(from, to) {
+    const [known, own] = await Promise.all([readHistory(from), readHistory(to)]);
+    await writeHistory(to, withOwn(known, own));
+    const schema = await from.content(layout_schemaFile);
+    if (schema !== undefined)
+        await to.write(layout_schemaFile, schema, '0644');
+    const pack = `tar -C ${root}/secrets -cf - . | base64 -w 0`;
+    const { stdout } = await from.read(['sh', '-c', pack]);
+    const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
+    await to.change(['sh', '-c', unpack], { input: stdout });
+}
+/** Whether an earlier run ended in the middle, and of which release. */
+async function unfinished(host) {
+    const text = await host.content(journalFile);
+    if (text === undefined)
+        return undefined;
+    return object({ release: schemas_string() }).parse(JSON.parse(text)).release;
+}
+/**
+ * Makes a release the current one and closes the journal. History comes first: a current release
+ * that it does not know has none before it to go back to. So does the audit log: a run that is killed
+ * after the link has nothing to record again.
+ */
+async function store_record(host, release, entry) {
+    const link = `ln -sfn "releases/$1" ${currentLink}.new && mv -T ${currentLink}.new ${currentLink}`;
+    await host.append(historyFile, JSON.stringify(entry));
+    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    await host.change(['sh', '-c', link, 'current', release]);
+    await closeJournal(host);
+}
+/** Says that nothing is under way on the host any more. */
+async function closeJournal(host) {
+    await host.change(['rm', '-f', journalFile, ballastFile]);
+}
+/** Holds space for the way back, should the disk fill up before the release is through. */
+async function holdBallast(host) {
+    await host.change(['fallocate', '-l', '16M', ballastFile]);
+}
+async function dropBallast(host) {
+    await host.change(['rm', '-f', ballastFile]);
+}
+/** One line in the audit log: when, who, what, from where, why. */
+async function audit(host, by, what, run, reason = '') {
+    const at = new Date().toISOString();
+    await host.append(auditFile, JSON.stringify({ at, by, what, run, reason }));
+}
+/**
+ * Removes old releases' folders, and images (with their assets) that no kept release and no
+ * container needs.
+ * @param keep releases that stay, among them what a rollback would go to.
+ */
+async function prune(host, keep) {
+    const script = `cd ${root}/releases || exit
+for folder in *; do
+  kept=no
+  for release; do [ "$folder" = "$release" ] && kept=yes; done
+  [ "$kept" = yes ] && continue
+  # Without a manifest it is no release any more; who is killed here leaves the next one its list.
+  [ ! -e "$folder/manifest.json" ] || mv "$folder/manifest.json" "$folder/pruned.json"
+  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/pruned.json" 2>/dev/null)
+  for image in $images; do
+    grep -qsF "\\"$image\\"" ./*/manifest.json && continue
+    rm -rf "${layout_caddy.assets}/\${image##*:}"
+    docker image rm "$image" >/dev/null 2>&1 || true
+  done
+  rm -rf "./$folder"
+done`;
+    await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
+}
+
+;// CONCATENATED MODULE: ./lib/release/record.js
+
+
+
+
+
+/**
+ * Makes the target the current release, adds to history and audit log, prunes.
+ * @param previous what the environment ran before, which a host that was away did not.
+ */
+async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
+    // Each to its end: what one that fails sets off would meet what the others are still doing.
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
+        const same = current?.release === target.release;
+        if (same && (nothing || action === 'converge'))
+            return closeJournal(host);
+        await progress_step(how.tell, host.name, `record ${target.release}`, async () => {
+            await store_record(host, target.release, {
+                at,
+                action,
+                release: target.release,
+                version: target.version,
+                previous: previous?.release ?? '',
+                by: how.by,
+                run: how.run,
+                ...(how.reason === undefined ? {} : { reason: how.reason }),
+                seconds: Math.round((Date.now() - begun) / 1000),
+            });
+        });
+        try {
+            await progress_step(how.tell, host.name, 'prune what no rollback needs', async () => {
+                const [history, kept] = await Promise.all([
+                    readHistory(host),
+                    keptReleases(host),
+                ]);
+                await prune(host, releasesToKeep(history, how.keep, kept, target.release));
+            });
+        }
+        catch (error) {
+            if (error instanceof LeaseLostError)
+                throw error;
+            // The release is through; the next one prunes again.
+            note(how.tell, host.name, problemOf(error));
+        }
+    }));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/edge.js
@@ -85383,7 +85668,7 @@ async function canLeave(host, servers) {
     return (await Promise.all(others.map(isServing))).some(Boolean);
 }
 async function planOf({ host, target, current }) {
-    return planHost(await host.state(), target, current);
+    return plan_planHost(await host.state(), target, current);
 }
 async function rollHost(target, rows, options, outcome) {
     const { host } = target;
@@ -85458,203 +85743,6 @@ async function journal(host, release, what) {
     await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }
 
-;// CONCATENATED MODULE: ./lib/release/store.js
-
-
-
-const historySchema = object({
-    at: schemas_string(),
-    action: schemas_enum(['deploy', 'rollback', 'automatic-rollback', 'converge']),
-    release: schemas_string(),
-    version: schemas_string(),
-    /** Release that was current before; '' for the first. */
-    previous: schemas_string(),
-    by: schemas_string(),
-    run: schemas_string(),
-    reason: schemas_string().optional(),
-    seconds: schemas_number(),
-});
-/** Makes the folders that a release needs, with the owners that the containers need. */
-async function prepareFolders(host, services) {
-    const user = layout_serviceUser;
-    const script = `set -eu
-install -d -m 0755 ${root} ${root}/releases ${root}/caddy
-install -d -m 0755 ${layout_caddy.configuration} ${root}/caddy/state ${layout_caddy.assets}
-install -d -m 0700 -o ${user} -g ${user} ${root}/caddy/admin ${root}/caddy/data
-[ -d ${root}/secrets ] || install -d -m 0755 ${root}/secrets
-for service; do
-  [ -d ${root}/secrets/$service ] ||
-    install -d -m 0500 -o ${user} -g ${user} ${root}/secrets/$service
-done`;
-    await host.change(['sh', '-c', script, 'folders', ...services]);
-}
-/** Writes a release's folder; what is there already under this name has the same content. */
-async function writeRelease(host, { manifest, files }) {
-    const folder = releaseFolder(manifest.release);
-    await host.change(['install', '-d', '-m', '0755', folder, `${folder}/caddy`]);
-    await Promise.all([
-        host.write(`${folder}/compose.yml`, files.compose, '0644'),
-        host.write(`${folder}/.env`, files.env, '0600'),
-        host.write(`${folder}/edge.env`, files.edgeEnv, '0644'),
-        host.write(`${folder}/caddy/Caddyfile`, files.caddyfile, '0644'),
-    ]);
-    // Last: a folder with a manifest is complete.
-    await host.write(`${folder}/manifest.json`, `${JSON.stringify(manifest, null, 2)}\n`, '0644');
-}
-/**
- * Puts the page's assets where Caddy serves those of every kept release: out of the images whose
- * label `compta.assets` names a folder. On every host before the first swap on one, so that a page
- * finds its assets whichever host answers, before, during and after the roll.
- */
-async function keepAssets(host, { services }) {
-    const images = Object.values(services).map((service) => service.image);
-    const script = `set -eu
-for image; do
-  folder=${layout_caddy.assets}/\${image##*:}
-  [ ! -d "$folder" ] || continue
-  labels='{{with .Config.Labels}}{{index . "compta.assets"}}{{end}}'
-  assets=$(docker image inspect -f "$labels" "$image")
-  [ -n "$assets" ] || continue
-  rm -rf "$folder.new"
-  install -d -m 0755 "$folder.new/assets"
-  docker rm -f compta-assets >/dev/null 2>&1 || true
-  docker create --name compta-assets "$image" none >/dev/null
-  docker cp "compta-assets:$assets/." "$folder.new/assets" >/dev/null
-  docker rm compta-assets >/dev/null
-  chmod -R a+rX "$folder.new"
-  mv "$folder.new" "$folder"
-done`;
-    await host.change(['sh', '-c', script, 'assets', ...images], { timeoutMs: 180_000 });
-}
-/** The release that a host's `current` names; `undefined` before the first. */
-async function currentRelease(host) {
-    const path = `${currentLink}/manifest.json`;
-    const text = await host.content(path);
-    return text === undefined ? undefined : parseManifest(text, `${host.name}:${path}`);
-}
-/** The manifests of all releases whose files are here. */
-async function keptReleases(host) {
-    const script = `for manifest in ${root}/releases/*/manifest.json; do
-  [ -e "$manifest" ] && cat "$manifest" && printf '\\036'
-done; true`;
-    const { stdout } = await host.read(['sh', '-c', script]);
-    const texts = stdout.split('\x1e').filter((text) => text.trim() !== '');
-    const manifests = texts.map((text) => parseManifest(text, `A manifest on ${host.name}`));
-    return new Map(manifests.map((manifest) => [manifest.release, manifest]));
-}
-/** A kept release with its files, or `undefined`. */
-async function readRelease(host, release) {
-    const folder = releaseFolder(release);
-    const names = ['manifest.json', 'compose.yml', '.env', 'edge.env', 'caddy/Caddyfile'];
-    const [manifest, ...files] = await Promise.all(names.map((name) => host.content(`${folder}/${name}`)));
-    const [compose, env, edgeEnv, caddyfile] = files;
-    if (manifest === undefined || compose === undefined || env === undefined)
-        return undefined;
-    if (edgeEnv === undefined || caddyfile === undefined)
-        return undefined;
-    return {
-        manifest: parseManifest(manifest, `${host.name}:${folder}/manifest.json`),
-        files: { compose, env, edgeEnv, caddyfile },
-    };
-}
-/** Gives a host the files of a release unless it has them. @returns whether it lacked them. */
-async function giveRelease(host, release) {
-    if ((await readRelease(host, release.manifest.release)) !== undefined)
-        return false;
-    await prepareFolders(host, release.manifest.order);
-    await writeRelease(host, release);
-    await keepAssets(host, release.manifest);
-    return true;
-}
-/** What was released here, oldest first. */
-async function readHistory(host) {
-    const text = (await host.content(historyFile)) ?? '';
-    return text.split('\n').flatMap((line, index) => {
-        if (line.trim() === '')
-            return [];
-        try {
-            return historySchema.parse(JSON.parse(line));
-        }
-        catch (cause) {
-            throw new Error(`Line ${index + 1} of ${historyFile} on ${host.name} is no entry: remove it there, if ` +
-                'it is but a part of one.', { cause });
-        }
-    });
-}
-async function writeHistory(host, history) {
-    const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
-    await host.write(historyFile, lines, '0644');
-}
-/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
-async function copyState(from, to) {
-    await writeHistory(to, await readHistory(from));
-    const schema = await from.content(layout_schemaFile);
-    if (schema !== undefined)
-        await to.write(layout_schemaFile, schema, '0644');
-    const pack = `tar -C ${root}/secrets -cf - . | base64 -w 0`;
-    const { stdout } = await from.read(['sh', '-c', pack]);
-    const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
-    await to.change(['sh', '-c', unpack], { input: stdout });
-}
-/** Whether an earlier run ended in the middle, and of which release. */
-async function unfinished(host) {
-    const text = await host.content(journalFile);
-    if (text === undefined)
-        return undefined;
-    return object({ release: schemas_string() }).parse(JSON.parse(text)).release;
-}
-/**
- * Makes a release the current one and closes the journal. History comes first: a current release
- * that it does not know has none before it to go back to. So does the audit log: a run that is killed
- * after the link has nothing to record again.
- */
-async function store_record(host, release, entry) {
-    const link = `ln -sfn "releases/$1" ${currentLink}.new && mv -T ${currentLink}.new ${currentLink}`;
-    await host.append(historyFile, JSON.stringify(entry));
-    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
-    await host.change(['sh', '-c', link, 'current', release]);
-    await closeJournal(host);
-}
-/** Says that nothing is under way on the host any more. */
-async function closeJournal(host) {
-    await host.change(['rm', '-f', journalFile, ballastFile]);
-}
-/** Holds space for the way back, should the disk fill up before the release is through. */
-async function holdBallast(host) {
-    await host.change(['fallocate', '-l', '16M', ballastFile]);
-}
-async function dropBallast(host) {
-    await host.change(['rm', '-f', ballastFile]);
-}
-/** One line in the audit log: when, who, what, from where, why. */
-async function audit(host, by, what, run, reason = '') {
-    const at = new Date().toISOString();
-    await host.append(auditFile, JSON.stringify({ at, by, what, run, reason }));
-}
-/**
- * Removes old releases' folders, and images (with their assets) that no kept release and no
- * container needs.
- * @param keep releases that stay, among them what a rollback would go to.
- */
-async function prune(host, keep) {
-    const script = `cd ${root}/releases
-for folder in *; do
-  kept=no
-  for release; do [ "$folder" = "$release" ] && kept=yes; done
-  [ "$kept" = yes ] && continue
-  # Without a manifest it is no release any more; who is killed here leaves the next one its list.
-  [ ! -e "$folder/manifest.json" ] || mv "$folder/manifest.json" "$folder/pruned.json"
-  images=$(sed -n 's/.*"image": "\\([^"]*@sha256:[0-9a-f]*\\)".*/\\1/p' "$folder/pruned.json" 2>/dev/null)
-  for image in $images; do
-    grep -qsF "\\"$image\\"" ./*/manifest.json && continue
-    rm -rf "${layout_caddy.assets}/\${image##*:}"
-    docker image rm "$image" >/dev/null 2>&1 || true
-  done
-  rm -rf "./$folder"
-done`;
-    await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
-}
-
 ;// CONCATENATED MODULE: ./lib/release/standing.js
 
 function standing_standingsOf(hosts) {
@@ -85686,6 +85774,93 @@ function momentAfter(known, now = Date.now()) {
 function standing_behindOf(standings) {
     const release = standing_leaderOf(standings)?.current?.release;
     return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+
+;// CONCATENATED MODULE: ./lib/release/undo.js
+
+
+
+
+
+
+
+
+/** Milliseconds in all that nobody may answer: a bastion that restarts, not one that is gone. */
+const longestSilence = 60_000;
+/**
+ * Everything that was swapped goes back: the plan finds out what that is. First who is out of
+ * rotation, then the last host first; one that cannot go back does not keep the others from it.
+ * @returns the hosts that did not, and why.
+ * @throws the reason of `options.stop`, when that ends it.
+ */
+async function goBack(targets, previous, rows, options, how, at) {
+    const when = { begun: Date.now(), at };
+    const deadline = Date.now() + longestSilence;
+    const stuck = [];
+    note(how.tell, '', 'Rolling back everything that was swapped');
+    // The connection may be what failed, and every server serves.
+    await someoneAnswers(options, deadline);
+    for (const target of await inOrderOfReturn(targets, previous)) {
+        const done = [];
+        const turn = () => goBackOn(target, previous, done, options, how, when);
+        try {
+            await turn().catch(async (error) => {
+                const silent = error instanceof HostUnreachableError;
+                if (!silent || !(await someoneAnswers(options, deadline)))
+                    throw error;
+                await turn();
+            });
+        }
+        catch (error) {
+            options.stop.throwIfAborted();
+            stuck.push(`${target.host.name}: ${problemOf(error)}`);
+        }
+        rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
+    }
+    return stuck;
+}
+async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+    await dropBallast(host);
+    if (current?.release === previous.release) {
+        if (target.release === previous.release)
+            return;
+        const back = { host, target: current, current };
+        await rollHosts([back], done, options, 'rolled-back');
+        const why = { ...how, reason: `${target.release} failed` };
+        await recordAll([back], previous, 'automatic-rollback', why, when, false);
+    }
+    else if (await canLeave(host, options.servers)) {
+        // It was behind, or new: what it had before is nothing to go back to.
+        await host.change(['touch', layout_caddy.outOfRotation]);
+        note(how.tell, host.name, 'stays out of rotation until `compta converge`');
+    }
+    else {
+        note(how.tell, host.name, 'stays as it is, as no other server serves');
+    }
+}
+/**
+ * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
+ * @returns whether somebody does.
+ */
+async function someoneAnswers({ servers, stop }, deadline) {
+    const answers = (host) => host.read(['true']).then(() => true, (error) => !(error instanceof HostUnreachableError));
+    const left = Math.max(0, deadline - Date.now());
+    return until('a server to answer', left, async () => {
+        stop.throwIfAborted();
+        return (await Promise.all(servers.map(answers))).some(Boolean);
+    }).then(() => true, (error) => {
+        if (error instanceof WaitedTooLong)
+            return false;
+        throw error;
+    });
+}
+/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+async function inOrderOfReturn(targets, previous) {
+    const ranked = await Promise.all([...targets].reverse().map(async (target) => {
+        const returns = target.current?.release === previous.release;
+        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+    }));
+    return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/bring.js
@@ -85775,7 +85950,7 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
         lease.lost.throwIfAborted();
         if (how.cancelled.aborted || error instanceof LeaseLostError)
             throw error;
-        const problem = messageOf(error);
+        const problem = problemOf(error);
         note(how.tell, '', problem);
         const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
@@ -85787,9 +85962,13 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
         if (!how.rollbackOnFailure || previous === undefined)
             return failed(problem);
         const stuck = await goBack(targets, previous, rows, options, how, now().at);
-        if (stuck.length === 0)
-            return finish({ status: 'rolled-back', ...reason });
-        return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
+        if (stuck.length > 0) {
+            return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
+        }
+        // There is nothing before what was current already.
+        if (previous.release === target.release)
+            return failed(problem);
+        return finish({ status: 'rolled-back', ...reason });
     }
 }
 /** Users' own way in, unless they are shown the maintenance page. */
@@ -85804,94 +85983,8 @@ async function askPublicly(targets, target, how) {
     }
     await progress_step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-/**
- * Everything that was swapped goes back: the plan finds out what that is. First who is out of
- * rotation, then the last host first; one that cannot go back does not keep the others from it.
- * @returns the hosts that did not, and why.
- */
-async function goBack(targets, previous, rows, options, how, at) {
-    const when = { begun: Date.now(), at };
-    const stuck = [];
-    note(how.tell, '', 'Rolling back everything that was swapped');
-    for (const { host, current, target } of await inOrderOfReturn(targets, previous)) {
-        const done = [];
-        try {
-            await dropBallast(host);
-            if (current?.release === previous.release) {
-                const back = { host, target: current, current };
-                await rollHosts([back], done, options, 'rolled-back');
-                const why = { ...how, reason: `${target.release} failed` };
-                await recordAll([back], previous, 'automatic-rollback', why, when, false);
-            }
-            else if (await canLeave(host, options.servers)) {
-                // It was behind, or new: what it had before is nothing to go back to.
-                await host.change(['touch', layout_caddy.outOfRotation]);
-                note(how.tell, host.name, 'stays out of rotation until `compta converge`');
-            }
-            else {
-                note(how.tell, host.name, 'stays as it is, as no other server serves');
-            }
-        }
-        catch (error) {
-            stuck.push(`${host.name}: ${messageOf(error)}`);
-        }
-        rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
-    }
-    return stuck;
-}
-/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
-async function inOrderOfReturn(targets, previous) {
-    const ranked = await Promise.all([...targets].reverse().map(async (target) => {
-        const returns = target.current?.release === previous.release;
-        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
-    }));
-    return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
-}
-/**
- * Makes the target the current release, adds to history and audit log, prunes.
- * @param previous what the environment ran before, which a host that was away did not.
- */
-async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
-    // Each to its end: what one that fails sets off would meet what the others are still doing.
-    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
-        const same = current?.release === target.release;
-        if (same && (nothing || action === 'converge'))
-            return closeJournal(host);
-        await progress_step(how.tell, host.name, `record ${target.release}`, async () => {
-            await store_record(host, target.release, {
-                at,
-                action,
-                release: target.release,
-                version: target.version,
-                previous: previous?.release ?? '',
-                by: how.by,
-                run: how.run,
-                ...(how.reason === undefined ? {} : { reason: how.reason }),
-                seconds: Math.round((Date.now() - begun) / 1000),
-            });
-        });
-        try {
-            await progress_step(how.tell, host.name, 'prune what no rollback needs', async () => {
-                const [history, kept] = await Promise.all([
-                    readHistory(host),
-                    keptReleases(host),
-                ]);
-                await prune(host, releasesToKeep(history, how.keep, kept, target.release));
-            });
-        }
-        catch (error) {
-            if (error instanceof LeaseLostError)
-                throw error;
-            // The release is through; the next one prunes again.
-            note(how.tell, host.name, messageOf(error));
-        }
-    }));
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed !== undefined)
-        throw failed.reason;
-}
 async function isAlreadyThere(targets) {
-    const plans = await Promise.all(targets.map(async ({ host, target, current }) => planHost(await host.state(), target, current)));
+    const plans = await Promise.all(targets.map(async ({ host, target, current }) => plan_planHost(await host.state(), target, current)));
     return plans.every(plan_isEmpty);
 }
 async function tellLeftovers(targets, tell) {
@@ -85902,9 +85995,6 @@ async function tellLeftovers(targets, tell) {
             continue;
         note(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
     }
-}
-function messageOf(error) {
-    return error instanceof Error ? error.message : String(error);
 }
 
 ;// CONCATENATED MODULE: ./lib/registry/login.js
@@ -86028,11 +86118,13 @@ function gigabytes(bytes) {
 
 
 
+
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    // Before the wait for the lease, which does not change it.
-    refuseOtherEnvironment(wanted.environment, leaderOf(await standingsOf(hosts))?.current);
-    await examine(hosts, wanted, how);
+    // Before the wait for the lease, though what another run releases meanwhile is taken up after it.
+    const before = await standingsOf(hosts);
+    const { manifest: expected } = buildRelease(wanted, leaderOf(before)?.current);
+    await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await standingsOf(hosts);
@@ -86041,22 +86133,40 @@ async function deploy(hosts, wanted, how) {
     });
 }
 /** What must hold before anything is changed, on every host. */
-async function examine(hosts, wanted, how) {
-    const need = { memory: wanted.compose.secondSlots, images: imagesOf(wanted) };
-    await step(how.tell, '', 'examine the servers', () => Promise.all(hosts.map((host) => preflight(host, need))));
+async function examine(standings, wanted, target, how) {
+    await step(how.tell, '', 'examine the servers', () => Promise.all(standings.map(async ({ host, current }) => {
+        const memory = secondSlots(await host.state(), target, current, wanted.compose.memory);
+        await preflight(host, { memory, images: imagesOf(wanted) });
+    })));
+}
+/**
+ * Bytes that second slots may take at once: of the two largest, as one starts while another ends. A
+ * slot that a killed run left ends before the next one starts in its place.
+ */
+function secondSlots(state, target, current, memory) {
+    const sizes = planHost(state, target, current).services.flatMap(({ service, steps }) => {
+        const up = state.slots.filter((slot) => slot.service === service).length;
+        const starts = steps.some(({ kind }) => kind === 'start');
+        return starts && up < 2 ? (memory[service] ?? 0) : [];
+    });
+    const [largest = 0, second = 0] = sizes.sort((x, y) => y - x);
+    return largest + second;
 }
 /** Fetches images on all hosts at once. @returns how many were fetched. */
 async function pullImages(hosts, images, how) {
     const pulled = await Promise.all(hosts.map((host) => progress_step(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how))));
     return pulled.reduce((sum, count) => sum + count, 0);
 }
-/** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
+/**
+ * Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned.
+ * @returns how many were fetched.
+ */
 async function pullAbsent(host, images, how) {
     const absent = await absentImages(host, images);
     if (absent.length === 0)
-        return;
+        return 0;
     await preflight_preflight(host, { memory: 0, images: absent });
-    await pullImages([host], absent, how);
+    return pullImages([host], absent, how);
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
@@ -86075,10 +86185,18 @@ async function stage(standings, wanted, how) {
         await Promise.all([
             store.writeRelease(host, release),
             store.keepAssets(host, release.manifest),
-            writeSecrets(host, wanted.secrets),
+            replaceSecrets(host, wanted.secrets, how),
         ]);
     })));
     return release;
+}
+/** Those that differ, which the audit log tells first. */
+async function replaceSecrets(host, secrets, how) {
+    const changed = await changedSecrets(host, secrets);
+    if (changed.length === 0)
+        return;
+    await store.audit(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
+    await writeSecrets(host, secrets, changed);
 }
 /** Images of a release, Caddy's too. */
 function allImages({ services, edge }) {
@@ -86091,6 +86209,7 @@ function imagesOf(wanted) {
 }
 
 ;// CONCATENATED MODULE: ./lib/release/preview.js
+
 
 
 
@@ -86128,12 +86247,19 @@ async function previewHost({ host, current }, { manifest, files }, secrets) {
             difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
         },
     ];
+    const plan = plan_planHost(await host.state(), manifest, current);
     return {
         host: host.name,
-        plan: planHost(await host.state(), manifest, current),
+        plan,
         differences: differences.filter(({ difference }) => difference !== ''),
-        secrets: await changedSecrets(host, secrets),
+        secrets: await secrets_changedSecrets(host, secrets),
+        images: await absentImages(host, startedImages(plan, manifest)),
     };
+}
+function startedImages({ edge, services }, target) {
+    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
+    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
+    return edge === 'keep' ? images : images.concat(target.edge.image);
 }
 /** The host's own diff, so that its file stays there; '' when nothing differs. */
 async function against(host, path, content) {
@@ -86267,7 +86393,7 @@ async function permittedTarget(standings, asked) {
     const leader = standing_leaderOf(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
-    target_refuseOtherEnvironment(asked.environment, leader.current);
+    refuseOtherEnvironment(asked.environment, leader.current);
     const target = await chooseTarget(standings, leader, leader.current, asked);
     // Each is asked: one that was away when a migration ran knows nothing of it.
     for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
@@ -86306,8 +86432,7 @@ async function pullAgain(hosts, manifest, how) {
         await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
     }
     catch (cause) {
-        const why = cause instanceof Error ? cause.message : String(cause);
-        throw new ReleaseFailure(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
+        throw new ReleaseFailure(`${manifest.version} cannot be put back, as not all of its images are left. ${problemOf(cause)}`, undefined, { cause });
     }
 }
 async function chooseTarget(standings, leader, now, asked) {
@@ -86440,11 +86565,18 @@ function previewMarkdown(environment, { release, hosts }) {
     return [
         (0,markdown/* verdict */.WJ)('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
         (0,markdown/* table */.tp)(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
-        ...hosts.flatMap(({ host, differences, secrets }) => [
-            ...differences.map(({ file, difference }) => (0,markdown/* details */.zH)(`${host}: ${file}`, (0,markdown/* code */.aY)(difference, 'diff'))),
-            ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...hosts.flatMap((host) => [
+            ...host.differences.map(({ file, difference }) => (0,markdown/* details */.zH)(`${host.host}: ${file}`, (0,markdown/* code */.aY)(difference, 'diff'))),
+            ...previewNotes(host),
         ]),
     ].join('\n\n');
+}
+/** What would come to a host besides: names of secrets, images. */
+function previewNotes({ host, secrets, images }) {
+    return [
+        ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...(images.length === 0 ? [] : [`${host}: images to fetch: ${images.join(', ')}`]),
+    ];
 }
 /** Host, service, old and new version, steps. */
 function previewRows(hosts) {
@@ -86486,11 +86618,12 @@ function logTo(runner, hosts) {
     const widest = Math.max(0, ...hosts.map(({ name }) => name.length));
     return progressTable((line) => runner.info(line), widest);
 }
-/** Says which hosts were skipped, where nobody can miss it. */
-function leftBehind(runner, absent) {
+/** Says which hosts are skipped, where nobody can miss it. @throws ReleaseFailure when they must not be. */
+async function leaveBehind(runner, { hosts, absent }) {
     if (absent.length === 0)
         return;
-    runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
+    await mayLeave(hosts, absent);
+    runner.warning(`Nobody answers at ${namesOf(absent)}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
 }
 /** A release that failed, and of which outputs and summary tell already. */
@@ -87012,9 +87145,10 @@ async function carryOut(step, { asked, destination, limits, dryRun }) {
     const { runner } = step;
     const { environment, reason, version = 'the release before' } = asked;
     await openToRunner(step, { environment, ssh: destination.ssh });
-    const { hosts, absent, close } = await connect_connectAll(destination);
+    const { close, ...servers } = await connect_connectAll(destination);
+    const { hosts } = servers;
     try {
-        leftBehind(runner, absent);
+        await leaveBehind(runner, servers);
         if (dryRun)
             return concludeDry(runner, environment, hosts, await previewRollback(hosts, asked));
         const how = {

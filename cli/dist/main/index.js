@@ -38779,7 +38779,7 @@ exports.visitAsync = visitAsync;
 /* harmony export */   l: () => (/* binding */ readArguments)
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
-/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4593);
+/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7703);
 /* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9282);
 
 
@@ -38791,7 +38791,7 @@ class UsageError extends Error {
 /** @throws UsageError */
 function readArguments(argv) {
     const [name = '', ...rest] = argv;
-    const command = _commands_js__WEBPACK_IMPORTED_MODULE_1__/* .COMMANDS */ .L[name];
+    const command = Object.hasOwn(_commands_js__WEBPACK_IMPORTED_MODULE_1__/* .COMMANDS */ .L, name) ? _commands_js__WEBPACK_IMPORTED_MODULE_1__/* .COMMANDS */ .L[name] : undefined;
     if (command === undefined) {
         const names = Object.keys(_commands_js__WEBPACK_IMPORTED_MODULE_1__/* .COMMANDS */ .L).join(', ');
         throw new UsageError(`Give one command of ${names}; see compta --help.`);
@@ -38827,7 +38827,7 @@ function wordsOf({ words = [] }, given) {
 
 /***/ }),
 
-/***/ 4593:
+/***/ 7703:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -38836,8 +38836,6 @@ __nccwpck_require__.d(__webpack_exports__, {
   L: () => (/* binding */ COMMANDS)
 });
 
-// EXTERNAL MODULE: ./lib/release/earlier.js
-var earlier = __nccwpck_require__(4662);
 // EXTERNAL MODULE: ./lib/release/evidence.js
 var release_evidence = __nccwpck_require__(2481);
 // EXTERNAL MODULE: ./lib/release/waiting.js
@@ -38867,7 +38865,7 @@ async function passGate(baseUrl, manifest, streak, timeoutMs) {
             good = 0;
             last = problem ?? `it answers version ${version}`;
             if (Date.now() > deadline) {
-                throw new release_evidence/* ReleaseFailure */.W(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
+                throw new release_evidence/* ReleaseFailure */.WA(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
             }
             await (0,waiting/* pause */.v7)(500);
         }
@@ -38893,12 +38891,12 @@ async function ask(url) {
 
 // EXTERNAL MODULE: ./lib/release/host.js + 1 modules
 var release_host = __nccwpck_require__(8700);
-// EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
 // EXTERNAL MODULE: ./lib/release/lease.js
 var release_lease = __nccwpck_require__(4252);
 // EXTERNAL MODULE: ./lib/report/markdown.js
 var markdown = __nccwpck_require__(5238);
+// EXTERNAL MODULE: ./lib/release/layout.js
+var layout = __nccwpck_require__(5402);
 ;// CONCATENATED MODULE: ./lib/release/maintenance.js
 
 
@@ -38917,18 +38915,23 @@ function maintenancePage(message) {
 </html>
 `;
 }
-/** @returns whether anything changed. */
-async function turnMaintenanceOn(host, message) {
+/**
+ * @param before done on the host when something is to change.
+ * @returns whether anything changed.
+ */
+async function turnMaintenanceOn(host, message, before) {
     const page = maintenancePage(message);
     if ((await host.content(layout/* caddy */.GG.maintenance)) === page)
         return false;
+    await before();
     await host.write(layout/* caddy */.GG.maintenance, page, '0644');
     return true;
 }
-/** @returns whether anything changed. */
-async function turnMaintenanceOff(host) {
+/** As {@link turnMaintenanceOn}. */
+async function turnMaintenanceOff(host, before) {
     if (!(await inMaintenance(host)))
         return false;
+    await before();
     await host.change(['rm', '-f', layout/* caddy */.GG.maintenance]);
     return true;
 }
@@ -38952,7 +38955,7 @@ async function followMaintenance(targets) {
         if (serves || page === example.page)
             continue;
         if (example.page === undefined)
-            await turnMaintenanceOff(host);
+            await host.change(['rm', '-f', layout/* caddy */.GG.maintenance]);
         else
             await host.write(layout/* caddy */.GG.maintenance, example.page, '0644');
     }
@@ -38962,6 +38965,60 @@ async function followMaintenance(targets) {
 var release_plan = __nccwpck_require__(4763);
 // EXTERNAL MODULE: ./lib/release/progress.js
 var progress = __nccwpck_require__(1811);
+// EXTERNAL MODULE: ./lib/release/earlier.js
+var earlier = __nccwpck_require__(4662);
+// EXTERNAL MODULE: ./lib/release/store.js
+var store = __nccwpck_require__(4859);
+;// CONCATENATED MODULE: ./lib/release/record.js
+
+
+
+
+
+/**
+ * Makes the target the current release, adds to history and audit log, prunes.
+ * @param previous what the environment ran before, which a host that was away did not.
+ */
+async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
+    // Each to its end: what one that fails sets off would meet what the others are still doing.
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
+        const same = current?.release === target.release;
+        if (same && (nothing || action === 'converge'))
+            return store/* closeJournal */.ks(host);
+        await (0,progress/* step */.PM)(how.tell, host.name, `record ${target.release}`, async () => {
+            await store/* record */.g1(host, target.release, {
+                at,
+                action,
+                release: target.release,
+                version: target.version,
+                previous: previous?.release ?? '',
+                by: how.by,
+                run: how.run,
+                ...(how.reason === undefined ? {} : { reason: how.reason }),
+                seconds: Math.round((Date.now() - begun) / 1000),
+            });
+        });
+        try {
+            await (0,progress/* step */.PM)(how.tell, host.name, 'prune what no rollback needs', async () => {
+                const [history, kept] = await Promise.all([
+                    store/* readHistory */.Lu(host),
+                    store/* keptReleases */.ZL(host),
+                ]);
+                await store/* prune */.R3(host, (0,earlier/* releasesToKeep */.lN)(history, how.keep, kept, target.release));
+            });
+        }
+        catch (error) {
+            if (error instanceof release_host/* LeaseLostError */.Jd)
+                throw error;
+            // The release is through; the next one prunes again.
+            (0,progress/* note */.N4)(how.tell, host.name, (0,release_evidence/* problemOf */.Zw)(error));
+        }
+    }));
+    const failed = ends.find((end) => end.status === 'rejected');
+    if (failed !== undefined)
+        throw failed.reason;
+}
+
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 14 modules
 var schemas = __nccwpck_require__(5686);
 ;// CONCATENATED MODULE: ./lib/release/edge.js
@@ -39002,7 +39059,7 @@ async function validateEdge(host, target) {
     if (code === 0)
         return;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
-    throw new release_evidence/* ReleaseFailure */.W(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
+    throw new release_evidence/* ReleaseFailure */.WA(`Caddy refuses the Caddyfile of ${target.release}: ${reason}`);
 }
 /** Brings Caddy to the target's image, file and settings. */
 async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
@@ -39081,10 +39138,10 @@ async function perform(host, step, release, patience, say) {
         await inRotation(host, slot, edge);
     }
     catch (error) {
-        if (!(error instanceof release_evidence/* ReleaseFailure */.W) || error.evidence !== undefined)
+        if (!(error instanceof release_evidence/* ReleaseFailure */.WA) || error.evidence !== undefined)
             throw error;
-        const evidence = await (0,release_evidence/* gather */.k)(host, `compta-${name}-1`, step.service, step.slot);
-        throw new release_evidence/* ReleaseFailure */.W(error.message, evidence, { cause: error.cause });
+        const evidence = await (0,release_evidence/* gather */.kg)(host, `compta-${name}-1`, step.service, step.slot);
+        throw new release_evidence/* ReleaseFailure */.WA(error.message, evidence, { cause: error.cause });
     }
 }
 async function runningSlot(host, step) {
@@ -39094,7 +39151,7 @@ async function runningSlot(host, step) {
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
 async function healthy(host, step, { healthTimeout, stop }) {
     const name = (0,release_host/* slotName */.M8)(step.service, step.slot);
-    const fail = (why) => new release_evidence/* ReleaseFailure */.W(`${name} on ${host.name} did not become healthy: ${why}.`);
+    const fail = (why) => new release_evidence/* ReleaseFailure */.WA(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'prove' ? 0 : undefined;
     let seen;
@@ -39134,7 +39191,7 @@ async function healthy(host, step, { healthTimeout, stop }) {
     if (slot === undefined)
         throw fail('its container is gone');
     if (edge === undefined)
-        throw new release_evidence/* ReleaseFailure */.W(`Caddy does not run on ${host.name}.`);
+        throw new release_evidence/* ReleaseFailure */.WA(`Caddy does not run on ${host.name}.`);
     return { slot, edge };
 }
 /** Lets the slot take traffic. */
@@ -39166,7 +39223,7 @@ async function promptly(host, what, ask) {
     catch (error) {
         if (!(error instanceof waiting/* WaitedTooLong */.Rj))
             throw error;
-        throw new release_evidence/* ReleaseFailure */.W(`On ${host.name}: ${error.message}`);
+        throw new release_evidence/* ReleaseFailure */.WA(`On ${host.name}: ${error.message}`);
     }
 }
 /** Before a slot ends: a request never meets one that is going. */
@@ -39360,8 +39417,95 @@ async function journal(host, release, what) {
 
 // EXTERNAL MODULE: ./lib/release/standing.js
 var standing = __nccwpck_require__(744);
-// EXTERNAL MODULE: ./lib/release/store.js
-var store = __nccwpck_require__(4859);
+// EXTERNAL MODULE: ./lib/ssh/errors.js
+var errors = __nccwpck_require__(2262);
+;// CONCATENATED MODULE: ./lib/release/undo.js
+
+
+
+
+
+
+
+
+/** Milliseconds in all that nobody may answer: a bastion that restarts, not one that is gone. */
+const longestSilence = 60_000;
+/**
+ * Everything that was swapped goes back: the plan finds out what that is. First who is out of
+ * rotation, then the last host first; one that cannot go back does not keep the others from it.
+ * @returns the hosts that did not, and why.
+ * @throws the reason of `options.stop`, when that ends it.
+ */
+async function goBack(targets, previous, rows, options, how, at) {
+    const when = { begun: Date.now(), at };
+    const deadline = Date.now() + longestSilence;
+    const stuck = [];
+    (0,progress/* note */.N4)(how.tell, '', 'Rolling back everything that was swapped');
+    // The connection may be what failed, and every server serves.
+    await someoneAnswers(options, deadline);
+    for (const target of await inOrderOfReturn(targets, previous)) {
+        const done = [];
+        const turn = () => goBackOn(target, previous, done, options, how, when);
+        try {
+            await turn().catch(async (error) => {
+                const silent = error instanceof errors/* HostUnreachableError */.Zt;
+                if (!silent || !(await someoneAnswers(options, deadline)))
+                    throw error;
+                await turn();
+            });
+        }
+        catch (error) {
+            options.stop.throwIfAborted();
+            stuck.push(`${target.host.name}: ${(0,release_evidence/* problemOf */.Zw)(error)}`);
+        }
+        rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
+    }
+    return stuck;
+}
+async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+    await store/* dropBallast */.jk(host);
+    if (current?.release === previous.release) {
+        if (target.release === previous.release)
+            return;
+        const back = { host, target: current, current };
+        await rollHosts([back], done, options, 'rolled-back');
+        const why = { ...how, reason: `${target.release} failed` };
+        await recordAll([back], previous, 'automatic-rollback', why, when, false);
+    }
+    else if (await canLeave(host, options.servers)) {
+        // It was behind, or new: what it had before is nothing to go back to.
+        await host.change(['touch', layout/* caddy */.GG.outOfRotation]);
+        (0,progress/* note */.N4)(how.tell, host.name, 'stays out of rotation until `compta converge`');
+    }
+    else {
+        (0,progress/* note */.N4)(how.tell, host.name, 'stays as it is, as no other server serves');
+    }
+}
+/**
+ * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
+ * @returns whether somebody does.
+ */
+async function someoneAnswers({ servers, stop }, deadline) {
+    const answers = (host) => host.read(['true']).then(() => true, (error) => !(error instanceof errors/* HostUnreachableError */.Zt));
+    const left = Math.max(0, deadline - Date.now());
+    return (0,waiting/* until */.TG)('a server to answer', left, async () => {
+        stop.throwIfAborted();
+        return (await Promise.all(servers.map(answers))).some(Boolean);
+    }).then(() => true, (error) => {
+        if (error instanceof waiting/* WaitedTooLong */.Rj)
+            return false;
+        throw error;
+    });
+}
+/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+async function inOrderOfReturn(targets, previous) {
+    const ranked = await Promise.all([...targets].reverse().map(async (target) => {
+        const returns = target.current?.release === previous.release;
+        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+    }));
+    return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
+}
+
 ;// CONCATENATED MODULE: ./lib/release/bring.js
 
 
@@ -39449,9 +39593,9 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         lease.lost.throwIfAborted();
         if (how.cancelled.aborted || error instanceof release_host/* LeaseLostError */.Jd)
             throw error;
-        const problem = messageOf(error);
+        const problem = (0,release_evidence/* problemOf */.Zw)(error);
         (0,progress/* note */.N4)(how.tell, '', problem);
-        const evidence = error instanceof release_evidence/* ReleaseFailure */.W ? error.evidence : undefined;
+        const evidence = error instanceof release_evidence/* ReleaseFailure */.WA ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
         const failed = async (problem) => {
             // As far as the servers can be reached: that may be why.
@@ -39461,9 +39605,13 @@ async function bring(standings, target, action, how, lease, last = 'record') {
         if (!how.rollbackOnFailure || previous === undefined)
             return failed(problem);
         const stuck = await goBack(targets, previous, rows, options, how, now().at);
-        if (stuck.length === 0)
-            return finish({ status: 'rolled-back', ...reason });
-        return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
+        if (stuck.length > 0) {
+            return failed(`${problem}\nThe rollback failed too, on ${stuck.join('\n')}`);
+        }
+        // There is nothing before what was current already.
+        if (previous.release === target.release)
+            return failed(problem);
+        return finish({ status: 'rolled-back', ...reason });
     }
 }
 /** Users' own way in, unless they are shown the maintenance page. */
@@ -39478,92 +39626,6 @@ async function askPublicly(targets, target, how) {
     }
     await (0,progress/* step */.PM)(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-/**
- * Everything that was swapped goes back: the plan finds out what that is. First who is out of
- * rotation, then the last host first; one that cannot go back does not keep the others from it.
- * @returns the hosts that did not, and why.
- */
-async function goBack(targets, previous, rows, options, how, at) {
-    const when = { begun: Date.now(), at };
-    const stuck = [];
-    (0,progress/* note */.N4)(how.tell, '', 'Rolling back everything that was swapped');
-    for (const { host, current, target } of await inOrderOfReturn(targets, previous)) {
-        const done = [];
-        try {
-            await store/* dropBallast */.jk(host);
-            if (current?.release === previous.release) {
-                const back = { host, target: current, current };
-                await rollHosts([back], done, options, 'rolled-back');
-                const why = { ...how, reason: `${target.release} failed` };
-                await recordAll([back], previous, 'automatic-rollback', why, when, false);
-            }
-            else if (await canLeave(host, options.servers)) {
-                // It was behind, or new: what it had before is nothing to go back to.
-                await host.change(['touch', layout/* caddy */.GG.outOfRotation]);
-                (0,progress/* note */.N4)(how.tell, host.name, 'stays out of rotation until `compta converge`');
-            }
-            else {
-                (0,progress/* note */.N4)(how.tell, host.name, 'stays as it is, as no other server serves');
-            }
-        }
-        catch (error) {
-            stuck.push(`${host.name}: ${messageOf(error)}`);
-        }
-        rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
-    }
-    return stuck;
-}
-/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
-async function inOrderOfReturn(targets, previous) {
-    const ranked = await Promise.all([...targets].reverse().map(async (target) => {
-        const returns = target.current?.release === previous.release;
-        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
-    }));
-    return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
-}
-/**
- * Makes the target the current release, adds to history and audit log, prunes.
- * @param previous what the environment ran before, which a host that was away did not.
- */
-async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
-    // Each to its end: what one that fails sets off would meet what the others are still doing.
-    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
-        const same = current?.release === target.release;
-        if (same && (nothing || action === 'converge'))
-            return store/* closeJournal */.ks(host);
-        await (0,progress/* step */.PM)(how.tell, host.name, `record ${target.release}`, async () => {
-            await store/* record */.g1(host, target.release, {
-                at,
-                action,
-                release: target.release,
-                version: target.version,
-                previous: previous?.release ?? '',
-                by: how.by,
-                run: how.run,
-                ...(how.reason === undefined ? {} : { reason: how.reason }),
-                seconds: Math.round((Date.now() - begun) / 1000),
-            });
-        });
-        try {
-            await (0,progress/* step */.PM)(how.tell, host.name, 'prune what no rollback needs', async () => {
-                const [history, kept] = await Promise.all([
-                    store/* readHistory */.Lu(host),
-                    store/* keptReleases */.ZL(host),
-                ]);
-                await store/* prune */.R3(host, (0,earlier/* releasesToKeep */.lN)(history, how.keep, kept, target.release));
-            });
-        }
-        catch (error) {
-            if (error instanceof release_host/* LeaseLostError */.Jd)
-                throw error;
-            // The release is through; the next one prunes again.
-            (0,progress/* note */.N4)(how.tell, host.name, messageOf(error));
-        }
-    }));
-    const failed = ends.find((end) => end.status === 'rejected');
-    if (failed !== undefined)
-        throw failed.reason;
-}
 async function isAlreadyThere(targets) {
     const plans = await Promise.all(targets.map(async ({ host, target, current }) => (0,release_plan/* planHost */.AF)(await host.state(), target, current)));
     return plans.every(release_plan/* isEmpty */.Im);
@@ -39576,9 +39638,6 @@ async function tellLeftovers(targets, tell) {
             continue;
         (0,progress/* note */.N4)(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
     }
-}
-function messageOf(error) {
-    return error instanceof Error ? error.message : String(error);
 }
 
 // EXTERNAL MODULE: ./lib/registry/login.js
@@ -39609,22 +39668,22 @@ done`;
     const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
     const said = stderr.trim().split('\n').at(-1) ?? '';
     if (code === 61)
-        throw new release_evidence/* ReleaseFailure */.W(`Docker does not answer on ${host.name}: ${said}`);
+        throw new release_evidence/* ReleaseFailure */.WA(`Docker does not answer on ${host.name}: ${said}`);
     if (code === 62)
-        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has no \`docker compose\`: ${said}`);
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no \`docker compose\`: ${said}`);
     if (code === 63)
-        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has no curl; install it.`);
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no curl; install it.`);
     if (code !== 0)
-        throw new release_evidence/* ReleaseFailure */.W(`${host.name} cannot be examined: ${said}`);
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot be examined: ${said}`);
     const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
     // An image takes about what the one before it took; of one that was never here nothing is known.
     const disks = sizes.reduce((sum, size) => sum + size, reserve);
     if (disk < disks) {
-        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
             'Remove what else lies there, or lower `keep`.');
     }
     if (free < memory) {
-        throw new release_evidence/* ReleaseFailure */.W(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
             `${gigabytes(memory)}.`);
     }
 }
@@ -39659,7 +39718,7 @@ done`;
     const reason = stderr.trim().split('\n').at(-1) ?? '';
     const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
     const advice = remedy ?? 'Check that the registry answers from there.';
-    throw new release_evidence/* ReleaseFailure */.W(`${host.name} cannot pull an image: ${reason} ${advice}`);
+    throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot pull an image: ${reason} ${advice}`);
 }
 /** Those of the images that are not on a host. */
 async function absentImages(host, images) {
@@ -39696,11 +39755,13 @@ var release_target = __nccwpck_require__(7465);
 
 
 
+
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    // Before the wait for the lease, which does not change it.
-    (0,release_target/* refuseOtherEnvironment */.Mu)(wanted.environment, (0,standing/* leaderOf */.tY)(await (0,standing/* standingsOf */.F3)(hosts))?.current);
-    await examine(hosts, wanted, how);
+    // Before the wait for the lease, though what another run releases meanwhile is taken up after it.
+    const before = await (0,standing/* standingsOf */.F3)(hosts);
+    const { manifest: expected } = (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(before)?.current);
+    await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await (0,standing/* standingsOf */.F3)(hosts);
@@ -39709,22 +39770,40 @@ async function deploy(hosts, wanted, how) {
     });
 }
 /** What must hold before anything is changed, on every host. */
-async function examine(hosts, wanted, how) {
-    const need = { memory: wanted.compose.secondSlots, images: imagesOf(wanted) };
-    await (0,progress/* step */.PM)(how.tell, '', 'examine the servers', () => Promise.all(hosts.map((host) => preflight(host, need))));
+async function examine(standings, wanted, target, how) {
+    await (0,progress/* step */.PM)(how.tell, '', 'examine the servers', () => Promise.all(standings.map(async ({ host, current }) => {
+        const memory = secondSlots(await host.state(), target, current, wanted.compose.memory);
+        await preflight(host, { memory, images: imagesOf(wanted) });
+    })));
+}
+/**
+ * Bytes that second slots may take at once: of the two largest, as one starts while another ends. A
+ * slot that a killed run left ends before the next one starts in its place.
+ */
+function secondSlots(state, target, current, memory) {
+    const sizes = (0,release_plan/* planHost */.AF)(state, target, current).services.flatMap(({ service, steps }) => {
+        const up = state.slots.filter((slot) => slot.service === service).length;
+        const starts = steps.some(({ kind }) => kind === 'start');
+        return starts && up < 2 ? (memory[service] ?? 0) : [];
+    });
+    const [largest = 0, second = 0] = sizes.sort((x, y) => y - x);
+    return largest + second;
 }
 /** Fetches images on all hosts at once. @returns how many were fetched. */
 async function pullImages(hosts, images, how) {
     const pulled = await Promise.all(hosts.map((host) => (0,progress/* step */.PM)(how.tell, host.name, `pull ${images.length} images`, () => pull(host, images, how))));
     return pulled.reduce((sum, count) => sum + count, 0);
 }
-/** Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned. */
+/**
+ * Fetches what is not there; what was, before the lease was ours, somebody else's run may have pruned.
+ * @returns how many were fetched.
+ */
 async function pullAbsent(host, images, how) {
     const absent = await absentImages(host, images);
     if (absent.length === 0)
-        return;
+        return 0;
     await preflight(host, { memory: 0, images: absent });
-    await pullImages([host], absent, how);
+    return pullImages([host], absent, how);
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
@@ -39743,10 +39822,18 @@ async function stage(standings, wanted, how) {
         await Promise.all([
             store/* writeRelease */.d4(host, release),
             store/* keepAssets */.D5(host, release.manifest),
-            (0,release_secrets/* writeSecrets */.Pl)(host, wanted.secrets),
+            replaceSecrets(host, wanted.secrets, how),
         ]);
     })));
     return release;
+}
+/** Those that differ, which the audit log tells first. */
+async function replaceSecrets(host, secrets, how) {
+    const changed = await (0,release_secrets/* changedSecrets */.Ss)(host, secrets);
+    if (changed.length === 0)
+        return;
+    await store/* audit */.sb(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
+    await (0,release_secrets/* writeSecrets */.Pl)(host, secrets, changed);
 }
 /** Images of a release, Caddy's too. */
 function allImages({ services, edge }) {
@@ -39803,6 +39890,7 @@ var manifest = __nccwpck_require__(8833);
 
 
 
+
 /** Whether a container or a host's place in the rotation would change. */
 function wouldChange({ hosts }) {
     return hosts.some(({ plan }) => !(0,release_plan/* isEmpty */.Im)(plan));
@@ -39833,12 +39921,19 @@ async function previewHost({ host, current }, { manifest, files }, secrets) {
             difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
         },
     ];
+    const plan = (0,release_plan/* planHost */.AF)(await host.state(), manifest, current);
     return {
         host: host.name,
-        plan: (0,release_plan/* planHost */.AF)(await host.state(), manifest, current),
+        plan,
         differences: differences.filter(({ difference }) => difference !== ''),
         secrets: await (0,release_secrets/* changedSecrets */.Ss)(host, secrets),
+        images: await absentImages(host, startedImages(plan, manifest)),
     };
+}
+function startedImages({ edge, services }, target) {
+    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
+    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
+    return edge === 'keep' ? images : images.concat(target.edge.image);
 }
 /** The host's own diff, so that its file stays there; '' when nothing differs. */
 async function against(host, path, content) {
@@ -39882,10 +39977,11 @@ function hider(...variables) {
 
 
 
+
 /** What must hold on the servers before anything is changed. */
 const preflightPhase = async (hosts, wanted, how) => {
-    await examine(hosts, wanted, how);
-    const { release } = await next(hosts, wanted);
+    const { standings, release } = await next(hosts, wanted);
+    await examine(standings, wanted, release.manifest, how);
     const says = `${hosts.length} servers can take ${release.manifest.release}`;
     return { changed: false, release: release.manifest.release, says };
 };
@@ -39899,7 +39995,8 @@ const pullPhase = async (hosts, wanted, how, dryRun) => {
         const count = missing.flat().length;
         return { changed: count > 0, release: id, says: `${count} images would be fetched` };
     }
-    const count = await pullImages(hosts, images, how);
+    const counts = await Promise.all(hosts.map((host) => pullAbsent(host, images, how)));
+    const count = counts.reduce((sum, each) => sum + each, 0);
     return { changed: count > 0, release: id, says: `${count} images were fetched` };
 };
 /** Makes sure that what serves now can be put back: its files and its images, on every server. */
@@ -39918,10 +40015,10 @@ const backupPhase = async (hosts, wanted, how, dryRun) => {
     const files = lacking.filter((each) => each.files).length;
     const count = lacking.flatMap((each) => each.images).length;
     if (files > 0) {
-        throw new release_evidence/* ReleaseFailure */.W(`${files} servers have no files of ${current.release}, which is current: run \`compta converge\`.`);
+        throw new release_evidence/* ReleaseFailure */.WA(`${files} servers have no files of ${current.release}, which is current: run \`compta converge\`.`);
     }
-    if (count > 0 && !dryRun)
-        await pullImages(hosts, images, how);
+    if (!dryRun)
+        await Promise.all(hosts.map((host) => pullAbsent(host, images, how)));
     const says = `${current.release} can be put back; ${count} of its images were missing`;
     return { changed: count > 0, release: id, says };
 };
@@ -40002,7 +40099,7 @@ async function staged(hosts, wanted) {
     const lacking = await withoutFiles(standings, id);
     const first = standings[0] && (await store/* readRelease */.iJ(standings[0].host, id));
     if (lacking.length > 0 || first === undefined) {
-        throw new release_evidence/* ReleaseFailure */.W(`${lacking.join(', ')} lacks the files of ${id}: run the configs part, with the same ` +
+        throw new release_evidence/* ReleaseFailure */.WA(`${lacking.join(', ')} lacks the files of ${id}: run the configs part, with the same ` +
             'options; if it ran, another release came in between, so begin anew.');
     }
     return { standings, release: first };
@@ -40016,7 +40113,7 @@ async function mustServe(standings, release) {
     const targets = standings.map(({ host, current }) => ({ host, current, target }));
     if (await isAlreadyThere(targets))
         return;
-    throw new release_evidence/* ReleaseFailure */.W(`Not every server runs ${target.release}: run the swap part, with the same options.`);
+    throw new release_evidence/* ReleaseFailure */.WA(`Not every server runs ${target.release}: run the swap part, with the same options.`);
 }
 
 // EXTERNAL MODULE: ./lib/release/schema.js
@@ -40099,8 +40196,7 @@ async function pullAgain(hosts, manifest, how) {
         await Promise.all(hosts.map((host) => pullAbsent(host, allImages(manifest), how)));
     }
     catch (cause) {
-        const why = cause instanceof Error ? cause.message : String(cause);
-        throw new release_evidence/* ReleaseFailure */.W(`${manifest.version} cannot be put back, as not all of its images are left. ${why}`, undefined, { cause });
+        throw new release_evidence/* ReleaseFailure */.WA(`${manifest.version} cannot be put back, as not all of its images are left. ${(0,release_evidence/* problemOf */.Zw)(cause)}`, undefined, { cause });
     }
 }
 async function chooseTarget(standings, leader, now, asked) {
@@ -40349,12 +40445,12 @@ function evidenceLines(evidence) {
 function previewText({ release, hosts }) {
     return [
         columns(['HOST', 'SERVICE', 'OLD', 'NEW', 'STEPS'], (0,report/* previewRows */.ar)(hosts)),
-        ...hosts.flatMap(({ host, differences, secrets }) => [
-            ...differences.flatMap(({ file, difference }) => [
-                paint('bold', `${host}: ${file}`),
+        ...hosts.flatMap((host) => [
+            ...host.differences.flatMap(({ file, difference }) => [
+                paint('bold', `${host.host}: ${file}`),
                 difference.replaceAll(/^[-+].*$/gm, (line) => paint(line.startsWith('-') ? 'red' : 'green', line)),
             ]),
-            ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+            ...(0,report/* previewNotes */.Mn)(host),
         ]),
         `Dry run of ${release}: nothing was touched.`,
     ].join('\n');
@@ -40425,7 +40521,8 @@ const COMMANDS = {
     },
     status: {
         what: 'what runs where, and who holds the environment',
-        options: [...options/* CONNECTION */.hM, 'json'],
+        options: [...options/* SERVERS */.Vp, 'json'],
+        whoeverAnswers: true,
         prepare: () => async (hosts) => {
             const data = await state_status(hosts);
             return { data, text: statusText(data) };
@@ -40433,7 +40530,8 @@ const COMMANDS = {
     },
     history: {
         what: 'what was released, by whom and why',
-        options: [...options/* CONNECTION */.hM, 'json'],
+        options: [...options/* SERVERS */.Vp, 'json'],
+        whoeverAnswers: true,
         prepare: () => async (hosts) => {
             const data = await state_history(hosts);
             return { data, text: historyText(data) };
@@ -40454,7 +40552,8 @@ const COMMANDS = {
     },
     unlock: {
         what: 'free the environment from a run that is surely dead',
-        options: [...options/* CONNECTION */.hM, 'reason', 'json'],
+        options: [...options/* SERVERS */.Vp, 'reason', 'json'],
+        whoeverAnswers: true,
         prepare: ({ runner }) => {
             const reason = (0,runner_inputs/* required */.mw)(runner, 'reason', 'say why; the audit log keeps it.');
             const { by, run } = (0,inputs/* identity */.D_)(runner.env);
@@ -40503,10 +40602,8 @@ function maintenance(step, on) {
     return async (hosts) => {
         const { by, run, ...rest } = how(hosts);
         const turned = await underLease(hosts, { by, run, ...rest }, () => Promise.all(hosts.map(async (host) => {
-            const done = await (on ? turnMaintenanceOn(host, message) : turnMaintenanceOff(host));
-            if (done)
-                await (0,store/* audit */.sb)(host, by, what, run, runner.input('reason'));
-            return done;
+            const told = () => (0,store/* audit */.sb)(host, by, what, run, runner.input('reason'));
+            return on ? turnMaintenanceOn(host, message, told) : turnMaintenanceOff(host, told);
         })));
         const data = { on, changed: turned.some(Boolean) };
         return { data, text: `The maintenance page is ${on ? 'on' : 'off'}.` };
@@ -40543,7 +40640,7 @@ function ended(outcome) {
 /* harmony export */   M: () => (/* binding */ overview),
 /* harmony export */   Z: () => (/* binding */ helpOf)
 /* harmony export */ });
-/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4593);
+/* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7703);
 /* harmony import */ var _options_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9282);
 
 
@@ -40630,17 +40727,24 @@ async function run({ name, command, words, values }) {
     const outputs = process.env.COMPTA_TERRAFORM_OUTPUTS;
     const given = values.hosts === undefined && outputs ? { 'terraform-outputs': outputs } : {};
     const runner = (0,_runner_js__WEBPACK_IMPORTED_MODULE_8__/* .commandLineRunner */ .A)({ ...given, ...values }, process.env);
-    const destination = (0,_lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_2__/* .destinationInputs */ .SR)(runner);
+    const asked = (0,_lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_2__/* .destinationInputs */ .SR)(runner);
+    const destination = command.whoeverAnswers
+        ? { ...asked, unreachable: 'skip' }
+        : asked;
     const act = command.prepare({ runner, cancelled: interrupt.signal }, words);
     const { hosts, absent, close } = await (0,_lib_release_connect_js__WEBPACK_IMPORTED_MODULE_1__/* .connectAll */ .Q5)(destination);
     try {
-        (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_3__/* .leftBehind */ .aU)(runner, absent);
+        if (!command.whoeverAnswers)
+            await (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_3__/* .leaveBehind */ .kh)(runner, { hosts, absent });
         const { data, text, failed, exitCode } = await act(hosts);
         process.exitCode = exitCode ?? (failed ? 1 : 0);
         // Standard output belongs to a command that was run.
         if (exitCode !== undefined)
             return;
         console.log(runner.redact(values.json ? JSON.stringify(data, null, 2) : text));
+        if (command.whoeverAnswers && absent.length > 0) {
+            throw new Error(`Nobody answers at ${(0,_lib_release_connect_js__WEBPACK_IMPORTED_MODULE_1__/* .namesOf */ .eZ)(absent)}.`);
+        }
     }
     finally {
         await close();
@@ -41501,7 +41605,7 @@ const CATALOGUE = {
 async function fetchArchive(url, cancelled) {
     const [, scheme, name = ''] = /^(mvn|npm):(.+)$/.exec(url) ?? [];
     if (scheme === undefined)
-        return (await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371))).downloadTool(url);
+        return download(url, cancelled);
     const folder = (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(process.env.RUNNER_TEMP ?? (0,external_node_os_.tmpdir)(), 'compta-tool-'));
     const argv = scheme === 'mvn' ? mavenArgv(name, folder) : npmArgv(name, folder);
     // Beside no project, and with no input of the action: among those are secrets.
@@ -41516,6 +41620,15 @@ async function fetchArchive(url, cancelled) {
     (0,external_node_fs_.renameSync)((0,external_node_path_.join)(folder, file), archive);
     (0,external_node_fs_.rmdirSync)(folder);
     return archive;
+}
+/** Who is cancelled does not wait for its end, which it has no word for. */
+async function download(url, cancelled) {
+    const { downloadTool } = await __nccwpck_require__.e(/* import() */ 371).then(__nccwpck_require__.bind(__nccwpck_require__, 6371));
+    cancelled?.throwIfAborted();
+    const stopped = new Promise((_, reject) => {
+        cancelled?.addEventListener('abort', () => reject(cancelled.reason), { once: true });
+    });
+    return Promise.race([downloadTool(url), stopped]);
 }
 function mavenArgv(artifact, folder) {
     const goal = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy';
@@ -45792,6 +45905,7 @@ function scriptSource({ image, locations, username, }, password) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Vp: () => (/* binding */ SERVERS),
 /* harmony export */   b1: () => (/* binding */ LIMITS),
 /* harmony export */   g2: () => (/* binding */ RELEASE),
 /* harmony export */   hM: () => (/* binding */ CONNECTION),
@@ -45848,7 +45962,7 @@ const OPTIONS = {
     json: { what: 'for a program: JSON on standard output, progress on standard error' },
     help: { what: 'this text' },
 };
-const CONNECTION = [
+const SERVERS = [
     'terraform-outputs',
     'private-key',
     'environment',
@@ -45857,8 +45971,8 @@ const CONNECTION = [
     'jump-host',
     'user',
     'port',
-    'unreachable',
 ];
+const CONNECTION = [...SERVERS, 'unreachable'];
 const RELEASE = [
     'version',
     'images',
@@ -46457,7 +46571,6 @@ function renderCompose(path, variables) {
     const edge = file.services.caddy;
     if (edge === undefined)
         throw new Error(`${path} has no service caddy.`);
-    const sizes = order.map((service) => bytes(file.services[`${service}-a`]?.mem_limit));
     return {
         text,
         project: file.name,
@@ -46465,10 +46578,7 @@ function renderCompose(path, variables) {
         versionPaths: file['x-compta']['version-paths'],
         definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
         edge,
-        secondSlots: sizes
-            .sort((x, y) => y - x)
-            .slice(0, 2)
-            .reduce((sum, size) => sum + size, 0),
+        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
     };
 }
 /** Variables that a Compose file asks for: `${NAME}` without a default. */
@@ -46543,6 +46653,8 @@ function bytes(limit) {
 __nccwpck_require__.d(__webpack_exports__, {
   Q5: () => (/* binding */ connectAll),
   My: () => (/* binding */ destinationOf),
+  Pz: () => (/* binding */ mayLeave),
+  eZ: () => (/* binding */ namesOf),
   bK: () => (/* binding */ unreachableChoices)
 });
 
@@ -46628,9 +46740,12 @@ var inventory_inventory = __nccwpck_require__(1755);
 var errors = __nccwpck_require__(2262);
 // EXTERNAL MODULE: ./lib/ssh/pool.js + 2 modules
 var ssh_pool = __nccwpck_require__(4790);
+// EXTERNAL MODULE: ./lib/release/evidence.js
+var evidence = __nccwpck_require__(2481);
 // EXTERNAL MODULE: ./lib/release/host.js + 1 modules
 var host = __nccwpck_require__(8700);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
+
 
 
 
@@ -46675,7 +46790,7 @@ async function connectAll(destination) {
             const silent = attempt.reason instanceof errors/* HostUnreachableError */.Zt;
             if (destination.unreachable === 'fail' || !silent)
                 throw attempt.reason;
-            absent.push(name);
+            absent.push({ name, address });
         }
         if (hosts.length === 0)
             throw problem;
@@ -46686,6 +46801,27 @@ async function connectAll(destination) {
         throw error;
     }
 }
+/**
+ * Whether a release may go to the servers that answer alone.
+ * @throws ReleaseFailure when one of the others serves users all the same, or may know of a release
+ *   that no server which answers has.
+ */
+async function mayLeave(hosts, absent) {
+    for (const { name, address } of absent) {
+        const health = `http://${address}/healthz`;
+        const answers = await Promise.all(hosts.map((host) => host.http(health)));
+        if (answers.every(({ status }) => status !== 200))
+            continue;
+        throw new evidence/* ReleaseFailure */.WA(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
+            'SSH there or power it off, then run it again.');
+    }
+    const states = await Promise.all(hosts.map((host) => host.state()));
+    if (states.some(({ outOfRotation }) => !outOfRotation))
+        return;
+    throw new evidence/* ReleaseFailure */.WA(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
+        'has: bring that back, or take it out of the inventory when it is lost.');
+}
+const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
 
 /***/ }),
@@ -46768,8 +46904,9 @@ function arrival(history, is) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   W: () => (/* binding */ ReleaseFailure),
-/* harmony export */   k: () => (/* binding */ gather)
+/* harmony export */   WA: () => (/* binding */ ReleaseFailure),
+/* harmony export */   Zw: () => (/* binding */ problemOf),
+/* harmony export */   kg: () => (/* binding */ gather)
 /* harmony export */ });
 /* harmony import */ var _inspection_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4438);
 
@@ -46781,6 +46918,10 @@ class ReleaseFailure extends Error {
         super(message, options);
         this.evidence = evidence;
     }
+}
+/** The sentence that an error says, without its causes. */
+function problemOf(error) {
+    return error instanceof Error ? error.message : String(error);
 }
 /** Gathers what explains a failure. */
 async function gather(host, container, service, slot) {
@@ -46942,7 +47083,7 @@ class Host {
             if (!(cause instanceof errors/* RemoteCommandError */.at && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new evidence/* ReleaseFailure */.W(why, undefined, { cause });
+            throw new evidence/* ReleaseFailure */.WA(why, undefined, { cause });
         }
     }
     /**
@@ -46985,15 +47126,17 @@ mv -f "$temporary" "$1"`;
     }
     /** Adds a line to a file, the whole of it or nothing. */
     async append(path, line) {
-        // As for `write`: what arrived may be a part. It is on the disk before anything builds on it.
-        const script = `size=$(stat -c %s "$1" 2>/dev/null || echo 0)
-undo() { truncate -s "$size" "$1"; exit 1; }
-cat >>"$1" || undo "$1"
-[ "$(stat -c %s "$1")" = "$((size + $2))" ] || { echo "only a part of a line for $1 arrived" >&2; undo "$1"; }
+        // As for `write`: what arrived may be a part. One at a time, or one that is undone cuts off another.
+        const script = `set -eu
+line=$(cat)
+[ "$(printf '%s' "$line" | wc -c)" = "$2" ] || { echo "only a part of a line for $1 arrived" >&2; exit 1; }
+exec 8<"\${1%/*}"
+flock -x 8
+size=$(stat -c %s "$1" 2>/dev/null || echo 0)
+printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
 sync "$1"`;
-        const input = `${line}\n`;
-        const size = String(Buffer.byteLength(input));
-        await this.change(['sh', '-c', script, 'append', path, size], { input });
+        const size = String(Buffer.byteLength(line));
+        await this.change(['sh', '-c', script, 'append', path, size], { input: line });
     }
     /**
      * Content of a file, or `undefined` when there is none.
@@ -47944,6 +48087,7 @@ function progressTable(print, widest) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Mn: () => (/* binding */ previewNotes),
 /* harmony export */   ar: () => (/* binding */ previewRows)
 /* harmony export */ });
 /* unused harmony exports outcomeMarkdown, previewMarkdown */
@@ -48021,11 +48165,18 @@ function previewMarkdown(environment, { release, hosts }) {
     return [
         verdict('unchanged', `Dry run of ${release} on ${environment}: nothing was touched`),
         table(['Host', 'Service', 'Old', 'New', 'Steps'], previewRows(hosts)),
-        ...hosts.flatMap(({ host, differences, secrets }) => [
-            ...differences.map(({ file, difference }) => details(`${host}: ${file}`, code(difference, 'diff'))),
-            ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...hosts.flatMap((host) => [
+            ...host.differences.map(({ file, difference }) => details(`${host.host}: ${file}`, code(difference, 'diff'))),
+            ...previewNotes(host),
         ]),
     ].join('\n\n');
+}
+/** What would come to a host besides: names of secrets, images. */
+function previewNotes({ host, secrets, images }) {
+    return [
+        ...(secrets.length === 0 ? [] : [`${host}: new or changed secrets: ${secrets.join(', ')}`]),
+        ...(images.length === 0 ? [] : [`${host}: images to fetch: ${images.join(', ')}`]),
+    ];
 }
 /** Host, service, old and new version, steps. */
 function previewRows(hosts) {
@@ -48095,7 +48246,7 @@ function refuseContracted(record, target, now) {
             continue;
         if (isSince(version, contract.since))
             continue;
-        throw new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .W(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
+        throw new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .WA(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
             `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
             'restore a backup from before it.');
     }
@@ -48156,16 +48307,14 @@ async function changedSecrets(host, secrets) {
     }
     return changed;
 }
-/** Puts the files in place, readable by the service alone; what is there unchanged stays. */
-async function writeSecrets(host, secrets) {
-    const changed = await changedSecrets(host, secrets);
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+async function writeSecrets(host, secrets, changed) {
     for (const [service, name, content] of flat(secrets)) {
         if (!changed.includes(`${service}/${name}`))
             continue;
         const owner = `${_layout_js__WEBPACK_IMPORTED_MODULE_1__/* .serviceUser */ .$W}:${_layout_js__WEBPACK_IMPORTED_MODULE_1__/* .serviceUser */ .$W}`;
         await host.write(`${(0,_layout_js__WEBPACK_IMPORTED_MODULE_1__/* .secretsFolder */ .Ms)(service)}/${name}`, content, '0400', owner);
     }
-    return changed.length > 0;
 }
 function flat(secrets) {
     return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
@@ -48227,8 +48376,8 @@ function behindOf(standings) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   aU: () => (/* binding */ leftBehind),
-/* harmony export */   kX: () => (/* binding */ logTo)
+/* harmony export */   kX: () => (/* binding */ logTo),
+/* harmony export */   kh: () => (/* binding */ leaveBehind)
 /* harmony export */ });
 /* unused harmony exports LEASE_STATE, circumstancesOf, concluded, conclude, concludeDry, freeAfter */
 /* harmony import */ var node_fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3024);
@@ -48264,11 +48413,12 @@ function logTo(runner, hosts) {
     const widest = Math.max(0, ...hosts.map(({ name }) => name.length));
     return (0,_progress_js__WEBPACK_IMPORTED_MODULE_7__/* .progressTable */ .wC)((line) => runner.info(line), widest);
 }
-/** Says which hosts were skipped, where nobody can miss it. */
-function leftBehind(runner, absent) {
+/** Says which hosts are skipped, where nobody can miss it. @throws ReleaseFailure when they must not be. */
+async function leaveBehind(runner, { hosts, absent }) {
     if (absent.length === 0)
         return;
-    runner.warning(`Nobody answers at ${absent.join(', ')}: left behind. When it is back it stays out of ` +
+    await (0,_connect_js__WEBPACK_IMPORTED_MODULE_4__/* .mayLeave */ .Pz)(hosts, absent);
+    runner.warning(`Nobody answers at ${(0,_connect_js__WEBPACK_IMPORTED_MODULE_4__/* .namesOf */ .eZ)(absent)}: left behind. When it is back it stays out of ` +
         'rotation until `compta converge` or the next deploy.');
 }
 /** A release that failed, and of which outputs and summary tell already. */
@@ -48366,6 +48516,7 @@ async function freeAfter(runner, destination) {
 /* harmony export */   ks: () => (/* binding */ closeJournal),
 /* harmony export */   sb: () => (/* binding */ audit)
 /* harmony export */ });
+/* unused harmony export withOwn */
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5686);
 /* harmony import */ var _layout_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5402);
 /* harmony import */ var _manifest_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8833);
@@ -48491,13 +48642,23 @@ async function readHistory(host) {
         }
     });
 }
+/** A history, and of another what happened at moments that it does not know. */
+function withOwn(known, own) {
+    const moments = new Set(known.map(({ at }) => at));
+    const alone = own.filter(({ at }) => !moments.has(at));
+    return [...known, ...alone].sort((x, y) => (x.at < y.at ? -1 : 1));
+}
 async function writeHistory(host, history) {
     const lines = history.map((entry) => `${JSON.stringify(entry)}\n`).join('');
     await host.write(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2, lines, '0644');
 }
-/** Gives a host that was away or is new what another knows: history, schema, services' secrets. */
+/**
+ * Gives a host that was away or is new what another knows: history, schema, services' secrets. What it
+ * knows alone stays: it may have been the only one there at a release.
+ */
 async function copyState(from, to) {
-    await writeHistory(to, await readHistory(from));
+    const [known, own] = await Promise.all([readHistory(from), readHistory(to)]);
+    await writeHistory(to, withOwn(known, own));
     const schema = await from.content(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .schemaFile */ .I9);
     if (schema !== undefined)
         await to.write(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .schemaFile */ .I9, schema, '0644');
@@ -48547,7 +48708,7 @@ async function audit(host, by, what, run, reason = '') {
  * @param keep releases that stay, among them what a rollback would go to.
  */
 async function prune(host, keep) {
-    const script = `cd ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .root */ .zr}/releases
+    const script = `cd ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .root */ .zr}/releases || exit
 for folder in *; do
   kept=no
   for release; do [ "$folder" = "$release" ] && kept=yes; done
@@ -48770,7 +48931,7 @@ async function accept(host, slot, on) {
  */
 async function proveContract(host, slot) {
     const name = (0,_host_js__WEBPACK_IMPORTED_MODULE_1__/* .slotName */ .M8)(slot.service, slot.slot);
-    const refuse = (what) => new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .W(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
+    const refuse = (what) => new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .WA(`${name} on ${host.name} does not keep the readiness contract: ${what}. It would lose ` +
         `requests when it is replaced. On port ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .ports */ .X6.management} the service must offer ` +
         'POST /actuator/traffic {"accept":false}, which turns GET /actuator/health/readiness to ' +
         '503 while requests are still served, and {"accept":true}, which turns it back to 200; ' +
@@ -50547,7 +50708,8 @@ class SshPool {
                 username: user,
                 privateKey,
                 readyTimeout: connectTimeoutMs,
-                keepaliveInterval: 10_000,
+                // Twenty seconds until a dead connection is noticed: before a lease of thirty runs out.
+                keepaliveInterval: 5_000,
                 keepaliveCountMax: 3,
                 algorithms: { serverHostKey: (0,known_hosts/* algorithmsOf */.w2)(known) },
                 hostVerifier: (blob) => {
@@ -51301,22 +51463,14 @@ function getExecOutput(commandLine, args, options) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   $1: () => (/* binding */ lstat),
 /* harmony export */   Ck: () => (/* binding */ mkdir),
-/* harmony export */   Cy: () => (/* binding */ readdir),
 /* harmony export */   H8: () => (/* binding */ IS_WINDOWS),
 /* harmony export */   Qh: () => (/* binding */ isRooted),
-/* harmony export */   YN: () => (/* binding */ symlink),
-/* harmony export */   dJ: () => (/* binding */ stat),
-/* harmony export */   h_: () => (/* binding */ readlink),
-/* harmony export */   k6: () => (/* binding */ chmod),
-/* harmony export */   m3: () => (/* binding */ copyFile),
 /* harmony export */   rm: () => (/* binding */ rm),
 /* harmony export */   t2: () => (/* binding */ exists),
-/* harmony export */   vr: () => (/* binding */ tryGetExecutablePath),
-/* harmony export */   y1: () => (/* binding */ unlink)
+/* harmony export */   vr: () => (/* binding */ tryGetExecutablePath)
 /* harmony export */ });
-/* unused harmony exports open, rename, rmdir, UV_FS_O_EXLOCK, READONLY, isDirectory, getCmdPath */
+/* unused harmony exports chmod, copyFile, lstat, open, readdir, rename, rmdir, stat, symlink, unlink, readlink, UV_FS_O_EXLOCK, READONLY, isDirectory, getCmdPath */
 /* harmony import */ var fs__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9896);
 /* harmony import */ var path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6928);
 var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _arguments, P, generator) {
@@ -51346,7 +51500,7 @@ const IS_WINDOWS = process.platform === 'win32';
  */
 function readlink(fsPath) {
     return __awaiter(this, void 0, void 0, function* () {
-        const result = yield fs__WEBPACK_IMPORTED_MODULE_0__.promises.readlink(fsPath);
+        const result = yield fs.promises.readlink(fsPath);
         // On Windows, restore Node 20 behavior: add trailing backslash to all results
         // since junctions on Windows are always directory links
         if (IS_WINDOWS && !result.endsWith('\\')) {
@@ -51507,10 +51661,9 @@ function getCmdPath() {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   K7: () => (/* binding */ which),
 /* harmony export */   U$: () => (/* binding */ mkdirP),
-/* harmony export */   Yz: () => (/* binding */ rmRF),
-/* harmony export */   cp: () => (/* binding */ cp)
+/* harmony export */   Yz: () => (/* binding */ rmRF)
 /* harmony export */ });
-/* unused harmony exports mv, findInPath */
+/* unused harmony exports cp, mv, findInPath */
 /* harmony import */ var assert__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2613);
 /* harmony import */ var path__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(6928);
 /* harmony import */ var _io_util_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5870);
@@ -51537,19 +51690,19 @@ var __awaiter = (undefined && undefined.__awaiter) || function (thisArg, _argume
 function cp(source_1, dest_1) {
     return __awaiter(this, arguments, void 0, function* (source, dest, options = {}) {
         const { force, recursive, copySourceDirectory } = readCopyOptions(options);
-        const destStat = (yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .exists */ .t2(dest)) ? yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .stat */ .dJ(dest) : null;
+        const destStat = (yield ioUtil.exists(dest)) ? yield ioUtil.stat(dest) : null;
         // Dest is an existing file, but not forcing
         if (destStat && destStat.isFile() && !force) {
             return;
         }
         // If dest is an existing directory, should copy inside.
         const newDest = destStat && destStat.isDirectory() && copySourceDirectory
-            ? path__WEBPACK_IMPORTED_MODULE_1__.join(dest, path__WEBPACK_IMPORTED_MODULE_1__.basename(source))
+            ? path.join(dest, path.basename(source))
             : dest;
-        if (!(yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .exists */ .t2(source))) {
+        if (!(yield ioUtil.exists(source))) {
             throw new Error(`no such file or directory: ${source}`);
         }
-        const sourceStat = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .stat */ .dJ(source);
+        const sourceStat = yield ioUtil.stat(source);
         if (sourceStat.isDirectory()) {
             if (!recursive) {
                 throw new Error(`Failed to copy. ${source} is a directory, but tried to copy without recursive flag.`);
@@ -51559,7 +51712,7 @@ function cp(source_1, dest_1) {
             }
         }
         else {
-            if (path__WEBPACK_IMPORTED_MODULE_1__.relative(source, newDest) === '') {
+            if (path.relative(source, newDest) === '') {
                 // a file cannot be copied to itself
                 throw new Error(`'${newDest}' and '${source}' are the same file`);
             }
@@ -51741,11 +51894,11 @@ function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
             return;
         currentDepth++;
         yield mkdirP(destDir);
-        const files = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .readdir */ .Cy(sourceDir);
+        const files = yield ioUtil.readdir(sourceDir);
         for (const fileName of files) {
             const srcFile = `${sourceDir}/${fileName}`;
             const destFile = `${destDir}/${fileName}`;
-            const srcFileStat = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .lstat */ .$1(srcFile);
+            const srcFileStat = yield ioUtil.lstat(srcFile);
             if (srcFileStat.isDirectory()) {
                 // Recurse
                 yield cpDirRecursive(srcFile, destFile, currentDepth, force);
@@ -51755,32 +51908,32 @@ function cpDirRecursive(sourceDir, destDir, currentDepth, force) {
             }
         }
         // Change the mode for the newly created directory
-        yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .chmod */ .k6(destDir, (yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .stat */ .dJ(sourceDir)).mode);
+        yield ioUtil.chmod(destDir, (yield ioUtil.stat(sourceDir)).mode);
     });
 }
 // Buffered file copy
 function copyFile(srcFile, destFile, force) {
     return __awaiter(this, void 0, void 0, function* () {
-        if ((yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .lstat */ .$1(srcFile)).isSymbolicLink()) {
+        if ((yield ioUtil.lstat(srcFile)).isSymbolicLink()) {
             // unlink/re-link it
             try {
-                yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .lstat */ .$1(destFile);
-                yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .unlink */ .y1(destFile);
+                yield ioUtil.lstat(destFile);
+                yield ioUtil.unlink(destFile);
             }
             catch (e) {
                 // Try to override file permission
                 if (e.code === 'EPERM') {
-                    yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .chmod */ .k6(destFile, '0666');
-                    yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .unlink */ .y1(destFile);
+                    yield ioUtil.chmod(destFile, '0666');
+                    yield ioUtil.unlink(destFile);
                 }
                 // other errors = it doesn't exist, no work to do
             }
             // Copy over symlink
-            const symlinkFull = yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .readlink */ .h_(srcFile);
-            yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .symlink */ .YN(symlinkFull, destFile, _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .IS_WINDOWS */ .H8 ? 'junction' : null);
+            const symlinkFull = yield ioUtil.readlink(srcFile);
+            yield ioUtil.symlink(symlinkFull, destFile, ioUtil.IS_WINDOWS ? 'junction' : null);
         }
-        else if (!(yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .exists */ .t2(destFile)) || force) {
-            yield _io_util_js__WEBPACK_IMPORTED_MODULE_2__/* .copyFile */ .m3(srcFile, destFile);
+        else if (!(yield ioUtil.exists(destFile)) || force) {
+            yield ioUtil.copyFile(srcFile, destFile);
         }
     });
 }

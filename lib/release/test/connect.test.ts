@@ -7,10 +7,13 @@ class Onlooker extends Host {
   readonly #seen: number;
   readonly #out: boolean;
 
-  constructor(name: string, seen: number, out = false) {
+  readonly #runs: boolean;
+
+  constructor(name: string, seen: number, { out = false, runs = true } = {}) {
     super(name, '', () => Promise.reject(new Error('nobody is there')));
     this.#seen = seen;
     this.#out = out;
+    this.#runs = runs;
   }
 
   override async http(url: string) {
@@ -18,14 +21,15 @@ class Onlooker extends Host {
   }
 
   override async state() {
-    return { slots: [], edge: undefined, outOfRotation: this.#out };
+    const edge = { id: '', image: 'caddy', config: '', address: '' };
+    return { slots: [], edge: this.#runs ? edge : undefined, outOfRotation: this.#out };
   }
 }
 
 const absent = [{ name: 'app-3', address: '10.0.0.3' }];
 
 test('a server that is down is left', async () => {
-  const others = [new Onlooker('app-1', 0), new Onlooker('app-2', 0, true)];
+  const others = [new Onlooker('app-1', 0), new Onlooker('app-2', 0, { out: true })];
   await expect(mayLeave(others, absent)).resolves.toBeUndefined();
 });
 
@@ -37,8 +41,16 @@ test('one that is silent over SSH alone would go on serving an old release, and 
 });
 
 test('one that alone may know the newest release is not left', async () => {
-  const others = [new Onlooker('app-1', 0, true), new Onlooker('app-2', 503, true)];
+  const others = [
+    new Onlooker('app-1', 0, { out: true }),
+    new Onlooker('app-2', 503, { runs: false }),
+  ];
   await expect(mayLeave(others, absent)).rejects.toThrow(
-    'app-1, app-2: out of rotation, which may be for a release that only app-3 has: bring that back',
+    'app-1, app-2: out of rotation, which may be for a release that only app-3 has. Bring that back',
   );
+});
+
+test('before the first release nobody knows of another', async () => {
+  const others = [new Onlooker('app-1', 0, { runs: false })];
+  await expect(mayLeave(others, absent)).resolves.toBeUndefined();
 });

@@ -11,7 +11,7 @@ function server({ disk = 9, memory = 4, code = 0, stderr = '', sizes = [] as num
   const stdout = [...lines, ...sizes.map((size) => size * gibibyte)].join('\n');
   return { name: 'app-1', read: async () => ({ code, stdout, stderr }) } as unknown as Host;
 }
-const need = { memory: gibibyte, images: ['registry/auth@sha256:1'] };
+const need = { memory: async () => gibibyte, images: ['registry/auth@sha256:1'] };
 
 describe('a server that is not fit for a release is refused with what it lacks', () => {
   test.each([

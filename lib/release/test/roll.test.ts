@@ -68,9 +68,9 @@ class Server extends Host {
 
   override async compose(name: string, ...words: string[]) {
     this.fleet.act();
-    if (name === this.fleet.cutBy) {
+    if (name === this.fleet.cutBy[0]) {
       this.fleet.silentUntil = Date.now() + 500;
-      this.fleet.cutBy = '';
+      this.fleet.cutBy.shift();
       this.fleet.answer();
     }
     if (name === this.refuses) throw new Error(`${this.name} cannot start Caddy`);
@@ -138,7 +138,7 @@ class Fleet {
 
   /** Until when nobody is reached, and what makes it begin. */
   silentUntil = 0;
-  cutBy = '';
+  cutBy: string[] = [];
 
   answer(): void {
     if (Date.now() < this.silentUntil) throw new HostUnreachableError('app', 'nobody is there');
@@ -308,10 +308,14 @@ test('the history tells what failed, and never goes back in time', async () => {
   }
 });
 
-test('a way to the servers that is away for a moment leaves no release half done', async () => {
+test.each([
+  ['in a release', ['r2']],
+  ['in a release and on the way back', ['r2', 'r1']],
+])('servers that cannot be reached for a moment, %s, all go back', async (_when, cuts) => {
   const fleet = new Fleet(2);
-  fleet.cutBy = 'r2';
+  fleet.cutBy = cuts;
   expect(await fleet.deploy(next, 1)).toMatchObject({ status: 'rolled-back' });
+  expect(fleet.cutBy).toEqual([]);
   expect(fleet.servers.map(({ runs, out }) => [runs, out])).toEqual(Array(2).fill(['r1', false]));
 });
 
