@@ -84917,6 +84917,10 @@ const healthInterval = 500;
 
 ;// CONCATENATED MODULE: ./lib/release/slots.js
 
+/** Whether the load balancer sends a server requests. */
+function slots_serves({ edge, outOfRotation }) {
+    return edge !== undefined && !outOfRotation;
+}
 const containerSchema = object({
     Id: schemas_string(),
     State: object({
@@ -85079,6 +85083,7 @@ exec 8<"\${1%/*}"
 flock -x 8
 size=$(stat -c %s "$1" 2>/dev/null || echo 0)
 printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
+flock -u 8
 sync "$1"`;
         const size = String(Buffer.byteLength(line));
         await this.change(['sh', '-c', script, 'append', path, size], { input: line });
@@ -85145,6 +85150,9 @@ function slotName(service, slot) {
 
 
 
+
+
+
 const connect_unreachableChoices = (/* unused pure expression or super */ null && (['fail', 'skip']));
 /** The application servers of an environment that Terraform made. */
 function connect_destinationOf(inventory, privateKey, unreachable = 'fail') {
@@ -85202,18 +85210,19 @@ async function connect_connectAll(destination) {
  */
 async function connect_mayLeave(hosts, absent) {
     for (const { name, address } of absent) {
-        const health = `http://${address}/healthz`;
-        const answers = await Promise.all(hosts.map((host) => host.http(health)));
-        if (answers.every(({ status }) => status !== 200))
+        const health = `http://${isIPv6(address) ? `[${address}]` : address}/healthz`;
+        const isWell = (host) => answered(async () => (await host.http(health)).status === 200, (well) => !well);
+        if (!(await Promise.all(hosts.map(isWell))).some(Boolean))
             continue;
         throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
             'SSH there or power it off, then run it again.');
     }
     const states = await Promise.all(hosts.map((host) => host.state()));
-    if (states.some(({ outOfRotation }) => !outOfRotation))
+    const isFirst = states.every(({ outOfRotation }) => !outOfRotation);
+    if (isFirst || states.some(serves))
         return;
     throw new ReleaseFailure(`${connect_namesOf(hosts)}: out of rotation, which may be for a release that only ${connect_namesOf(absent)} ` +
-        'has: bring that back, or take it out of the inventory when it is lost.');
+        'has. Bring that back; if it is lost, give `hosts` without it, or take it out of the inventory.');
 }
 const connect_namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
@@ -86436,8 +86445,11 @@ async function unfinished(host) {
  */
 async function store_record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
-    await host.append(layout.historyFile, JSON.stringify(entry));
-    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    // There already when its connection broke after that and it is done again.
+    if (!(await readHistory(host)).some(({ at }) => at === entry.at)) {
+        await host.append(layout.historyFile, JSON.stringify(entry));
+        await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    }
     await host.change(['sh', '-c', link, 'current', release]);
     await closeJournal(host);
 }

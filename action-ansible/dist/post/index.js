@@ -39003,6 +39003,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // UNUSED EXPORTS: mayLeave, namesOf, unreachableChoices
 
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
@@ -39085,8 +39087,6 @@ var inventory_inventory = __nccwpck_require__(1755);
 var errors = __nccwpck_require__(2262);
 // EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
 var lib = __nccwpck_require__(972);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: external "node:readline"
 var external_node_readline_ = __nccwpck_require__(481);
 ;// CONCATENATED MODULE: ./lib/ssh/quote.js
@@ -39429,9 +39429,14 @@ class SshPool {
 
 // EXTERNAL MODULE: ./lib/release/evidence.js + 1 modules
 var evidence = __nccwpck_require__(4273);
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js
+var host = __nccwpck_require__(3014);
+// EXTERNAL MODULE: ./lib/release/slots.js
+var slots = __nccwpck_require__(5939);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
+
+
+
 
 
 
@@ -39495,18 +39500,19 @@ async function connectAll(destination) {
  */
 async function mayLeave(hosts, absent) {
     for (const { name, address } of absent) {
-        const health = `http://${address}/healthz`;
-        const answers = await Promise.all(hosts.map((host) => host.http(health)));
-        if (answers.every(({ status }) => status !== 200))
+        const health = `http://${isIPv6(address) ? `[${address}]` : address}/healthz`;
+        const isWell = (host) => answered(async () => (await host.http(health)).status === 200, (well) => !well);
+        if (!(await Promise.all(hosts.map(isWell))).some(Boolean))
             continue;
         throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
             'SSH there or power it off, then run it again.');
     }
     const states = await Promise.all(hosts.map((host) => host.state()));
-    if (states.some(({ outOfRotation }) => !outOfRotation))
+    const isFirst = states.every(({ outOfRotation }) => !outOfRotation);
+    if (isFirst || states.some(serves))
         return;
     throw new ReleaseFailure(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
-        'has: bring that back, or take it out of the inventory when it is lost.');
+        'has. Bring that back; if it is lost, give `hosts` without it, or take it out of the inventory.');
 }
 const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
@@ -39621,78 +39627,18 @@ nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
 
 /***/ }),
 
-/***/ 8700:
+/***/ 3014:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  xr: () => (/* binding */ Host),
-  FL: () => (/* binding */ lostLease)
-});
-
-// UNUSED EXPORTS: LeaseLostError, noSpace, slotName
-
-// EXTERNAL MODULE: ./lib/ssh/errors.js
-var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ./lib/release/evidence.js + 1 modules
-var evidence = __nccwpck_require__(4273);
-// EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
-var schemas = __nccwpck_require__(8476);
-;// CONCATENATED MODULE: ./lib/release/slots.js
-
-const containerSchema = schemas/* object */.Ikc({
-    Id: schemas/* string */.YjP(),
-    State: schemas/* object */.Ikc({
-        Running: schemas/* boolean */.zMY(),
-        StartedAt: schemas/* string */.YjP(),
-        Health: schemas/* object */.Ikc({ Status: schemas/* string */.YjP() }).optional(),
-    }),
-    Config: schemas/* object */.Ikc({ Labels: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* string */.YjP()) }),
-    NetworkSettings: schemas/* object */.Ikc({
-        Networks: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* object */.Ikc({ IPAddress: schemas/* string */.YjP() })),
-    }),
-});
-/** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
-function readContainers(json, network) {
-    const containers = schemas/* array */.YOg(containerSchema).parse(JSON.parse(json || '[]'));
-    const state = { slots: [], edge: undefined };
-    for (const container of containers.filter((candidate) => candidate.State.Running)) {
-        const labels = container.Config.Labels;
-        const address = container.NetworkSettings.Networks[network]?.IPAddress ?? '';
-        const image = labels['compta.image'] ?? '';
-        const config = labels['compta.config'] ?? '';
-        if (labels['compta.edge'] !== undefined) {
-            state.edge = { id: container.Id, image, config, address };
-        }
-        const slot = labels['compta.slot'];
-        const service = labels['compta.service'];
-        if (service === undefined || (slot !== 'a' && slot !== 'b'))
-            continue;
-        state.slots.push({
-            id: container.Id,
-            service,
-            slot,
-            image,
-            config,
-            address,
-            version: labels['compta.version'] ?? '',
-            release: labels['compta.release'] ?? '',
-            health: healthOf(container.State.Health?.Status),
-            startedAt: container.State.StartedAt,
-        });
-    }
-    return state;
-}
-function healthOf(status) {
-    if (status === 'starting' || status === 'healthy' || status === 'unhealthy')
-        return status;
-    return 'none';
-}
-
-;// CONCATENATED MODULE: ./lib/release/host.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   FL: () => (/* binding */ lostLease),
+/* harmony export */   xr: () => (/* binding */ Host)
+/* harmony export */ });
+/* unused harmony exports LeaseLostError, noSpace, slotName */
+/* harmony import */ var _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2262);
+/* harmony import */ var _evidence_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(4273);
+/* harmony import */ var _layout_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5402);
+/* harmony import */ var _slots_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5939);
 
 
 
@@ -39708,9 +39654,9 @@ const noFile = 44;
 /** How programs say that a disk is full. */
 const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
-const fenced = `exec 9>>${layout/* lockFile */.Ke}
+const fenced = `exec 9>>${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .lockFile */ .Ke}
 flock -s 9
-token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${layout/* leaseFile */.ll})
+token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll})
 [ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
 shift
 exec "$@"`;
@@ -39737,7 +39683,7 @@ class Host {
             return await this.#exec(connection, command, options);
         }
         catch (error) {
-            if (!(error instanceof errors/* HostUnreachableError */.Zt))
+            if (!(error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HostUnreachableError */ .Zt))
                 throw error;
             return this.once(command, options);
         }
@@ -39751,10 +39697,10 @@ class Host {
             return await connection.exec(['sudo', '-n', ...command], options);
         }
         catch (cause) {
-            if (!(cause instanceof errors/* RemoteCommandError */.at && noSpace.test(cause.stderr)))
+            if (!(cause instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new evidence/* ReleaseFailure */.WA(why, undefined, { cause });
+            throw new _evidence_js__WEBPACK_IMPORTED_MODULE_1__/* .ReleaseFailure */ .WA(why, undefined, { cause });
         }
     }
     /**
@@ -39774,7 +39720,7 @@ class Host {
             return result;
         }
         catch (error) {
-            if (error instanceof errors/* RemoteCommandError */.at && error.code === lostLease) {
+            if (error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at && error.code === lostLease) {
                 throw lost(error.stderr, error);
             }
             throw error;
@@ -39805,6 +39751,7 @@ exec 8<"\${1%/*}"
 flock -x 8
 size=$(stat -c %s "$1" 2>/dev/null || echo 0)
 printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
+flock -u 8
 sync "$1"`;
         const size = String(Buffer.byteLength(line));
         await this.change(['sh', '-c', script, 'append', path, size], { input: line });
@@ -39825,22 +39772,22 @@ sync "$1"`;
     }
     /** What runs here now. */
     async state() {
-        const script = `[ -e ${layout/* caddy */.GG.outOfRotation} ] && echo out || echo in
-sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null || echo
-ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv}) || exit
+        const script = `[ -e ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .caddy */ .GG.outOfRotation} ] && echo out || echo in
+sha256sum ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .caddy */ .GG.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .project */ .Cv}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
         const { stdout } = await this.read(['sh', '-c', script]);
         const [rotation, checksum = '', ...containers] = stdout.split('\n');
         const [caddyfile] = checksum.split(' ');
         return {
-            ...readContainers(containers.join('\n'), layout/* backendNetwork */.L4),
+            ...(0,_slots_js__WEBPACK_IMPORTED_MODULE_3__/* .readContainers */ .Z)(containers.join('\n'), _layout_js__WEBPACK_IMPORTED_MODULE_2__/* .backendNetwork */ .L4),
             outOfRotation: rotation === 'out',
             ...(caddyfile && { caddyfile }),
         };
     }
     /** `docker compose …` with a release's files. */
     async compose(release, ...command) {
-        const folder = layout/* releaseFolder */.Uc(release);
+        const folder = _layout_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseFolder */ .Uc(release);
         const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
         await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
             timeoutMs: 180_000,
@@ -40505,6 +40452,71 @@ const healthInterval = 500;
 
 /***/ }),
 
+/***/ 5939:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Z: () => (/* binding */ readContainers)
+/* harmony export */ });
+/* unused harmony export serves */
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8476);
+
+/** Whether the load balancer sends a server requests. */
+function serves({ edge, outOfRotation }) {
+    return edge !== undefined && !outOfRotation;
+}
+const containerSchema = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    Id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    State: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+        Running: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
+        StartedAt: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+        Health: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP() }).optional(),
+    }),
+    Config: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Labels: zod__WEBPACK_IMPORTED_MODULE_0__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP()) }),
+    NetworkSettings: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+        Networks: zod__WEBPACK_IMPORTED_MODULE_0__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ IPAddress: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP() })),
+    }),
+});
+/** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
+function readContainers(json, network) {
+    const containers = zod__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(containerSchema).parse(JSON.parse(json || '[]'));
+    const state = { slots: [], edge: undefined };
+    for (const container of containers.filter((candidate) => candidate.State.Running)) {
+        const labels = container.Config.Labels;
+        const address = container.NetworkSettings.Networks[network]?.IPAddress ?? '';
+        const image = labels['compta.image'] ?? '';
+        const config = labels['compta.config'] ?? '';
+        if (labels['compta.edge'] !== undefined) {
+            state.edge = { id: container.Id, image, config, address };
+        }
+        const slot = labels['compta.slot'];
+        const service = labels['compta.service'];
+        if (service === undefined || (slot !== 'a' && slot !== 'b'))
+            continue;
+        state.slots.push({
+            id: container.Id,
+            service,
+            slot,
+            image,
+            config,
+            address,
+            version: labels['compta.version'] ?? '',
+            release: labels['compta.release'] ?? '',
+            health: healthOf(container.State.Health?.Status),
+            startedAt: container.State.StartedAt,
+        });
+    }
+    return state;
+}
+function healthOf(status) {
+    if (status === 'starting' || status === 'healthy' || status === 'unhealthy')
+        return status;
+    return 'none';
+}
+
+
+/***/ }),
+
 /***/ 9051:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -40526,8 +40538,8 @@ var markdown = __nccwpck_require__(5238);
 var main = __nccwpck_require__(9351);
 // EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
 var connect = __nccwpck_require__(3011);
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js
+var host = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
 var schemas = __nccwpck_require__(8476);
 // EXTERNAL MODULE: ./lib/ssh/errors.js

@@ -48506,6 +48506,10 @@ const healthInterval = 500;
 
 ;// CONCATENATED MODULE: ./lib/release/slots.js
 
+/** Whether the load balancer sends a server requests. */
+function slots_serves({ edge, outOfRotation }) {
+    return edge !== undefined && !outOfRotation;
+}
 const containerSchema = object({
     Id: schemas_string(),
     State: object({
@@ -48668,6 +48672,7 @@ exec 8<"\${1%/*}"
 flock -x 8
 size=$(stat -c %s "$1" 2>/dev/null || echo 0)
 printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
+flock -u 8
 sync "$1"`;
         const size = String(Buffer.byteLength(line));
         await this.change(['sh', '-c', script, 'append', path, size], { input: line });
@@ -50618,8 +50623,11 @@ async function unfinished(host) {
  */
 async function store_record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${layout.currentLink}.new && mv -T ${layout.currentLink}.new ${layout.currentLink}`;
-    await host.append(layout.historyFile, JSON.stringify(entry));
-    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    // There already when its connection broke after that and it is done again.
+    if (!(await readHistory(host)).some(({ at }) => at === entry.at)) {
+        await host.append(layout.historyFile, JSON.stringify(entry));
+        await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    }
     await host.change(['sh', '-c', link, 'current', release]);
     await closeJournal(host);
 }
@@ -50680,7 +50688,7 @@ function leaderOf(standings) {
     const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
     return standings
         .filter(({ current }) => current !== undefined)
-        .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
 }
 /**
  * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
@@ -54927,6 +54935,9 @@ class pool_SshPool {
 
 
 
+
+
+
 const connect_unreachableChoices = (/* unused pure expression or super */ null && (['fail', 'skip']));
 /** The application servers of an environment that Terraform made. */
 function connect_destinationOf(inventory, privateKey, unreachable = 'fail') {
@@ -54984,18 +54995,19 @@ async function connectAll(destination) {
  */
 async function mayLeave(hosts, absent) {
     for (const { name, address } of absent) {
-        const health = `http://${address}/healthz`;
-        const answers = await Promise.all(hosts.map((host) => host.http(health)));
-        if (answers.every(({ status }) => status !== 200))
+        const health = `http://${isIPv6(address) ? `[${address}]` : address}/healthz`;
+        const isWell = (host) => answered(async () => (await host.http(health)).status === 200, (well) => !well);
+        if (!(await Promise.all(hosts.map(isWell))).some(Boolean))
             continue;
         throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
             'SSH there or power it off, then run it again.');
     }
     const states = await Promise.all(hosts.map((host) => host.state()));
-    if (states.some(({ outOfRotation }) => !outOfRotation))
+    const isFirst = states.every(({ outOfRotation }) => !outOfRotation);
+    if (isFirst || states.some(serves))
         return;
     throw new ReleaseFailure(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
-        'has: bring that back, or take it out of the inventory when it is lost.');
+        'has. Bring that back; if it is lost, give `hosts` without it, or take it out of the inventory.');
 }
 const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 

@@ -67991,6 +67991,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   e: () => (/* binding */ run)
 });
 
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
@@ -77746,8 +77748,6 @@ class RemoteTimeoutError extends Error {
 
 // EXTERNAL MODULE: ../../node_modules/ssh2/lib/index.js
 var lib = __nccwpck_require__(972);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: external "node:readline"
 const external_node_readline_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readline");
 ;// CONCATENATED MODULE: ./lib/ssh/quote.js
@@ -78290,6 +78290,10 @@ const healthInterval = 500;
 
 ;// CONCATENATED MODULE: ./lib/release/slots.js
 
+/** Whether the load balancer sends a server requests. */
+function serves({ edge, outOfRotation }) {
+    return edge !== undefined && !outOfRotation;
+}
 const containerSchema = object({
     Id: schemas_string(),
     State: object({
@@ -78452,6 +78456,7 @@ exec 8<"\${1%/*}"
 flock -x 8
 size=$(stat -c %s "$1" 2>/dev/null || echo 0)
 printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
+flock -u 8
 sync "$1"`;
         const size = String(Buffer.byteLength(line));
         await this.change(['sh', '-c', script, 'append', path, size], { input: line });
@@ -78511,7 +78516,40 @@ function slotName(service, slot) {
     return `${service}-${slot}`;
 }
 
+;// CONCATENATED MODULE: ./lib/release/waiting.js
+/** Time ran out before something became true. */
+class WaitedTooLong extends Error {
+    name = 'WaitedTooLong';
+}
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+/**
+ * Asks again and again, every 200 ms, until the answer is yes.
+ * @param ask is told how many milliseconds are left.
+ * @throws WaitedTooLong saying what was waited for.
+ */
+async function until(what, timeoutMs, ask) {
+    const deadline = Date.now() + timeoutMs;
+    while (!(await ask(deadline - Date.now()))) {
+        if (Date.now() > deadline) {
+            throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
+        }
+        await pause(200);
+    }
+}
+/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
+async function answered(ask, isSilence) {
+    for (let attempt = 1;; attempt++) {
+        const answer = await ask();
+        if (!isSilence(answer) || attempt === 5)
+            return answer;
+        await pause(200);
+    }
+}
+
 ;// CONCATENATED MODULE: ./lib/release/connect.js
+
+
+
 
 
 
@@ -78575,50 +78613,21 @@ async function connect_connectAll(destination) {
  */
 async function mayLeave(hosts, absent) {
     for (const { name, address } of absent) {
-        const health = `http://${address}/healthz`;
-        const answers = await Promise.all(hosts.map((host) => host.http(health)));
-        if (answers.every(({ status }) => status !== 200))
+        const health = `http://${(0,external_node_net_.isIPv6)(address) ? `[${address}]` : address}/healthz`;
+        const isWell = (host) => answered(async () => (await host.http(health)).status === 200, (well) => !well);
+        if (!(await Promise.all(hosts.map(isWell))).some(Boolean))
             continue;
         throw new ReleaseFailure(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
             'SSH there or power it off, then run it again.');
     }
     const states = await Promise.all(hosts.map((host) => host.state()));
-    if (states.some(({ outOfRotation }) => !outOfRotation))
+    const isFirst = states.every(({ outOfRotation }) => !outOfRotation);
+    if (isFirst || states.some(serves))
         return;
     throw new ReleaseFailure(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
-        'has: bring that back, or take it out of the inventory when it is lost.');
+        'has. Bring that back; if it is lost, give `hosts` without it, or take it out of the inventory.');
 }
 const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
-
-;// CONCATENATED MODULE: ./lib/release/waiting.js
-/** Time ran out before something became true. */
-class WaitedTooLong extends Error {
-    name = 'WaitedTooLong';
-}
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-/**
- * Asks again and again, every 200 ms, until the answer is yes.
- * @param ask is told how many milliseconds are left.
- * @throws WaitedTooLong saying what was waited for.
- */
-async function until(what, timeoutMs, ask) {
-    const deadline = Date.now() + timeoutMs;
-    while (!(await ask(deadline - Date.now()))) {
-        if (Date.now() > deadline) {
-            throw new WaitedTooLong(`Waited ${timeoutMs / 1000} s for ${what}.`);
-        }
-        await pause(200);
-    }
-}
-/** Asks again, up to five times in all, while there is silence: on a busy server a word may be lost. */
-async function answered(ask, isSilence) {
-    for (let attempt = 1;; attempt++) {
-        const answer = await ask();
-        if (!isSilence(answer) || attempt === 5)
-            return answer;
-        await pause(200);
-    }
-}
 
 ;// CONCATENATED MODULE: ./lib/release/gate.js
 
@@ -78989,113 +78998,6 @@ async function followMaintenance(targets) {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/release/plan.js
-/**
- * What it takes to bring a host from what runs there to the target. Whatever a killed run left
- * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
- * @param current the release that the host's `current` names: who is trusted when both slots run.
- */
-function planHost(state, target, current) {
-    const { edge, caddyfile, outOfRotation: join } = state;
-    const wanted = target.order.flatMap((service) => {
-        const component = target.services[service];
-        if (component === undefined)
-            return [];
-        const slots = state.slots.filter((slot) => slot.service === service);
-        const trusted = current?.services[service];
-        return [
-            {
-                service,
-                from: serving(slots, trusted)?.version ?? '',
-                to: component.version,
-                steps: planService(service, slots, component, trusted, join),
-            },
-        ];
-    });
-    // Last: by then nobody is left who calls it.
-    const services = [...wanted, ...planGone(state.slots, target)];
-    if (edge === undefined)
-        return { edge: 'start', services, join };
-    const same = edge.image === target.edge.image &&
-        edge.config === target.edge.config &&
-        // A killed run may have left its file beside a Caddy that it did not get to replace.
-        (target.edge.caddyfile ?? caddyfile) === caddyfile;
-    return { edge: same ? 'keep' : 'replace', services, join };
-}
-/** Services that run and that the target does not have: they end. */
-function planGone(slots, target) {
-    const gone = slots.filter(({ service }) => target.services[service] === undefined);
-    return [...new Set(gone.map(({ service }) => service))].map((service) => {
-        const own = gone.filter((slot) => slot.service === service);
-        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
-        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
-    });
-}
-function planService(service, slots, target, trusted, join) {
-    const step = (kind, slot) => ({ kind, service, slot });
-    const wanted = slots.filter((slot) => plan_matches(slot, target));
-    const keep = wanted.find((slot) => slot.health === 'healthy') ??
-        wanted.find((slot) => slot.health === 'starting');
-    if (keep !== undefined) {
-        const others = slots.filter((slot) => slot !== keep);
-        if (others.length === 0 && keep.health === 'healthy' && !join)
-            return [];
-        return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
-    }
-    const old = serving(slots, trusted);
-    const fresh = (slot) => [step('start', slot), step('prove', slot)];
-    if (old === undefined)
-        return fresh('a');
-    const idle = old.slot === 'a' ? 'b' : 'a';
-    const leftover = slots.some((slot) => slot.slot === idle);
-    return [
-        // What a killed run left in the idle slot goes only once the other one surely serves.
-        ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
-        ...fresh(idle),
-        step('retire', old.slot),
-    ];
-}
-function plan_matches(slot, component) {
-    return slot.image === component.image && slot.config === component.config;
-}
-/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
-function serving(slots, trusted) {
-    const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
-    return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
-}
-/**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
- */
-function inOrder({ services }) {
-    const order = [];
-    for (const service of services) {
-        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
-        if (first === undefined)
-            continue;
-        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-        order.splice(drains ? -1 : order.length, 0, first);
-        order.push(...rest);
-    }
-    return order;
-}
-/** Whether the plan changes anything. */
-function plan_isEmpty(plan) {
-    const idle = plan.services.every((service) => service.steps.length === 0);
-    return plan.edge === 'keep' && idle && !plan.join;
-}
-/** A step as the log, the journal and a dry run name it. */
-function plan_describe({ kind, service, slot }) {
-    const what = {
-        start: 'start',
-        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
-        settle: 'wait until healthy, bring into rotation',
-        retire: 'take out of rotation, drain and end',
-        end: 'drain and end',
-    }[kind];
-    return `${what} ${service}-${slot}`;
-}
-
 ;// CONCATENATED MODULE: ./lib/release/progress.js
 
 /** Does one step of a release and tells its begin and its end. */
@@ -79412,8 +79314,11 @@ async function unfinished(host) {
  */
 async function store_record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${currentLink}.new && mv -T ${currentLink}.new ${currentLink}`;
-    await host.append(historyFile, JSON.stringify(entry));
-    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    // There already when its connection broke after that and it is done again.
+    if (!(await readHistory(host)).some(({ at }) => at === entry.at)) {
+        await host.append(historyFile, JSON.stringify(entry));
+        await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    }
     await host.change(['sh', '-c', link, 'current', release]);
     await closeJournal(host);
 }
@@ -79578,6 +79483,113 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     // The next host may leave at once: by then the load balancer has to send requests here again.
     if (leave)
         await pause(drainMs);
+}
+
+;// CONCATENATED MODULE: ./lib/release/plan.js
+/**
+ * What it takes to bring a host from what runs there to the target. Whatever a killed run left
+ * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
+ * @param current the release that the host's `current` names: who is trusted when both slots run.
+ */
+function planHost(state, target, current) {
+    const { edge, caddyfile, outOfRotation: join } = state;
+    const wanted = target.order.flatMap((service) => {
+        const component = target.services[service];
+        if (component === undefined)
+            return [];
+        const slots = state.slots.filter((slot) => slot.service === service);
+        const trusted = current?.services[service];
+        return [
+            {
+                service,
+                from: serving(slots, trusted)?.version ?? '',
+                to: component.version,
+                steps: planService(service, slots, component, trusted, join),
+            },
+        ];
+    });
+    // Last: by then nobody is left who calls it.
+    const services = [...wanted, ...planGone(state.slots, target)];
+    if (edge === undefined)
+        return { edge: 'start', services, join };
+    const same = edge.image === target.edge.image &&
+        edge.config === target.edge.config &&
+        // A killed run may have left its file beside a Caddy that it did not get to replace.
+        (target.edge.caddyfile ?? caddyfile) === caddyfile;
+    return { edge: same ? 'keep' : 'replace', services, join };
+}
+/** Services that run and that the target does not have: they end. */
+function planGone(slots, target) {
+    const gone = slots.filter(({ service }) => target.services[service] === undefined);
+    return [...new Set(gone.map(({ service }) => service))].map((service) => {
+        const own = gone.filter((slot) => slot.service === service);
+        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
+        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
+    });
+}
+function planService(service, slots, target, trusted, join) {
+    const step = (kind, slot) => ({ kind, service, slot });
+    const wanted = slots.filter((slot) => plan_matches(slot, target));
+    const keep = wanted.find((slot) => slot.health === 'healthy') ??
+        wanted.find((slot) => slot.health === 'starting');
+    if (keep !== undefined) {
+        const others = slots.filter((slot) => slot !== keep);
+        if (others.length === 0 && keep.health === 'healthy' && !join)
+            return [];
+        return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
+    }
+    const old = serving(slots, trusted);
+    const fresh = (slot) => [step('start', slot), step('prove', slot)];
+    if (old === undefined)
+        return fresh('a');
+    const idle = old.slot === 'a' ? 'b' : 'a';
+    const leftover = slots.some((slot) => slot.slot === idle);
+    return [
+        // What a killed run left in the idle slot goes only once the other one surely serves.
+        ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
+        ...fresh(idle),
+        step('retire', old.slot),
+    ];
+}
+function plan_matches(slot, component) {
+    return slot.image === component.image && slot.config === component.config;
+}
+/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
+function serving(slots, trusted) {
+    const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
+    return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
+}
+/**
+ * What is done on a host, in order. A service boots while the slot that the one before it has left
+ * is drained: neither needs the other, and both take seconds.
+ */
+function inOrder({ services }) {
+    const order = [];
+    for (const service of services) {
+        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
+        if (first === undefined)
+            continue;
+        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
+        order.splice(drains ? -1 : order.length, 0, first);
+        order.push(...rest);
+    }
+    return order;
+}
+/** Whether the plan changes anything. */
+function plan_isEmpty(plan) {
+    const idle = plan.services.every((service) => service.steps.length === 0);
+    return plan.edge === 'keep' && idle && !plan.join;
+}
+/** A step as the log, the journal and a dry run name it. */
+function plan_describe({ kind, service, slot }) {
+    const what = {
+        start: 'start',
+        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+        settle: 'wait until healthy, bring into rotation',
+        retire: 'take out of rotation, drain and end',
+        end: 'drain and end',
+    }[kind];
+    return `${what} ${service}-${slot}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
@@ -79852,6 +79864,7 @@ iptables -I INPUT ! -i lo -p tcp --dport "$2" -j REJECT --reject-with tcp-reset`
 
 
 
+
 /**
  * Host after host, `batch` at a time; within a host, step after step. Who is out of rotation
  * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
@@ -79890,12 +79903,15 @@ async function rollBatch(batch, rows, options, outcome) {
 }
 /** Whether the load balancer sends a server requests; one that does not answer is not counted on. */
 async function isServing(host) {
-    return host.state().then(({ edge, outOfRotation }) => edge !== undefined && !outOfRotation, () => false);
+    return host.state().then(serves, () => false);
 }
 /** Whether requests go on to be served when this host leaves the rotation. */
 async function canLeave(host, servers) {
     const others = servers.filter((server) => server !== host);
     return (await Promise.all(others.map(isServing))).some(Boolean);
+}
+async function isAlreadyThere(targets) {
+    return (await Promise.all(targets.map(planOf))).every(plan_isEmpty);
 }
 async function planOf({ host, target, current }) {
     return planHost(await host.state(), target, current);
@@ -79990,7 +80006,7 @@ function leaderOf(standings) {
     const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
     return standings
         .filter(({ current }) => current !== undefined)
-        .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
 }
 /**
  * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
@@ -80015,13 +80031,17 @@ function behindOf(standings) {
 
 
 
+
+
+/** Seconds that a command of a release may go on without its connection: the end of a slot is the longest. */
+const longestCommand = 60;
 /** Milliseconds in all that nobody may answer: a bastion that restarts, not one that is gone. */
 const longestSilence = 60_000;
 /**
  * Everything that was swapped goes back: the plan finds out what that is. First who is out of
  * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
- * @throws the reason of `options.stop`, when that ends it.
+ * @throws LeaseLostError, and the reason of `options.stop` when that ends it.
  */
 async function goBack(targets, previous, rows, options, how, at) {
     const when = { begun: Date.now(), at };
@@ -80031,8 +80051,11 @@ async function goBack(targets, previous, rows, options, how, at) {
     // The connection may be what failed, and every server serves.
     await someoneAnswers(options, deadline);
     for (const target of await inOrderOfReturn(targets, previous)) {
-        const done = [];
-        const turn = () => goBackOn(target, previous, done, options, how, when);
+        let done = [];
+        const turn = () => {
+            done = [];
+            return goBackOn(target, previous, done, options, how, when);
+        };
         try {
             await turn().catch(async (error) => {
                 const silent = error instanceof HostUnreachableError;
@@ -80043,6 +80066,8 @@ async function goBack(targets, previous, rows, options, how, at) {
         }
         catch (error) {
             options.stop.throwIfAborted();
+            if (error instanceof LeaseLostError)
+                throw error;
             stuck.push(`${target.host.name}: ${problemOf(error)}`);
         }
         rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
@@ -80050,10 +80075,14 @@ async function goBack(targets, previous, rows, options, how, at) {
     return stuck;
 }
 async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+    // A command whose connection was cut goes on there, under the lock of all changes.
+    await host.read(['flock', '-w', String(longestCommand), lockFile, 'true'], {
+        timeoutMs: 2 * longestCommand * 1000,
+    });
     await dropBallast(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
-            return;
+            return closeIfWhole({ host, current, target });
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
@@ -80068,33 +80097,50 @@ async function goBackOn({ host, current, target }, previous, done, options, how,
         note(how.tell, host.name, 'stays as it is, as no other server serves');
     }
 }
+/** What was current already is nothing to go back to: where it is whole, nothing was begun. */
+async function closeIfWhole(target) {
+    if (await isAlreadyThere([target]))
+        await closeJournal(target.host);
+}
 /**
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
 async function someoneAnswers({ servers, stop }, deadline) {
-    const answers = (host) => host.read(['true']).then(() => true, (error) => !(error instanceof HostUnreachableError));
+    const answer = async (host) => {
+        await host.read(['true']).catch((error) => {
+            if (error instanceof HostUnreachableError)
+                throw error;
+        });
+    };
     const left = Math.max(0, deadline - Date.now());
     return until('a server to answer', left, async () => {
         stop.throwIfAborted();
-        return (await Promise.all(servers.map(answers))).some(Boolean);
+        return Promise.any(servers.map(answer)).then(() => true, () => false);
     }).then(() => true, (error) => {
         if (error instanceof WaitedTooLong)
             return false;
         throw error;
     });
 }
-/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+/**
+ * Who is out of rotation comes before who serves; then who has nothing to go back to, and who does not
+ * answer, for whom the others do not wait.
+ */
 async function inOrderOfReturn(targets, previous) {
     const ranked = await Promise.all([...targets].reverse().map(async (target) => {
-        const returns = target.current?.release === previous.release;
-        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+        const { host, current } = target;
+        const state = await host.state().catch(() => undefined);
+        if (state === undefined)
+            return { target, rank: 3 };
+        if (current?.release !== previous.release)
+            return { target, rank: 2 };
+        return { target, rank: Number(serves(state)) };
     }));
     return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/bring.js
-
 
 
 
@@ -80213,10 +80259,6 @@ async function askPublicly(targets, target, how) {
     }
     await step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-async function isAlreadyThere(targets) {
-    const plans = await Promise.all(targets.map(async ({ host, target, current }) => planHost(await host.state(), target, current)));
-    return plans.every(plan_isEmpty);
-}
 async function tellLeftovers(targets, tell) {
     const begun = await Promise.all(targets.map(({ host }) => unfinished(host)));
     for (const [index, { host }] of targets.entries()) {
@@ -80279,9 +80321,10 @@ done`;
         throw new ReleaseFailure(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
             'Remove what else lies there, or lower `keep`.');
     }
-    if (free < memory) {
+    const slots = await memory();
+    if (free < slots) {
         throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
-            `${gigabytes(memory)}.`);
+            `${gigabytes(slots)}.`);
     }
 }
 /**
@@ -80648,11 +80691,15 @@ function component(service, wanted, current) {
 
 
 
+
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    // Before the wait for the lease, though what another run releases meanwhile is taken up after it.
     const before = await standingsOf(hosts);
-    const { manifest: expected } = buildRelease(wanted, leaderOf(before)?.current);
+    const current = leaderOf(before)?.current;
+    refuseOtherEnvironment(wanted.environment, current);
+    // What another run is at may be what this one needs, such as the first release of all services.
+    const taken = (await Promise.all(hosts.map(look))).some(({ binds }) => binds);
+    const expected = taken ? undefined : buildRelease(wanted, current).manifest;
     await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
@@ -80661,11 +80708,14 @@ async function deploy(hosts, wanted, how) {
         return bring(standings, manifest, 'deploy', how, lease);
     });
 }
-/** What must hold before anything is changed, on every host. */
+/**
+ * What must hold before anything is changed, on every host.
+ * @param target what it comes to; memory is not asked for where nobody knows yet.
+ */
 async function examine(standings, wanted, target, how) {
-    await step(how.tell, '', 'examine the servers', () => Promise.all(standings.map(async ({ host, current }) => {
-        const memory = secondSlots(await host.state(), target, current, wanted.compose.memory);
-        await preflight(host, { memory, images: imagesOf(wanted) });
+    await step(how.tell, '', 'examine the servers', () => Promise.all(standings.map(({ host, current }) => {
+        const memory = async () => target ? secondSlots(await host.state(), target, current, wanted.compose.memory) : 0;
+        return preflight(host, { memory, images: imagesOf(wanted) });
     })));
 }
 /**
@@ -80694,7 +80744,7 @@ async function pullAbsent(host, images, how) {
     const absent = await absentImages(host, images);
     if (absent.length === 0)
         return 0;
-    await preflight(host, { memory: 0, images: absent });
+    await preflight(host, { memory: async () => 0, images: absent });
     return pullImages([host], absent, how);
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
@@ -86948,7 +86998,7 @@ async function carryOut(step, { wanted, destination, limits, rollbackOnFailure, 
     const { runner } = step;
     const { environment, version } = wanted;
     await openToRunner(step, { environment, ssh: destination.ssh });
-    const { close, ...servers } = await connect_connectAll(destination);
+    const servers = await connect_connectAll(destination);
     const { hosts } = servers;
     try {
         await leaveBehind(runner, servers);
@@ -86965,7 +87015,7 @@ async function carryOut(step, { wanted, destination, limits, rollbackOnFailure, 
         conclude(runner, 'Deploy', environment, hosts, outcome);
     }
     finally {
-        await close();
+        await servers.close();
     }
 }
 

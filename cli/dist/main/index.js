@@ -38889,8 +38889,8 @@ async function ask(url) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var release_host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js
+var release_host = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/release/lease.js
 var release_lease = __nccwpck_require__(4252);
 // EXTERNAL MODULE: ./lib/report/markdown.js
@@ -38961,8 +38961,6 @@ async function followMaintenance(targets) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/release/plan.js
-var release_plan = __nccwpck_require__(4763);
 // EXTERNAL MODULE: ./lib/release/progress.js
 var progress = __nccwpck_require__(1811);
 // EXTERNAL MODULE: ./lib/release/earlier.js
@@ -39094,6 +39092,10 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
         await (0,waiting/* pause */.v7)(drainMs);
 }
 
+// EXTERNAL MODULE: ./lib/release/plan.js
+var release_plan = __nccwpck_require__(4763);
+// EXTERNAL MODULE: ./lib/release/slots.js
+var slots = __nccwpck_require__(5939);
 // EXTERNAL MODULE: ./lib/release/inspection.js
 var inspection = __nccwpck_require__(4438);
 // EXTERNAL MODULE: ./lib/release/traffic.js
@@ -39294,6 +39296,7 @@ iptables -I INPUT ! -i lo -p tcp --dport "$2" -j REJECT --reject-with tcp-reset`
 
 
 
+
 /**
  * Host after host, `batch` at a time; within a host, step after step. Who is out of rotation
  * comes first, and whose Caddy changes leaves it when the one before is back, whatever the batch.
@@ -39332,12 +39335,15 @@ async function rollBatch(batch, rows, options, outcome) {
 }
 /** Whether the load balancer sends a server requests; one that does not answer is not counted on. */
 async function isServing(host) {
-    return host.state().then(({ edge, outOfRotation }) => edge !== undefined && !outOfRotation, () => false);
+    return host.state().then(slots/* serves */.x, () => false);
 }
 /** Whether requests go on to be served when this host leaves the rotation. */
 async function canLeave(host, servers) {
     const others = servers.filter((server) => server !== host);
     return (await Promise.all(others.map(isServing))).some(Boolean);
+}
+async function isAlreadyThere(targets) {
+    return (await Promise.all(targets.map(planOf))).every(release_plan/* isEmpty */.Im);
 }
 async function planOf({ host, target, current }) {
     return (0,release_plan/* planHost */.AF)(await host.state(), target, current);
@@ -39428,13 +39434,17 @@ var errors = __nccwpck_require__(2262);
 
 
 
+
+
+/** Seconds that a command of a release may go on without its connection: the end of a slot is the longest. */
+const longestCommand = 60;
 /** Milliseconds in all that nobody may answer: a bastion that restarts, not one that is gone. */
 const longestSilence = 60_000;
 /**
  * Everything that was swapped goes back: the plan finds out what that is. First who is out of
  * rotation, then the last host first; one that cannot go back does not keep the others from it.
  * @returns the hosts that did not, and why.
- * @throws the reason of `options.stop`, when that ends it.
+ * @throws LeaseLostError, and the reason of `options.stop` when that ends it.
  */
 async function goBack(targets, previous, rows, options, how, at) {
     const when = { begun: Date.now(), at };
@@ -39444,8 +39454,11 @@ async function goBack(targets, previous, rows, options, how, at) {
     // The connection may be what failed, and every server serves.
     await someoneAnswers(options, deadline);
     for (const target of await inOrderOfReturn(targets, previous)) {
-        const done = [];
-        const turn = () => goBackOn(target, previous, done, options, how, when);
+        let done = [];
+        const turn = () => {
+            done = [];
+            return goBackOn(target, previous, done, options, how, when);
+        };
         try {
             await turn().catch(async (error) => {
                 const silent = error instanceof errors/* HostUnreachableError */.Zt;
@@ -39456,6 +39469,8 @@ async function goBack(targets, previous, rows, options, how, at) {
         }
         catch (error) {
             options.stop.throwIfAborted();
+            if (error instanceof release_host/* LeaseLostError */.Jd)
+                throw error;
             stuck.push(`${target.host.name}: ${(0,release_evidence/* problemOf */.Zw)(error)}`);
         }
         rows.push(...done.filter((row) => row.outcome !== 'unchanged'));
@@ -39463,10 +39478,14 @@ async function goBack(targets, previous, rows, options, how, at) {
     return stuck;
 }
 async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+    // A command whose connection was cut goes on there, under the lock of all changes.
+    await host.read(['flock', '-w', String(longestCommand), layout/* lockFile */.Ke, 'true'], {
+        timeoutMs: 2 * longestCommand * 1000,
+    });
     await store/* dropBallast */.jk(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
-            return;
+            return closeIfWhole({ host, current, target });
         const back = { host, target: current, current };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
@@ -39481,33 +39500,50 @@ async function goBackOn({ host, current, target }, previous, done, options, how,
         (0,progress/* note */.N4)(how.tell, host.name, 'stays as it is, as no other server serves');
     }
 }
+/** What was current already is nothing to go back to: where it is whole, nothing was begun. */
+async function closeIfWhole(target) {
+    if (await isAlreadyThere([target]))
+        await store/* closeJournal */.ks(target.host);
+}
 /**
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
 async function someoneAnswers({ servers, stop }, deadline) {
-    const answers = (host) => host.read(['true']).then(() => true, (error) => !(error instanceof errors/* HostUnreachableError */.Zt));
+    const answer = async (host) => {
+        await host.read(['true']).catch((error) => {
+            if (error instanceof errors/* HostUnreachableError */.Zt)
+                throw error;
+        });
+    };
     const left = Math.max(0, deadline - Date.now());
     return (0,waiting/* until */.TG)('a server to answer', left, async () => {
         stop.throwIfAborted();
-        return (await Promise.all(servers.map(answers))).some(Boolean);
+        return Promise.any(servers.map(answer)).then(() => true, () => false);
     }).then(() => true, (error) => {
         if (error instanceof waiting/* WaitedTooLong */.Rj)
             return false;
         throw error;
     });
 }
-/** Who is out of rotation comes before who serves, and who has nothing to go back to comes last. */
+/**
+ * Who is out of rotation comes before who serves; then who has nothing to go back to, and who does not
+ * answer, for whom the others do not wait.
+ */
 async function inOrderOfReturn(targets, previous) {
     const ranked = await Promise.all([...targets].reverse().map(async (target) => {
-        const returns = target.current?.release === previous.release;
-        return { target, rank: returns ? Number(await isServing(target.host)) : 2 };
+        const { host, current } = target;
+        const state = await host.state().catch(() => undefined);
+        if (state === undefined)
+            return { target, rank: 3 };
+        if (current?.release !== previous.release)
+            return { target, rank: 2 };
+        return { target, rank: Number((0,slots/* serves */.x)(state)) };
     }));
     return ranked.sort((x, y) => x.rank - y.rank).map(({ target }) => target);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/bring.js
-
 
 
 
@@ -39626,10 +39662,6 @@ async function askPublicly(targets, target, how) {
     }
     await (0,progress/* step */.PM)(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-async function isAlreadyThere(targets) {
-    const plans = await Promise.all(targets.map(async ({ host, target, current }) => (0,release_plan/* planHost */.AF)(await host.state(), target, current)));
-    return plans.every(release_plan/* isEmpty */.Im);
-}
 async function tellLeftovers(targets, tell) {
     const begun = await Promise.all(targets.map(({ host }) => store/* unfinished */.M1(host)));
     for (const [index, { host }] of targets.entries()) {
@@ -39682,9 +39714,10 @@ done`;
         throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
             'Remove what else lies there, or lower `keep`.');
     }
-    if (free < memory) {
+    const slots = await memory();
+    if (free < slots) {
         throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
-            `${gigabytes(memory)}.`);
+            `${gigabytes(slots)}.`);
     }
 }
 /**
@@ -39756,11 +39789,15 @@ var release_target = __nccwpck_require__(7465);
 
 
 
+
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    // Before the wait for the lease, though what another run releases meanwhile is taken up after it.
     const before = await (0,standing/* standingsOf */.F3)(hosts);
-    const { manifest: expected } = (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(before)?.current);
+    const current = (0,standing/* leaderOf */.tY)(before)?.current;
+    (0,release_target/* refuseOtherEnvironment */.Mu)(wanted.environment, current);
+    // What another run is at may be what this one needs, such as the first release of all services.
+    const taken = (await Promise.all(hosts.map(release_lease/* look */.Op))).some(({ binds }) => binds);
+    const expected = taken ? undefined : (0,release_target/* buildRelease */.Az)(wanted, current).manifest;
     await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
@@ -39769,11 +39806,14 @@ async function deploy(hosts, wanted, how) {
         return bring(standings, manifest, 'deploy', how, lease);
     });
 }
-/** What must hold before anything is changed, on every host. */
+/**
+ * What must hold before anything is changed, on every host.
+ * @param target what it comes to; memory is not asked for where nobody knows yet.
+ */
 async function examine(standings, wanted, target, how) {
-    await (0,progress/* step */.PM)(how.tell, '', 'examine the servers', () => Promise.all(standings.map(async ({ host, current }) => {
-        const memory = secondSlots(await host.state(), target, current, wanted.compose.memory);
-        await preflight(host, { memory, images: imagesOf(wanted) });
+    await (0,progress/* step */.PM)(how.tell, '', 'examine the servers', () => Promise.all(standings.map(({ host, current }) => {
+        const memory = async () => target ? secondSlots(await host.state(), target, current, wanted.compose.memory) : 0;
+        return preflight(host, { memory, images: imagesOf(wanted) });
     })));
 }
 /**
@@ -39802,7 +39842,7 @@ async function pullAbsent(host, images, how) {
     const absent = await absentImages(host, images);
     if (absent.length === 0)
         return 0;
-    await preflight(host, { memory: 0, images: absent });
+    await preflight(host, { memory: async () => 0, images: absent });
     return pullImages([host], absent, how);
 }
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
@@ -39968,6 +40008,7 @@ function hider(...variables) {
 }
 
 ;// CONCATENATED MODULE: ./lib/release/phases.js
+
 
 
 
@@ -40732,10 +40773,11 @@ async function run({ name, command, words, values }) {
         ? { ...asked, unreachable: 'skip' }
         : asked;
     const act = command.prepare({ runner, cancelled: interrupt.signal }, words);
-    const { hosts, absent, close } = await (0,_lib_release_connect_js__WEBPACK_IMPORTED_MODULE_1__/* .connectAll */ .Q5)(destination);
+    const servers = await (0,_lib_release_connect_js__WEBPACK_IMPORTED_MODULE_1__/* .connectAll */ .Q5)(destination);
+    const { hosts, absent } = servers;
     try {
         if (!command.whoeverAnswers)
-            await (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_3__/* .leaveBehind */ .kh)(runner, { hosts, absent });
+            await (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_3__/* .leaveBehind */ .kh)(runner, servers);
         const { data, text, failed, exitCode } = await act(hosts);
         process.exitCode = exitCode ?? (failed ? 1 : 0);
         // Standard output belongs to a command that was run.
@@ -40747,7 +40789,7 @@ async function run({ name, command, words, values }) {
         }
     }
     finally {
-        await close();
+        await servers.close();
     }
 }
 
@@ -45493,8 +45535,8 @@ async function underLease(work, body) {
 var inventory_inventory = __nccwpck_require__(1755);
 // EXTERNAL MODULE: ./lib/release/connect.js + 1 modules
 var connect = __nccwpck_require__(5204);
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js
+var host = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ./lib/ssh/pool.js + 2 modules
 var ssh_pool = __nccwpck_require__(4790);
 ;// CONCATENATED MODULE: ./lib/migration/reach.js
@@ -46658,6 +46700,8 @@ __nccwpck_require__.d(__webpack_exports__, {
   bK: () => (/* binding */ unreachableChoices)
 });
 
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: ./lib/inventory/formats.js
 /** `known_hosts` text: every server by its private address, the bastion by its public one too. */
 function knownHosts(inventory) {
@@ -46742,9 +46786,16 @@ var errors = __nccwpck_require__(2262);
 var ssh_pool = __nccwpck_require__(4790);
 // EXTERNAL MODULE: ./lib/release/evidence.js
 var evidence = __nccwpck_require__(2481);
-// EXTERNAL MODULE: ./lib/release/host.js + 1 modules
-var host = __nccwpck_require__(8700);
+// EXTERNAL MODULE: ./lib/release/host.js
+var host = __nccwpck_require__(3014);
+// EXTERNAL MODULE: ./lib/release/slots.js
+var slots = __nccwpck_require__(5939);
+// EXTERNAL MODULE: ./lib/release/waiting.js
+var waiting = __nccwpck_require__(3201);
 ;// CONCATENATED MODULE: ./lib/release/connect.js
+
+
+
 
 
 
@@ -46808,18 +46859,19 @@ async function connectAll(destination) {
  */
 async function mayLeave(hosts, absent) {
     for (const { name, address } of absent) {
-        const health = `http://${address}/healthz`;
-        const answers = await Promise.all(hosts.map((host) => host.http(health)));
-        if (answers.every(({ status }) => status !== 200))
+        const health = `http://${(0,external_node_net_.isIPv6)(address) ? `[${address}]` : address}/healthz`;
+        const isWell = (host) => (0,waiting/* answered */.oQ)(async () => (await host.http(health)).status === 200, (well) => !well);
+        if (!(await Promise.all(hosts.map(isWell))).some(Boolean))
             continue;
         throw new evidence/* ReleaseFailure */.WA(`${name} does not answer over SSH, but serves users, and would go on with what it has: mend ` +
             'SSH there or power it off, then run it again.');
     }
     const states = await Promise.all(hosts.map((host) => host.state()));
-    if (states.some(({ outOfRotation }) => !outOfRotation))
+    const isFirst = states.every(({ outOfRotation }) => !outOfRotation);
+    if (isFirst || states.some(slots/* serves */.x))
         return;
     throw new evidence/* ReleaseFailure */.WA(`${namesOf(hosts)}: out of rotation, which may be for a release that only ${namesOf(absent)} ` +
-        'has: bring that back, or take it out of the inventory when it is lost.');
+        'has. Bring that back; if it is lost, give `hosts` without it, or take it out of the inventory.');
 }
 const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
@@ -46949,79 +47001,20 @@ nsenter -t "$pid" -n ss -ltnH | awk '$4 !~ /^127\\.0\\.0\\.11:/ {print $4}'`),
 
 /***/ }),
 
-/***/ 8700:
+/***/ 3014:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
-
-// EXPORTS
-__nccwpck_require__.d(__webpack_exports__, {
-  xr: () => (/* binding */ Host),
-  Jd: () => (/* binding */ LeaseLostError),
-  FL: () => (/* binding */ lostLease),
-  UD: () => (/* binding */ noSpace),
-  M8: () => (/* binding */ slotName)
-});
-
-// EXTERNAL MODULE: ./lib/ssh/errors.js
-var errors = __nccwpck_require__(2262);
-// EXTERNAL MODULE: ./lib/release/evidence.js
-var evidence = __nccwpck_require__(2481);
-// EXTERNAL MODULE: ./lib/release/layout.js
-var layout = __nccwpck_require__(5402);
-// EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 14 modules
-var schemas = __nccwpck_require__(5686);
-;// CONCATENATED MODULE: ./lib/release/slots.js
-
-const containerSchema = schemas/* object */.Ikc({
-    Id: schemas/* string */.YjP(),
-    State: schemas/* object */.Ikc({
-        Running: schemas/* boolean */.zMY(),
-        StartedAt: schemas/* string */.YjP(),
-        Health: schemas/* object */.Ikc({ Status: schemas/* string */.YjP() }).optional(),
-    }),
-    Config: schemas/* object */.Ikc({ Labels: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* string */.YjP()) }),
-    NetworkSettings: schemas/* object */.Ikc({
-        Networks: schemas/* record */.g1P(schemas/* string */.YjP(), schemas/* object */.Ikc({ IPAddress: schemas/* string */.YjP() })),
-    }),
-});
-/** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
-function readContainers(json, network) {
-    const containers = schemas/* array */.YOg(containerSchema).parse(JSON.parse(json || '[]'));
-    const state = { slots: [], edge: undefined };
-    for (const container of containers.filter((candidate) => candidate.State.Running)) {
-        const labels = container.Config.Labels;
-        const address = container.NetworkSettings.Networks[network]?.IPAddress ?? '';
-        const image = labels['compta.image'] ?? '';
-        const config = labels['compta.config'] ?? '';
-        if (labels['compta.edge'] !== undefined) {
-            state.edge = { id: container.Id, image, config, address };
-        }
-        const slot = labels['compta.slot'];
-        const service = labels['compta.service'];
-        if (service === undefined || (slot !== 'a' && slot !== 'b'))
-            continue;
-        state.slots.push({
-            id: container.Id,
-            service,
-            slot,
-            image,
-            config,
-            address,
-            version: labels['compta.version'] ?? '',
-            release: labels['compta.release'] ?? '',
-            health: healthOf(container.State.Health?.Status),
-            startedAt: container.State.StartedAt,
-        });
-    }
-    return state;
-}
-function healthOf(status) {
-    if (status === 'starting' || status === 'healthy' || status === 'unhealthy')
-        return status;
-    return 'none';
-}
-
-;// CONCATENATED MODULE: ./lib/release/host.js
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   FL: () => (/* binding */ lostLease),
+/* harmony export */   Jd: () => (/* binding */ LeaseLostError),
+/* harmony export */   M8: () => (/* binding */ slotName),
+/* harmony export */   UD: () => (/* binding */ noSpace),
+/* harmony export */   xr: () => (/* binding */ Host)
+/* harmony export */ });
+/* harmony import */ var _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2262);
+/* harmony import */ var _evidence_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2481);
+/* harmony import */ var _layout_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5402);
+/* harmony import */ var _slots_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5939);
 
 
 
@@ -47037,9 +47030,9 @@ const noFile = 44;
 /** How programs say that a disk is full. */
 const noSpace = /no space left on device/i;
 /** Runs a command only while the lease's token is ours; who takes the lease waits for its end. */
-const fenced = `exec 9>>${layout/* lockFile */.Ke}
+const fenced = `exec 9>>${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .lockFile */ .Ke}
 flock -s 9
-token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${layout/* leaseFile */.ll})
+token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll})
 [ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
 shift
 exec "$@"`;
@@ -47066,7 +47059,7 @@ class Host {
             return await this.#exec(connection, command, options);
         }
         catch (error) {
-            if (!(error instanceof errors/* HostUnreachableError */.Zt))
+            if (!(error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .HostUnreachableError */ .Zt))
                 throw error;
             return this.once(command, options);
         }
@@ -47080,10 +47073,10 @@ class Host {
             return await connection.exec(['sudo', '-n', ...command], options);
         }
         catch (cause) {
-            if (!(cause instanceof errors/* RemoteCommandError */.at && noSpace.test(cause.stderr)))
+            if (!(cause instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at && noSpace.test(cause.stderr)))
                 throw cause;
             const why = `The disk of ${this.name} is full: remove what else lies there, then run it again.`;
-            throw new evidence/* ReleaseFailure */.WA(why, undefined, { cause });
+            throw new _evidence_js__WEBPACK_IMPORTED_MODULE_1__/* .ReleaseFailure */ .WA(why, undefined, { cause });
         }
     }
     /**
@@ -47103,7 +47096,7 @@ class Host {
             return result;
         }
         catch (error) {
-            if (error instanceof errors/* RemoteCommandError */.at && error.code === lostLease) {
+            if (error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at && error.code === lostLease) {
                 throw lost(error.stderr, error);
             }
             throw error;
@@ -47134,6 +47127,7 @@ exec 8<"\${1%/*}"
 flock -x 8
 size=$(stat -c %s "$1" 2>/dev/null || echo 0)
 printf '%s\\n' "$line" | cat >>"$1" || { truncate -s "$size" "$1"; exit 1; }
+flock -u 8
 sync "$1"`;
         const size = String(Buffer.byteLength(line));
         await this.change(['sh', '-c', script, 'append', path, size], { input: line });
@@ -47154,22 +47148,22 @@ sync "$1"`;
     }
     /** What runs here now. */
     async state() {
-        const script = `[ -e ${layout/* caddy */.GG.outOfRotation} ] && echo out || echo in
-sha256sum ${layout/* caddy */.GG.configuration}/Caddyfile 2>/dev/null || echo
-ids=$(docker ps -q --filter label=com.docker.compose.project=${layout/* project */.Cv}) || exit
+        const script = `[ -e ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .caddy */ .GG.outOfRotation} ] && echo out || echo in
+sha256sum ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .caddy */ .GG.configuration}/Caddyfile 2>/dev/null || echo
+ids=$(docker ps -q --filter label=com.docker.compose.project=${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .project */ .Cv}) || exit
 [ -z "$ids" ] || exec docker inspect $ids`;
         const { stdout } = await this.read(['sh', '-c', script]);
         const [rotation, checksum = '', ...containers] = stdout.split('\n');
         const [caddyfile] = checksum.split(' ');
         return {
-            ...readContainers(containers.join('\n'), layout/* backendNetwork */.L4),
+            ...(0,_slots_js__WEBPACK_IMPORTED_MODULE_3__/* .readContainers */ .Z)(containers.join('\n'), _layout_js__WEBPACK_IMPORTED_MODULE_2__/* .backendNetwork */ .L4),
             outOfRotation: rotation === 'out',
             ...(caddyfile && { caddyfile }),
         };
     }
     /** `docker compose …` with a release's files. */
     async compose(release, ...command) {
-        const folder = layout/* releaseFolder */.Uc(release);
+        const folder = _layout_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseFolder */ .Uc(release);
         const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
         await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
             timeoutMs: 180_000,
@@ -47590,7 +47584,7 @@ const healthInterval = 500;
 /* unused harmony export readLease */
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5686);
 /* harmony import */ var _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2262);
-/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8700);
+/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
 /* harmony import */ var _layout_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5402);
 
 
@@ -48327,6 +48321,71 @@ function flat(secrets) {
 
 /***/ }),
 
+/***/ 5939:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Z: () => (/* binding */ readContainers),
+/* harmony export */   x: () => (/* binding */ serves)
+/* harmony export */ });
+/* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(5686);
+
+/** Whether the load balancer sends a server requests. */
+function serves({ edge, outOfRotation }) {
+    return edge !== undefined && !outOfRotation;
+}
+const containerSchema = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+    Id: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+    State: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+        Running: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
+        StartedAt: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+        Health: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP() }).optional(),
+    }),
+    Config: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Labels: zod__WEBPACK_IMPORTED_MODULE_0__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP()) }),
+    NetworkSettings: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
+        Networks: zod__WEBPACK_IMPORTED_MODULE_0__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ IPAddress: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP() })),
+    }),
+});
+/** Reads the JSON of `docker inspect`; containers that do not run or are not ours are left out. */
+function readContainers(json, network) {
+    const containers = zod__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(containerSchema).parse(JSON.parse(json || '[]'));
+    const state = { slots: [], edge: undefined };
+    for (const container of containers.filter((candidate) => candidate.State.Running)) {
+        const labels = container.Config.Labels;
+        const address = container.NetworkSettings.Networks[network]?.IPAddress ?? '';
+        const image = labels['compta.image'] ?? '';
+        const config = labels['compta.config'] ?? '';
+        if (labels['compta.edge'] !== undefined) {
+            state.edge = { id: container.Id, image, config, address };
+        }
+        const slot = labels['compta.slot'];
+        const service = labels['compta.service'];
+        if (service === undefined || (slot !== 'a' && slot !== 'b'))
+            continue;
+        state.slots.push({
+            id: container.Id,
+            service,
+            slot,
+            image,
+            config,
+            address,
+            version: labels['compta.version'] ?? '',
+            release: labels['compta.release'] ?? '',
+            health: healthOf(container.State.Health?.Status),
+            startedAt: container.State.StartedAt,
+        });
+    }
+    return state;
+}
+function healthOf(status) {
+    if (status === 'starting' || status === 'healthy' || status === 'unhealthy')
+        return status;
+    return 'none';
+}
+
+
+/***/ }),
+
 /***/ 744:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -48353,7 +48412,7 @@ function leaderOf(standings) {
     const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
     return standings
         .filter(({ current }) => current !== undefined)
-        .sort((x, y) => (since(x) < since(y) ? 1 : -1))[0];
+        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
 }
 /**
  * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
@@ -48385,7 +48444,7 @@ function behindOf(standings) {
 /* harmony import */ var _report_markdown_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5238);
 /* harmony import */ var _runner_main_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(7552);
 /* harmony import */ var _connect_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(5204);
-/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(8700);
+/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3014);
 /* harmony import */ var _lease_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(4252);
 /* harmony import */ var _progress_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(1811);
 /* harmony import */ var _report_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8782);
@@ -48681,8 +48740,11 @@ async function unfinished(host) {
  */
 async function record(host, release, entry) {
     const link = `ln -sfn "releases/$1" ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}.new && mv -T ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}.new ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .currentLink */ .Q6}`;
-    await host.append(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2, JSON.stringify(entry));
-    await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    // There already when its connection broke after that and it is done again.
+    if (!(await readHistory(host)).some(({ at }) => at === entry.at)) {
+        await host.append(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .historyFile */ .p2, JSON.stringify(entry));
+        await audit(host, entry.by, `${entry.action} ${release}`, entry.run, entry.reason);
+    }
     await host.change(['sh', '-c', link, 'current', release]);
     await closeJournal(host);
 }
@@ -48883,7 +48945,7 @@ function component(service, wanted, current) {
 /* harmony export */ });
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(5686);
 /* harmony import */ var _evidence_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2481);
-/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8700);
+/* harmony import */ var _host_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(3014);
 /* harmony import */ var _layout_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5402);
 /* harmony import */ var _waiting_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(3201);
 
