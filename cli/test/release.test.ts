@@ -1,9 +1,8 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../lib/process/run.ts';
-import { identity } from '../../lib/release/inputs.ts';
 import { Lease } from '../../lib/release/lease.ts';
 import { detection, startBalancer } from '../../lib/release/test/fixture/balancer.ts';
 import {
@@ -279,7 +278,7 @@ describe('a server that was off during a release', () => {
         .split('\n')
         .slice(-2)
         .map((line) => JSON.parse(line));
-      const { by } = identity(process.env);
+      const { username: by } = userInfo();
       const { release: id } = left.data;
       expect(said).toMatchObject([
         { what: `begin deploy ${id}`, by },
@@ -520,12 +519,12 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Does something once the first server has begun with a service. */
 async function whenBegun(service: string, act: () => unknown): Promise<void> {
   const [host] = environment.hosts;
-  for (;;) {
+  for (let attempt = 0; attempt < 600; attempt++) {
     const journal = (await host?.content('/opt/compta/journal.json').catch(() => '')) ?? '';
-    if (journal.includes(service)) break;
+    if (journal.includes(service)) return void (await act());
     await pause(100);
   }
-  await act();
+  throw new Error(`no release came to ${service}`);
 }
 
 /** A service takes no traffic any more, though it is healthy, as a run that was killed may leave it. */
