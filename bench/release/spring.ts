@@ -83,9 +83,9 @@ async function finished(start: ReturnType<Awaited<ReturnType<typeof releasesOf>>
   return ended;
 }
 
-/** The begin and the end of each step as the log has them, without the slot, which alternates. */
+/** The begin and the end of each step as the log has them, without slot and release, which differ. */
 export function stepsIn(log: string): string[] {
-  const lines = log.matchAll(/^ *[\d.]+ s {2}(.*[▶✓] .+?)(-[ab])?( {2}\(.*\))?$/gm);
+  const lines = log.matchAll(/^ *[\d.]+ s {2}(.*[▶✓] .+?)(-[ab]|-[0-9a-f]{8})?( {2}\(.*\))?$/gm);
   return [...new Set([...lines].map(([, step = '']) => step))];
 }
 
