@@ -23,7 +23,7 @@ interface Suite {
 
 /**
  * The lanes run side by side, as the suites wait more than they compute: for servers that boot, for
- * services that drain. Three of them would keep two cores busy all the time, and be no sooner done.
+ * services that drain. Three of them would keep two cores busy all the time, and hardly be done sooner.
  */
 const LANES: Suite[][] = [
   [

@@ -38,7 +38,7 @@ export interface Command {
   words?: readonly string[] | 'program';
   /** It is done where somebody answers, and fails at its end for those who do not. */
   whoeverAnswers?: true;
-  /** Reads and checks all that was given; what it returns is done once every server is reached. */
+  /** Reads and checks all that was given; what it returns is done once the servers are reached. */
   prepare: (step: Step, words: readonly string[]) => (hosts: readonly Host[]) => Promise<Result>;
 }
 
