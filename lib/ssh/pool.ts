@@ -79,6 +79,9 @@ export class SshPool {
         return;
       }
       const client = new ssh2.Client();
+      // Nagle's algorithm would hold back each small packet for as long as TCP delays an answer to the one
+      // before: 40 ms, several times a command.
+      client.once('connect', () => client.setNoDelay(true));
       client.once('ready', () => resolve(new Connection(name, address, client)));
       client.once('error', (error: Error & { level?: string }) => {
         client.destroy();

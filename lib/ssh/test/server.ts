@@ -10,6 +10,8 @@ export interface TestServer {
   knownHosts: (address: string) => string;
   /** Every command line that was run. */
   commands: string[];
+  /** How often somebody was let in. */
+  logins: () => number;
   /** Drops every connection. */
   drop: () => void;
   /** Drops every connection and answers none, as a host that loses its power, until `on`. */
@@ -47,8 +49,11 @@ export async function startServer(
   if (allowed instanceof Error) throw allowed;
   const connections = new Set<ssh2.Connection>();
   const commands: string[] = [];
+  let logins = 0;
   const serve = (connection: ssh2.Connection): void => {
     connections.add(connection);
+    // As sshd. Its types do not have it.
+    (connection as unknown as { setNoDelay: (on: boolean) => void }).setNoDelay(true);
     connection.on('error', () => {});
     connection.on('close', () => connections.delete(connection));
     connection.on('authentication', (context) => {
@@ -57,6 +62,9 @@ export async function startServer(
       if (context.signature === undefined || context.blob === undefined) return context.accept();
       const good = allowed.verify(context.blob, context.signature, context.hashAlgo);
       return good === true ? context.accept() : context.reject();
+    });
+    connection.on('ready', () => {
+      logins += 1;
     });
     connection.on('session', (accept) => {
       accept().on('exec', (acceptExec, _reject, { command }) => {
@@ -77,7 +85,7 @@ export async function startServer(
     });
     connection.on('tcpip', (accept, reject, { destIP, destPort }) => {
       if (destIP === silentTowards) return;
-      const socket = connect({ port: destPort, host: destIP, allowHalfOpen: true });
+      const socket = connect({ port: destPort, host: destIP, allowHalfOpen: true, noDelay: true });
       socket.once('error', () => reject());
       socket.once('connect', () => {
         const channel = accept();
@@ -107,6 +115,7 @@ export async function startServer(
   return {
     port: bound,
     commands,
+    logins: () => logins,
     knownHosts: (name) => `[${name}]:${bound} ${hostKey.public}\n`,
     drop: () => {
       for (const connection of connections) connection.end();
