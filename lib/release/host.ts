@@ -26,6 +26,15 @@ token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${layout.leaseFile})
 shift
 exec "$@"`;
 
+/**
+ * Docker before 25 (API 1.44) knows no `start_interval`: it would look at a service that comes up no more
+ * often than at one that runs.
+ */
+const composed = `case $(docker version -f '{{.Server.APIVersion}}') in
+1.[0-9] | 1.[0-3][0-9] | 1.4[0-3]) export COMPTA_HEALTH_INTERVAL=2s ;;
+esac
+exec docker compose --progress quiet "$@"`;
+
 /** An application server: what a release reads there, and what it changes there under its lease. */
 export class Host {
   readonly name: string;
@@ -160,11 +169,11 @@ ids=$(docker ps -q --filter label=com.docker.compose.project=${layout.project}) 
     };
   }
 
-  /** `docker compose …` with a release's files. */
+  /** `docker compose …` with a release's files, which have a health check for engines of any age. */
   async compose(release: string, ...command: string[]): Promise<void> {
     const folder = layout.releaseFolder(release);
     const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
-    await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+    await this.change(['sh', '-c', composed, 'compose', ...files, ...command], {
       timeoutMs: 180_000,
     });
   }
