@@ -5,18 +5,13 @@ import { type Host, LeaseLostError } from './host.ts';
 import { Lease } from './lease.ts';
 import { followMaintenance, inMaintenance } from './maintenance.ts';
 import type { Manifest } from './manifest.ts';
+import { previewRelease, tellPreview, wouldChange } from './preview.ts';
 import { note, step, type Tell } from './progress.ts';
 import { recordAll, type When } from './record.ts';
-import {
-  type HostTarget,
-  isAlreadyThere,
-  journal,
-  type RollOptions,
-  type Row,
-  rollHosts,
-} from './roll.ts';
+import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
 import { leaderOf, momentAfter, type Standing } from './standing.ts';
 import * as store from './store.ts';
+import type { Release } from './target.ts';
 import { goBack } from './undo.ts';
 
 /** Who does it and how; the same for a deploy, a rollback and the rest. */
@@ -85,18 +80,20 @@ export async function underLease<T>(
 }
 
 /**
- * Brings every host to a release whose files lie there: swaps, asks the public address, records.
+ * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
+ * records.
  * What fails is rolled back.
  * @param last the last part that is done; a phase of its own does the others.
  */
 export async function bring(
   standings: readonly Standing[],
-  target: Manifest,
+  release: Release,
   action: Action,
   how: Circumstances,
   lease: Lease,
   last: 'swap' | 'record' = 'record',
 ): Promise<Outcome> {
+  const target = release.manifest;
   const started = Date.now();
   const rows: Row[] = [];
   const what = `${action} ${target.release}`;
@@ -122,8 +119,10 @@ export async function bring(
   });
   await tellLeftovers(targets, how.tell);
   try {
-    const nothing = await isAlreadyThere(targets);
+    const found = await previewRelease(standings, release);
+    const nothing = !wouldChange(found);
     if (!nothing) {
+      tellPreview(found, how.tell);
       await followMaintenance(targets);
       // On every host before the first change on one: a rollback then knows what to undo.
       await step(how.tell, '', 'open the journals', () =>

@@ -4,7 +4,7 @@ import { look } from './lease.ts';
 import type { Manifest } from './manifest.ts';
 import { planHost } from './plan.ts';
 import { absentImages, preflight, pull } from './preflight.ts';
-import { step } from './progress.ts';
+import { note, step } from './progress.ts';
 import { changedSecrets, type Secrets, writeSecrets } from './secrets.ts';
 import type { HostState } from './slots.ts';
 import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
@@ -27,8 +27,7 @@ export async function deploy(
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {
     const standings = await standingsOf(hosts);
-    const { manifest } = await stage(standings, wanted, how);
-    return bring(standings, manifest, 'deploy', how, lease);
+    return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
   });
 }
 
@@ -137,6 +136,7 @@ export async function stage(
 async function replaceSecrets(host: Host, secrets: Secrets, how: Circumstances): Promise<void> {
   const changed = await changedSecrets(host, secrets);
   if (changed.length === 0) return;
+  note(how.tell, host.name, `new or changed secrets: ${changed.join(', ')}`);
   await store.audit(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
   await writeSecrets(host, secrets, changed);
 }

@@ -4,6 +4,7 @@ import { currentLink } from './layout.ts';
 import { fingerprint, type Manifest } from './manifest.ts';
 import { type HostPlan, isEmpty, planHost } from './plan.ts';
 import { absentImages } from './preflight.ts';
+import { note, type Tell } from './progress.ts';
 import { changedSecrets, type Secrets } from './secrets.ts';
 import { leaderOf, type Standing, standingsOf } from './standing.ts';
 import { buildRelease, type Release, type Wanted } from './target.ts';
@@ -38,6 +39,21 @@ export async function preview(hosts: readonly Host[], wanted: Wanted): Promise<P
   return previewRelease(standings, release, wanted.secrets);
 }
 
+/** Tells the log what is about to change, service by service, and every difference of the files. */
+export function tellPreview({ hosts }: Preview, tell: Tell): void {
+  for (const { host, plan, differences } of hosts) {
+    const say = (line: string): void => note(tell, host, line);
+    if (plan.edge !== 'keep') say(`caddy: ${plan.edge}`);
+    for (const { service, from, to, steps } of plan.services) {
+      if (steps.length > 0) say(`${service}: ${from || 'none'} → ${to || 'none'}`);
+    }
+    for (const { file, difference } of differences) {
+      say(`${file}:`);
+      for (const line of difference.trimEnd().split('\n')) say(`  ${line}`);
+    }
+  }
+}
+
 /** What it would change to bring every host to a release. */
 export async function previewRelease(
   standings: readonly Standing[],
@@ -56,23 +72,27 @@ async function previewHost(
   { manifest, files }: Release,
   secrets: Secrets,
 ): Promise<HostPreview> {
-  const now = parseEnvFile((await host.content(`${currentLink}/.env`)) ?? '');
+  const [env, compose, caddyfile, state, changed] = await Promise.all([
+    host.content(`${currentLink}/.env`),
+    against(host, 'compose.yml', files.compose),
+    against(host, 'caddy/Caddyfile', files.caddyfile),
+    host.state(),
+    changedSecrets(host, secrets),
+  ]);
+  const now = parseEnvFile(env ?? '');
   const then = parseEnvFile(files.env);
   const hide = hider(now, then);
   const differences = [
-    { file: 'compose.yml', difference: hide(await against(host, 'compose.yml', files.compose)) },
+    { file: 'compose.yml', difference: hide(compose) },
     { file: '.env', difference: envDifference(now, then) },
-    {
-      file: 'Caddyfile',
-      difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
-    },
+    { file: 'Caddyfile', difference: hide(caddyfile) },
   ];
-  const plan = planHost(await host.state(), manifest, current);
+  const plan = planHost(state, manifest, current);
   return {
     host: host.name,
     plan,
     differences: differences.filter(({ difference }) => difference !== ''),
-    secrets: await changedSecrets(host, secrets),
+    secrets: changed,
     images: await absentImages(host, startedImages(plan, manifest)),
   };
 }

@@ -44,7 +44,7 @@ export async function rollback(
         }),
       ),
     );
-    return bring(standings, manifest, 'rollback', how, lease);
+    return bring(standings, target, 'rollback', how, lease);
   });
 }
 

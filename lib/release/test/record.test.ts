@@ -105,7 +105,9 @@ test('what fails once the lease is lost fails for that reason, and takes nothing
   };
   const { signal: cancelled } = new AbortController();
   const asked = { ...how, cancelled, baseUrl: 'no address' };
-  await expect(bring([], target, 'deploy', asked, lease)).rejects.toBe(lost);
+  const files = { compose: '', env: '', edgeEnv: '', caddyfile: '' };
+  const release = { manifest: target, files };
+  await expect(bring([], release, 'deploy', asked, lease)).rejects.toBe(lost);
 });
 
 test('a server that is caught up learns what it missed, and keeps what it alone knows', () => {

@@ -8,6 +8,7 @@ import type { Manifest } from '../manifest.ts';
 import type { Tell } from '../progress.ts';
 import { type RollOptions, rollHosts } from '../roll.ts';
 import type { HistoryEntry } from '../store.ts';
+import type { Release } from '../target.ts';
 import { pause } from '../waiting.ts';
 
 /** Milliseconds that the load balancer needs to see who left or came back. */
@@ -25,6 +26,11 @@ const release = (name: string): Manifest => ({
   createdAt: '',
 });
 const [old, next] = [release('r1'), release('r2')];
+
+const withFiles = (manifest: Manifest): Release => ({
+  manifest,
+  files: { compose: '', env: '', edgeEnv: '', caddyfile: '' },
+});
 
 /** A server with Caddy, without a service. */
 class Server extends Host {
@@ -174,7 +180,7 @@ class Fleet {
       ...more,
     };
     const standings = this.servers.map((host) => ({ host, current: old, history: this.history }));
-    return bring(standings, target, 'deploy', how, { lost: never } as Lease);
+    return bring(standings, withFiles(target), 'deploy', how, { lost: never } as Lease);
   }
 }
 
