@@ -75,9 +75,17 @@ describe('releases on two servers', () => {
 
   test('the next one replaces everything, and no request fails', async () => {
     underLoad();
+    const logins = () => environment.test.hosts.map((host) => host.logins());
+    const before = logins();
     const end = await ran('action-deploy', await deploy('1.1.0'));
+    // One connection a server, whatever is done on it.
+    expect(logins()).toEqual(before.map((count) => count + 1));
     expect(end.outputs).toMatchObject({ status: 'deployed', 'previous-version': '1.0.0' });
     expect(end.summary).toContain('```mermaid');
+    // What changes is told before the first step.
+    const [told = ''] = end.stdout.split('▶ open the journals');
+    expect(told).toMatch(/app-2 +· auth-service: 1\.0\.0 → 1\.1\.0\n/);
+    expect(told).toMatch(/app-2 +· {3}\+AUTH_SERVICE_VERSION=1\.1\.0\n/);
     const results = await noFailedRequest();
     for (const { versions } of results)
       expect(Object.keys(versions).sort()).toEqual(['1.0.0', '1.1.0']);
@@ -149,6 +157,17 @@ describe('releases on two servers', () => {
     const undo = { ...connection(), reason: 'looked at', confirm: 'staging' };
     expect((await ran('action-rollback', undo)).outputs).toMatchObject({ version: '1.2.0' });
     for (const host of [0, 1]) expect(await versionAt(host, '/api/auth/version')).toBe('1.1.1');
+  }, 300_000);
+
+  test('one that runs out of memory goes back, and says so', async () => {
+    underLoad();
+    const faults = { 'auth-service': 'eats-memory' };
+    const end = await ran('action-deploy', await deploy('1.3.2', faults, ['auth-service']));
+    expect(end.outputs.status).toBe('rolled-back');
+    expect(end.stdout).toMatch(
+      /auth-service-[ab] on app-\d did not become healthy: it ran out of memory\./,
+    );
+    expect(await versionAt(0, '/api/auth/version')).toBe('1.1.1');
   }, 300_000);
 
   test('one that ignores the readiness contract is refused with what to add', async () => {
