@@ -24,9 +24,12 @@ export interface Order {
   killAt?: string;
 }
 
-/** A moment's name, the same in every run: releases have other names in each. */
-export function nameOf({ kind, host, what }: Moment): string {
-  return `${kind} ${host || 'all'}: ${what
+/**
+ * A moment's name, the same in every run: releases have other names in each.
+ * @param back whether what was swapped is going back.
+ */
+function nameOf({ kind, host, what }: Moment, back: boolean): string {
+  return `${kind} ${host || 'all'}: ${back ? 'on the way back, ' : ''}${what
     .replaceAll(/\d+\.\d+\.\d+-[0-9a-f]{8}/g, 'RELEASE')
     .replaceAll(/\d+\.\d+\.\d+$/g, 'VERSION')
     .replaceAll(/\d+ images/g, 'IMAGES')
@@ -36,6 +39,7 @@ export function nameOf({ kind, host, what }: Moment): string {
 if (import.meta.main) {
   const order = JSON.parse(await text(process.stdin)) as Order;
   const { hosts, close } = await connectAll(order.destination);
+  let back = false;
   const how = {
     by: 'bench',
     run: '',
@@ -53,8 +57,10 @@ if (import.meta.main) {
     ...(order.baseUrl !== undefined && { baseUrl: order.baseUrl }),
     cancelled: new AbortController().signal,
     tell: (moment: Moment) => {
-      process.stdout.write(`${JSON.stringify({ ...moment, name: nameOf(moment) })}\n`);
-      if (nameOf(moment) === order.killAt) process.kill(process.pid, 'SIGKILL');
+      back ||= moment.what.startsWith('Rolling back everything');
+      const name = nameOf(moment, back);
+      process.stdout.write(`${JSON.stringify({ ...moment, name })}\n`);
+      if (name === order.killAt) process.kill(process.pid, 'SIGKILL');
     },
   };
   try {

@@ -16,7 +16,7 @@ import { carryOut, type Ran, type Staging, startServers, type Wish } from './ser
 interface Cut {
   how: string;
   /** Left out: the process ends itself with SIGKILL, so that nothing comes between the moment and its end. */
-  act?: (servers: Staging) => Promise<void>;
+  act?: (servers: Staging, place: string) => Promise<void>;
 }
 
 /** Only every nth moment, for a shorter run; 1 is all of them. */
@@ -38,7 +38,11 @@ const GOES = 'reporting-service';
 interface Course {
   /** Brings the servers to where it begins. */
   before: () => Promise<unknown>;
+  /** What is cut off, and then done, unless `next` is. */
   release: () => Wish;
+  /** How it ends when nobody cuts it off; deployed when left out. */
+  ends?: Ran['status'];
+  next?: () => Wish;
   client: () => { stop: () => Promise<Pick<LoadResult, 'sent' | 'failed'>> };
 }
 
@@ -49,7 +53,11 @@ export const cutConnections = cuttingOff({
 });
 export const restartedEngines = cuttingOff({
   how: 'engine restarted',
-  act: async ({ test }) => test.hosts[0]?.restartEngine(),
+  async act({ test }, place) {
+    // Where the step is; of what concerns all, on the first.
+    const host = test.hosts.find(({ name }) => place.includes(` ${name}: `)) ?? test.hosts[0];
+    await host?.restartEngine();
+  },
 });
 
 function cuttingOff(cut: Cut): Scenario {
@@ -64,18 +72,26 @@ function cuttingOff(cut: Cut): Scenario {
         assert.equal(first.status, 'deployed', first.problem);
         const figures: Figures = {};
         const known = new Set<string>();
+        const newIn = (ran: Ran): Named[] => {
+          const moments = logOf(ran).filter(({ name }) => !known.has(name));
+          for (const { name } of moments) known.add(name);
+          return moments;
+        };
         for (const [what, course] of Object.entries(coursesOn(servers, folder))) {
           await course.before();
           const whole = await carryOut(servers, course.release());
-          assert.equal(whole.status, 'deployed', whole.problem);
-          const moments = logOf(whole).filter(({ name }) => !known.has(name));
-          for (const { name } of moments) known.add(name);
+          assert.equal(whole.status, course.ends ?? 'deployed', whole.problem);
+          const moments = newIn(whole);
           const places = placesToCut(moments);
           const done = await cutEverywhere(servers, course, places, cut, (line) =>
             print(`  ${what}, ${line}`),
           );
           figures[what] = { momentsOfTheEventLog: moments.length, ...done };
         }
+        const firsts = placesToCut(newIn(first));
+        figures['the first release'] = await cutFirsts(firsts, cut, (line) =>
+          print(`  the first release, ${line}`),
+        );
         const kinds = KINDS.map((kind) => describe({ kind, service: '', slot: 'a' }).slice(0, -2));
         const never = ['replace caddy', ...kinds].filter(
           (kind) => ![...known].some((name) => /^end /.test(name) && name.includes(`: ${kind}`)),
@@ -94,6 +110,7 @@ function cuttingOff(cut: Cut): Scenario {
 function coursesOn(servers: Staging, folder: string): Record<string, Course> {
   let version = 0;
   const next = (): Wish => ({ version: `1.1.${++version}`, only: [CHANGES] });
+  const failing = (): Wish => ({ ...next(), only: [CHANGES, GOES], faults: { [GOES]: 'exits' } });
   const load = () => startLoad(servers.public, paths, { connections: 16, pause: 10 });
   let begun: Wish;
   // Nothing but the service that goes, and with it Caddy, which has its name, differs from before.
@@ -111,6 +128,22 @@ function coursesOn(servers: Staging, folder: string): Record<string, Course> {
         assert.equal(status, undefined, `it was not killed at “${killAt}”`);
       },
       release: () => begun,
+      client: load,
+    },
+    'one that fails goes back': {
+      before: async () => {},
+      release: failing,
+      ends: 'rolled-back',
+      next,
+      client: load,
+    },
+    'a rollback': {
+      async before() {
+        const { status, problem } = await carryOut(servers, next());
+        assert.equal(status, 'deployed', problem);
+      },
+      release: () => ({}),
+      next,
       client: load,
     },
     'a service goes and Caddy changes': {
@@ -156,7 +189,7 @@ export function placesToCut(moments: readonly Named[]): string[] {
 /** Cuts it off at each of these moments; after every cut the next run has to finish. */
 async function cutEverywhere(
   servers: Staging,
-  { before, release, client }: Course,
+  { before, release, next = release, client }: Course,
   places: readonly string[],
   cut: Cut,
   print: (line: string) => void,
@@ -170,14 +203,14 @@ async function cutEverywhere(
     await cutOff(servers, release(), place, cut);
     // In turn a deploy and a rollback.
     const deploys = index % 2 === 0;
-    const after = await carryOut(servers, deploys ? release() : {});
+    const after = await carryOut(servers, deploys ? next() : {});
     const { sent, failed } = await clients.stop();
     load.requests += sent;
     load.failed.push(...failed.map((line) => `${place}: ${line}`));
     assert.match(String(after.status), /^(deployed|unchanged)$/, `${place}: ${after.problem}`);
-    const next = deploys ? 'deploy' : 'rollback';
+    const what = deploys ? 'deploy' : 'rollback';
     const took = elapsed(Date.now() - begun);
-    print(`${index + 1} of ${some.length}: ${cut.how} at “${place}”, ${next} finished (${took})`);
+    print(`${index + 1} of ${some.length}: ${cut.how} at “${place}”, ${what} finished (${took})`);
     print(`  ${failed.length} of ${sent} requests failed`);
     for (const line of failed) print(`    ${line}`);
   }
@@ -189,6 +222,28 @@ async function cutEverywhere(
   };
 }
 
+/** Cuts off a first release, on new servers each time: nobody is served before the next one has finished. */
+async function cutFirsts(
+  places: readonly string[],
+  cut: Cut,
+  print: (line: string) => void,
+): Promise<Figures> {
+  const some = places.filter((_, index) => index % EVERY === 0);
+  for (const [index, place] of some.entries()) {
+    const servers = await startServers(2);
+    try {
+      const release: Wish = { version: '1.0.0' };
+      await cutOff(servers, release, place, cut);
+      const { status, problem } = await carryOut(servers, release);
+      assert.match(String(status), /^(deployed|unchanged)$/, `${place}: ${problem}`);
+      print(`${index + 1} of ${some.length}: ${cut.how} at “${place}”, deploy finished`);
+    } finally {
+      await servers.close();
+    }
+  }
+  return { cuts: atLeast(places.length, some.length, 'places') };
+}
+
 /** Begins a release and cuts it off; what it ends with, if it does, is one of the two whole states. */
 async function cutOff(servers: Staging, release: Wish, place: string, { act }: Cut): Promise<void> {
   let reached = false;
@@ -196,7 +251,7 @@ async function cutOff(servers: Staging, release: Wish, place: string, { act }: C
   const seen = ({ name }: { name: string }): void => {
     if (name !== place || reached) return;
     reached = true;
-    cutting = act?.(servers);
+    cutting = act?.(servers, place);
   };
   const wish = { ...release, seen, ...(act === undefined && { killAt: place }) };
   const ran = await carryOut(servers, wish);

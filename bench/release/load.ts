@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { paths, services } from '../../lib/release/test/fixture/environment.ts';
-import { startLedger } from '../../lib/release/test/fixture/ledger.ts';
+import { services } from '../../lib/release/test/fixture/environment.ts';
 import { atLeast, atMost, type Figures, type Measurement } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
-import type { Places } from './client.ts';
 import { comparePeers } from './peers.ts';
-import { carryOut, type Production, type Ran, startProduction, startServers } from './servers.ts';
-import { entriesIn, fewestInFlight, startClient, type Traffic } from './traffic.ts';
+import { carryOut, type Production, type Ran, startProduction } from './servers.ts';
+import {
+  entriesIn,
+  fewestInFlight,
+  PLACES,
+  SETTLING,
+  startClient,
+  type Traffic,
+} from './traffic.ts';
 
 /** Deploys, each followed by a rollback; fewer for a shorter run. */
 const ROUNDS = Number(process.env.BENCH_LOAD_ROUNDS ?? '20');
@@ -15,22 +20,8 @@ const LEAST_REQUESTS = 500_000 / 2;
 const LEAST_IN_FLIGHT = 200;
 /** Milliseconds between a stream's end and its first message after that, on a busy machine. */
 const LONGEST_GAP = 5_000;
-/** Milliseconds that the clients have for some 300 handshakes on a busy machine. */
-const SETTLING = 10_000;
-
 /** The three steps of a swap. */
 const SWAPPING = /^(start|wait until healthy|take out of rotation)\b/;
-
-/** Each service by way of the gateway, which calls it by its name. */
-const PLACES: Places = {
-  paths,
-  entries: '/api/accounting/entries',
-  streams: [
-    { kind: 'events', path: '/api/events' },
-    { kind: 'events', path: '/api/auth/events' },
-    { kind: 'socket', path: '/api/socket' },
-  ],
-};
 
 export const onTwoServers: Scenario = {
   shows: 'deploys and rollbacks in a row on two servers lose no request',
@@ -42,23 +33,14 @@ export const onOneServer: Scenario = {
     'deploys and rollbacks in a row on one server lose no request; others do, under the same load',
   async run(_instance, print) {
     const figures = await backAndForthOn(1, print);
-    const servers = await startServers(1);
-    const ledger = await startLedger(servers.test.gateway);
-    try {
-      const swaps = Math.min(ROUNDS, 6);
-      const ours = Number(figures.secondsOfASwap);
-      const others = await comparePeers(servers, ledger, { swaps, ours }, print);
-      const beside = Object.fromEntries(
-        Object.entries(others).map(([name, { failed, requests }]) => [
-          name,
-          `${failed} of ${requests}`,
-        ]),
-      );
-      return { ...figures, failed: { ...(figures.failed as Measurement), beside }, others };
-    } finally {
-      await ledger.close();
-      await servers.close();
-    }
+    const others = await comparePeers({ releases: Math.min(ROUNDS, 5) }, print);
+    const beside = Object.fromEntries(
+      Object.entries(others).map(([name, { failed, requests }]) => [
+        name,
+        `${failed} of ${requests}`,
+      ]),
+    );
+    return { ...figures, failed: { ...(figures.failed as Measurement), beside }, others };
   },
 };
 
@@ -136,6 +118,5 @@ async function backAndForth(servers: Production, print: (line: string) => void):
     fewestInFlightInAnySwap: atLeast(LEAST_IN_FLIGHT, fewest, 'requests'),
     secondsOfADeploy: mean('deploy'),
     secondsOfARollback: mean('rollback'),
-    secondsOfASwap: steps.reduce((sum, { took = 0 }) => sum + took / 1000, 0) / swaps,
   };
 }

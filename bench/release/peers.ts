@@ -1,15 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
-import { atMost, type Figures } from '../measurement.ts';
-import type { Places } from './client.ts';
-import type { Servers } from './servers.ts';
-import { entriesIn, startClient, type Traffic } from './traffic.ts';
+import { services } from '../../lib/release/test/fixture/environment.ts';
+import { type Ledger, startLedger } from '../../lib/release/test/fixture/ledger.ts';
+import type { Figures } from '../measurement.ts';
+import { type Servers, startServers } from './servers.ts';
+import { entriesIn, PLACES, SETTLING, startClient, type Traffic } from './traffic.ts';
 
-/** How others replace a container, on one server under the same load. Each has its own Caddyfile. */
+/** How others replace the containers of all services, on one server. */
 interface Peer {
-  upstream: string;
-  /** Replaces what runs by `image`. @param compose runs `docker compose …` with that image. */
-  swap: (compose: (...words: string[]) => Promise<string>, host: Docker) => Promise<void>;
+  /** What Caddy does with a service's requests. */
+  upstream: (service: string) => string;
+  /** Replaces what runs by what `compose` has. */
+  release: (compose: Docker, docker: Docker) => Promise<void>;
 }
 type Docker = (...words: string[]) => Promise<string>;
 
@@ -17,74 +18,96 @@ const retry = 'lb_try_duration 15s\n    lb_try_interval 100ms';
 
 const PEERS: Record<string, Peer> = {
   'docker compose up -d': {
-    upstream: `reverse_proxy app:8080 {\n    ${retry}\n  }`,
-    swap: async (compose) => void (await compose('up', '-d', '--wait', 'app')),
+    upstream: (service) => `reverse_proxy ${service}-app:8080 {\n    ${retry}\n  }`,
+    release: async (compose) => void (await compose('up', '-d', '--wait')),
   },
-  // Two at once, then the old one is stopped and removed: docker-rollout's method.
+  // Two at once, then the old one is stopped and removed, by docker-rollout 0.12, which looks once a second.
   'docker rollout': {
-    upstream: `reverse_proxy {\n    dynamic a app 8080 {\n      refresh 1s\n    }\n    ${retry}\n  }`,
-    async swap(compose, docker) {
-      const old = (await compose('ps', '-q', 'app')).trim();
-      await compose('up', '-d', '--no-recreate', '--scale', 'app=2', 'app');
-      const both = (await compose('ps', '-q', 'app')).trim().split('\n');
-      await healthy(docker, both.find((id) => id !== old) ?? '');
-      await docker('stop', old);
-      await docker('rm', old);
+    upstream: (service) =>
+      `reverse_proxy {\n    dynamic a ${service}-app 8080 {\n      refresh 1s\n    }\n    ${retry}\n  }`,
+    async release(compose, docker) {
+      for (const app of services.map((service) => `${service}-app`)) {
+        const old = (await compose('ps', '-q', app)).trim();
+        await compose('up', '-d', '--no-deps', '--no-recreate', '--scale', `${app}=2`, app);
+        const both = (await compose('ps', '-q', app)).trim().split('\n');
+        await healthy(docker, both.find((id) => id !== old) ?? '', 1_000);
+        await docker('stop', old);
+        await docker('rm', old);
+      }
     },
   },
   // Two fixed slots with health checks, but the old one learns of its end by SIGTERM.
   'SIGTERM first': {
-    upstream: `reverse_proxy app:8080 other:8080 {
+    upstream: (service) => `reverse_proxy ${service}-app:8080 ${service}-other:8080 {
     health_uri /actuator/health/readiness
     health_port 8081
     health_interval 500ms
     ${retry}
   }`,
-    async swap(compose, docker) {
-      const running = (await compose('ps', '--services', '--filter', 'status=running')).split('\n');
-      const [from, to] = running.includes('app') ? ['app', 'other'] : ['other', 'app'];
-      await compose('up', '-d', to);
-      await healthy(docker, (await compose('ps', '-q', to)).trim());
-      await sleep(2_000);
-      await compose('stop', from);
-      await compose('rm', '-f', from);
+    async release(compose, docker) {
+      const running = await compose('ps', '--services', '--filter', 'status=running');
+      for (const service of services) {
+        const slots = [`${service}-app`, `${service}-other`] as const;
+        const [from, to] = running.split('\n').includes(slots[0]) ? slots : slots.toReversed();
+        await compose('up', '-d', '--no-deps', String(to));
+        await healthy(docker, (await compose('ps', '-q', String(to))).trim());
+        await sleep(2_000);
+        await compose('stop', String(from));
+        await compose('rm', '-f', String(from));
+      }
     },
   },
 };
 
-/** One service alone, which has all of it itself. */
-const PLACES: Places = {
-  paths: ['/api/version'],
-  entries: '/api/entries',
-  streams: [
-    { kind: 'events', path: '/api/events' },
-    { kind: 'socket', path: '/api/socket' },
-  ],
-};
-
-/** HTTP/2 without TLS, so that the same kinds of clients get in. */
-const caddyfile = (upstream: string): string => `{
+/** HTTP/2 without TLS, so that the same kinds of clients get in. Services are called by name, as ours. */
+const caddyfile = (upstream: Peer['upstream']): string => `{
   admin off
+  auto_https off
   servers {
     protocols h1 h2c
   }
 }
 :80 {
-  ${upstream}
+  ${upstream('api-gateway')}
 }
-`;
+${services.map((service) => `http://${service} {\n  ${upstream(service)}\n}\n`).join('')}`;
 
 /** What one peer did. */
-export type PeerFigures = Figures & { requests: number; failed: number };
+export type PeerFigures = Figures & {
+  releases: number;
+  secondsOfARelease: number;
+  requests: number;
+  failed: number;
+  /** Entries. */
+  lost: number;
+  doubled: number;
+};
 
-/**
- * Requests and failures of each peer over so many swaps.
- * @param ours seconds that one of our swaps takes, which is to be no longer than theirs.
- */
+/** So many releases of all services; `faults` as {@link Servers.wanted}. */
+interface Work {
+  releases: number;
+  faults?: Record<string, string>;
+}
+
+/** What each peer makes of it on one server, under the load that ours has. */
 export async function comparePeers(
+  work: Work,
+  print: (line: string) => void,
+): Promise<Record<string, PeerFigures>> {
+  const servers = await startServers(1);
+  const ledger = await startLedger(servers.test.gateway);
+  try {
+    return await compareOn(servers, ledger, work, print);
+  } finally {
+    await ledger.close();
+    await servers.close();
+  }
+}
+
+async function compareOn(
   servers: Servers,
   ledger: Ledger,
-  { swaps, ours }: { swaps: number; ours: number },
+  { releases, faults = {} }: Work,
   print: (line: string) => void,
 ): Promise<Record<string, PeerFigures>> {
   const [host] = servers.test.hosts;
@@ -100,26 +123,26 @@ export async function comparePeers(
           input: text,
         },
       );
-    const compose = async (version: string, ...words: string[]): Promise<string> => {
-      const { images, variables } = await servers.wanted(version, {}, ['api-gateway']);
-      await write(
-        'compose.yml',
-        composeFile(String(images['api-gateway']), variables, version, servers.test.gateway),
-      );
-      const files = ['-p', 'peer', '-f', `${folder}/compose.yml`, '--profile', 'slots'];
-      return host.docker('compose', '--progress', 'quiet', ...files, ...words);
+    const files = ['-p', 'peer', '-f', `${folder}/compose.yml`];
+    const compose: Docker = (...words) =>
+      host.docker('compose', '--progress', 'quiet', ...files, ...words);
+    const turnTo = async (version: string): Promise<void> => {
+      const wanted = await servers.wanted(version, faults);
+      await write('compose.yml', composeFile(wanted, servers.test.gateway));
     };
     await write('caddy/Caddyfile', caddyfile(peer.upstream));
-    await compose('1.0.0', 'up', '-d', '--wait', 'app', 'caddy');
+    await turnTo('1.0.0');
+    await compose('up', '-d', '--wait');
     await sleep(3_000);
     const client = startClient({ base: `http://${host.address}` }, PLACES);
     let took = 0;
     let traffic: Traffic;
     try {
-      await sleep(3_000);
-      for (let swap = 1; swap <= swaps; swap++) {
+      await sleep(SETTLING);
+      for (let release = 1; release <= releases; release++) {
+        await turnTo(`1.0.${release}`);
         const begun = Date.now();
-        await peer.swap((...words) => compose(`1.0.${swap}`, ...words), host.docker);
+        await peer.release(compose, host.docker);
         took += Date.now() - begun;
         await sleep(3_000);
       }
@@ -127,15 +150,14 @@ export async function comparePeers(
       traffic = await client.stop();
     }
     const { sent, failed } = traffic;
-    await compose('1.0.0', 'down', '--timeout', '1');
-    print(`  ${name}: ${failed.length} of ${sent} requests failed in ${swaps} swaps`);
+    await compose('--profile', 'slots', 'down', '--timeout', '1');
     const { lost, doubled } = entriesIn(traffic, ledger);
-    const secondsOfASwap = took / 1000 / swaps;
-    const share = Math.round((ours / secondsOfASwap) * 100) / 100;
+    const secondsOfARelease = took / 1000 / releases;
+    print(`  ${name}: ${failed.length} of ${sent} requests failed in ${releases} releases`);
+    print(`    ${lost} entries lost, ${doubled} doubled; ${secondsOfARelease} s a release`);
     figures[name] = {
-      swaps,
-      secondsOfASwap,
-      oursAgainstIt: atMost(1, share, 'of its time'),
+      releases,
+      secondsOfARelease,
       requests: sent,
       failed: failed.length,
       lost,
@@ -145,36 +167,43 @@ export async function comparePeers(
   return figures;
 }
 
-async function healthy(docker: Docker, container: string): Promise<void> {
-  for (let attempt = 0; attempt < 150; attempt++) {
+/** @param pause milliseconds between two looks. */
+async function healthy(docker: Docker, container: string, pause = 200): Promise<void> {
+  for (const end = Date.now() + 60_000; Date.now() < end; ) {
     const status = await docker('inspect', '-f', '{{.State.Health.Status}}', container);
     if (status.trim() === 'healthy') return;
-    await sleep(200);
+    await sleep(pause);
   }
   throw new Error('a container of a peer did not become healthy');
 }
 
+/** Services in the order of ours, each after the one before, with the health checks that ours have here. */
 function composeFile(
-  image: string,
-  variables: Record<string, string>,
-  version: string,
+  { version, images, variables }: Awaited<ReturnType<Servers['wanted']>>,
   database: string,
 ): string {
-  const app = `    image: ${image}
+  const app = (service: string, name: string, more: string): string => `  ${service}-${name}:
+    image: ${images[service]}
     environment: { COMPTA_VERSION: "${version}", COMPTA_DATABASE_HOST: "${database}" }
-    stop_grace_period: 30s`;
+    healthcheck: { interval: 2s, timeout: 5s, start_period: 120s, retries: 3 }
+    stop_grace_period: 30s
+${more}`;
+  const after = (index: number): string =>
+    index === 0
+      ? ''
+      : `    depends_on: { ${services[index - 1]}-app: { condition: service_healthy } }\n`;
+  const all = services.map(
+    (service, index) =>
+      app(service, 'app', after(index)) + app(service, 'other', '    profiles: [slots]\n'),
+  );
   return `services:
   caddy:
     image: ${variables.CADDY_IMAGE}
     command: [/usr/bin/caddy, run, --config, /etc/caddy/Caddyfile, --adapter, caddyfile]
     volumes: ["/opt/compta/peer/caddy:/etc/caddy:ro"]
     ports: ["80:80"]
+    networks: { default: { aliases: [${services.join(', ')}] } }
     # Its image asks a port of the product's own Caddyfile.
     healthcheck: { disable: true }
-  app:
-${app}
-  other:
-${app}
-    profiles: [slots]
-`;
+${all.join('')}`;
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import {
@@ -26,6 +28,8 @@ export interface Servers extends TestEnvironment {
   count: number;
   /** Where a release asks for the new version at its end. */
   gate?: string;
+  /** What makes the gate's name known where a release runs, and its certificate trusted: paths of files. */
+  known?: { hosts: string; authority: string };
 }
 
 /** Staging's files on such servers. */
@@ -57,7 +61,10 @@ export interface Ran {
 }
 
 export async function startServers(count: number, hardware: Hardware = {}): Promise<Staging> {
-  const environment = await startEnvironment(count, undefined, hardware);
+  const edit = async ({ gateway }: TestEnvironment['test']) => ({
+    variables: { DATABASE_HOST: gateway },
+  });
+  const environment = await startEnvironment(count, edit, hardware);
   const address = environment.test.bastion.replace(/\d+$/, '3');
   const balancer = await startBalancer(address, environment.test.hosts).catch(async (error) => {
     await environment.close();
@@ -70,7 +77,7 @@ export async function startServers(count: number, hardware: Hardware = {}): Prom
   return { ...environment, count, public: balancer.base, gate: balancer.base, close };
 }
 
-/** With the release 1.0.0. A release cannot ask for the name, as no name server knows it. */
+/** With the release 1.0.0. */
 export async function startProduction(count: number): Promise<Production> {
   const site = await startSite(count, {
     lifetime: day,
@@ -80,17 +87,25 @@ export async function startProduction(count: number): Promise<Production> {
   });
   const { environment, visitor, name, at } = site;
   let ledger: Ledger | undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'compta-known-'));
   const close = undone(async () => {
     await ledger?.close();
     await site.close();
+    rmSync(folder, { recursive: true });
   });
   try {
     ledger = await startLedger(environment.test.gateway);
     const ca = visitor.trusted;
-    const reached = { base: `https://${name}`, address: at.balancer, ca };
-    const production = { ...environment, count, site: reached, ledger, close };
+    const base = `https://${name}`;
+    const known = { hosts: join(folder, 'hosts'), authority: join(folder, 'authority.pem') };
+    writeFileSync(known.hosts, `127.0.0.1 localhost\n${at.balancer} ${name}\n`);
+    writeFileSync(known.authority, ca);
+    const reached = { base, address: at.balancer, ca };
+    const production = { ...environment, count, site: reached, ledger, gate: base, known, close };
     await releaseFirst(site, async () => {
-      const { status, problem } = await carryOut(production, { version: '1.0.0' });
+      // The name has no certificate yet.
+      const { gate: _gate, ...ungated } = production;
+      const { status, problem } = await carryOut(ungated, { version: '1.0.0' });
       assert.equal(status, 'deployed', problem);
     });
     await eventually('every server has a certificate and takes part', 100, async () => {
@@ -120,9 +135,12 @@ export interface Wish {
   seen?: (moment: Ran['moments'][number]) => void;
 }
 
+/** Runs a command where another file is `/etc/hosts`. */
+const withHosts = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /etc/hosts && exec "$@"'];
+
 /** Runs a deploy or a rollback in a process of its own. */
 export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
-  const { test, gate } = servers;
+  const { test, gate, known } = servers;
   const order: Order = {
     environment: servers.environment,
     destination: {
@@ -150,8 +168,11 @@ export async function carryOut(servers: Servers, wish: Wish): Promise<Ran> {
     order.wanted = wanted;
   }
   const begun = Date.now();
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'driver.ts')], {
+  const argv = [process.execPath, join(import.meta.dirname, 'driver.ts')];
+  if (known !== undefined) argv.unshift(...withHosts, known.hosts);
+  const child = spawn(argv[0] as string, argv.slice(1), {
     cwd: checkout,
+    env: { ...process.env, ...(known && { NODE_EXTRA_CA_CERTS: known.authority }) },
     stdio: ['pipe', 'pipe', 'inherit'],
     // One that hangs is a failure, not a bench without end.
     timeout: LONGEST,

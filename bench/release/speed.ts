@@ -1,38 +1,70 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Moment, progressTable } from '../../lib/release/progress.ts';
 import { services } from '../../lib/release/test/fixture/environment.ts';
+import { startLedger } from '../../lib/release/test/fixture/ledger.ts';
 import { atMost } from '../measurement.ts';
 import type { Scenario } from '../scenarios/scenario.ts';
-import { carryOut, startServers } from './servers.ts';
+import { comparePeers } from './peers.ts';
+import { carryOut, type Ran, startServers } from './servers.ts';
+import { PLACES, SETTLING, startClient } from './traffic.ts';
 
 /** How much longer than it has to a release may take. */
 const BOUND = 1.2;
 
+/** As long as Spring services do. */
+const faults = Object.fromEntries(services.map((service) => [service, 'starts-slowly']));
+
 export const releaseSpeed: Scenario = {
-  shows: 'a release takes little longer than its pull and its services need to become healthy',
+  shows:
+    'a release takes little longer than its pull and its services need to become healthy, and no longer than others',
   async run(_instance, print) {
-    const servers = await startServers(1);
-    try {
-      const first = await carryOut(servers, { version: '1.0.0' });
-      assert.equal(first.status, 'deployed', first.problem);
-      // As long as Spring services do.
-      const faults = Object.fromEntries(services.map((service) => [service, 'starts-slowly']));
-      const seen = progressTable(print, 'app-1'.length);
-      const release = await carryOut(servers, { version: '1.1.0', faults, seen });
-      assert.equal(release.status, 'deployed', release.problem);
-      const least = leastTime(release.moments);
-      const share = Math.round((release.took / least) * 100) / 100;
-      print(`  ${release.took / 1000} s, of which ${least / 1000} s are due: ${share}`);
-      return {
-        seconds: release.took / 1000,
-        lowerBound: least / 1000,
-        againstLowerBound: atMost(BOUND, share, 'of the lower bound'),
-      };
-    } finally {
-      await servers.close();
-    }
+    const { quiet, least, loaded } = await ourTimes(print);
+    const others = await comparePeers({ releases: 1, faults }, print);
+    return {
+      seconds: quiet,
+      lowerBound: least,
+      againstLowerBound: atMost(BOUND, share(quiet, least), 'of the lower bound'),
+      secondsUnderLoad: loaded,
+      against: Object.fromEntries(
+        Object.entries(others).map(([name, { secondsOfARelease: seconds, failed }]) => [
+          name,
+          { seconds, failed, ours: atMost(1, share(loaded, seconds), 'of its time') },
+        ]),
+      ),
+    };
   },
 };
+
+/** Seconds of a release, without load and with it, and of what is due in the former. */
+async function ourTimes(
+  print: (line: string) => void,
+): Promise<{ quiet: number; least: number; loaded: number }> {
+  const servers = await startServers(1);
+  const ledger = await startLedger(servers.test.gateway);
+  const release = async (version: string, seen?: (moment: Moment) => void): Promise<Ran> => {
+    const ran = await carryOut(servers, { version, faults, ...(seen && { seen }) });
+    assert.equal(ran.status, 'deployed', ran.problem);
+    return ran;
+  };
+  try {
+    await release('1.0.0');
+    const { took, moments } = await release('1.1.0', progressTable(print, 'app-1'.length));
+    const quiet = took / 1000;
+    const least = leastTime(moments) / 1000;
+    print(`  ${quiet} s, of which ${least} s are due`);
+    const client = startClient({ base: servers.public }, PLACES);
+    await sleep(SETTLING);
+    const loaded = (await release('1.2.0').finally(client.stop)).took / 1000;
+    print(`  ${loaded} s under load`);
+    return { quiet, least, loaded };
+  } finally {
+    await ledger.close();
+    await servers.close();
+  }
+}
+
+const share = (time: number, other: number): number => Math.round((time / other) * 100) / 100;
 
 /**
  * Milliseconds without which the release could not have been done: on the slowest server, the pull

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { judge, readTraffic } from '../../demo/ledger.ts';
 import type { Sent } from '../../demo/traffic.ts';
+import { paths } from '../../lib/release/test/fixture/environment.ts';
 import type { Ledger } from '../../lib/release/test/fixture/ledger.ts';
 import { undone } from '../interruption.ts';
 import type { ClientSettings, Load, Places, Seen } from './client.ts';
@@ -24,6 +25,20 @@ const LOAD: Load = {
   entries: 4,
   streams: 8,
   limit: 5_000_000,
+};
+
+/** Milliseconds that the clients have for some 300 handshakes on a busy machine. */
+export const SETTLING = 10_000;
+
+/** Each service by way of the gateway, which calls it by its name. */
+export const PLACES: Places = {
+  paths,
+  entries: '/api/accounting/entries',
+  streams: [
+    { kind: 'events', path: '/api/events' },
+    { kind: 'events', path: '/api/auth/events' },
+    { kind: 'socket', path: '/api/socket' },
+  ],
 };
 
 /** What the client saw, and the entries as it wrote them down. */
