@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { elapsed } from '../lib/report/markdown.ts';
@@ -56,6 +56,9 @@ interface Report {
   testResults: { assertionResults: { fullName: string; duration: number | null }[] }[];
 }
 
+/** Of a suite that ended before it could say anything. */
+const nothing: Report = { success: false, numPassedTests: 0, numFailedTests: 0, testResults: [] };
+
 interface Ended extends Suite {
   tests: { title: string; milliseconds: number }[];
   passed: number;
@@ -73,19 +76,23 @@ async function runSuite(suite: Suite, live: boolean): Promise<Ended> {
   console.log(`▶ ${name}`);
   const started = Date.now();
   const options = ['--runInBand', '--json', `--outputFile=${report}`];
-  const child = spawn('npx', ['jest', ...options, ...paths], {
+  const child = spawn(process.execPath, ['node_modules/jest/bin/jest.js', ...options, ...paths], {
     cwd: root,
     stdio: ['ignore', output, output],
     env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules --no-warnings' },
+    // What a failed test leaves running can keep Jest from ending, and with it everything.
+    timeout: 2 * suite.seconds * 1000,
+    killSignal: 'SIGKILL',
   });
-  await once(child, 'exit');
+  const [code] = await once(child, 'exit');
   if (!live) process.stdout.write(readFileSync(log));
   const milliseconds = Date.now() - started;
-  const { success, numPassedTests, numFailedTests, testResults } = JSON.parse(
-    readFileSync(report, 'utf8'),
-  ) as Report;
+  if (code === null) console.log(`${name} did not end in ${elapsed(milliseconds)}: it was stopped.`);
+  const { success, numPassedTests, numFailedTests, testResults } = existsSync(report)
+    ? (JSON.parse(readFileSync(report, 'utf8')) as Report)
+    : nothing;
   // A file that does not even load is a failure without a failed test.
-  const failed = success ? 0 : Math.max(1, numFailedTests);
+  const failed = success && code === 0 ? 0 : Math.max(1, numFailedTests);
   const tests = testResults
     .flatMap((file) => file.assertionResults)
     .map(({ fullName, duration }) => ({ title: fullName, milliseconds: duration ?? 0 }));
