@@ -61,12 +61,18 @@ export function openCache(cache: BuildCache, image: string): void {
   if (existsSync(join(folder, 'index.json'))) linkBlobs(folder, nextFolder(folder, cache.run));
 }
 
-/** A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. */
+/**
+ * A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. Of a
+ * build that failed nothing stays.
+ */
 export function settleCache(cache: BuildCache, image: string): void {
   if (cache.kind !== 'folder') return;
   const folder = join(cache.folder, image);
   const next = nextFolder(folder, cache.run);
-  if (!existsSync(join(next, 'index.json'))) return;
+  if (!existsSync(join(next, 'index.json'))) {
+    rmSync(next, { recursive: true, force: true });
+    return;
+  }
   keepReachable(next);
   rmSync(folder, { recursive: true, force: true });
   renameSync(next, folder);

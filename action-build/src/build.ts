@@ -42,8 +42,9 @@ export async function build(
     `--metadata-file=${metadata}`,
   ];
   const labels = labelsOf(image.name, context.inputs, context.runner.env);
-  await buildx(image, labels, layoutOutput(layout), options, context);
-  await orWarn(context.runner, () => settleCache(cache, image.name));
+  await buildx(image, labels, layoutOutput(layout), options, context).finally(() =>
+    orWarn(context.runner, () => settleCache(cache, image.name)),
+  );
   return readFileSync(metadata, 'utf8');
 }
 

@@ -68,7 +68,9 @@ const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'] as 
 export const SECRET_RULES = {
   /** Trivy passes over a file of this name at the root of an image, too. */
   name: 'compta-secret-rules.yaml',
-  content: { 'disable-allow-rules': ['tests', 'examples', 'vendor', 'locale-dir', 'markdown'] },
+  content: {
+    'disable-allow-rules': ['tests', 'examples', 'vendor', 'locale-dir', 'markdown', 'dist-info'],
+  },
 };
 
 /**

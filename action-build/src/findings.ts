@@ -30,7 +30,14 @@ const severity = z.enum(SEVERITIES).catch('UNKNOWN');
 export const trivyReport = z.object({
   ArtifactName: z.string(),
   Metadata: z.object({
-    OS: z.object({ Family: z.string(), Name: z.string().default('') }).optional(),
+    OS: z
+      .object({
+        Family: z.string(),
+        Name: z.string().default(''),
+        /** Whether its support has ended. */
+        EOSL: z.boolean().default(false),
+      })
+      .optional(),
     ImageConfig: z.object({
       architecture: z.string(),
       config: z.object({ User: z.string().optional() }).optional(),
@@ -105,7 +112,9 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
       }),
     ),
   ]);
-  return [...results, ...rootUser(report, platform)].sort(bySeverity);
+  return [...results, ...rootUser(report, platform), ...endedSystem(report, platform)].sort(
+    bySeverity,
+  );
 }
 
 /** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
@@ -115,6 +124,11 @@ export function unknownSystem({ Metadata: { OS }, Results }: TrivyReport): strin
 }
 
 const CONFIGURATION = 'image configuration';
+
+/** Whether it is in the image's variables or history. */
+export function isSecretVariable({ kind, subject }: Finding): boolean {
+  return kind === 'secret' && subject === CONFIGURATION;
+}
 
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
 function placeOf(target: string, { ArtifactName }: TrivyReport): Pick<Finding, 'subject' | 'path'> {
@@ -130,28 +144,42 @@ function rootUser(report: TrivyReport, platform: string): Finding[] {
     result.Misconfigurations?.some(({ ID }) => ID === 'DS-0002'),
   );
   if (told || !['', '0', 'root'].includes(user.split(':')[0] ?? '')) return [];
-  return [
-    {
-      kind: 'misconfiguration',
-      severity: 'HIGH',
-      id: 'DS-0002',
-      title: 'The image runs as root: give it a USER',
-      subject: CONFIGURATION,
-      path: '',
-      fixedIn: undefined,
-      platform,
-    },
-  ];
+  return [misconfiguration('DS-0002', 'The image runs as root: give it a USER', platform)];
 }
 
-/** Those that refuse the image, and those that would if anybody had mended them yet. */
+/** Trivy says so in its log alone: of a hole that was found since, there is no advisory. */
+function endedSystem({ Metadata: { OS } }: TrivyReport, platform: string): Finding[] {
+  if (!OS?.EOSL) return [];
+  const title = `${OS.Family} ${OS.Name} has no more advisories: take a newer base image`;
+  return [misconfiguration('end-of-support', title, platform)];
+}
+
+function misconfiguration(id: string, title: string, platform: string): Finding {
+  return {
+    kind: 'misconfiguration',
+    severity: 'HIGH',
+    id,
+    title,
+    subject: CONFIGURATION,
+    path: '',
+    fixedIn: undefined,
+    platform,
+  };
+}
+
+/**
+ * Those that refuse the image, and those that would if anybody had mended them yet. A secret is one however
+ * severe Trivy takes its kind for.
+ */
 export function sortOut(
   findings: readonly Finding[],
   { severities, ignoreUnfixed }: Policy,
 ): { refusals: Finding[]; unfixed: Finding[] } {
   const isWaived = ({ kind, fixedIn }: Finding) =>
     ignoreUnfixed && kind === 'vulnerability' && !fixedIn;
-  const severe = findings.filter(({ severity }) => severities.includes(severity));
+  const severe = findings.filter(
+    ({ kind, severity }) => kind === 'secret' || severities.includes(severity),
+  );
   return {
     refusals: severe.filter((finding) => !isWaived(finding)),
     unfixed: severe.filter(isWaived),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import { inspectArgv } from './commands.ts';
 import { lastingLabels } from './labels.ts';
-import { type ImageBytes, imagesIn } from './layout.ts';
+import { type ImageBytes, imagesIn, labels } from './layout.ts';
 
 /** An image as the registry has it: what a tag names, and the image of each platform in it. */
 export interface Former {
@@ -55,9 +55,9 @@ export function substance({ manifest, config }: ImageBytes): unknown {
     .object({ layers: z.array(z.unknown()).nullable() })
     .parse(JSON.parse(manifest));
   const parsed = z
-    .looseObject({ config: z.looseObject({ Labels: z.record(z.string(), z.string()).optional() }) })
+    .looseObject({ config: z.looseObject({ Labels: labels }).nullish() })
     .parse(JSON.parse(config));
-  const Labels = lastingLabels(parsed.config.Labels ?? {});
+  const Labels = lastingLabels(parsed.config?.Labels ?? {});
   const { created: _time, ...rest } = parsed;
   return { layers, config: { ...rest, config: { ...parsed.config, Labels } } };
 }

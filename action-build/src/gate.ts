@@ -39,9 +39,11 @@ export function judge(
   policy: Policy & { acceptances: readonly Acceptance[] },
   today: string,
 ): Verdicts {
+  const refusing: Finding[] = [];
   const judged = images.map((image): JudgedImage => {
     const accepted: Accepted[] = [];
     const { refusals, unfixed } = sortOut(image.findings, policy);
+    refusing.push(...refusals);
     const refused = refusals.filter((finding) => {
       const acceptance = acceptanceOf(finding, policy.acceptances, today);
       if (acceptance) accepted.push({ finding, acceptance });
@@ -52,10 +54,6 @@ export function judge(
   return {
     images: judged,
     passed: judged.every((image) => image.refusals.length === 0),
-    care: careFor(
-      policy.acceptances,
-      images.flatMap(({ findings }) => findings),
-      today,
-    ),
+    care: careFor(policy.acceptances, refusing, today),
   };
 }

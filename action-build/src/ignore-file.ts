@@ -74,11 +74,11 @@ export function acceptanceOf(
 
 export interface IgnoreFileCare {
   expired: Acceptance[];
-  /** Not expired, and nothing that was found needs them. */
+  /** Not expired, and nothing that would refuse an image needs them. */
   unused: Acceptance[];
 }
 
-/** What in the file wants its owner's attention. */
+/** What in the file wants its owner's attention. @param findings those that would refuse an image. */
 export function careFor(
   acceptances: readonly Acceptance[],
   findings: readonly Finding[],

@@ -23,6 +23,8 @@ const descriptor = z.object({
     .optional(),
 });
 const index = z.object({ schemaVersion: z.literal(2), manifests: z.array(descriptor).min(1) });
+/** `docker build` of old writes null for an image of none. */
+export const labels = z.record(z.string(), z.string()).nullish();
 /** BuildKit writes null for an image of none. */
 const withLayers = z.object({ layers: z.array(descriptor).nullable() });
 export type Descriptor = z.infer<typeof descriptor>;
@@ -138,9 +140,9 @@ export function isWhole(layout: string): boolean {
 export function versionOf(layout: string): string {
   const [image] = imagesIn(layout);
   const { config } = z
-    .object({ config: z.object({ Labels: z.record(z.string(), z.string()).optional() }) })
+    .object({ config: z.object({ Labels: labels }).nullish() })
     .parse(JSON.parse(image?.config ?? '{}'));
-  return config.Labels?.[VERSION] ?? '';
+  return config?.Labels?.[VERSION] ?? '';
 }
 
 /**
@@ -188,7 +190,9 @@ function startLayout(folder: string): void {
 
 function writeBlob(folder: string, content: Uint8Array, mediaType: string): Descriptor {
   const hex = createHash('sha256').update(content).digest('hex');
-  writeFileSync(join(folder, 'blobs', 'sha256', hex), content);
+  const path = join(folder, BLOBS, hex);
+  // BuildKit's are read-only, and this one has the same bytes.
+  if (!existsSync(path)) writeFileSync(path, content);
   return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
 }
 

@@ -198,6 +198,7 @@ function report(
       tags: [...new Set([inputs.version, ...inputs.tags])],
       findings: countBySeverity(findings),
       unchanged,
+      pushed: pushed.includes(name),
     },
   ]);
   runner.output('images', JSON.stringify(Object.fromEntries(described)));

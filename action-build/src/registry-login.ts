@@ -21,7 +21,8 @@ export function writeLogin(
   env: NodeJS.ProcessEnv,
 ): DockerLogin {
   if (!login) return { env, authFile: undefined };
-  const former = env.DOCKER_CONFIG ?? join(env.HOME ?? homedir(), '.docker');
+  // A variable that nobody has set is an empty one in a workflow.
+  const former = env.DOCKER_CONFIG || join(env.HOME ?? homedir(), '.docker');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const authFile = join(folder, 'config.json');
   const [host = ''] = registry.split('/');
@@ -32,7 +33,7 @@ export function writeLogin(
     const path = join(former, folderOfDocker);
     if (existsSync(path)) symlinkSync(path, join(folder, folderOfDocker));
   }
-  const BUILDX_CONFIG = env.BUILDX_CONFIG ?? join(former, 'buildx');
+  const BUILDX_CONFIG = env.BUILDX_CONFIG || join(former, 'buildx');
   return { env: { ...env, DOCKER_CONFIG: folder, BUILDX_CONFIG }, authFile };
 }
 

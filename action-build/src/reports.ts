@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { run } from '../../lib/process/run.ts';
 import { convertArgv } from './commands.ts';
 import { inParallel } from './parallel.ts';
@@ -22,6 +23,24 @@ export function makeReportFolders(folder: string): ReportFolders {
 
 export function spdxOf(folders: ReportFolders, slug: string): string {
   return join(folders.sboms, `${slug}.spdx.json`);
+}
+
+/**
+ * Takes an image's variables and history out of its report, which stays and is uploaded: Trivy masks a secret
+ * where it tells of it, and has it in clear in the configuration that it adds.
+ */
+export function removeVariables(file: string): void {
+  const report = z
+    .looseObject({
+      Metadata: z.looseObject({
+        ImageConfig: z.looseObject({ config: z.looseObject({}).optional() }),
+      }),
+    })
+    .parse(JSON.parse(readFileSync(file, 'utf8')));
+  const { ImageConfig } = report.Metadata;
+  delete ImageConfig.history;
+  delete ImageConfig.config?.Env;
+  writeFileSync(file, JSON.stringify(report));
 }
 
 /** Writes the other forms out of one scan's JSON; nothing is looked at again. */

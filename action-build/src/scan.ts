@@ -5,10 +5,16 @@ import { openAnalysis } from './analysis.ts';
 import { wholeOf } from './base-layers.ts';
 import { SECRET_RULES, scanArgv } from './commands.ts';
 import { PARTS } from './database.ts';
-import { type Finding, findingsOf, trivyReport, unknownSystem } from './findings.ts';
+import {
+  type Finding,
+  findingsOf,
+  isSecretVariable,
+  trivyReport,
+  unknownSystem,
+} from './findings.ts';
 import { alter, isWhole, missingFrom, onePlatform, platformsOf } from './layout.ts';
 import type { oneAtATime } from './parallel.ts';
-import { convertReport, type ReportFolders } from './reports.ts';
+import { convertReport, type ReportFolders, removeVariables } from './reports.ts';
 
 export interface ScanContext {
   trivy: string;
@@ -55,6 +61,8 @@ export async function scan(name: string, layout: string, context: ScanContext): 
       });
     });
     const result = trivyReport.parse(JSON.parse(readFileSync(report, 'utf8')));
+    const found = findingsOf(result, platform);
+    if (found.some(isSecretVariable)) removeVariables(report);
     const scanned = result.Metadata.ImageConfig.architecture;
     if (scanned !== platform.split('/')[1]) {
       throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
@@ -66,7 +74,7 @@ export async function scan(name: string, layout: string, context: ScanContext): 
       );
     }
     await convertReport(context.trivy, slug, context.reports, optionsOf(context));
-    findings.push(...findingsOf(result, platform));
+    findings.push(...found);
   }
   return findings;
 }

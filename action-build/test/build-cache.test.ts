@@ -91,6 +91,7 @@ describe('a folder', () => {
     writeFileSync(join(folder, 'auth-service.next-mine/blobs/sha256/half'), '');
     settleCache(cache(), 'auth-service');
     expect(contents()).toEqual(before);
+    expect(readdirSync(folder)).toEqual(['auth-service']);
     const next = { ...cache(), run: 'next' };
     openCache(next, 'auth-service');
     expect(readdirSync(join(folder, 'auth-service.next-next/blobs/sha256'))).not.toContain('half');

@@ -28,6 +28,7 @@ describe('what refuses an image', () => {
       lenient,
       true,
     ],
+    ['a secret of a lesser kind', { kind: 'secret', severity: 'LOW' }, strict, true],
     ['the root user likewise', { kind: 'misconfiguration', fixedIn: undefined }, lenient, true],
   ])('%s', (_what, change, policy, refused) => {
     const finding = { ...log4shell, ...change };
@@ -96,6 +97,14 @@ describe("Trivy's report", () => {
     expect(unknownSystem(trivyReport.parse({ ...rest, Metadata: { ...Metadata, ...OS } }))).toBe(
       unknown,
     );
+  });
+
+  test('of a distribution whose support has ended says so', () => {
+    const { Metadata, ...rest } = report([{ Target: 'x', Class: 'os-pkgs' }], 'app');
+    const OS = { Family: 'debian', Name: '9.13', EOSL: true };
+    const ended = trivyReport.parse({ ...rest, Metadata: { ...Metadata, OS } });
+    const title = 'debian 9.13 has no more advisories: take a newer base image';
+    expect(findingsOf(ended, 'linux/amd64')).toMatchObject([{ severity: 'HIGH', title }]);
   });
 
   test('without an architecture is no report', () => {

@@ -23,6 +23,8 @@ test.each([
   ['another user', image({ config: { User: '0' } }), false],
   ['another label of its own', image({}, { team: 'ledger' }), false],
   ['another architecture', image({ architecture: 'arm64' }), false],
+  ['without labels, as `docker build` of old', image({ config: { Labels: null } }), false],
+  ['without settings', image({ config: null }), false],
 ])('%s: the same image %s', (_what, other, same) => {
   const equal = JSON.stringify(substance(other)) === JSON.stringify(substance(image()));
   expect(equal).toBe(same);

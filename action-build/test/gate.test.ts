@@ -18,7 +18,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import { zipSync } from 'fflate';
 import { run } from '../../lib/process/run.ts';
 import { startCacheService } from '../../lib/runner/test/cache-service.ts';
-import { runAction } from '../../lib/runner/test/start-action.ts';
+import { startAction } from '../../lib/runner/test/start-action.ts';
 import { type Builder, startBuilder } from './builder.ts';
 import { log4jJar } from './log4j.ts';
 import { type Registry, startRegistry } from './registry.ts';
@@ -97,8 +97,13 @@ Description: compression library
 
 `;
 
-const build = (namespace: string, images: string[], more: Record<string, string> = {}) =>
-  runAction(
+const begin = (
+  namespace: string,
+  images: string[],
+  more: Record<string, string> = {},
+  moreEnv: Record<string, string> = {},
+) =>
+  startAction(
     'action-build',
     {
       images: images
@@ -111,8 +116,22 @@ const build = (namespace: string, images: string[], more: Record<string, string>
       'trivy-database': database,
       ...more,
     },
-    env,
+    { ...env, ...moreEnv },
   );
+
+const build = (...how: Parameters<typeof begin>) => begin(...how).ended;
+
+test('one that is cancelled leaves no login, no half of a cache and no image', async () => {
+  const [temp, cache] = [join(folder, 'temp-of-cancelled'), join(folder, 'cache-of-cancelled')];
+  for (const path of [temp, cache]) mkdirSync(path);
+  const begun = begin('cancelled', ['clean', 'vulnerable'], { cache }, { RUNNER_TEMP: temp });
+  await begun.said('clean │');
+  begun.kill('SIGINT');
+  expect((await begun.ended).exitCode).not.toBe(0);
+  expect(readdirSync(temp).filter((name) => !name.startsWith('trivy-reports-'))).toEqual([]);
+  expect(readdirSync(cache).filter((name) => name.includes('.next-'))).toEqual([]);
+  expect(await pushedTo('cancelled')).toEqual([]);
+});
 
 test('a clean image is pushed: the very bytes that were scanned, under every tag', async () => {
   const ended = await build('passed', ['clean'], { tags: 'develop' });
@@ -207,6 +226,11 @@ test.each([
   expect(ended.exitCode).toBe(1);
   expect(ended.errors).toEqual([expect.stringContaining(says)]);
   expect(await pushedTo('refused')).toEqual([]);
+  const { reports = '' } = ended.outputs;
+  for (const name of existsSync(reports) ? readdirSync(reports) : []) {
+    if (name.endsWith('.json'))
+      expect(readFileSync(join(reports, name), 'utf8')).not.toContain('ghp_0123');
+  }
 });
 
 test('an accepted finding passes with its reason on its last day, and not the day after', async () => {
