@@ -79,7 +79,7 @@ export async function changeOne({ context, folder }: Bench): Promise<void> {
   await run(['jar', '--update', '--file', jar, '--no-compress', '-C', folder, file]);
 }
 
-/** action-build over the four services, as the pipeline has it. */
+/** action-build over the four services of the pipeline, for one platform. */
 export function buildServices(
   { registry, baseImage, context }: Bench,
   builder: Builder,

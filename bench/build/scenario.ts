@@ -27,7 +27,10 @@ interface Case {
   anew: readonly string[];
 }
 
-/** Each on a runner of its own, as hosted ones are: what is kept is what the pipeline itself keeps. */
+/**
+ * Each with a new engine and a new builder, as hosted runners have. Ours finds its cache folder where the run
+ * before left it: on such a runner it would be restored first.
+ */
 const CASES: Case[] = [
   { name: 'cold', bound: 0.8, change: async () => {}, anew: SERVICES },
   { name: 'one service changed', bound: 0.4, change: changeOne, anew: [CHANGED] },
