@@ -18901,6 +18901,8 @@ const descriptor = object({
         .optional(),
 });
 const index = object({ schemaVersion: literal(2), manifests: array(descriptor).min(1) });
+/** `docker build` of old writes null for an image of none. */
+const labels = record(schemas_string(), schemas_string()).nullish();
 /** BuildKit writes null for an image of none. */
 const withLayers = object({ layers: array(descriptor).nullable() });
 /** The digest that the registry will show: the index's for several platforms, else the manifest's. */
@@ -18996,9 +18998,9 @@ function isWhole(layout) {
 /** The version that an image's label names; empty without one. */
 function versionOf(layout) {
     const [image] = imagesIn(layout);
-    const { config } = object({ config: object({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+    const { config } = object({ config: object({ Labels: labels }).nullish() })
         .parse(JSON.parse(image?.config ?? '{}'));
-    return config.Labels?.[VERSION] ?? '';
+    return config?.Labels?.[VERSION] ?? '';
 }
 /**
  * Makes the layout one of other manifests over the same layers; `top` is what it then names.
@@ -19036,7 +19038,10 @@ function startLayout(folder) {
 }
 function writeBlob(folder, content, mediaType) {
     const hex = (0,external_node_crypto_.createHash)('sha256').update(content).digest('hex');
-    (0,external_node_fs_.writeFileSync)((0,external_node_path_.join)(folder, 'blobs', 'sha256', hex), content);
+    const path = (0,external_node_path_.join)(folder, BLOBS, hex);
+    // BuildKit's are read-only, and this one has the same bytes.
+    if (!(0,external_node_fs_.existsSync)(path))
+        (0,external_node_fs_.writeFileSync)(path, content);
     return { mediaType, digest: `sha256:${hex}`, size: content.byteLength };
 }
 function writeIndex(folder, only) {
@@ -19107,14 +19112,19 @@ function openCache(cache, image) {
     if ((0,external_node_fs_.existsSync)((0,external_node_path_.join)(folder, 'index.json')))
         linkBlobs(folder, nextFolder(folder, cache.run));
 }
-/** A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. */
+/**
+ * A folder is put in place whole, less what nothing in it names any more: BuildKit itself only ever adds. Of a
+ * build that failed nothing stays.
+ */
 function settleCache(cache, image) {
     if (cache.kind !== 'folder')
         return;
     const folder = (0,external_node_path_.join)(cache.folder, image);
     const next = nextFolder(folder, cache.run);
-    if (!(0,external_node_fs_.existsSync)((0,external_node_path_.join)(next, 'index.json')))
+    if (!(0,external_node_fs_.existsSync)((0,external_node_path_.join)(next, 'index.json'))) {
+        (0,external_node_fs_.rmSync)(next, { recursive: true, force: true });
         return;
+    }
     keepReachable(next);
     (0,external_node_fs_.rmSync)(folder, { recursive: true, force: true });
     (0,external_node_fs_.renameSync)(next, folder);
@@ -19227,7 +19237,9 @@ const UNSWAYED = ['--config', '/dev/null', '--timeout', '1h', '--cache-dir'];
 const SECRET_RULES = {
     /** Trivy passes over a file of this name at the root of an image, too. */
     name: 'compta-secret-rules.yaml',
-    content: { 'disable-allow-rules': ['tests', 'examples', 'vendor', 'locale-dir', 'markdown'] },
+    content: {
+        'disable-allow-rules': ['tests', 'examples', 'vendor', 'locale-dir', 'markdown', 'dist-info'],
+    },
 };
 /**
  * No network, and nothing ignored: what may pass is decided in code. The exit code for findings
@@ -19437,7 +19449,13 @@ const severity = schemas_enum(SEVERITIES).catch('UNKNOWN');
 const trivyReport = object({
     ArtifactName: schemas_string(),
     Metadata: object({
-        OS: object({ Family: schemas_string(), Name: schemas_string().default('') }).optional(),
+        OS: object({
+            Family: schemas_string(),
+            Name: schemas_string().default(''),
+            /** Whether its support has ended. */
+            EOSL: schemas_boolean().default(false),
+        })
+            .optional(),
         ImageConfig: object({
             architecture: schemas_string(),
             config: object({ User: schemas_string().optional() }).optional(),
@@ -19494,7 +19512,7 @@ function findingsOf(report, platform) {
             platform,
         })),
     ]);
-    return [...results, ...rootUser(report, platform)].sort(bySeverity);
+    return [...results, ...rootUser(report, platform), ...endedSystem(report, platform)].sort(bySeverity);
 }
 /** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
 function unknownSystem({ Metadata: { OS }, Results }) {
@@ -19502,6 +19520,10 @@ function unknownSystem({ Metadata: { OS }, Results }) {
     return OS === undefined || isLookedAt ? undefined : `${OS.Family} ${OS.Name}`;
 }
 const CONFIGURATION = 'image configuration';
+/** Whether it is in the image's variables or history. */
+function isSecretVariable({ kind, subject }) {
+    return kind === 'secret' && subject === CONFIGURATION;
+}
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
 function placeOf(target, { ArtifactName }) {
     return target.startsWith(ArtifactName)
@@ -19514,23 +19536,34 @@ function rootUser(report, platform) {
     const told = (report.Results ?? []).some((result) => result.Misconfigurations?.some(({ ID }) => ID === 'DS-0002'));
     if (told || !['', '0', 'root'].includes(user.split(':')[0] ?? ''))
         return [];
-    return [
-        {
-            kind: 'misconfiguration',
-            severity: 'HIGH',
-            id: 'DS-0002',
-            title: 'The image runs as root: give it a USER',
-            subject: CONFIGURATION,
-            path: '',
-            fixedIn: undefined,
-            platform,
-        },
-    ];
+    return [misconfiguration('DS-0002', 'The image runs as root: give it a USER', platform)];
 }
-/** Those that refuse the image, and those that would if anybody had mended them yet. */
+/** Trivy says so in its log alone: of a hole that was found since, there is no advisory. */
+function endedSystem({ Metadata: { OS } }, platform) {
+    if (!OS?.EOSL)
+        return [];
+    const title = `${OS.Family} ${OS.Name} has no more advisories: take a newer base image`;
+    return [misconfiguration('end-of-support', title, platform)];
+}
+function misconfiguration(id, title, platform) {
+    return {
+        kind: 'misconfiguration',
+        severity: 'HIGH',
+        id,
+        title,
+        subject: CONFIGURATION,
+        path: '',
+        fixedIn: undefined,
+        platform,
+    };
+}
+/**
+ * Those that refuse the image, and those that would if anybody had mended them yet. A secret is one however
+ * severe Trivy takes its kind for.
+ */
 function sortOut(findings, { severities, ignoreUnfixed }) {
     const isWaived = ({ kind, fixedIn }) => ignoreUnfixed && kind === 'vulnerability' && !fixedIn;
-    const severe = findings.filter(({ severity }) => severities.includes(severity));
+    const severe = findings.filter(({ kind, severity }) => kind === 'secret' || severities.includes(severity));
     return {
         refusals: severe.filter((finding) => !isWaived(finding)),
         unfixed: severe.filter(isWaived),
@@ -19777,8 +19810,7 @@ async function build(image, layout, context) {
         `--metadata-file=${metadata}`,
     ];
     const labels = labelsOf(image.name, context.inputs, context.runner.env);
-    await buildx(image, labels, layoutOutput(layout), options, context);
-    await orWarn(context.runner, () => settleCache(cache, image.name));
+    await buildx(image, labels, layoutOutput(layout), options, context).finally(() => orWarn(context.runner, () => settleCache(cache, image.name)));
     return (0,external_node_fs_.readFileSync)(metadata, 'utf8');
 }
 /** Brings the layers of an image that has passed to the registry's cache; they are all at hand. */
@@ -20014,7 +20046,7 @@ function ignore_file_parsed(text, file) {
 function acceptanceOf(finding, acceptances, today) {
     return acceptances.find((one) => covers(one, finding) && !isExpired(one, today));
 }
-/** What in the file wants its owner's attention. */
+/** What in the file wants its owner's attention. @param findings those that would refuse an image. */
 function careFor(acceptances, findings, today) {
     return {
         expired: acceptances.filter((one) => isExpired(one, today)),
@@ -20037,9 +20069,11 @@ function isExpired({ lastDay }, today) {
 
 /** Decides which images may pass on the day `today` (UTC, YYYY-MM-DD). */
 function judge(images, policy, today) {
+    const refusing = [];
     const judged = images.map((image) => {
         const accepted = [];
         const { refusals, unfixed } = sortOut(image.findings, policy);
+        refusing.push(...refusals);
         const refused = refusals.filter((finding) => {
             const acceptance = acceptanceOf(finding, policy.acceptances, today);
             if (acceptance)
@@ -20051,7 +20085,7 @@ function judge(images, policy, today) {
     return {
         images: judged,
         passed: judged.every((image) => image.refusals.length === 0),
-        care: careFor(policy.acceptances, images.flatMap(({ findings }) => findings), today),
+        care: careFor(policy.acceptances, refusing, today),
     };
 }
 
@@ -20096,9 +20130,9 @@ function isSame(layout, former) {
 function substance({ manifest, config }) {
     const { layers } = object({ layers: array(unknown()).nullable() })
         .parse(JSON.parse(manifest));
-    const parsed = looseObject({ config: looseObject({ Labels: record(schemas_string(), schemas_string()).optional() }) })
+    const parsed = looseObject({ config: looseObject({ Labels: labels }).nullish() })
         .parse(JSON.parse(config));
-    const Labels = lastingLabels(parsed.config.Labels ?? {});
+    const Labels = lastingLabels(parsed.config?.Labels ?? {});
     const { created: _time, ...rest } = parsed;
     return { layers, config: { ...rest, config: { ...parsed.config, Labels } } };
 }
@@ -20428,6 +20462,7 @@ function attachments_provenance(image, subject, env) {
 
 
 
+
 function makeReportFolders(folder) {
     const folders = { json: folder, sarif: (0,external_node_path_.join)(folder, 'sarif'), sboms: (0,external_node_path_.join)(folder, 'sboms') };
     for (const path of Object.values(folders))
@@ -20436,6 +20471,22 @@ function makeReportFolders(folder) {
 }
 function spdxOf(folders, slug) {
     return (0,external_node_path_.join)(folders.sboms, `${slug}.spdx.json`);
+}
+/**
+ * Takes an image's variables and history out of its report, which stays and is uploaded: Trivy masks a secret
+ * where it tells of it, and has it in clear in the configuration that it adds.
+ */
+function removeVariables(file) {
+    const report = looseObject({
+        Metadata: looseObject({
+            ImageConfig: looseObject({ config: looseObject({}).optional() }),
+        }),
+    })
+        .parse(JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')));
+    const { ImageConfig } = report.Metadata;
+    delete ImageConfig.history;
+    delete ImageConfig.config?.Env;
+    (0,external_node_fs_.writeFileSync)(file, JSON.stringify(report));
 }
 /** Writes the other forms out of one scan's JSON; nothing is looked at again. */
 async function convertReport(trivy, slug, folders, options) {
@@ -20508,6 +20559,9 @@ async function scan(name, layout, context) {
             });
         });
         const result = trivyReport.parse(JSON.parse((0,external_node_fs_.readFileSync)(report, 'utf8')));
+        const found = findingsOf(result, platform);
+        if (found.some(isSecretVariable))
+            removeVariables(report);
         const scanned = result.Metadata.ImageConfig.architecture;
         if (scanned !== platform.split('/')[1]) {
             throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
@@ -20517,7 +20571,7 @@ async function scan(name, layout, context) {
             throw new Error(`Trivy has no advisories for ${system}, of which ${name} for ${platform} is made, so it cannot pass: take another base image.`);
         }
         await convertReport(context.trivy, slug, context.reports, optionsOf(context));
-        findings.push(...findingsOf(result, platform));
+        findings.push(...found);
     }
     return findings;
 }
@@ -20697,7 +20751,8 @@ function authsOf({ registry, username, password }) {
 function writeLogin(login, registry, folder, env) {
     if (!login)
         return { env, authFile: undefined };
-    const former = env.DOCKER_CONFIG ?? (0,external_node_path_.join)(env.HOME ?? (0,external_node_os_.homedir)(), '.docker');
+    // A variable that nobody has set is an empty one in a workflow.
+    const former = env.DOCKER_CONFIG || (0,external_node_path_.join)(env.HOME ?? (0,external_node_os_.homedir)(), '.docker');
     (0,external_node_fs_.mkdirSync)(folder, { recursive: true, mode: 0o700 });
     const authFile = (0,external_node_path_.join)(folder, 'config.json');
     const [host = ''] = registry.split('/');
@@ -20709,7 +20764,7 @@ function writeLogin(login, registry, folder, env) {
         if ((0,external_node_fs_.existsSync)(path))
             (0,external_node_fs_.symlinkSync)(path, (0,external_node_path_.join)(folder, folderOfDocker));
     }
-    const BUILDX_CONFIG = env.BUILDX_CONFIG ?? (0,external_node_path_.join)(former, 'buildx');
+    const BUILDX_CONFIG = env.BUILDX_CONFIG || (0,external_node_path_.join)(former, 'buildx');
     return { env: { ...env, DOCKER_CONFIG: folder, BUILDX_CONFIG }, authFile };
 }
 /** A store or a helper would be asked in the place of our login, so the other registries alone keep theirs. */
@@ -20997,6 +21052,7 @@ function report(verdicts, inputs, { pushed, reports, publicKey }, runner) {
             tags: [...new Set([inputs.version, ...inputs.tags])],
             findings: countBySeverity(findings),
             unchanged,
+            pushed: pushed.includes(name),
         },
     ]);
     runner.output('images', JSON.stringify(Object.fromEntries(described)));

@@ -78127,6 +78127,9 @@ class SshPool {
                 return;
             }
             const client = new lib.Client();
+            // Nagle's algorithm would hold back each small packet for as long as TCP delays an answer to the one
+            // before: 40 ms, several times a command.
+            client.once('connect', () => client.setNoDelay(true));
             client.once('ready', () => resolve(new Connection(name, address, client)));
             client.once('error', (error) => {
                 client.destroy();
@@ -78365,6 +78368,14 @@ token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${leaseFile})
 [ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
 shift
 exec "$@"`;
+/**
+ * Docker before 25 (API 1.44) knows no `start_interval`: it would look at a service that comes up no more
+ * often than at one that runs.
+ */
+const composed = `case $(docker version -f '{{.Server.APIVersion}}') in
+1.[0-9] | 1.[0-3][0-9] | 1.4[0-3]) export COMPTA_HEALTH_INTERVAL=2s ;;
+esac
+exec docker compose --progress quiet "$@"`;
 /** An application server: what a release reads there, and what it changes there under its lease. */
 class Host {
     name;
@@ -78490,11 +78501,11 @@ ids=$(docker ps -q --filter label=com.docker.compose.project=${project}) || exit
             ...(caddyfile && { caddyfile }),
         };
     }
-    /** `docker compose …` with a release's files. */
+    /** `docker compose …` with a release's files, which have a health check for engines of any age. */
     async compose(release, ...command) {
         const folder = releaseFolder(release);
         const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
-        await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+        await this.change(['sh', '-c', composed, 'compose', ...files, ...command], {
             timeoutMs: 180_000,
         });
     }
@@ -78998,107 +79009,12 @@ async function followMaintenance(targets) {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/release/progress.js
-
-/** Does one step of a release and tells its begin and its end. */
-async function step(tell, host, what, body) {
-    const begun = Date.now();
-    tell({ at: begun, kind: 'begin', host, what });
-    const close = (kind) => {
-        const at = Date.now();
-        tell({ at, kind, host, what, took: at - begun });
-    };
-    try {
-        const result = await body();
-        close('end');
-        return result;
-    }
-    catch (error) {
-        close('failed');
-        throw error;
-    }
-}
-/** A line that is neither begin nor end: what is waited for, what was found. */
-function note(tell, host, what) {
-    tell({ at: Date.now(), kind: 'note', host, what });
-}
-const signs = { begin: '▶', end: '✓', failed: '✗', note: '·' };
-/**
- * The event log as a table that grows line by line: time since the start, host, what, how long.
- * @param widest length of the longest host name.
- */
-function progressTable(print, widest) {
-    const started = Date.now();
-    const host = (name) => name.padEnd(Math.max(widest, 4));
-    print(`      TIME  ${host('HOST')}    STEP`);
-    return (moment) => {
-        const time = `${((moment.at - started) / 1000).toFixed(1)} s`.padStart(10);
-        const took = moment.took === undefined ? '' : `  (${(0,markdown/* elapsed */.vk)(moment.took)})`;
-        print(`${time}  ${host(moment.host)}  ${signs[moment.kind]} ${moment.what}${took}`);
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/release/earlier.js
-/**
- * The release that a rollback without a version goes to: what was there before the current one was
- * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
- */
-function releaseBefore(history, current) {
-    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
-        ?.previous;
-}
-/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
-function componentBefore(history, kept, service, now) {
-    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
-    return kept.get(previous)?.services[service];
-}
-/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
-function broughtBy(history, kept, from, now) {
-    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
-    return services.map(([service]) => service);
-}
-/**
- * The release of this name, or the newest that was deployed as this version. A rollback of some
- * services alone has their version too, and other services as they were.
- */
-function releaseOf(history, version) {
-    const named = history.findLast((entry) => entry.release === version);
-    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
-    return (named ?? deployed)?.release;
-}
-/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
-function componentOf(history, kept, service, version) {
-    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
-    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
-}
-/**
- * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
- * service alone would go back to.
- */
-function releasesToKeep(history, count, kept, current) {
-    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
-    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
-    const services = Object.entries(kept.get(current)?.services ?? {});
-    const arrivals = services.flatMap(([service, now]) => {
-        const entry = arrivalOf(history, kept, service, now);
-        return entry === undefined ? [] : [entry.release, entry.previous];
-    });
-    const before = releaseBefore(history, current) ?? [];
-    return [...new Set([current, ...last, ...arrivals].concat(before))];
-}
-/** The deploy that brought what a service runs now, as long as the release before it is kept. */
-function arrivalOf(history, kept, service, now) {
-    const image = (release) => kept.get(release)?.services[service]?.image;
-    return arrival(history, ({ release, previous }) => {
-        const before = image(previous);
-        return image(release) === now.image && before !== undefined && before !== now.image;
-    });
-}
-function arrival(history, is) {
-    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
-    return found?.previous ? found : undefined;
-}
-
+// EXTERNAL MODULE: external "node:path"
+var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
+var nunjucks = __nccwpck_require__(8191);
+// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
+var dist = __nccwpck_require__(3483);
 ;// CONCATENATED MODULE: ./lib/release/manifest.js
 
 
@@ -79150,6 +79066,432 @@ function releaseId(version, content) {
     const safe = version.replaceAll(/[^A-Za-z0-9_.-]/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'r';
     // A folder's name has 255 bytes, and a rollback of services puts their versions together.
     return `${safe.slice(0, 100)}-${manifest_fingerprint(content).slice(0, 8)}`;
+}
+
+;// CONCATENATED MODULE: ./lib/release/compose.js
+
+
+
+
+
+const serviceSchema = looseObject({
+    labels: record(schemas_string(), schemas_string()).optional(),
+    environment: record(schemas_string(), unknown()).optional(),
+    mem_limit: schemas_string().optional(),
+});
+const composeSchema = looseObject({
+    name: schemas_string(),
+    'x-compta': object({
+        order: array(schemas_string()).min(1),
+        'version-paths': record(schemas_string(), schemas_string()),
+    }),
+    services: record(schemas_string(), serviceSchema),
+});
+/**
+ * Renders the template and checks that it has two slots for each service of `x-compta.order`.
+ * Macros are looked for in the template's folder and the one above.
+ * @throws Error naming the file and what is missing.
+ */
+function renderCompose(path, variables) {
+    const folder = (0,external_node_path_.dirname)(path);
+    const loader = new nunjucks.FileSystemLoader([folder, (0,external_node_path_.dirname)(folder)]);
+    const environment = new nunjucks.Environment(loader, {
+        autoescape: false,
+        throwOnUndefined: true,
+    });
+    let text;
+    let file;
+    try {
+        text = environment.render(path.slice(folder.length + 1), variables);
+        file = composeSchema.parse((0,dist/* parse */.qg)(text));
+    }
+    catch (cause) {
+        throw new Error(`The Compose template ${path} does not give a Compose file.`, { cause });
+    }
+    const order = file['x-compta'].order;
+    for (const service of order) {
+        for (const slot of ['a', 'b']) {
+            const labels = file.services[`${service}-${slot}`]?.labels;
+            if (labels?.['compta.service'] === service && labels['compta.slot'] === slot)
+                continue;
+            throw new Error(`${path} has no slot ${service}-${slot} with the labels compta.service and compta.slot; ` +
+                'each service of x-compta.order needs its slots a and b.');
+        }
+    }
+    const edge = file.services.caddy;
+    if (edge === undefined)
+        throw new Error(`${path} has no service caddy.`);
+    return {
+        text,
+        project: file.name,
+        order,
+        versionPaths: file['x-compta']['version-paths'],
+        definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
+        edge,
+        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
+    };
+}
+/** Variables that a Compose file asks for: `${NAME}` without a default. */
+function neededVariables(text) {
+    const names = [...text.matchAll(/\$\{([A-Z0-9_]+)\}/g)].flatMap((match) => match[1] ?? []);
+    return [...new Set(names)].sort();
+}
+/** What Compose makes of `${NAME}` and `${NAME:-default}` (a default may nest). */
+function interpolate(text, variables) {
+    const pattern = /\$\{([A-Z0-9_]+)(?::-([^${}]*))?\}/g;
+    let result = text;
+    for (let depth = 0; depth < 3; depth++) {
+        result = result.replaceAll(pattern, (_all, name, fallback) => {
+            return variables[name] || (fallback ?? '');
+        });
+    }
+    return result;
+}
+/** The environment that Compose gives a container, its `${NAME}`s filled in. */
+function containerEnvironment(definition, variables) {
+    const { environment = {} } = serviceSchema.parse(definition);
+    return Object.fromEntries(Object.entries(environment).map(([name, value]) => [
+        name,
+        interpolate(String(value), variables),
+    ]));
+}
+/** What a service's container depends on besides its image and version. */
+function configFingerprint(definition, variables, extra = '') {
+    const { labels: _labels, image: _image, ...rest } = definition;
+    const { COMPTA_VERSION: _version, ...environment } = (rest.environment ?? {});
+    return manifest_fingerprint([interpolate(JSON.stringify({ ...rest, environment }), variables), extra]);
+}
+/** `auth-service` → `AUTH_SERVICE`: the prefix of its variables in `.env`. */
+function variablePrefix(service) {
+    return service.toUpperCase().replaceAll('-', '_');
+}
+/** Text of a `.env` file that Compose reads as these very values. */
+function envFile(variables) {
+    return Object.entries(variables)
+        .map(([name, value]) => `${name}=${quoted(value)}\n`)
+        .sort()
+        .join('');
+}
+/** Between single quotes all stands for itself but `\\'`: a backslash before a quote or at the end needs double ones. */
+function quoted(value) {
+    if (!/\\(?:'|$)/.test(value))
+        return `'${value.replaceAll("'", "\\'")}'`;
+    return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;
+}
+/** The inverse of {@link envFile}. */
+function compose_parseEnvFile(text) {
+    const pattern = /^([A-Z][A-Z0-9_]*)=(?:'((?:\\'|[^'])*)'|"((?:\\[\s\S]|[^"\\])*)")$/gm;
+    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', single, double = '']) => [
+        name,
+        single?.replaceAll("\\'", "'") ?? double.replaceAll(/\\([\s\S])/g, '$1'),
+    ]));
+}
+function bytes(limit) {
+    const match = /^(\d+)([kmg]?)b?$/i.exec(limit ?? '');
+    const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
+    return Number(match?.[1] ?? 0) * unit;
+}
+
+;// CONCATENATED MODULE: ./lib/release/plan.js
+/**
+ * What it takes to bring a host from what runs there to the target. Whatever a killed run left
+ * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
+ * @param current the release that the host's `current` names: who is trusted when both slots run.
+ */
+function planHost(state, target, current) {
+    const { edge, caddyfile, outOfRotation: join } = state;
+    const wanted = target.order.flatMap((service) => {
+        const component = target.services[service];
+        if (component === undefined)
+            return [];
+        const slots = state.slots.filter((slot) => slot.service === service);
+        const trusted = current?.services[service];
+        return [
+            {
+                service,
+                from: serving(slots, trusted)?.version ?? '',
+                to: component.version,
+                steps: planService(service, slots, component, trusted, join),
+            },
+        ];
+    });
+    // Last: by then nobody is left who calls it.
+    const services = [...wanted, ...planGone(state.slots, target)];
+    if (edge === undefined)
+        return { edge: 'start', services, join };
+    const same = edge.image === target.edge.image &&
+        edge.config === target.edge.config &&
+        // A killed run may have left its file beside a Caddy that it did not get to replace.
+        (target.edge.caddyfile ?? caddyfile) === caddyfile;
+    return { edge: same ? 'keep' : 'replace', services, join };
+}
+/** Services that run and that the target does not have: they end. */
+function planGone(slots, target) {
+    const gone = slots.filter(({ service }) => target.services[service] === undefined);
+    return [...new Set(gone.map(({ service }) => service))].map((service) => {
+        const own = gone.filter((slot) => slot.service === service);
+        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
+        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
+    });
+}
+function planService(service, slots, target, trusted, join) {
+    const step = (kind, slot) => ({ kind, service, slot });
+    const wanted = slots.filter((slot) => plan_matches(slot, target));
+    const keep = wanted.find((slot) => slot.health === 'healthy') ??
+        wanted.find((slot) => slot.health === 'starting');
+    if (keep !== undefined) {
+        const others = slots.filter((slot) => slot !== keep);
+        if (others.length === 0 && keep.health === 'healthy' && !join)
+            return [];
+        return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
+    }
+    const old = serving(slots, trusted);
+    const fresh = (slot) => [step('start', slot), step('prove', slot)];
+    if (old === undefined)
+        return fresh('a');
+    const idle = old.slot === 'a' ? 'b' : 'a';
+    const leftover = slots.some((slot) => slot.slot === idle);
+    return [
+        // What a killed run left in the idle slot goes only once the other one surely serves.
+        ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
+        ...fresh(idle),
+        step('retire', old.slot),
+    ];
+}
+function plan_matches(slot, component) {
+    return slot.image === component.image && slot.config === component.config;
+}
+/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
+function serving(slots, trusted) {
+    const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
+    return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
+}
+/**
+ * What is done on a host, in order. A service boots while the slot that the one before it has left
+ * is drained: neither needs the other, and both take seconds.
+ */
+function inOrder({ services }) {
+    const order = [];
+    for (const service of services) {
+        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
+        if (first === undefined)
+            continue;
+        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
+        order.splice(drains ? -1 : order.length, 0, first);
+        order.push(...rest);
+    }
+    return order;
+}
+/** Whether the plan changes anything. */
+function isEmpty(plan) {
+    const idle = plan.services.every((service) => service.steps.length === 0);
+    return plan.edge === 'keep' && idle && !plan.join;
+}
+/** A step as the log, the journal and a dry run name it. */
+function plan_describe({ kind, service, slot }) {
+    const what = {
+        start: 'start',
+        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+        settle: 'wait until healthy, bring into rotation',
+        retire: 'take out of rotation, drain and end',
+        end: 'drain and end',
+    }[kind];
+    return `${what} ${service}-${slot}`;
+}
+
+;// CONCATENATED MODULE: ./lib/registry/login.js
+/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
+function dockerConfig(login) {
+    return JSON.stringify({ auths: authsOf(login) });
+}
+/** Its entries by name: Docker looks for its own registry's login under the name of old. */
+function authsOf({ registry, username, password }) {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
+    return Object.fromEntries(names.map((name) => [name, { auth }]));
+}
+
+;// CONCATENATED MODULE: ./lib/release/preflight.js
+
+
+
+const gibibyte = 1024 ** 3;
+/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
+const reserve = 1 * gibibyte;
+/**
+ * What must hold before anything is changed on a host.
+ * @throws ReleaseFailure with one sentence for the first thing that does not hold.
+ */
+async function preflight(host, { memory, images }) {
+    const script = `docker version -f '{{.Server.Version}}' || exit 61
+docker compose version --short || exit 62
+command -v curl >/dev/null || exit 63
+df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
+awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 && continue
+  earlier=$(docker images -q "\${image%@*}")
+  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
+done`;
+    const words = ['sh', '-c', script, 'preflight', ...images];
+    const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
+    const said = stderr.trim().split('\n').at(-1) ?? '';
+    if (code === 61)
+        throw new ReleaseFailure(`Docker does not answer on ${host.name}: ${said}`);
+    if (code === 62)
+        throw new ReleaseFailure(`${host.name} has no \`docker compose\`: ${said}`);
+    if (code === 63)
+        throw new ReleaseFailure(`${host.name} has no curl; install it.`);
+    if (code !== 0)
+        throw new ReleaseFailure(`${host.name} cannot be examined: ${said}`);
+    const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
+    // An image takes about what the one before it took; of one that was never here nothing is known.
+    const disks = sizes.reduce((sum, size) => sum + size, reserve);
+    if (disk < disks) {
+        throw new ReleaseFailure(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
+            'Remove what else lies there, or lower `keep`.');
+    }
+    const slots = await memory();
+    if (free < slots) {
+        throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
+            `${gigabytes(slots)}.`);
+    }
+}
+/**
+ * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
+ * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
+ * ends by itself: it is minutes, and a job that is cancelled has seconds.
+ * @returns how many had to be fetched.
+ */
+async function pull(host, images, { login, cancelled }) {
+    const script = `set -eu
+if [ "$1" = login ]; then
+  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
+  export DOCKER_CONFIG
+  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  trap 'exit 1' HUP INT TERM
+  cat >"$DOCKER_CONFIG/config.json"
+fi
+shift
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
+done`;
+    const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
+    const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
+        allowFailure: true,
+        timeoutMs: 900_000,
+        signal: cancelled,
+        ...(login !== undefined && { input: dockerConfig(login) }),
+    });
+    if (code === 0)
+        return stdout.split('\n').filter((line) => line !== '').length;
+    const reason = stderr.trim().split('\n').at(-1) ?? '';
+    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
+    const advice = remedy ?? 'Check that the registry answers from there.';
+    throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
+}
+/** Those of the images that are not on a host. */
+async function absentImages(host, images) {
+    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
+    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
+    return stdout.split('\n').filter((line) => line !== '');
+}
+/** By what Docker says, what there is to do. */
+const remedies = [
+    [
+        /verification failed|unexpected (commit )?digest|does not match/i,
+        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
+    ],
+    [noSpace, 'Its disk is full: remove what else lies there, or lower `keep`.'],
+    [
+        /unauthorized|denied|authentication required|no basic auth/i,
+        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
+    ],
+    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
+];
+function gigabytes(bytes) {
+    return `${(bytes / gibibyte).toFixed(1)} GiB`;
+}
+
+;// CONCATENATED MODULE: ./lib/release/progress.js
+
+/** Does one step of a release and tells its begin and its end. */
+async function step(tell, host, what, body) {
+    const begun = Date.now();
+    tell({ at: begun, kind: 'begin', host, what });
+    const close = (kind) => {
+        const at = Date.now();
+        tell({ at, kind, host, what, took: at - begun });
+    };
+    try {
+        const result = await body();
+        close('end');
+        return result;
+    }
+    catch (error) {
+        close('failed');
+        throw error;
+    }
+}
+/** A line that is neither begin nor end: what is waited for, what was found. */
+function note(tell, host, what) {
+    tell({ at: Date.now(), kind: 'note', host, what });
+}
+const signs = { begin: '▶', end: '✓', failed: '✗', note: '·' };
+/**
+ * The event log as a table that grows line by line: time since the start, host, what, how long.
+ * @param widest length of the longest host name.
+ */
+function progressTable(print, widest) {
+    const started = Date.now();
+    const host = (name) => name.padEnd(Math.max(widest, 4));
+    print(`      TIME  ${host('HOST')}    STEP`);
+    return (moment) => {
+        const time = `${((moment.at - started) / 1000).toFixed(1)} s`.padStart(10);
+        const took = moment.took === undefined ? '' : `  (${(0,markdown/* elapsed */.vk)(moment.took)})`;
+        print(`${time}  ${host(moment.host)}  ${signs[moment.kind]} ${moment.what}${took}`);
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/release/secrets.js
+
+
+
+/** Service → name of the file → content. A service reads them below /run/secrets. */
+const secretsSchema = record(schemas_string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), record(schemas_string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), schemas_string().min(1)));
+/**
+ * Tells one set of secrets from another in a manifest that anybody on the server may read, and is
+ * too slow to compute to guess them from it.
+ */
+function secretsFingerprint(service, files) {
+    const content = JSON.stringify(Object.entries(files).sort());
+    return (0,external_node_crypto_.scryptSync)(content, `compta ${service}`, 9).toString('hex');
+}
+/** Names of the secrets that are new or differ on the host, as `service/name`; never their content. */
+async function changedSecrets(host, secrets) {
+    const changed = [];
+    for (const [service, name, content] of flat(secrets)) {
+        const there = await host.content(`${secretsFolder(service)}/${name}`);
+        if (there !== content)
+            changed.push(`${service}/${name}`);
+    }
+    return changed;
+}
+/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
+async function writeSecrets(host, secrets, changed) {
+    for (const [service, name, content] of flat(secrets)) {
+        if (!changed.includes(`${service}/${name}`))
+            continue;
+        const owner = `${serviceUser}:${serviceUser}`;
+        await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
+    }
+}
+function flat(secrets) {
+    return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
+        service,
+        name,
+        content,
+    ]));
 }
 
 ;// CONCATENATED MODULE: ./lib/release/store.js
@@ -79362,6 +79704,335 @@ done`;
     await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
 }
 
+;// CONCATENATED MODULE: ./lib/release/standing.js
+
+function standingsOf(hosts) {
+    return Promise.all(hosts.map(async (host) => {
+        const [current, history] = await Promise.all([currentRelease(host), readHistory(host)]);
+        return { host, current, history };
+    }));
+}
+/**
+ * The host that tells what the environment runs: the one whose release was made current last. A
+ * host that was away during a release, or is new, is not it.
+ */
+function leaderOf(standings) {
+    // Not by the last line: a host that is being caught up has the others' history before their release.
+    const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
+    return standings
+        .filter(({ current }) => current !== undefined)
+        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
+}
+/**
+ * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
+ * clock that was, or the host that has the newest release would not be the leader.
+ */
+function momentAfter(known, now = Date.now()) {
+    const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
+    return new Date(Math.max(now, newest + 1)).toISOString();
+}
+/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
+function behindOf(standings) {
+    const release = leaderOf(standings)?.current?.release;
+    return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+
+;// CONCATENATED MODULE: ./lib/release/target.js
+
+
+
+
+function mistakeIn(wanted) {
+    const { compose, variables } = wanted;
+    for (const input of ['images', 'secrets']) {
+        const unknown = Object.keys(wanted[input]).filter((name) => !compose.order.includes(name));
+        if (unknown.length === 0)
+            continue;
+        const has = `it has ${compose.order.join(', ')}.`;
+        const problem = `names ${unknown.join(', ')}, which the Compose file does not have; ${has}`;
+        return { input, problem };
+    }
+    const missing = neededVariables(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
+    if (missing.length > 0) {
+        const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
+        return { input: 'variables', problem };
+    }
+    // Caddy gets its environment by a file with a line for each.
+    const edge = Object.entries(containerEnvironment(compose.edge, variables));
+    const [broken] = edge.find(([, value]) => value.includes('\n')) ?? [];
+    if (broken === undefined)
+        return undefined;
+    return { input: 'variables', problem: `gives Caddy's ${broken} more than one line.` };
+}
+/**
+ * Merges what is wanted onto what is current, so that no deploy undoes another team's.
+ * @throws Error naming the image or variable that nobody gave.
+ */
+function buildRelease(wanted, current) {
+    const { compose, variables } = wanted;
+    const mistake = mistakeIn(wanted);
+    if (mistake !== undefined)
+        throw new Error(`${mistake.input} ${mistake.problem}`);
+    refuseOtherEnvironment(wanted.environment, current);
+    refuseToEndInPassing(wanted, current);
+    const services = {};
+    for (const service of compose.order) {
+        services[service] = component(service, wanted, current?.services[service]);
+    }
+    const edge = {
+        image: variables.CADDY_IMAGE ?? '',
+        config: configFingerprint(compose.edge, variables, wanted.caddyfile),
+        caddyfile: (0,external_node_crypto_.createHash)('sha256').update(wanted.caddyfile).digest('hex'),
+    };
+    const { environment, version, caddyfile } = wanted;
+    const { order, versionPaths } = compose;
+    const parts = { environment, version, services, order, versionPaths, edge };
+    // For `docker run --env-file`, which takes values as they are, quotes included.
+    const edgeEnv = Object.entries(containerEnvironment(compose.edge, variables))
+        .map(([name, value]) => `${name}=${value}\n`)
+        .join('');
+    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
+}
+/** Servers of one environment are not given what is meant for another, whose addresses were taken. */
+function refuseOtherEnvironment(environment, current) {
+    if (current === undefined || current.environment === environment)
+        return;
+    throw new Error(`These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
+        '`environment` and where the servers come from (`terraform-outputs` or `hosts`).');
+}
+/**
+ * A service that the Compose file has no more is ended by a release of all the others. A release of
+ * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
+ */
+function refuseToEndInPassing({ environment, compose, images }, current) {
+    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
+    if (gone.length === 0 || compose.order.every((service) => service in images))
+        return;
+    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
+        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
+        'all other services at once.');
+}
+/** The current release with other images of some services: what a rollback of these alone brings. */
+function withComponents({ manifest, files }, earlier) {
+    const services = { ...manifest.services };
+    for (const [service, { image, version }] of Object.entries(earlier)) {
+        // Its configuration stays that of today, as other services' files do.
+        services[service] = { ...services[service], image, version };
+    }
+    const variables = Object.fromEntries(Object.entries(parseEnvFile(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
+    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
+    const parts = { ...manifest, services, version: versions.join('-') };
+    return assemble(parts, variables, files);
+}
+/** What a release adds to the variables that it was given. */
+function ownVariables(release, { services, edge }) {
+    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
+    for (const [service, { image, version, config }] of Object.entries(services)) {
+        const prefix = variablePrefix(service);
+        env[`${prefix}_IMAGE`] = image;
+        env[`${prefix}_VERSION`] = version;
+        env[`${prefix}_CONFIG`] = config;
+    }
+    return env;
+}
+function isOwn(name, services) {
+    const none = { image: '', version: '', config: '' };
+    const all = Object.fromEntries(services.map((service) => [service, none]));
+    return name in ownVariables('', { services: all, edge: none });
+}
+function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
+    const { services, edge } = parts;
+    const release = releaseId(parts.version, { services, edge, compose, variables });
+    const env = envFile({ ...variables, ...ownVariables(release, parts) });
+    return {
+        manifest: { ...parts, release, createdAt: new Date().toISOString() },
+        files: { compose, env, edgeEnv, caddyfile },
+    };
+}
+function component(service, wanted, current) {
+    const given = wanted.secrets[service];
+    const secrets = given === undefined ? current?.secrets : secretsFingerprint(service, given);
+    const definition = wanted.compose.definitions[service];
+    const config = configFingerprint(definition, wanted.variables, secrets);
+    const image = wanted.images[service] ?? current?.image;
+    if (image === undefined) {
+        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
+            'the first deploy needs an image for every service.');
+    }
+    // A service keeps its version with its image: what does not change is not touched.
+    const kept = current !== undefined && current.image === image;
+    const version = kept ? current.version : wanted.version;
+    return { image, version, config, ...(secrets !== undefined && { secrets }) };
+}
+
+;// CONCATENATED MODULE: ./lib/release/preview.js
+
+
+
+
+
+
+
+
+
+/** Whether a container or a host's place in the rotation would change. */
+function wouldChange({ hosts }) {
+    return hosts.some(({ plan }) => !isEmpty(plan));
+}
+/** What a deploy would change, host by host; nothing is locked, pulled or written. */
+async function preview(hosts, wanted) {
+    const standings = await standingsOf(hosts);
+    const release = buildRelease(wanted, leaderOf(standings)?.current);
+    return previewRelease(standings, release, wanted.secrets);
+}
+/** Tells the log what is about to change, service by service, and every difference of the files. */
+function tellPreview({ hosts }, tell) {
+    for (const { host, plan, differences } of hosts) {
+        const say = (line) => note(tell, host, line);
+        if (plan.edge !== 'keep')
+            say(`caddy: ${plan.edge}`);
+        for (const { service, from, to, steps } of plan.services) {
+            if (steps.length > 0)
+                say(`${service}: ${from || 'none'} → ${to || 'none'}`);
+        }
+        for (const { file, difference } of differences) {
+            say(`${file}:`);
+            for (const line of difference.trimEnd().split('\n'))
+                say(`  ${line}`);
+        }
+    }
+}
+/** What it would change to bring every host to a release. */
+async function previewRelease(standings, release, secrets = {}) {
+    return {
+        release: release.manifest.release,
+        version: release.manifest.version,
+        hosts: await Promise.all(standings.map((each) => previewHost(each, release, secrets))),
+    };
+}
+async function previewHost({ host, current }, { manifest, files }, secrets) {
+    const [env, compose, caddyfile, state, changed] = await Promise.all([
+        host.content(`${currentLink}/.env`),
+        against(host, 'compose.yml', files.compose),
+        against(host, 'caddy/Caddyfile', files.caddyfile),
+        host.state(),
+        changedSecrets(host, secrets),
+    ]);
+    const now = compose_parseEnvFile(env ?? '');
+    const then = compose_parseEnvFile(files.env);
+    const hide = hider(now, then);
+    const differences = [
+        { file: 'compose.yml', difference: hide(compose) },
+        { file: '.env', difference: envDifference(now, then) },
+        { file: 'Caddyfile', difference: hide(caddyfile) },
+    ];
+    const plan = planHost(state, manifest, current);
+    return {
+        host: host.name,
+        plan,
+        differences: differences.filter(({ difference }) => difference !== ''),
+        secrets: changed,
+        images: await absentImages(host, startedImages(plan, manifest)),
+    };
+}
+function startedImages({ edge, services }, target) {
+    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
+    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
+    return edge === 'keep' ? images : images.concat(target.edge.image);
+}
+/** The host's own diff, so that its file stays there; '' when nothing differs. */
+async function against(host, path, content) {
+    const script = `[ -e "$1" ] || set -- /dev/null "$2"
+exec diff -u --label "now" --label "then" "$1" -`;
+    const words = ['sh', '-c', script, 'diff', `${currentLink}/${path}`, path];
+    const { code, stdout, stderr } = await host.read(words, { input: content, allowFailure: true });
+    if (code === 0 || code === 1)
+        return stdout;
+    throw new Error(`${host.name} cannot compare ${path}: ${stderr.trim()}`);
+}
+/** Names whose value nobody is shown. */
+const secretive = /PASSWORD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)(KEY|PASS)($|_)/;
+/** One line for each variable that comes, goes or changes. */
+function envDifference(now, then) {
+    const shown = (sign, name, value) => value === undefined ? [] : [`${sign}${name}=${secretive.test(name) ? preview_hidden(value) : value}\n`];
+    return [...new Set([...Object.keys(now), ...Object.keys(then)])]
+        .sort()
+        .filter((name) => now[name] !== then[name])
+        .flatMap((name) => [...shown('-', name, now[name]), ...shown('+', name, then[name])])
+        .join('');
+}
+/** Tells one value from another without saying either. */
+const preview_hidden = (value) => `(hidden, ${manifest_fingerprint(value).slice(0, 6)})`;
+/** Hides the values of secretive variables wherever a template put them. */
+function hider(...variables) {
+    const values = variables
+        .flatMap(Object.entries)
+        .filter(([name, value]) => secretive.test(name) && value !== '')
+        .map(([, value]) => value);
+    return (text) => values.reduce((rest, value) => rest.replaceAll(value, preview_hidden(value)), text);
+}
+
+;// CONCATENATED MODULE: ./lib/release/earlier.js
+/**
+ * The release that a rollback without a version goes to: what was there before the current one was
+ * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
+ */
+function releaseBefore(history, current) {
+    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
+        ?.previous;
+}
+/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
+function componentBefore(history, kept, service, now) {
+    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
+    return kept.get(previous)?.services[service];
+}
+/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
+function broughtBy(history, kept, from, now) {
+    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
+    return services.map(([service]) => service);
+}
+/**
+ * The release of this name, or the newest that was deployed as this version. A rollback of some
+ * services alone has their version too, and other services as they were.
+ */
+function releaseOf(history, version) {
+    const named = history.findLast((entry) => entry.release === version);
+    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
+    return (named ?? deployed)?.release;
+}
+/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
+function componentOf(history, kept, service, version) {
+    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
+    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
+}
+/**
+ * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
+ * service alone would go back to.
+ */
+function releasesToKeep(history, count, kept, current) {
+    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
+    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
+    const services = Object.entries(kept.get(current)?.services ?? {});
+    const arrivals = services.flatMap(([service, now]) => {
+        const entry = arrivalOf(history, kept, service, now);
+        return entry === undefined ? [] : [entry.release, entry.previous];
+    });
+    const before = releaseBefore(history, current) ?? [];
+    return [...new Set([current, ...last, ...arrivals].concat(before))];
+}
+/** The deploy that brought what a service runs now, as long as the release before it is kept. */
+function arrivalOf(history, kept, service, now) {
+    const image = (release) => kept.get(release)?.services[service]?.image;
+    return arrival(history, ({ release, previous }) => {
+        const before = image(previous);
+        return image(release) === now.image && before !== undefined && before !== now.image;
+    });
+}
+function arrival(history, is) {
+    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
+    return found?.previous ? found : undefined;
+}
+
 ;// CONCATENATED MODULE: ./lib/release/record.js
 
 
@@ -79483,113 +80154,6 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     // The next host may leave at once: by then the load balancer has to send requests here again.
     if (leave)
         await pause(drainMs);
-}
-
-;// CONCATENATED MODULE: ./lib/release/plan.js
-/**
- * What it takes to bring a host from what runs there to the target. Whatever a killed run left
- * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
- * @param current the release that the host's `current` names: who is trusted when both slots run.
- */
-function planHost(state, target, current) {
-    const { edge, caddyfile, outOfRotation: join } = state;
-    const wanted = target.order.flatMap((service) => {
-        const component = target.services[service];
-        if (component === undefined)
-            return [];
-        const slots = state.slots.filter((slot) => slot.service === service);
-        const trusted = current?.services[service];
-        return [
-            {
-                service,
-                from: serving(slots, trusted)?.version ?? '',
-                to: component.version,
-                steps: planService(service, slots, component, trusted, join),
-            },
-        ];
-    });
-    // Last: by then nobody is left who calls it.
-    const services = [...wanted, ...planGone(state.slots, target)];
-    if (edge === undefined)
-        return { edge: 'start', services, join };
-    const same = edge.image === target.edge.image &&
-        edge.config === target.edge.config &&
-        // A killed run may have left its file beside a Caddy that it did not get to replace.
-        (target.edge.caddyfile ?? caddyfile) === caddyfile;
-    return { edge: same ? 'keep' : 'replace', services, join };
-}
-/** Services that run and that the target does not have: they end. */
-function planGone(slots, target) {
-    const gone = slots.filter(({ service }) => target.services[service] === undefined);
-    return [...new Set(gone.map(({ service }) => service))].map((service) => {
-        const own = gone.filter((slot) => slot.service === service);
-        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
-        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
-    });
-}
-function planService(service, slots, target, trusted, join) {
-    const step = (kind, slot) => ({ kind, service, slot });
-    const wanted = slots.filter((slot) => plan_matches(slot, target));
-    const keep = wanted.find((slot) => slot.health === 'healthy') ??
-        wanted.find((slot) => slot.health === 'starting');
-    if (keep !== undefined) {
-        const others = slots.filter((slot) => slot !== keep);
-        if (others.length === 0 && keep.health === 'healthy' && !join)
-            return [];
-        return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
-    }
-    const old = serving(slots, trusted);
-    const fresh = (slot) => [step('start', slot), step('prove', slot)];
-    if (old === undefined)
-        return fresh('a');
-    const idle = old.slot === 'a' ? 'b' : 'a';
-    const leftover = slots.some((slot) => slot.slot === idle);
-    return [
-        // What a killed run left in the idle slot goes only once the other one surely serves.
-        ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
-        ...fresh(idle),
-        step('retire', old.slot),
-    ];
-}
-function plan_matches(slot, component) {
-    return slot.image === component.image && slot.config === component.config;
-}
-/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
-function serving(slots, trusted) {
-    const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
-    return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
-}
-/**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
- */
-function inOrder({ services }) {
-    const order = [];
-    for (const service of services) {
-        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
-        if (first === undefined)
-            continue;
-        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-        order.splice(drains ? -1 : order.length, 0, first);
-        order.push(...rest);
-    }
-    return order;
-}
-/** Whether the plan changes anything. */
-function plan_isEmpty(plan) {
-    const idle = plan.services.every((service) => service.steps.length === 0);
-    return plan.edge === 'keep' && idle && !plan.join;
-}
-/** A step as the log, the journal and a dry run name it. */
-function plan_describe({ kind, service, slot }) {
-    const what = {
-        start: 'start',
-        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
-        settle: 'wait until healthy, bring into rotation',
-        retire: 'take out of rotation, drain and end',
-        end: 'drain and end',
-    }[kind];
-    return `${what} ${service}-${slot}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
@@ -79911,7 +80475,7 @@ async function canLeave(host, servers) {
     return (await Promise.all(others.map(isServing))).some(Boolean);
 }
 async function isAlreadyThere(targets) {
-    return (await Promise.all(targets.map(planOf))).every(plan_isEmpty);
+    return (await Promise.all(targets.map(planOf))).every(isEmpty);
 }
 async function planOf({ host, target, current }) {
     return planHost(await host.state(), target, current);
@@ -79987,39 +80551,6 @@ function roll_now() {
 async function journal(host, release, what) {
     const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
     await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
-}
-
-;// CONCATENATED MODULE: ./lib/release/standing.js
-
-function standingsOf(hosts) {
-    return Promise.all(hosts.map(async (host) => {
-        const [current, history] = await Promise.all([currentRelease(host), readHistory(host)]);
-        return { host, current, history };
-    }));
-}
-/**
- * The host that tells what the environment runs: the one whose release was made current last. A
- * host that was away during a release, or is new, is not it.
- */
-function leaderOf(standings) {
-    // Not by the last line: a host that is being caught up has the others' history before their release.
-    const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
-    return standings
-        .filter(({ current }) => current !== undefined)
-        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
-}
-/**
- * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
- * clock that was, or the host that has the newest release would not be the leader.
- */
-function momentAfter(known, now = Date.now()) {
-    const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
-    return new Date(Math.max(now, newest + 1)).toISOString();
-}
-/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
-function behindOf(standings) {
-    const release = leaderOf(standings)?.current?.release;
-    return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/undo.js
@@ -80154,6 +80685,7 @@ async function inOrderOfReturn(targets, previous) {
 
 
 
+
 /** Takes the environment, does something with it, and gives it back. */
 async function underLease(hosts, how, body) {
     const lease = await step(how.tell, '', 'take the lease', () => Lease.take(hosts, {
@@ -80175,11 +80707,13 @@ async function underLease(hosts, how, body) {
     }
 }
 /**
- * Brings every host to a release whose files lie there: swaps, asks the public address, records.
+ * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
+ * records.
  * What fails is rolled back.
  * @param last the last part that is done; a phase of its own does the others.
  */
-async function bring(standings, target, action, how, lease, last = 'record') {
+async function bring(standings, release, action, how, lease, last = 'record') {
+    const target = release.manifest;
     const started = Date.now();
     const rows = [];
     const what = `${action} ${target.release}`;
@@ -80205,8 +80739,10 @@ async function bring(standings, target, action, how, lease, last = 'record') {
     });
     await tellLeftovers(targets, how.tell);
     try {
-        const nothing = await isAlreadyThere(targets);
+        const found = await previewRelease(standings, release);
+        const nothing = !wouldChange(found);
         if (!nothing) {
+            tellPreview(found, how.tell);
             await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
             await step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
@@ -80271,419 +80807,6 @@ async function tellLeftovers(targets, tell) {
     }
 }
 
-;// CONCATENATED MODULE: ./lib/registry/login.js
-/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
-function dockerConfig(login) {
-    return JSON.stringify({ auths: authsOf(login) });
-}
-/** Its entries by name: Docker looks for its own registry's login under the name of old. */
-function authsOf({ registry, username, password }) {
-    const auth = Buffer.from(`${username}:${password}`).toString('base64');
-    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
-    return Object.fromEntries(names.map((name) => [name, { auth }]));
-}
-
-;// CONCATENATED MODULE: ./lib/release/preflight.js
-
-
-
-const gibibyte = 1024 ** 3;
-/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
-const reserve = 1 * gibibyte;
-/**
- * What must hold before anything is changed on a host.
- * @throws ReleaseFailure with one sentence for the first thing that does not hold.
- */
-async function preflight(host, { memory, images }) {
-    const script = `docker version -f '{{.Server.Version}}' || exit 61
-docker compose version --short || exit 62
-command -v curl >/dev/null || exit 63
-df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
-awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
-for image; do
-  docker image inspect "$image" >/dev/null 2>&1 && continue
-  earlier=$(docker images -q "\${image%@*}")
-  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
-done`;
-    const words = ['sh', '-c', script, 'preflight', ...images];
-    const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
-    const said = stderr.trim().split('\n').at(-1) ?? '';
-    if (code === 61)
-        throw new ReleaseFailure(`Docker does not answer on ${host.name}: ${said}`);
-    if (code === 62)
-        throw new ReleaseFailure(`${host.name} has no \`docker compose\`: ${said}`);
-    if (code === 63)
-        throw new ReleaseFailure(`${host.name} has no curl; install it.`);
-    if (code !== 0)
-        throw new ReleaseFailure(`${host.name} cannot be examined: ${said}`);
-    const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
-    // An image takes about what the one before it took; of one that was never here nothing is known.
-    const disks = sizes.reduce((sum, size) => sum + size, reserve);
-    if (disk < disks) {
-        throw new ReleaseFailure(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
-            'Remove what else lies there, or lower `keep`.');
-    }
-    const slots = await memory();
-    if (free < slots) {
-        throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
-            `${gigabytes(slots)}.`);
-    }
-}
-/**
- * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
- * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
- * ends by itself: it is minutes, and a job that is cancelled has seconds.
- * @returns how many had to be fetched.
- */
-async function pull(host, images, { login, cancelled }) {
-    const script = `set -eu
-if [ "$1" = login ]; then
-  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
-  export DOCKER_CONFIG
-  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
-  trap 'exit 1' HUP INT TERM
-  cat >"$DOCKER_CONFIG/config.json"
-fi
-shift
-for image; do
-  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
-done`;
-    const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
-    const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
-        allowFailure: true,
-        timeoutMs: 900_000,
-        signal: cancelled,
-        ...(login !== undefined && { input: dockerConfig(login) }),
-    });
-    if (code === 0)
-        return stdout.split('\n').filter((line) => line !== '').length;
-    const reason = stderr.trim().split('\n').at(-1) ?? '';
-    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
-    const advice = remedy ?? 'Check that the registry answers from there.';
-    throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
-}
-/** Those of the images that are not on a host. */
-async function absentImages(host, images) {
-    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
-    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
-    return stdout.split('\n').filter((line) => line !== '');
-}
-/** By what Docker says, what there is to do. */
-const remedies = [
-    [
-        /verification failed|unexpected (commit )?digest|does not match/i,
-        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
-    ],
-    [noSpace, 'Its disk is full: remove what else lies there, or lower `keep`.'],
-    [
-        /unauthorized|denied|authentication required|no basic auth/i,
-        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
-    ],
-    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
-];
-function gigabytes(bytes) {
-    return `${(bytes / gibibyte).toFixed(1)} GiB`;
-}
-
-;// CONCATENATED MODULE: ./lib/release/secrets.js
-
-
-
-/** Service → name of the file → content. A service reads them below /run/secrets. */
-const secretsSchema = record(schemas_string().regex(/^[a-z][a-z0-9-]*$/, 'not the name of a service'), record(schemas_string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, 'not the name of a file'), schemas_string().min(1)));
-/**
- * Tells one set of secrets from another in a manifest that anybody on the server may read, and is
- * too slow to compute to guess them from it.
- */
-function secretsFingerprint(service, files) {
-    const content = JSON.stringify(Object.entries(files).sort());
-    return (0,external_node_crypto_.scryptSync)(content, `compta ${service}`, 9).toString('hex');
-}
-/** Names of the secrets that are new or differ on the host, as `service/name`; never their content. */
-async function changedSecrets(host, secrets) {
-    const changed = [];
-    for (const [service, name, content] of flat(secrets)) {
-        const there = await host.content(`${secretsFolder(service)}/${name}`);
-        if (there !== content)
-            changed.push(`${service}/${name}`);
-    }
-    return changed;
-}
-/** Puts those files in place that {@link changedSecrets} names, readable by the service alone. */
-async function writeSecrets(host, secrets, changed) {
-    for (const [service, name, content] of flat(secrets)) {
-        if (!changed.includes(`${service}/${name}`))
-            continue;
-        const owner = `${serviceUser}:${serviceUser}`;
-        await host.write(`${secretsFolder(service)}/${name}`, content, '0400', owner);
-    }
-}
-function flat(secrets) {
-    return Object.entries(secrets).flatMap(([service, files]) => Object.entries(files).map(([name, content]) => [
-        service,
-        name,
-        content,
-    ]));
-}
-
-// EXTERNAL MODULE: external "node:path"
-var external_node_path_ = __nccwpck_require__(6760);
-// EXTERNAL MODULE: ../../node_modules/nunjucks/index.js
-var nunjucks = __nccwpck_require__(8191);
-// EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
-var dist = __nccwpck_require__(3483);
-;// CONCATENATED MODULE: ./lib/release/compose.js
-
-
-
-
-
-const serviceSchema = looseObject({
-    labels: record(schemas_string(), schemas_string()).optional(),
-    environment: record(schemas_string(), unknown()).optional(),
-    mem_limit: schemas_string().optional(),
-});
-const composeSchema = looseObject({
-    name: schemas_string(),
-    'x-compta': object({
-        order: array(schemas_string()).min(1),
-        'version-paths': record(schemas_string(), schemas_string()),
-    }),
-    services: record(schemas_string(), serviceSchema),
-});
-/**
- * Renders the template and checks that it has two slots for each service of `x-compta.order`.
- * Macros are looked for in the template's folder and the one above.
- * @throws Error naming the file and what is missing.
- */
-function renderCompose(path, variables) {
-    const folder = (0,external_node_path_.dirname)(path);
-    const loader = new nunjucks.FileSystemLoader([folder, (0,external_node_path_.dirname)(folder)]);
-    const environment = new nunjucks.Environment(loader, {
-        autoescape: false,
-        throwOnUndefined: true,
-    });
-    let text;
-    let file;
-    try {
-        text = environment.render(path.slice(folder.length + 1), variables);
-        file = composeSchema.parse((0,dist/* parse */.qg)(text));
-    }
-    catch (cause) {
-        throw new Error(`The Compose template ${path} does not give a Compose file.`, { cause });
-    }
-    const order = file['x-compta'].order;
-    for (const service of order) {
-        for (const slot of ['a', 'b']) {
-            const labels = file.services[`${service}-${slot}`]?.labels;
-            if (labels?.['compta.service'] === service && labels['compta.slot'] === slot)
-                continue;
-            throw new Error(`${path} has no slot ${service}-${slot} with the labels compta.service and compta.slot; ` +
-                'each service of x-compta.order needs its slots a and b.');
-        }
-    }
-    const edge = file.services.caddy;
-    if (edge === undefined)
-        throw new Error(`${path} has no service caddy.`);
-    return {
-        text,
-        project: file.name,
-        order,
-        versionPaths: file['x-compta']['version-paths'],
-        definitions: Object.fromEntries(order.map((name) => [name, file.services[`${name}-a`]])),
-        edge,
-        memory: Object.fromEntries(order.map((name) => [name, bytes(file.services[`${name}-a`]?.mem_limit)])),
-    };
-}
-/** Variables that a Compose file asks for: `${NAME}` without a default. */
-function neededVariables(text) {
-    const names = [...text.matchAll(/\$\{([A-Z0-9_]+)\}/g)].flatMap((match) => match[1] ?? []);
-    return [...new Set(names)].sort();
-}
-/** What Compose makes of `${NAME}` and `${NAME:-default}` (a default may nest). */
-function interpolate(text, variables) {
-    const pattern = /\$\{([A-Z0-9_]+)(?::-([^${}]*))?\}/g;
-    let result = text;
-    for (let depth = 0; depth < 3; depth++) {
-        result = result.replaceAll(pattern, (_all, name, fallback) => {
-            return variables[name] || (fallback ?? '');
-        });
-    }
-    return result;
-}
-/** The environment that Compose gives a container, its `${NAME}`s filled in. */
-function containerEnvironment(definition, variables) {
-    const { environment = {} } = serviceSchema.parse(definition);
-    return Object.fromEntries(Object.entries(environment).map(([name, value]) => [
-        name,
-        interpolate(String(value), variables),
-    ]));
-}
-/** What a service's container depends on besides its image and version. */
-function configFingerprint(definition, variables, extra = '') {
-    const { labels: _labels, image: _image, ...rest } = definition;
-    const { COMPTA_VERSION: _version, ...environment } = (rest.environment ?? {});
-    return manifest_fingerprint([interpolate(JSON.stringify({ ...rest, environment }), variables), extra]);
-}
-/** `auth-service` → `AUTH_SERVICE`: the prefix of its variables in `.env`. */
-function variablePrefix(service) {
-    return service.toUpperCase().replaceAll('-', '_');
-}
-/** Text of a `.env` file that Compose reads as these very values. */
-function envFile(variables) {
-    return Object.entries(variables)
-        .map(([name, value]) => `${name}=${quoted(value)}\n`)
-        .sort()
-        .join('');
-}
-/** Between single quotes all stands for itself but `\\'`: a backslash before a quote or at the end needs double ones. */
-function quoted(value) {
-    if (!/\\(?:'|$)/.test(value))
-        return `'${value.replaceAll("'", "\\'")}'`;
-    return `"${value.replaceAll(/[\\"$]/g, '\\$&')}"`;
-}
-/** The inverse of {@link envFile}. */
-function compose_parseEnvFile(text) {
-    const pattern = /^([A-Z][A-Z0-9_]*)=(?:'((?:\\'|[^'])*)'|"((?:\\[\s\S]|[^"\\])*)")$/gm;
-    return Object.fromEntries([...text.matchAll(pattern)].map(([, name = '', single, double = '']) => [
-        name,
-        single?.replaceAll("\\'", "'") ?? double.replaceAll(/\\([\s\S])/g, '$1'),
-    ]));
-}
-function bytes(limit) {
-    const match = /^(\d+)([kmg]?)b?$/i.exec(limit ?? '');
-    const unit = { k: 1024, m: 1024 ** 2, g: 1024 ** 3 }[match?.[2]?.toLowerCase() ?? ''] ?? 1;
-    return Number(match?.[1] ?? 0) * unit;
-}
-
-;// CONCATENATED MODULE: ./lib/release/target.js
-
-
-
-
-function mistakeIn(wanted) {
-    const { compose, variables } = wanted;
-    for (const input of ['images', 'secrets']) {
-        const unknown = Object.keys(wanted[input]).filter((name) => !compose.order.includes(name));
-        if (unknown.length === 0)
-            continue;
-        const has = `it has ${compose.order.join(', ')}.`;
-        const problem = `names ${unknown.join(', ')}, which the Compose file does not have; ${has}`;
-        return { input, problem };
-    }
-    const missing = neededVariables(compose.text).filter((name) => !variables[name] && !isOwn(name, compose.order));
-    if (missing.length > 0) {
-        const problem = `lacks ${missing.join(', ')}, which the Compose file asks for.`;
-        return { input: 'variables', problem };
-    }
-    // Caddy gets its environment by a file with a line for each.
-    const edge = Object.entries(containerEnvironment(compose.edge, variables));
-    const [broken] = edge.find(([, value]) => value.includes('\n')) ?? [];
-    if (broken === undefined)
-        return undefined;
-    return { input: 'variables', problem: `gives Caddy's ${broken} more than one line.` };
-}
-/**
- * Merges what is wanted onto what is current, so that no deploy undoes another team's.
- * @throws Error naming the image or variable that nobody gave.
- */
-function buildRelease(wanted, current) {
-    const { compose, variables } = wanted;
-    const mistake = mistakeIn(wanted);
-    if (mistake !== undefined)
-        throw new Error(`${mistake.input} ${mistake.problem}`);
-    refuseOtherEnvironment(wanted.environment, current);
-    refuseToEndInPassing(wanted, current);
-    const services = {};
-    for (const service of compose.order) {
-        services[service] = component(service, wanted, current?.services[service]);
-    }
-    const edge = {
-        image: variables.CADDY_IMAGE ?? '',
-        config: configFingerprint(compose.edge, variables, wanted.caddyfile),
-        caddyfile: (0,external_node_crypto_.createHash)('sha256').update(wanted.caddyfile).digest('hex'),
-    };
-    const { environment, version, caddyfile } = wanted;
-    const { order, versionPaths } = compose;
-    const parts = { environment, version, services, order, versionPaths, edge };
-    // For `docker run --env-file`, which takes values as they are, quotes included.
-    const edgeEnv = Object.entries(containerEnvironment(compose.edge, variables))
-        .map(([name, value]) => `${name}=${value}\n`)
-        .join('');
-    return assemble(parts, variables, { compose: compose.text, edgeEnv, caddyfile });
-}
-/** Servers of one environment are not given what is meant for another, whose addresses were taken. */
-function refuseOtherEnvironment(environment, current) {
-    if (current === undefined || current.environment === environment)
-        return;
-    throw new Error(`These servers run ${current.release} of ${current.environment}, not ${environment}: check ` +
-        '`environment` and where the servers come from (`terraform-outputs` or `hosts`).');
-}
-/**
- * A service that the Compose file has no more is ended by a release of all the others. A release of
- * some, as a service's own repository makes it, only has a Compose file that is older than the other's.
- */
-function refuseToEndInPassing({ environment, compose, images }, current) {
-    const gone = Object.keys(current?.services ?? {}).filter((name) => !compose.order.includes(name));
-    if (gone.length === 0 || compose.order.every((service) => service in images))
-        return;
-    throw new Error(`${environment} runs ${gone.join(', ')}, which the Compose file does not have: take a newer one ` +
-        '(in a repository of its own, pin a newer commit of this suite). If it is meant to end, release ' +
-        'all other services at once.');
-}
-/** The current release with other images of some services: what a rollback of these alone brings. */
-function withComponents({ manifest, files }, earlier) {
-    const services = { ...manifest.services };
-    for (const [service, { image, version }] of Object.entries(earlier)) {
-        // Its configuration stays that of today, as other services' files do.
-        services[service] = { ...services[service], image, version };
-    }
-    const variables = Object.fromEntries(Object.entries(parseEnvFile(files.env)).filter(([name]) => !isOwn(name, manifest.order)));
-    const versions = [...new Set(Object.values(earlier).map(({ version }) => version))];
-    const parts = { ...manifest, services, version: versions.join('-') };
-    return assemble(parts, variables, files);
-}
-/** What a release adds to the variables that it was given. */
-function ownVariables(release, { services, edge }) {
-    const env = { COMPTA_RELEASE: release, CADDY_CONFIG: edge.config };
-    for (const [service, { image, version, config }] of Object.entries(services)) {
-        const prefix = variablePrefix(service);
-        env[`${prefix}_IMAGE`] = image;
-        env[`${prefix}_VERSION`] = version;
-        env[`${prefix}_CONFIG`] = config;
-    }
-    return env;
-}
-function isOwn(name, services) {
-    const none = { image: '', version: '', config: '' };
-    const all = Object.fromEntries(services.map((service) => [service, none]));
-    return name in ownVariables('', { services: all, edge: none });
-}
-function assemble(parts, variables, { compose, edgeEnv, caddyfile }) {
-    const { services, edge } = parts;
-    const release = releaseId(parts.version, { services, edge, compose, variables });
-    const env = envFile({ ...variables, ...ownVariables(release, parts) });
-    return {
-        manifest: { ...parts, release, createdAt: new Date().toISOString() },
-        files: { compose, env, edgeEnv, caddyfile },
-    };
-}
-function component(service, wanted, current) {
-    const given = wanted.secrets[service];
-    const secrets = given === undefined ? current?.secrets : secretsFingerprint(service, given);
-    const definition = wanted.compose.definitions[service];
-    const config = configFingerprint(definition, wanted.variables, secrets);
-    const image = wanted.images[service] ?? current?.image;
-    if (image === undefined) {
-        throw new Error(`${service} has never been released to ${wanted.environment} and \`images\` does not name it: ` +
-            'the first deploy needs an image for every service.');
-    }
-    // A service keeps its version with its image: what does not change is not touched.
-    const kept = current !== undefined && current.image === image;
-    const version = kept ? current.version : wanted.version;
-    return { image, version, config, ...(secrets !== undefined && { secrets }) };
-}
-
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
 
 
@@ -80706,8 +80829,7 @@ async function deploy(hosts, wanted, how) {
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await standingsOf(hosts);
-        const { manifest } = await stage(standings, wanted, how);
-        return bring(standings, manifest, 'deploy', how, lease);
+        return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
     });
 }
 /**
@@ -80776,6 +80898,7 @@ async function replaceSecrets(host, secrets, how) {
     const changed = await changedSecrets(host, secrets);
     if (changed.length === 0)
         return;
+    note(how.tell, host.name, `new or changed secrets: ${changed.join(', ')}`);
     await audit(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
     await writeSecrets(host, secrets, changed);
 }
@@ -86258,91 +86381,6 @@ function valid(input, problem, read) {
             throw cause;
         throw new inputs_InputError(input, problem, cause);
     }
-}
-
-;// CONCATENATED MODULE: ./lib/release/preview.js
-
-
-
-
-
-
-
-
-/** Whether a container or a host's place in the rotation would change. */
-function wouldChange({ hosts }) {
-    return hosts.some(({ plan }) => !isEmpty(plan));
-}
-/** What a deploy would change, host by host; nothing is locked, pulled or written. */
-async function preview(hosts, wanted) {
-    const standings = await standingsOf(hosts);
-    const release = buildRelease(wanted, leaderOf(standings)?.current);
-    return previewRelease(standings, release, wanted.secrets);
-}
-/** What it would change to bring every host to a release. */
-async function previewRelease(standings, release, secrets = {}) {
-    return {
-        release: release.manifest.release,
-        version: release.manifest.version,
-        hosts: await Promise.all(standings.map((each) => previewHost(each, release, secrets))),
-    };
-}
-async function previewHost({ host, current }, { manifest, files }, secrets) {
-    const now = compose_parseEnvFile((await host.content(`${currentLink}/.env`)) ?? '');
-    const then = compose_parseEnvFile(files.env);
-    const hide = hider(now, then);
-    const differences = [
-        { file: 'compose.yml', difference: hide(await against(host, 'compose.yml', files.compose)) },
-        { file: '.env', difference: envDifference(now, then) },
-        {
-            file: 'Caddyfile',
-            difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
-        },
-    ];
-    const plan = planHost(await host.state(), manifest, current);
-    return {
-        host: host.name,
-        plan,
-        differences: differences.filter(({ difference }) => difference !== ''),
-        secrets: await changedSecrets(host, secrets),
-        images: await absentImages(host, startedImages(plan, manifest)),
-    };
-}
-function startedImages({ edge, services }, target) {
-    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
-    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
-    return edge === 'keep' ? images : images.concat(target.edge.image);
-}
-/** The host's own diff, so that its file stays there; '' when nothing differs. */
-async function against(host, path, content) {
-    const script = `[ -e "$1" ] || set -- /dev/null "$2"
-exec diff -u --label "now" --label "then" "$1" -`;
-    const words = ['sh', '-c', script, 'diff', `${currentLink}/${path}`, path];
-    const { code, stdout, stderr } = await host.read(words, { input: content, allowFailure: true });
-    if (code === 0 || code === 1)
-        return stdout;
-    throw new Error(`${host.name} cannot compare ${path}: ${stderr.trim()}`);
-}
-/** Names whose value nobody is shown. */
-const secretive = /PASSWORD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)(KEY|PASS)($|_)/;
-/** One line for each variable that comes, goes or changes. */
-function envDifference(now, then) {
-    const shown = (sign, name, value) => value === undefined ? [] : [`${sign}${name}=${secretive.test(name) ? preview_hidden(value) : value}\n`];
-    return [...new Set([...Object.keys(now), ...Object.keys(then)])]
-        .sort()
-        .filter((name) => now[name] !== then[name])
-        .flatMap((name) => [...shown('-', name, now[name]), ...shown('+', name, then[name])])
-        .join('');
-}
-/** Tells one value from another without saying either. */
-const preview_hidden = (value) => `(hidden, ${manifest_fingerprint(value).slice(0, 6)})`;
-/** Hides the values of secretive variables wherever a template put them. */
-function hider(...variables) {
-    const values = variables
-        .flatMap(Object.entries)
-        .filter(([name, value]) => secretive.test(name) && value !== '')
-        .map(([, value]) => value);
-    return (text) => values.reduce((rest, value) => rest.replaceAll(value, preview_hidden(value)), text);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/report.js

@@ -68486,6 +68486,9 @@ class SshPool {
                 return;
             }
             const client = new lib.Client();
+            // Nagle's algorithm would hold back each small packet for as long as TCP delays an answer to the one
+            // before: 40 ms, several times a command.
+            client.once('connect', () => client.setNoDelay(true));
             client.once('ready', () => resolve(new Connection(name, address, client)));
             client.once('error', (error) => {
                 client.destroy();
@@ -73877,6 +73880,14 @@ token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${_layout_js__WEBPACK_IMPORTED
 [ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
 shift
 exec "$@"`;
+/**
+ * Docker before 25 (API 1.44) knows no `start_interval`: it would look at a service that comes up no more
+ * often than at one that runs.
+ */
+const composed = `case $(docker version -f '{{.Server.APIVersion}}') in
+1.[0-9] | 1.[0-3][0-9] | 1.4[0-3]) export COMPTA_HEALTH_INTERVAL=2s ;;
+esac
+exec docker compose --progress quiet "$@"`;
 /** An application server: what a release reads there, and what it changes there under its lease. */
 class Host {
     name;
@@ -74002,11 +74013,11 @@ ids=$(docker ps -q --filter label=com.docker.compose.project=${_layout_js__WEBPA
             ...(caddyfile && { caddyfile }),
         };
     }
-    /** `docker compose …` with a release's files. */
+    /** `docker compose …` with a release's files, which have a health check for engines of any age. */
     async compose(release, ...command) {
         const folder = _layout_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseFolder */ .Uc(release);
         const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
-        await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+        await this.change(['sh', '-c', composed, 'compose', ...files, ...command], {
             timeoutMs: 180_000,
         });
     }

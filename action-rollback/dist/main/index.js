@@ -78127,6 +78127,9 @@ class SshPool {
                 return;
             }
             const client = new lib.Client();
+            // Nagle's algorithm would hold back each small packet for as long as TCP delays an answer to the one
+            // before: 40 ms, several times a command.
+            client.once('connect', () => client.setNoDelay(true));
             client.once('ready', () => resolve(new Connection(name, address, client)));
             client.once('error', (error) => {
                 client.destroy();
@@ -78365,6 +78368,14 @@ token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${leaseFile})
 [ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
 shift
 exec "$@"`;
+/**
+ * Docker before 25 (API 1.44) knows no `start_interval`: it would look at a service that comes up no more
+ * often than at one that runs.
+ */
+const composed = `case $(docker version -f '{{.Server.APIVersion}}') in
+1.[0-9] | 1.[0-3][0-9] | 1.4[0-3]) export COMPTA_HEALTH_INTERVAL=2s ;;
+esac
+exec docker compose --progress quiet "$@"`;
 /** An application server: what a release reads there, and what it changes there under its lease. */
 class Host {
     name;
@@ -78490,11 +78501,11 @@ ids=$(docker ps -q --filter label=com.docker.compose.project=${project}) || exit
             ...(caddyfile && { caddyfile }),
         };
     }
-    /** `docker compose …` with a release's files. */
+    /** `docker compose …` with a release's files, which have a health check for engines of any age. */
     async compose(release, ...command) {
         const folder = releaseFolder(release);
         const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
-        await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+        await this.change(['sh', '-c', composed, 'compose', ...files, ...command], {
             timeoutMs: 180_000,
         });
     }
@@ -84821,6 +84832,227 @@ async function followMaintenance(targets) {
     }
 }
 
+;// CONCATENATED MODULE: ./lib/release/plan.js
+/**
+ * What it takes to bring a host from what runs there to the target. Whatever a killed run left
+ * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
+ * @param current the release that the host's `current` names: who is trusted when both slots run.
+ */
+function plan_planHost(state, target, current) {
+    const { edge, caddyfile, outOfRotation: join } = state;
+    const wanted = target.order.flatMap((service) => {
+        const component = target.services[service];
+        if (component === undefined)
+            return [];
+        const slots = state.slots.filter((slot) => slot.service === service);
+        const trusted = current?.services[service];
+        return [
+            {
+                service,
+                from: serving(slots, trusted)?.version ?? '',
+                to: component.version,
+                steps: planService(service, slots, component, trusted, join),
+            },
+        ];
+    });
+    // Last: by then nobody is left who calls it.
+    const services = [...wanted, ...planGone(state.slots, target)];
+    if (edge === undefined)
+        return { edge: 'start', services, join };
+    const same = edge.image === target.edge.image &&
+        edge.config === target.edge.config &&
+        // A killed run may have left its file beside a Caddy that it did not get to replace.
+        (target.edge.caddyfile ?? caddyfile) === caddyfile;
+    return { edge: same ? 'keep' : 'replace', services, join };
+}
+/** Services that run and that the target does not have: they end. */
+function planGone(slots, target) {
+    const gone = slots.filter(({ service }) => target.services[service] === undefined);
+    return [...new Set(gone.map(({ service }) => service))].map((service) => {
+        const own = gone.filter((slot) => slot.service === service);
+        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
+        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
+    });
+}
+function planService(service, slots, target, trusted, join) {
+    const step = (kind, slot) => ({ kind, service, slot });
+    const wanted = slots.filter((slot) => plan_matches(slot, target));
+    const keep = wanted.find((slot) => slot.health === 'healthy') ??
+        wanted.find((slot) => slot.health === 'starting');
+    if (keep !== undefined) {
+        const others = slots.filter((slot) => slot !== keep);
+        if (others.length === 0 && keep.health === 'healthy' && !join)
+            return [];
+        return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
+    }
+    const old = serving(slots, trusted);
+    const fresh = (slot) => [step('start', slot), step('prove', slot)];
+    if (old === undefined)
+        return fresh('a');
+    const idle = old.slot === 'a' ? 'b' : 'a';
+    const leftover = slots.some((slot) => slot.slot === idle);
+    return [
+        // What a killed run left in the idle slot goes only once the other one surely serves.
+        ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
+        ...fresh(idle),
+        step('retire', old.slot),
+    ];
+}
+function plan_matches(slot, component) {
+    return slot.image === component.image && slot.config === component.config;
+}
+/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
+function serving(slots, trusted) {
+    const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
+    return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
+}
+/**
+ * What is done on a host, in order. A service boots while the slot that the one before it has left
+ * is drained: neither needs the other, and both take seconds.
+ */
+function inOrder({ services }) {
+    const order = [];
+    for (const service of services) {
+        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
+        if (first === undefined)
+            continue;
+        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
+        order.splice(drains ? -1 : order.length, 0, first);
+        order.push(...rest);
+    }
+    return order;
+}
+/** Whether the plan changes anything. */
+function isEmpty(plan) {
+    const idle = plan.services.every((service) => service.steps.length === 0);
+    return plan.edge === 'keep' && idle && !plan.join;
+}
+/** A step as the log, the journal and a dry run name it. */
+function plan_describe({ kind, service, slot }) {
+    const what = {
+        start: 'start',
+        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+        settle: 'wait until healthy, bring into rotation',
+        retire: 'take out of rotation, drain and end',
+        end: 'drain and end',
+    }[kind];
+    return `${what} ${service}-${slot}`;
+}
+
+;// CONCATENATED MODULE: ./lib/registry/login.js
+/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
+function dockerConfig(login) {
+    return JSON.stringify({ auths: authsOf(login) });
+}
+/** Its entries by name: Docker looks for its own registry's login under the name of old. */
+function authsOf({ registry, username, password }) {
+    const auth = Buffer.from(`${username}:${password}`).toString('base64');
+    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
+    return Object.fromEntries(names.map((name) => [name, { auth }]));
+}
+
+;// CONCATENATED MODULE: ./lib/release/preflight.js
+
+
+
+const gibibyte = 1024 ** 3;
+/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
+const reserve = 1 * gibibyte;
+/**
+ * What must hold before anything is changed on a host.
+ * @throws ReleaseFailure with one sentence for the first thing that does not hold.
+ */
+async function preflight_preflight(host, { memory, images }) {
+    const script = `docker version -f '{{.Server.Version}}' || exit 61
+docker compose version --short || exit 62
+command -v curl >/dev/null || exit 63
+df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
+awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 && continue
+  earlier=$(docker images -q "\${image%@*}")
+  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
+done`;
+    const words = ['sh', '-c', script, 'preflight', ...images];
+    const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
+    const said = stderr.trim().split('\n').at(-1) ?? '';
+    if (code === 61)
+        throw new ReleaseFailure(`Docker does not answer on ${host.name}: ${said}`);
+    if (code === 62)
+        throw new ReleaseFailure(`${host.name} has no \`docker compose\`: ${said}`);
+    if (code === 63)
+        throw new ReleaseFailure(`${host.name} has no curl; install it.`);
+    if (code !== 0)
+        throw new ReleaseFailure(`${host.name} cannot be examined: ${said}`);
+    const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
+    // An image takes about what the one before it took; of one that was never here nothing is known.
+    const disks = sizes.reduce((sum, size) => sum + size, reserve);
+    if (disk < disks) {
+        throw new ReleaseFailure(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
+            'Remove what else lies there, or lower `keep`.');
+    }
+    const slots = await memory();
+    if (free < slots) {
+        throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
+            `${gigabytes(slots)}.`);
+    }
+}
+/**
+ * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
+ * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
+ * ends by itself: it is minutes, and a job that is cancelled has seconds.
+ * @returns how many had to be fetched.
+ */
+async function pull(host, images, { login, cancelled }) {
+    const script = `set -eu
+if [ "$1" = login ]; then
+  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
+  export DOCKER_CONFIG
+  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  trap 'exit 1' HUP INT TERM
+  cat >"$DOCKER_CONFIG/config.json"
+fi
+shift
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
+done`;
+    const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
+    const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
+        allowFailure: true,
+        timeoutMs: 900_000,
+        signal: cancelled,
+        ...(login !== undefined && { input: dockerConfig(login) }),
+    });
+    if (code === 0)
+        return stdout.split('\n').filter((line) => line !== '').length;
+    const reason = stderr.trim().split('\n').at(-1) ?? '';
+    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
+    const advice = remedy ?? 'Check that the registry answers from there.';
+    throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
+}
+/** Those of the images that are not on a host. */
+async function absentImages(host, images) {
+    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
+    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
+    return stdout.split('\n').filter((line) => line !== '');
+}
+/** By what Docker says, what there is to do. */
+const remedies = [
+    [
+        /verification failed|unexpected (commit )?digest|does not match/i,
+        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
+    ],
+    [noSpace, 'Its disk is full: remove what else lies there, or lower `keep`.'],
+    [
+        /unauthorized|denied|authentication required|no basic auth/i,
+        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
+    ],
+    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
+];
+function gigabytes(bytes) {
+    return `${(bytes / gibibyte).toFixed(1)} GiB`;
+}
+
 ;// CONCATENATED MODULE: ./lib/release/progress.js
 
 /** Does one step of a release and tells its begin and its end. */
@@ -84842,7 +85074,7 @@ async function progress_step(tell, host, what, body) {
     }
 }
 /** A line that is neither begin nor end: what is waited for, what was found. */
-function note(tell, host, what) {
+function progress_note(tell, host, what) {
     tell({ at: Date.now(), kind: 'note', host, what });
 }
 const signs = { begin: '▶', end: '✓', failed: '✗', note: '·' };
@@ -84859,67 +85091,6 @@ function progressTable(print, widest) {
         const took = moment.took === undefined ? '' : `  (${(0,markdown/* elapsed */.vk)(moment.took)})`;
         print(`${time}  ${host(moment.host)}  ${signs[moment.kind]} ${moment.what}${took}`);
     };
-}
-
-;// CONCATENATED MODULE: ./lib/release/earlier.js
-/**
- * The release that a rollback without a version goes to: what was there before the current one was
- * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
- */
-function releaseBefore(history, current) {
-    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
-        ?.previous;
-}
-/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
-function componentBefore(history, kept, service, now) {
-    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
-    return kept.get(previous)?.services[service];
-}
-/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
-function broughtBy(history, kept, from, now) {
-    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
-    return services.map(([service]) => service);
-}
-/**
- * The release of this name, or the newest that was deployed as this version. A rollback of some
- * services alone has their version too, and other services as they were.
- */
-function releaseOf(history, version) {
-    const named = history.findLast((entry) => entry.release === version);
-    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
-    return (named ?? deployed)?.release;
-}
-/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
-function componentOf(history, kept, service, version) {
-    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
-    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
-}
-/**
- * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
- * service alone would go back to.
- */
-function releasesToKeep(history, count, kept, current) {
-    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
-    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
-    const services = Object.entries(kept.get(current)?.services ?? {});
-    const arrivals = services.flatMap(([service, now]) => {
-        const entry = arrivalOf(history, kept, service, now);
-        return entry === undefined ? [] : [entry.release, entry.previous];
-    });
-    const before = releaseBefore(history, current) ?? [];
-    return [...new Set([current, ...last, ...arrivals].concat(before))];
-}
-/** The deploy that brought what a service runs now, as long as the release before it is kept. */
-function arrivalOf(history, kept, service, now) {
-    const image = (release) => kept.get(release)?.services[service]?.image;
-    return arrival(history, ({ release, previous }) => {
-        const before = image(previous);
-        return image(release) === now.image && before !== undefined && before !== now.image;
-    });
-}
-function arrival(history, is) {
-    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
-    return found?.previous ? found : undefined;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/store.js
@@ -85132,6 +85303,207 @@ done`;
     await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
 }
 
+;// CONCATENATED MODULE: ./lib/release/standing.js
+
+function standing_standingsOf(hosts) {
+    return Promise.all(hosts.map(async (host) => {
+        const [current, history] = await Promise.all([currentRelease(host), readHistory(host)]);
+        return { host, current, history };
+    }));
+}
+/**
+ * The host that tells what the environment runs: the one whose release was made current last. A
+ * host that was away during a release, or is new, is not it.
+ */
+function standing_leaderOf(standings) {
+    // Not by the last line: a host that is being caught up has the others' history before their release.
+    const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
+    return standings
+        .filter(({ current }) => current !== undefined)
+        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
+}
+/**
+ * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
+ * clock that was, or the host that has the newest release would not be the leader.
+ */
+function momentAfter(known, now = Date.now()) {
+    const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
+    return new Date(Math.max(now, newest + 1)).toISOString();
+}
+/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
+function standing_behindOf(standings) {
+    const release = standing_leaderOf(standings)?.current?.release;
+    return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+
+;// CONCATENATED MODULE: ./lib/release/preview.js
+
+
+
+
+
+
+
+
+
+/** Whether a container or a host's place in the rotation would change. */
+function wouldChange({ hosts }) {
+    return hosts.some(({ plan }) => !isEmpty(plan));
+}
+/** What a deploy would change, host by host; nothing is locked, pulled or written. */
+async function preview(hosts, wanted) {
+    const standings = await standingsOf(hosts);
+    const release = buildRelease(wanted, leaderOf(standings)?.current);
+    return previewRelease(standings, release, wanted.secrets);
+}
+/** Tells the log what is about to change, service by service, and every difference of the files. */
+function tellPreview({ hosts }, tell) {
+    for (const { host, plan, differences } of hosts) {
+        const say = (line) => progress_note(tell, host, line);
+        if (plan.edge !== 'keep')
+            say(`caddy: ${plan.edge}`);
+        for (const { service, from, to, steps } of plan.services) {
+            if (steps.length > 0)
+                say(`${service}: ${from || 'none'} → ${to || 'none'}`);
+        }
+        for (const { file, difference } of differences) {
+            say(`${file}:`);
+            for (const line of difference.trimEnd().split('\n'))
+                say(`  ${line}`);
+        }
+    }
+}
+/** What it would change to bring every host to a release. */
+async function previewRelease(standings, release, secrets = {}) {
+    return {
+        release: release.manifest.release,
+        version: release.manifest.version,
+        hosts: await Promise.all(standings.map((each) => previewHost(each, release, secrets))),
+    };
+}
+async function previewHost({ host, current }, { manifest, files }, secrets) {
+    const [env, compose, caddyfile, state, changed] = await Promise.all([
+        host.content(`${currentLink}/.env`),
+        against(host, 'compose.yml', files.compose),
+        against(host, 'caddy/Caddyfile', files.caddyfile),
+        host.state(),
+        secrets_changedSecrets(host, secrets),
+    ]);
+    const now = parseEnvFile(env ?? '');
+    const then = parseEnvFile(files.env);
+    const hide = hider(now, then);
+    const differences = [
+        { file: 'compose.yml', difference: hide(compose) },
+        { file: '.env', difference: envDifference(now, then) },
+        { file: 'Caddyfile', difference: hide(caddyfile) },
+    ];
+    const plan = plan_planHost(state, manifest, current);
+    return {
+        host: host.name,
+        plan,
+        differences: differences.filter(({ difference }) => difference !== ''),
+        secrets: changed,
+        images: await absentImages(host, startedImages(plan, manifest)),
+    };
+}
+function startedImages({ edge, services }, target) {
+    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
+    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
+    return edge === 'keep' ? images : images.concat(target.edge.image);
+}
+/** The host's own diff, so that its file stays there; '' when nothing differs. */
+async function against(host, path, content) {
+    const script = `[ -e "$1" ] || set -- /dev/null "$2"
+exec diff -u --label "now" --label "then" "$1" -`;
+    const words = ['sh', '-c', script, 'diff', `${currentLink}/${path}`, path];
+    const { code, stdout, stderr } = await host.read(words, { input: content, allowFailure: true });
+    if (code === 0 || code === 1)
+        return stdout;
+    throw new Error(`${host.name} cannot compare ${path}: ${stderr.trim()}`);
+}
+/** Names whose value nobody is shown. */
+const secretive = /PASSWORD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)(KEY|PASS)($|_)/;
+/** One line for each variable that comes, goes or changes. */
+function envDifference(now, then) {
+    const shown = (sign, name, value) => value === undefined ? [] : [`${sign}${name}=${secretive.test(name) ? preview_hidden(value) : value}\n`];
+    return [...new Set([...Object.keys(now), ...Object.keys(then)])]
+        .sort()
+        .filter((name) => now[name] !== then[name])
+        .flatMap((name) => [...shown('-', name, now[name]), ...shown('+', name, then[name])])
+        .join('');
+}
+/** Tells one value from another without saying either. */
+const preview_hidden = (value) => `(hidden, ${manifest_fingerprint(value).slice(0, 6)})`;
+/** Hides the values of secretive variables wherever a template put them. */
+function hider(...variables) {
+    const values = variables
+        .flatMap(Object.entries)
+        .filter(([name, value]) => secretive.test(name) && value !== '')
+        .map(([, value]) => value);
+    return (text) => values.reduce((rest, value) => rest.replaceAll(value, preview_hidden(value)), text);
+}
+
+;// CONCATENATED MODULE: ./lib/release/earlier.js
+/**
+ * The release that a rollback without a version goes to: what was there before the current one was
+ * deployed (not before it was rolled back to, or two rollbacks would only swap two releases).
+ */
+function releaseBefore(history, current) {
+    return arrival(history, (entry) => entry.release === current && entry.previous !== current)
+        ?.previous;
+}
+/** What a service ran before the deploy that brought what it runs now; other services' releases do not count. */
+function componentBefore(history, kept, service, now) {
+    const previous = arrivalOf(history, kept, service, now)?.previous ?? '';
+    return kept.get(previous)?.services[service];
+}
+/** Services that still run what a release, or a version, brought: nobody released or took them back since. */
+function broughtBy(history, kept, from, now) {
+    const services = Object.entries(now.services).filter(([service, component]) => component.version === from || arrivalOf(history, kept, service, component)?.release === from);
+    return services.map(([service]) => service);
+}
+/**
+ * The release of this name, or the newest that was deployed as this version. A rollback of some
+ * services alone has their version too, and other services as they were.
+ */
+function releaseOf(history, version) {
+    const named = history.findLast((entry) => entry.release === version);
+    const deployed = history.findLast((entry) => entry.action === 'deploy' && entry.version === version);
+    return (named ?? deployed)?.release;
+}
+/** What a service was at this version of its own in a kept release, or in the release of this name or version. */
+function componentOf(history, kept, service, version) {
+    const own = history.findLast(({ release }) => kept.get(release)?.services[service]?.version === version);
+    return kept.get(own?.release ?? releaseOf(history, version) ?? '')?.services[service];
+}
+/**
+ * Releases that stay on a host: the last `count`, and whatever a rollback of the whole or of one
+ * service alone would go back to.
+ */
+function releasesToKeep(history, count, kept, current) {
+    const newest = [...history].reverse().flatMap((entry) => [entry.release, entry.previous]);
+    const last = [...new Set(newest)].filter((release) => release !== '').slice(0, count);
+    const services = Object.entries(kept.get(current)?.services ?? {});
+    const arrivals = services.flatMap(([service, now]) => {
+        const entry = arrivalOf(history, kept, service, now);
+        return entry === undefined ? [] : [entry.release, entry.previous];
+    });
+    const before = releaseBefore(history, current) ?? [];
+    return [...new Set([current, ...last, ...arrivals].concat(before))];
+}
+/** The deploy that brought what a service runs now, as long as the release before it is kept. */
+function arrivalOf(history, kept, service, now) {
+    const image = (release) => kept.get(release)?.services[service]?.image;
+    return arrival(history, ({ release, previous }) => {
+        const before = image(previous);
+        return image(release) === now.image && before !== undefined && before !== now.image;
+    });
+}
+function arrival(history, is) {
+    const found = history.findLast((entry) => entry.action === 'deploy' && is(entry));
+    return found?.previous ? found : undefined;
+}
+
 ;// CONCATENATED MODULE: ./lib/release/record.js
 
 
@@ -85174,7 +85546,7 @@ async function recordAll(targets, previous, action, how, { begun, at }, nothing)
             if (error instanceof LeaseLostError)
                 throw error;
             // The release is through; the next one prunes again.
-            note(how.tell, host.name, problemOf(error));
+            progress_note(how.tell, host.name, problemOf(error));
         }
     }));
     const failed = ends.find((end) => end.status === 'rejected');
@@ -85253,113 +85625,6 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     // The next host may leave at once: by then the load balancer has to send requests here again.
     if (leave)
         await pause(drainMs);
-}
-
-;// CONCATENATED MODULE: ./lib/release/plan.js
-/**
- * What it takes to bring a host from what runs there to the target. Whatever a killed run left
- * (two slots up, none in `current`) is a state like any other: the same plan finishes or undoes it.
- * @param current the release that the host's `current` names: who is trusted when both slots run.
- */
-function plan_planHost(state, target, current) {
-    const { edge, caddyfile, outOfRotation: join } = state;
-    const wanted = target.order.flatMap((service) => {
-        const component = target.services[service];
-        if (component === undefined)
-            return [];
-        const slots = state.slots.filter((slot) => slot.service === service);
-        const trusted = current?.services[service];
-        return [
-            {
-                service,
-                from: serving(slots, trusted)?.version ?? '',
-                to: component.version,
-                steps: planService(service, slots, component, trusted, join),
-            },
-        ];
-    });
-    // Last: by then nobody is left who calls it.
-    const services = [...wanted, ...planGone(state.slots, target)];
-    if (edge === undefined)
-        return { edge: 'start', services, join };
-    const same = edge.image === target.edge.image &&
-        edge.config === target.edge.config &&
-        // A killed run may have left its file beside a Caddy that it did not get to replace.
-        (target.edge.caddyfile ?? caddyfile) === caddyfile;
-    return { edge: same ? 'keep' : 'replace', services, join };
-}
-/** Services that run and that the target does not have: they end. */
-function planGone(slots, target) {
-    const gone = slots.filter(({ service }) => target.services[service] === undefined);
-    return [...new Set(gone.map(({ service }) => service))].map((service) => {
-        const own = gone.filter((slot) => slot.service === service);
-        const steps = own.map(({ slot }) => ({ kind: 'end', service, slot }));
-        return { service, from: serving(own, undefined)?.version ?? '', to: '', steps };
-    });
-}
-function planService(service, slots, target, trusted, join) {
-    const step = (kind, slot) => ({ kind, service, slot });
-    const wanted = slots.filter((slot) => plan_matches(slot, target));
-    const keep = wanted.find((slot) => slot.health === 'healthy') ??
-        wanted.find((slot) => slot.health === 'starting');
-    if (keep !== undefined) {
-        const others = slots.filter((slot) => slot !== keep);
-        if (others.length === 0 && keep.health === 'healthy' && !join)
-            return [];
-        return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
-    }
-    const old = serving(slots, trusted);
-    const fresh = (slot) => [step('start', slot), step('prove', slot)];
-    if (old === undefined)
-        return fresh('a');
-    const idle = old.slot === 'a' ? 'b' : 'a';
-    const leftover = slots.some((slot) => slot.slot === idle);
-    return [
-        // What a killed run left in the idle slot goes only once the other one surely serves.
-        ...(leftover ? [step('settle', old.slot), step('retire', idle)] : []),
-        ...fresh(idle),
-        step('retire', old.slot),
-    ];
-}
-function plan_matches(slot, component) {
-    return slot.image === component.image && slot.config === component.config;
-}
-/** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
-function serving(slots, trusted) {
-    const rank = (slot) => (slot.health === 'healthy' ? 0 : 2) + (trusted && plan_matches(slot, trusted) ? 0 : 1);
-    return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
-}
-/**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
- */
-function inOrder({ services }) {
-    const order = [];
-    for (const service of services) {
-        const [first, ...rest] = service.steps.map((step) => ({ service, step }));
-        if (first === undefined)
-            continue;
-        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-        order.splice(drains ? -1 : order.length, 0, first);
-        order.push(...rest);
-    }
-    return order;
-}
-/** Whether the plan changes anything. */
-function plan_isEmpty(plan) {
-    const idle = plan.services.every((service) => service.steps.length === 0);
-    return plan.edge === 'keep' && idle && !plan.join;
-}
-/** A step as the log, the journal and a dry run name it. */
-function plan_describe({ kind, service, slot }) {
-    const what = {
-        start: 'start',
-        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
-        settle: 'wait until healthy, bring into rotation',
-        retire: 'take out of rotation, drain and end',
-        end: 'drain and end',
-    }[kind];
-    return `${what} ${service}-${slot}`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
@@ -85649,7 +85914,7 @@ async function rollHosts(targets, rows, options, outcome = 'swapped') {
     }
     if (away.length > 0 && away.length < options.servers.length) {
         const names = away.map(({ host }) => host.name).join(', ');
-        note(options.tell, '', `${options.edgeDrain / 1000} s for the load balancer to see ${names}`);
+        progress_note(options.tell, '', `${options.edgeDrain / 1000} s for the load balancer to see ${names}`);
         await pause(options.edgeDrain);
     }
     const rest = targets.filter((_, index) => serving[index]);
@@ -85681,7 +85946,7 @@ async function canLeave(host, servers) {
     return (await Promise.all(others.map(isServing))).some(Boolean);
 }
 async function isAlreadyThere(targets) {
-    return (await Promise.all(targets.map(planOf))).every(plan_isEmpty);
+    return (await Promise.all(targets.map(planOf))).every(isEmpty);
 }
 async function planOf({ host, target, current }) {
     return plan_planHost(await host.state(), target, current);
@@ -85718,7 +85983,7 @@ async function rollStep({ host, target }, next, row, options) {
     try {
         await progress_step(options.tell, host.name, what, async () => {
             await journal(host, target.release, what);
-            await perform(host, next, target.release, options, (line) => note(options.tell, host.name, line));
+            await perform(host, next, target.release, options, (line) => progress_note(options.tell, host.name, line));
         });
     }
     finally {
@@ -85737,7 +86002,7 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
         await progress_step(options.tell, host.name, what, async () => {
             await journal(host, target.release, what);
             await validateEdge(host, target);
-            const say = (line) => note(options.tell, host.name, line);
+            const say = (line) => progress_note(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
             const leave = edge === 'replace' && (join || (await canLeave(host, options.servers)));
             if (edge === 'replace' && !leave)
@@ -85757,39 +86022,6 @@ function roll_now() {
 async function journal(host, release, what) {
     const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
     await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
-}
-
-;// CONCATENATED MODULE: ./lib/release/standing.js
-
-function standing_standingsOf(hosts) {
-    return Promise.all(hosts.map(async (host) => {
-        const [current, history] = await Promise.all([currentRelease(host), readHistory(host)]);
-        return { host, current, history };
-    }));
-}
-/**
- * The host that tells what the environment runs: the one whose release was made current last. A
- * host that was away during a release, or is new, is not it.
- */
-function standing_leaderOf(standings) {
-    // Not by the last line: a host that is being caught up has the others' history before their release.
-    const since = ({ current, history }) => history.findLast(({ release }) => release === current?.release)?.at ?? '';
-    return standings
-        .filter(({ current }) => current !== undefined)
-        .sort((x, y) => since(y).localeCompare(since(x)) || y.history.length - x.history.length)[0];
-}
-/**
- * Now, for a history: by this machine's clock, but never before what is in there already, whichever machine's
- * clock that was, or the host that has the newest release would not be the leader.
- */
-function momentAfter(known, now = Date.now()) {
-    const newest = known.reduce((latest, at) => Math.max(latest, Date.parse(at) || 0), 0);
-    return new Date(Math.max(now, newest + 1)).toISOString();
-}
-/** Hosts that missed what is current, or are new: what they know is not what the leader knows. */
-function standing_behindOf(standings) {
-    const release = standing_leaderOf(standings)?.current?.release;
-    return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/undo.js
@@ -85817,7 +86049,7 @@ async function goBack(targets, previous, rows, options, how, at) {
     const when = { begun: Date.now(), at };
     const deadline = Date.now() + longestSilence;
     const stuck = [];
-    note(how.tell, '', 'Rolling back everything that was swapped');
+    progress_note(how.tell, '', 'Rolling back everything that was swapped');
     // The connection may be what failed, and every server serves.
     await someoneAnswers(options, deadline);
     for (const target of await inOrderOfReturn(targets, previous)) {
@@ -85863,10 +86095,10 @@ async function goBackOn({ host, current, target }, previous, done, options, how,
     else if (await canLeave(host, options.servers)) {
         // It was behind, or new: what it had before is nothing to go back to.
         await host.change(['touch', layout_caddy.outOfRotation]);
-        note(how.tell, host.name, 'stays out of rotation until `compta converge`');
+        progress_note(how.tell, host.name, 'stays out of rotation until `compta converge`');
     }
     else {
-        note(how.tell, host.name, 'stays as it is, as no other server serves');
+        progress_note(how.tell, host.name, 'stays as it is, as no other server serves');
     }
 }
 /** What was current already is nothing to go back to: where it is whole, nothing was begun. */
@@ -85924,6 +86156,7 @@ async function inOrderOfReturn(targets, previous) {
 
 
 
+
 /** Takes the environment, does something with it, and gives it back. */
 async function bring_underLease(hosts, how, body) {
     const lease = await progress_step(how.tell, '', 'take the lease', () => Lease.take(hosts, {
@@ -85932,7 +86165,7 @@ async function bring_underLease(hosts, how, body) {
         reason: how.reason,
         within: how.within,
         waitMs: how.lockTimeout,
-        say: (line) => note(how.tell, '', line),
+        say: (line) => progress_note(how.tell, '', line),
         cancelled: how.cancelled,
         ...(how.leaseTaken && { taken: how.leaseTaken }),
         ...(how.leaseLifetime && { lifetime: how.leaseLifetime }),
@@ -85945,11 +86178,13 @@ async function bring_underLease(hosts, how, body) {
     }
 }
 /**
- * Brings every host to a release whose files lie there: swaps, asks the public address, records.
+ * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
+ * records.
  * What fails is rolled back.
  * @param last the last part that is done; a phase of its own does the others.
  */
-async function bring_bring(standings, target, action, how, lease, last = 'record') {
+async function bring_bring(standings, release, action, how, lease, last = 'record') {
+    const target = release.manifest;
     const started = Date.now();
     const rows = [];
     const what = `${action} ${target.release}`;
@@ -85975,8 +86210,10 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
     });
     await tellLeftovers(targets, how.tell);
     try {
-        const nothing = await isAlreadyThere(targets);
+        const found = await previewRelease(standings, release);
+        const nothing = !wouldChange(found);
         if (!nothing) {
+            tellPreview(found, how.tell);
             await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
             await progress_step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
@@ -85999,7 +86236,7 @@ async function bring_bring(standings, target, action, how, lease, last = 'record
         if (how.cancelled.aborted || error instanceof LeaseLostError)
             throw error;
         const problem = problemOf(error);
-        note(how.tell, '', problem);
+        progress_note(how.tell, '', problem);
         const evidence = error instanceof ReleaseFailure ? error.evidence : undefined;
         const reason = { problem, ...(evidence && { evidence }) };
         const failed = async (problem) => {
@@ -86026,7 +86263,7 @@ async function askPublicly(targets, target, how) {
         return;
     const hidden = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
     if (hidden.some(Boolean)) {
-        note(tell, '', 'The maintenance page is on: the public address is not asked for the version');
+        progress_note(tell, '', 'The maintenance page is on: the public address is not asked for the version');
         return;
     }
     await progress_step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
@@ -86037,122 +86274,8 @@ async function tellLeftovers(targets, tell) {
         const release = begun[index];
         if (release === undefined)
             continue;
-        note(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
+        progress_note(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
     }
-}
-
-;// CONCATENATED MODULE: ./lib/registry/login.js
-/** The configuration that `docker login` would write; skopeo takes it as its `--authfile`. */
-function dockerConfig(login) {
-    return JSON.stringify({ auths: authsOf(login) });
-}
-/** Its entries by name: Docker looks for its own registry's login under the name of old. */
-function authsOf({ registry, username, password }) {
-    const auth = Buffer.from(`${username}:${password}`).toString('base64');
-    const names = registry === 'docker.io' ? [registry, 'https://index.docker.io/v1/'] : [registry];
-    return Object.fromEntries(names.map((name) => [name, { auth }]));
-}
-
-;// CONCATENATED MODULE: ./lib/release/preflight.js
-
-
-
-const gibibyte = 1024 ** 3;
-/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
-const reserve = 1 * gibibyte;
-/**
- * What must hold before anything is changed on a host.
- * @throws ReleaseFailure with one sentence for the first thing that does not hold.
- */
-async function preflight_preflight(host, { memory, images }) {
-    const script = `docker version -f '{{.Server.Version}}' || exit 61
-docker compose version --short || exit 62
-command -v curl >/dev/null || exit 63
-df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
-awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
-for image; do
-  docker image inspect "$image" >/dev/null 2>&1 && continue
-  earlier=$(docker images -q "\${image%@*}")
-  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
-done`;
-    const words = ['sh', '-c', script, 'preflight', ...images];
-    const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
-    const said = stderr.trim().split('\n').at(-1) ?? '';
-    if (code === 61)
-        throw new ReleaseFailure(`Docker does not answer on ${host.name}: ${said}`);
-    if (code === 62)
-        throw new ReleaseFailure(`${host.name} has no \`docker compose\`: ${said}`);
-    if (code === 63)
-        throw new ReleaseFailure(`${host.name} has no curl; install it.`);
-    if (code !== 0)
-        throw new ReleaseFailure(`${host.name} cannot be examined: ${said}`);
-    const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
-    // An image takes about what the one before it took; of one that was never here nothing is known.
-    const disks = sizes.reduce((sum, size) => sum + size, reserve);
-    if (disk < disks) {
-        throw new ReleaseFailure(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
-            'Remove what else lies there, or lower `keep`.');
-    }
-    const slots = await memory();
-    if (free < slots) {
-        throw new ReleaseFailure(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
-            `${gigabytes(slots)}.`);
-    }
-}
-/**
- * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
- * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
- * ends by itself: it is minutes, and a job that is cancelled has seconds.
- * @returns how many had to be fetched.
- */
-async function pull(host, images, { login, cancelled }) {
-    const script = `set -eu
-if [ "$1" = login ]; then
-  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
-  export DOCKER_CONFIG
-  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
-  trap 'exit 1' HUP INT TERM
-  cat >"$DOCKER_CONFIG/config.json"
-fi
-shift
-for image; do
-  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
-done`;
-    const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
-    const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
-        allowFailure: true,
-        timeoutMs: 900_000,
-        signal: cancelled,
-        ...(login !== undefined && { input: dockerConfig(login) }),
-    });
-    if (code === 0)
-        return stdout.split('\n').filter((line) => line !== '').length;
-    const reason = stderr.trim().split('\n').at(-1) ?? '';
-    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
-    const advice = remedy ?? 'Check that the registry answers from there.';
-    throw new ReleaseFailure(`${host.name} cannot pull an image: ${reason} ${advice}`);
-}
-/** Those of the images that are not on a host. */
-async function absentImages(host, images) {
-    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
-    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
-    return stdout.split('\n').filter((line) => line !== '');
-}
-/** By what Docker says, what there is to do. */
-const remedies = [
-    [
-        /verification failed|unexpected (commit )?digest|does not match/i,
-        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
-    ],
-    [noSpace, 'Its disk is full: remove what else lies there, or lower `keep`.'],
-    [
-        /unauthorized|denied|authentication required|no basic auth/i,
-        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
-    ],
-    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
-];
-function gigabytes(bytes) {
-    return `${(bytes / gibibyte).toFixed(1)} GiB`;
 }
 
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
@@ -86177,8 +86300,7 @@ async function deploy(hosts, wanted, how) {
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await standingsOf(hosts);
-        const { manifest } = await stage(standings, wanted, how);
-        return bring(standings, manifest, 'deploy', how, lease);
+        return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
     });
 }
 /**
@@ -86247,6 +86369,7 @@ async function replaceSecrets(host, secrets, how) {
     const changed = await changedSecrets(host, secrets);
     if (changed.length === 0)
         return;
+    note(how.tell, host.name, `new or changed secrets: ${changed.join(', ')}`);
     await store.audit(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
     await writeSecrets(host, secrets, changed);
 }
@@ -86258,91 +86381,6 @@ function allImages({ services, edge }) {
 }
 function imagesOf(wanted) {
     return Object.values(wanted.images).concat(wanted.variables.CADDY_IMAGE ?? []);
-}
-
-;// CONCATENATED MODULE: ./lib/release/preview.js
-
-
-
-
-
-
-
-
-/** Whether a container or a host's place in the rotation would change. */
-function wouldChange({ hosts }) {
-    return hosts.some(({ plan }) => !isEmpty(plan));
-}
-/** What a deploy would change, host by host; nothing is locked, pulled or written. */
-async function preview(hosts, wanted) {
-    const standings = await standingsOf(hosts);
-    const release = buildRelease(wanted, leaderOf(standings)?.current);
-    return previewRelease(standings, release, wanted.secrets);
-}
-/** What it would change to bring every host to a release. */
-async function previewRelease(standings, release, secrets = {}) {
-    return {
-        release: release.manifest.release,
-        version: release.manifest.version,
-        hosts: await Promise.all(standings.map((each) => previewHost(each, release, secrets))),
-    };
-}
-async function previewHost({ host, current }, { manifest, files }, secrets) {
-    const now = parseEnvFile((await host.content(`${currentLink}/.env`)) ?? '');
-    const then = parseEnvFile(files.env);
-    const hide = hider(now, then);
-    const differences = [
-        { file: 'compose.yml', difference: hide(await against(host, 'compose.yml', files.compose)) },
-        { file: '.env', difference: envDifference(now, then) },
-        {
-            file: 'Caddyfile',
-            difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
-        },
-    ];
-    const plan = plan_planHost(await host.state(), manifest, current);
-    return {
-        host: host.name,
-        plan,
-        differences: differences.filter(({ difference }) => difference !== ''),
-        secrets: await secrets_changedSecrets(host, secrets),
-        images: await absentImages(host, startedImages(plan, manifest)),
-    };
-}
-function startedImages({ edge, services }, target) {
-    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
-    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
-    return edge === 'keep' ? images : images.concat(target.edge.image);
-}
-/** The host's own diff, so that its file stays there; '' when nothing differs. */
-async function against(host, path, content) {
-    const script = `[ -e "$1" ] || set -- /dev/null "$2"
-exec diff -u --label "now" --label "then" "$1" -`;
-    const words = ['sh', '-c', script, 'diff', `${currentLink}/${path}`, path];
-    const { code, stdout, stderr } = await host.read(words, { input: content, allowFailure: true });
-    if (code === 0 || code === 1)
-        return stdout;
-    throw new Error(`${host.name} cannot compare ${path}: ${stderr.trim()}`);
-}
-/** Names whose value nobody is shown. */
-const secretive = /PASSWORD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)(KEY|PASS)($|_)/;
-/** One line for each variable that comes, goes or changes. */
-function envDifference(now, then) {
-    const shown = (sign, name, value) => value === undefined ? [] : [`${sign}${name}=${secretive.test(name) ? preview_hidden(value) : value}\n`];
-    return [...new Set([...Object.keys(now), ...Object.keys(then)])]
-        .sort()
-        .filter((name) => now[name] !== then[name])
-        .flatMap((name) => [...shown('-', name, now[name]), ...shown('+', name, then[name])])
-        .join('');
-}
-/** Tells one value from another without saying either. */
-const preview_hidden = (value) => `(hidden, ${manifest_fingerprint(value).slice(0, 6)})`;
-/** Hides the values of secretive variables wherever a template put them. */
-function hider(...variables) {
-    const values = variables
-        .flatMap(Object.entries)
-        .filter(([name, value]) => secretive.test(name) && value !== '')
-        .map(([, value]) => value);
-    return (text) => values.reduce((rest, value) => rest.replaceAll(value, preview_hidden(value)), text);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/schema.js
@@ -86423,7 +86461,7 @@ async function rollback(hosts, asked, how) {
         const standings = await standing_standingsOf(hosts);
         const target = await permittedTarget(standings, asked);
         const { manifest } = target;
-        note(how.tell, '', `Rolling back to ${manifest.release}`);
+        progress_note(how.tell, '', `Rolling back to ${manifest.release}`);
         await pullAgain(hosts, manifest, how);
         const leader = standing_leaderOf(standings);
         const behind = standing_behindOf(standings);
@@ -86432,7 +86470,7 @@ async function rollback(hosts, asked, how) {
             if (leader && behind.includes(host))
                 await copyState(leader.host, host);
         })));
-        return bring_bring(standings, manifest, 'rollback', how, lease);
+        return bring_bring(standings, target, 'rollback', how, lease);
     });
 }
 /** What a rollback would change, host by host; nothing is locked, pulled or written. */

@@ -38961,8 +38961,231 @@ async function followMaintenance(targets) {
     }
 }
 
+// EXTERNAL MODULE: ./lib/release/compose.js
+var release_compose = __nccwpck_require__(7694);
+// EXTERNAL MODULE: ./lib/release/manifest.js
+var manifest = __nccwpck_require__(8833);
+// EXTERNAL MODULE: ./lib/release/plan.js
+var release_plan = __nccwpck_require__(4763);
+// EXTERNAL MODULE: ./lib/registry/login.js
+var registry_login = __nccwpck_require__(31);
+;// CONCATENATED MODULE: ./lib/release/preflight.js
+
+
+
+const gibibyte = 1024 ** 3;
+/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
+const reserve = 1 * gibibyte;
+/**
+ * What must hold before anything is changed on a host.
+ * @throws ReleaseFailure with one sentence for the first thing that does not hold.
+ */
+async function preflight(host, { memory, images }) {
+    const script = `docker version -f '{{.Server.Version}}' || exit 61
+docker compose version --short || exit 62
+command -v curl >/dev/null || exit 63
+df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
+awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 && continue
+  earlier=$(docker images -q "\${image%@*}")
+  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
+done`;
+    const words = ['sh', '-c', script, 'preflight', ...images];
+    const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
+    const said = stderr.trim().split('\n').at(-1) ?? '';
+    if (code === 61)
+        throw new release_evidence/* ReleaseFailure */.WA(`Docker does not answer on ${host.name}: ${said}`);
+    if (code === 62)
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no \`docker compose\`: ${said}`);
+    if (code === 63)
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no curl; install it.`);
+    if (code !== 0)
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot be examined: ${said}`);
+    const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
+    // An image takes about what the one before it took; of one that was never here nothing is known.
+    const disks = sizes.reduce((sum, size) => sum + size, reserve);
+    if (disk < disks) {
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
+            'Remove what else lies there, or lower `keep`.');
+    }
+    const slots = await memory();
+    if (free < slots) {
+        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
+            `${gigabytes(slots)}.`);
+    }
+}
+/**
+ * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
+ * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
+ * ends by itself: it is minutes, and a job that is cancelled has seconds.
+ * @returns how many had to be fetched.
+ */
+async function pull(host, images, { login, cancelled }) {
+    const script = `set -eu
+if [ "$1" = login ]; then
+  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
+  export DOCKER_CONFIG
+  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
+  trap 'exit 1' HUP INT TERM
+  cat >"$DOCKER_CONFIG/config.json"
+fi
+shift
+for image; do
+  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
+done`;
+    const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
+    const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
+        allowFailure: true,
+        timeoutMs: 900_000,
+        signal: cancelled,
+        ...(login !== undefined && { input: (0,registry_login/* dockerConfig */.p)(login) }),
+    });
+    if (code === 0)
+        return stdout.split('\n').filter((line) => line !== '').length;
+    const reason = stderr.trim().split('\n').at(-1) ?? '';
+    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
+    const advice = remedy ?? 'Check that the registry answers from there.';
+    throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot pull an image: ${reason} ${advice}`);
+}
+/** Those of the images that are not on a host. */
+async function absentImages(host, images) {
+    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
+    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
+    return stdout.split('\n').filter((line) => line !== '');
+}
+/** By what Docker says, what there is to do. */
+const remedies = [
+    [
+        /verification failed|unexpected (commit )?digest|does not match/i,
+        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
+    ],
+    [release_host/* noSpace */.UD, 'Its disk is full: remove what else lies there, or lower `keep`.'],
+    [
+        /unauthorized|denied|authentication required|no basic auth/i,
+        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
+    ],
+    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
+];
+function gigabytes(bytes) {
+    return `${(bytes / gibibyte).toFixed(1)} GiB`;
+}
+
 // EXTERNAL MODULE: ./lib/release/progress.js
 var progress = __nccwpck_require__(1811);
+// EXTERNAL MODULE: ./lib/release/secrets.js
+var release_secrets = __nccwpck_require__(2311);
+// EXTERNAL MODULE: ./lib/release/standing.js
+var standing = __nccwpck_require__(744);
+// EXTERNAL MODULE: ./lib/release/target.js
+var release_target = __nccwpck_require__(7465);
+;// CONCATENATED MODULE: ./lib/release/preview.js
+
+
+
+
+
+
+
+
+
+/** Whether a container or a host's place in the rotation would change. */
+function wouldChange({ hosts }) {
+    return hosts.some(({ plan }) => !(0,release_plan/* isEmpty */.Im)(plan));
+}
+/** What a deploy would change, host by host; nothing is locked, pulled or written. */
+async function preview(hosts, wanted) {
+    const standings = await (0,standing/* standingsOf */.F3)(hosts);
+    const release = (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
+    return previewRelease(standings, release, wanted.secrets);
+}
+/** Tells the log what is about to change, service by service, and every difference of the files. */
+function tellPreview({ hosts }, tell) {
+    for (const { host, plan, differences } of hosts) {
+        const say = (line) => (0,progress/* note */.N4)(tell, host, line);
+        if (plan.edge !== 'keep')
+            say(`caddy: ${plan.edge}`);
+        for (const { service, from, to, steps } of plan.services) {
+            if (steps.length > 0)
+                say(`${service}: ${from || 'none'} → ${to || 'none'}`);
+        }
+        for (const { file, difference } of differences) {
+            say(`${file}:`);
+            for (const line of difference.trimEnd().split('\n'))
+                say(`  ${line}`);
+        }
+    }
+}
+/** What it would change to bring every host to a release. */
+async function previewRelease(standings, release, secrets = {}) {
+    return {
+        release: release.manifest.release,
+        version: release.manifest.version,
+        hosts: await Promise.all(standings.map((each) => previewHost(each, release, secrets))),
+    };
+}
+async function previewHost({ host, current }, { manifest, files }, secrets) {
+    const [env, compose, caddyfile, state, changed] = await Promise.all([
+        host.content(`${layout/* currentLink */.Q6}/.env`),
+        against(host, 'compose.yml', files.compose),
+        against(host, 'caddy/Caddyfile', files.caddyfile),
+        host.state(),
+        (0,release_secrets/* changedSecrets */.Ss)(host, secrets),
+    ]);
+    const now = (0,release_compose/* parseEnvFile */.FO)(env ?? '');
+    const then = (0,release_compose/* parseEnvFile */.FO)(files.env);
+    const hide = hider(now, then);
+    const differences = [
+        { file: 'compose.yml', difference: hide(compose) },
+        { file: '.env', difference: envDifference(now, then) },
+        { file: 'Caddyfile', difference: hide(caddyfile) },
+    ];
+    const plan = (0,release_plan/* planHost */.AF)(state, manifest, current);
+    return {
+        host: host.name,
+        plan,
+        differences: differences.filter(({ difference }) => difference !== ''),
+        secrets: changed,
+        images: await absentImages(host, startedImages(plan, manifest)),
+    };
+}
+function startedImages({ edge, services }, target) {
+    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
+    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
+    return edge === 'keep' ? images : images.concat(target.edge.image);
+}
+/** The host's own diff, so that its file stays there; '' when nothing differs. */
+async function against(host, path, content) {
+    const script = `[ -e "$1" ] || set -- /dev/null "$2"
+exec diff -u --label "now" --label "then" "$1" -`;
+    const words = ['sh', '-c', script, 'diff', `${layout/* currentLink */.Q6}/${path}`, path];
+    const { code, stdout, stderr } = await host.read(words, { input: content, allowFailure: true });
+    if (code === 0 || code === 1)
+        return stdout;
+    throw new Error(`${host.name} cannot compare ${path}: ${stderr.trim()}`);
+}
+/** Names whose value nobody is shown. */
+const secretive = /PASSWORD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)(KEY|PASS)($|_)/;
+/** One line for each variable that comes, goes or changes. */
+function envDifference(now, then) {
+    const shown = (sign, name, value) => value === undefined ? [] : [`${sign}${name}=${secretive.test(name) ? preview_hidden(value) : value}\n`];
+    return [...new Set([...Object.keys(now), ...Object.keys(then)])]
+        .sort()
+        .filter((name) => now[name] !== then[name])
+        .flatMap((name) => [...shown('-', name, now[name]), ...shown('+', name, then[name])])
+        .join('');
+}
+/** Tells one value from another without saying either. */
+const preview_hidden = (value) => `(hidden, ${(0,manifest/* fingerprint */.Rj)(value).slice(0, 6)})`;
+/** Hides the values of secretive variables wherever a template put them. */
+function hider(...variables) {
+    const values = variables
+        .flatMap(Object.entries)
+        .filter(([name, value]) => secretive.test(name) && value !== '')
+        .map(([, value]) => value);
+    return (text) => values.reduce((rest, value) => rest.replaceAll(value, preview_hidden(value)), text);
+}
+
 // EXTERNAL MODULE: ./lib/release/earlier.js
 var earlier = __nccwpck_require__(4662);
 // EXTERNAL MODULE: ./lib/release/store.js
@@ -39092,8 +39315,6 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
         await (0,waiting/* pause */.v7)(drainMs);
 }
 
-// EXTERNAL MODULE: ./lib/release/plan.js
-var release_plan = __nccwpck_require__(4763);
 // EXTERNAL MODULE: ./lib/release/slots.js
 var slots = __nccwpck_require__(5939);
 // EXTERNAL MODULE: ./lib/release/inspection.js
@@ -39421,8 +39642,6 @@ async function journal(host, release, what) {
     await host.write(layout/* journalFile */.i7, `${JSON.stringify(entry)}\n`, '0644');
 }
 
-// EXTERNAL MODULE: ./lib/release/standing.js
-var standing = __nccwpck_require__(744);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
 var errors = __nccwpck_require__(2262);
 ;// CONCATENATED MODULE: ./lib/release/undo.js
@@ -39557,6 +39776,7 @@ async function inOrderOfReturn(targets, previous) {
 
 
 
+
 /** Takes the environment, does something with it, and gives it back. */
 async function underLease(hosts, how, body) {
     const lease = await (0,progress/* step */.PM)(how.tell, '', 'take the lease', () => release_lease/* Lease */.nD.take(hosts, {
@@ -39578,11 +39798,13 @@ async function underLease(hosts, how, body) {
     }
 }
 /**
- * Brings every host to a release whose files lie there: swaps, asks the public address, records.
+ * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
+ * records.
  * What fails is rolled back.
  * @param last the last part that is done; a phase of its own does the others.
  */
-async function bring(standings, target, action, how, lease, last = 'record') {
+async function bring(standings, release, action, how, lease, last = 'record') {
+    const target = release.manifest;
     const started = Date.now();
     const rows = [];
     const what = `${action} ${target.release}`;
@@ -39608,8 +39830,10 @@ async function bring(standings, target, action, how, lease, last = 'record') {
     });
     await tellLeftovers(targets, how.tell);
     try {
-        const nothing = await isAlreadyThere(targets);
+        const found = await previewRelease(standings, release);
+        const nothing = !wouldChange(found);
         if (!nothing) {
+            tellPreview(found, how.tell);
             await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
             await (0,progress/* step */.PM)(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
@@ -39674,114 +39898,6 @@ async function tellLeftovers(targets, tell) {
     }
 }
 
-// EXTERNAL MODULE: ./lib/registry/login.js
-var registry_login = __nccwpck_require__(31);
-;// CONCATENATED MODULE: ./lib/release/preflight.js
-
-
-
-const gibibyte = 1024 ** 3;
-/** Bytes that must stay free whatever is pulled, for logs and what an image needs while it is unpacked. */
-const reserve = 1 * gibibyte;
-/**
- * What must hold before anything is changed on a host.
- * @throws ReleaseFailure with one sentence for the first thing that does not hold.
- */
-async function preflight(host, { memory, images }) {
-    const script = `docker version -f '{{.Server.Version}}' || exit 61
-docker compose version --short || exit 62
-command -v curl >/dev/null || exit 63
-df -B1 --output=avail "$(docker info -f '{{.DockerRootDir}}')" | tail -1
-awk '/^MemAvailable/ {print $2 * 1024}' /proc/meminfo
-for image; do
-  docker image inspect "$image" >/dev/null 2>&1 && continue
-  earlier=$(docker images -q "\${image%@*}")
-  [ -z "$earlier" ] || docker image inspect -f '{{.Size}}' $earlier | sort -n | tail -1
-done`;
-    const words = ['sh', '-c', script, 'preflight', ...images];
-    const { code, stdout, stderr } = await host.read(words, { allowFailure: true });
-    const said = stderr.trim().split('\n').at(-1) ?? '';
-    if (code === 61)
-        throw new release_evidence/* ReleaseFailure */.WA(`Docker does not answer on ${host.name}: ${said}`);
-    if (code === 62)
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no \`docker compose\`: ${said}`);
-    if (code === 63)
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has no curl; install it.`);
-    if (code !== 0)
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot be examined: ${said}`);
-    const [, , disk = 0, free = 0, ...sizes] = stdout.trim().split('\n').map(Number);
-    // An image takes about what the one before it took; of one that was never here nothing is known.
-    const disks = sizes.reduce((sum, size) => sum + size, reserve);
-    if (disk < disks) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(disk)} free for images and needs ${gigabytes(disks)}. ` +
-            'Remove what else lies there, or lower `keep`.');
-    }
-    const slots = await memory();
-    if (free < slots) {
-        throw new release_evidence/* ReleaseFailure */.WA(`${host.name} has ${gigabytes(free)} of memory to spare and second slots may take ` +
-            `${gigabytes(slots)}.`);
-    }
-}
-/**
- * Fetches images by digest; those that are there cost nothing. A login comes by standard input, lies
- * in memory for the time of the pull, and is gone after it. Who is cancelled waits for no pull, which
- * ends by itself: it is minutes, and a job that is cancelled has seconds.
- * @returns how many had to be fetched.
- */
-async function pull(host, images, { login, cancelled }) {
-    const script = `set -eu
-if [ "$1" = login ]; then
-  DOCKER_CONFIG=$(mktemp -d /dev/shm/compta.XXXXXX)
-  export DOCKER_CONFIG
-  trap 'rm -rf "$DOCKER_CONFIG"' EXIT
-  trap 'exit 1' HUP INT TERM
-  cat >"$DOCKER_CONFIG/config.json"
-fi
-shift
-for image; do
-  docker image inspect "$image" >/dev/null 2>&1 || docker pull -q "$image"
-done`;
-    const words = ['sh', '-c', script, 'pull', login === undefined ? '' : 'login'];
-    const { code, stdout, stderr } = await host.read([...words, ...new Set(images)], {
-        allowFailure: true,
-        timeoutMs: 900_000,
-        signal: cancelled,
-        ...(login !== undefined && { input: (0,registry_login/* dockerConfig */.p)(login) }),
-    });
-    if (code === 0)
-        return stdout.split('\n').filter((line) => line !== '').length;
-    const reason = stderr.trim().split('\n').at(-1) ?? '';
-    const [, remedy] = remedies.find(([sign]) => sign.test(reason)) ?? [];
-    const advice = remedy ?? 'Check that the registry answers from there.';
-    throw new release_evidence/* ReleaseFailure */.WA(`${host.name} cannot pull an image: ${reason} ${advice}`);
-}
-/** Those of the images that are not on a host. */
-async function absentImages(host, images) {
-    const script = 'for image; do docker image inspect "$image" >/dev/null 2>&1 || echo "$image"; done';
-    const { stdout } = await host.read(['sh', '-c', script, 'absent', ...new Set(images)]);
-    return stdout.split('\n').filter((line) => line !== '');
-}
-/** By what Docker says, what there is to do. */
-const remedies = [
-    [
-        /verification failed|unexpected (commit )?digest|does not match/i,
-        'What the registry holds is not what was built: find out who changed it, then build and push anew.',
-    ],
-    [release_host/* noSpace */.UD, 'Its disk is full: remove what else lies there, or lower `keep`.'],
-    [
-        /unauthorized|denied|authentication required|no basic auth/i,
-        'Check `username` and `password`, or that Ansible has logged root in to the registry.',
-    ],
-    [/not found|manifest unknown/i, 'It is not in the registry: build and push it anew.'],
-];
-function gigabytes(bytes) {
-    return `${(bytes / gibibyte).toFixed(1)} GiB`;
-}
-
-// EXTERNAL MODULE: ./lib/release/secrets.js
-var release_secrets = __nccwpck_require__(2311);
-// EXTERNAL MODULE: ./lib/release/target.js
-var release_target = __nccwpck_require__(7465);
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
 
 
@@ -39804,8 +39920,7 @@ async function deploy(hosts, wanted, how) {
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await (0,standing/* standingsOf */.F3)(hosts);
-        const { manifest } = await stage(standings, wanted, how);
-        return bring(standings, manifest, 'deploy', how, lease);
+        return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
     });
 }
 /**
@@ -39874,6 +39989,7 @@ async function replaceSecrets(host, secrets, how) {
     const changed = await (0,release_secrets/* changedSecrets */.Ss)(host, secrets);
     if (changed.length === 0)
         return;
+    (0,progress/* note */.N4)(how.tell, host.name, `new or changed secrets: ${changed.join(', ')}`);
     await store/* audit */.sb(host, how.by, `secrets ${changed.join(', ')}`, how.run, how.reason);
     await (0,release_secrets/* writeSecrets */.Pl)(host, secrets, changed);
 }
@@ -39914,101 +40030,12 @@ async function converge(hosts, how) {
                 await store/* copyState */.hw(leader.host, host);
             });
         }
-        return bring(standings, manifest, 'converge', how, lease);
+        return bring(standings, release, 'converge', how, lease);
     });
 }
 
 // EXTERNAL MODULE: ./lib/release/inputs.js + 2 modules
 var inputs = __nccwpck_require__(3426);
-// EXTERNAL MODULE: ./lib/release/compose.js
-var compose = __nccwpck_require__(7694);
-// EXTERNAL MODULE: ./lib/release/manifest.js
-var manifest = __nccwpck_require__(8833);
-;// CONCATENATED MODULE: ./lib/release/preview.js
-
-
-
-
-
-
-
-
-/** Whether a container or a host's place in the rotation would change. */
-function wouldChange({ hosts }) {
-    return hosts.some(({ plan }) => !(0,release_plan/* isEmpty */.Im)(plan));
-}
-/** What a deploy would change, host by host; nothing is locked, pulled or written. */
-async function preview(hosts, wanted) {
-    const standings = await (0,standing/* standingsOf */.F3)(hosts);
-    const release = (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
-    return previewRelease(standings, release, wanted.secrets);
-}
-/** What it would change to bring every host to a release. */
-async function previewRelease(standings, release, secrets = {}) {
-    return {
-        release: release.manifest.release,
-        version: release.manifest.version,
-        hosts: await Promise.all(standings.map((each) => previewHost(each, release, secrets))),
-    };
-}
-async function previewHost({ host, current }, { manifest, files }, secrets) {
-    const now = (0,compose/* parseEnvFile */.FO)((await host.content(`${layout/* currentLink */.Q6}/.env`)) ?? '');
-    const then = (0,compose/* parseEnvFile */.FO)(files.env);
-    const hide = hider(now, then);
-    const differences = [
-        { file: 'compose.yml', difference: hide(await against(host, 'compose.yml', files.compose)) },
-        { file: '.env', difference: envDifference(now, then) },
-        {
-            file: 'Caddyfile',
-            difference: hide(await against(host, 'caddy/Caddyfile', files.caddyfile)),
-        },
-    ];
-    const plan = (0,release_plan/* planHost */.AF)(await host.state(), manifest, current);
-    return {
-        host: host.name,
-        plan,
-        differences: differences.filter(({ difference }) => difference !== ''),
-        secrets: await (0,release_secrets/* changedSecrets */.Ss)(host, secrets),
-        images: await absentImages(host, startedImages(plan, manifest)),
-    };
-}
-function startedImages({ edge, services }, target) {
-    const started = services.filter(({ steps }) => steps.some(({ kind }) => kind === 'start'));
-    const images = started.flatMap(({ service }) => target.services[service]?.image ?? []);
-    return edge === 'keep' ? images : images.concat(target.edge.image);
-}
-/** The host's own diff, so that its file stays there; '' when nothing differs. */
-async function against(host, path, content) {
-    const script = `[ -e "$1" ] || set -- /dev/null "$2"
-exec diff -u --label "now" --label "then" "$1" -`;
-    const words = ['sh', '-c', script, 'diff', `${layout/* currentLink */.Q6}/${path}`, path];
-    const { code, stdout, stderr } = await host.read(words, { input: content, allowFailure: true });
-    if (code === 0 || code === 1)
-        return stdout;
-    throw new Error(`${host.name} cannot compare ${path}: ${stderr.trim()}`);
-}
-/** Names whose value nobody is shown. */
-const secretive = /PASSWORD|SECRET|TOKEN|CREDENTIAL|PRIVATE|(^|_)(KEY|PASS)($|_)/;
-/** One line for each variable that comes, goes or changes. */
-function envDifference(now, then) {
-    const shown = (sign, name, value) => value === undefined ? [] : [`${sign}${name}=${secretive.test(name) ? preview_hidden(value) : value}\n`];
-    return [...new Set([...Object.keys(now), ...Object.keys(then)])]
-        .sort()
-        .filter((name) => now[name] !== then[name])
-        .flatMap((name) => [...shown('-', name, now[name]), ...shown('+', name, then[name])])
-        .join('');
-}
-/** Tells one value from another without saying either. */
-const preview_hidden = (value) => `(hidden, ${(0,manifest/* fingerprint */.Rj)(value).slice(0, 6)})`;
-/** Hides the values of secretive variables wherever a template put them. */
-function hider(...variables) {
-    const values = variables
-        .flatMap(Object.entries)
-        .filter(([name, value]) => secretive.test(name) && value !== '')
-        .map(([, value]) => value);
-    return (text) => values.reduce((rest, value) => rest.replaceAll(value, preview_hidden(value)), text);
-}
-
 ;// CONCATENATED MODULE: ./lib/release/phases.js
 
 
@@ -40095,7 +40122,7 @@ const swapPhase = async (hosts, wanted, how, dryRun) => {
         const { standings, release } = await staged(hosts, wanted);
         // What an earlier run swapped, and did not get to prove, is this one's.
         const begun = await Promise.all(standings.map(({ host }) => store/* unfinished */.M1(host)));
-        const outcome = await bring(standings, release.manifest, 'deploy', how, lease, 'swap');
+        const outcome = await bring(standings, release, 'deploy', how, lease, 'swap');
         const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;
         const says = outcome.problem ?? `${swapped} services were swapped`;
         const changed = outcome.status !== 'unchanged' || begun.some(Boolean);
@@ -40187,7 +40214,7 @@ async function rollback(hosts, asked, how) {
             if (leader && behind.includes(host))
                 await store/* copyState */.hw(leader.host, host);
         })));
-        return bring(standings, manifest, 'rollback', how, lease);
+        return bring(standings, target, 'rollback', how, lease);
     });
 }
 /** What a rollback would change, host by host; nothing is locked, pulled or written. */
@@ -47038,6 +47065,14 @@ token=$(sed -n 's/.*"token":\\([0-9]*\\).*/\\1/p' ${_layout_js__WEBPACK_IMPORTED
 [ "$token" = "$1" ] || { echo "the lease's token is \${token:-none}, not $1" >&2; exit ${lostLease}; }
 shift
 exec "$@"`;
+/**
+ * Docker before 25 (API 1.44) knows no `start_interval`: it would look at a service that comes up no more
+ * often than at one that runs.
+ */
+const composed = `case $(docker version -f '{{.Server.APIVersion}}') in
+1.[0-9] | 1.[0-3][0-9] | 1.4[0-3]) export COMPTA_HEALTH_INTERVAL=2s ;;
+esac
+exec docker compose --progress quiet "$@"`;
 /** An application server: what a release reads there, and what it changes there under its lease. */
 class Host {
     name;
@@ -47163,11 +47198,11 @@ ids=$(docker ps -q --filter label=com.docker.compose.project=${_layout_js__WEBPA
             ...(caddyfile && { caddyfile }),
         };
     }
-    /** `docker compose …` with a release's files. */
+    /** `docker compose …` with a release's files, which have a health check for engines of any age. */
     async compose(release, ...command) {
         const folder = _layout_js__WEBPACK_IMPORTED_MODULE_2__/* .releaseFolder */ .Uc(release);
         const files = ['--env-file', `${folder}/.env`, '-f', `${folder}/compose.yml`];
-        await this.change(['docker', 'compose', '--progress', 'quiet', ...files, ...command], {
+        await this.change(['sh', '-c', composed, 'compose', ...files, ...command], {
             timeoutMs: 180_000,
         });
     }
@@ -50749,6 +50784,9 @@ class SshPool {
                 return;
             }
             const client = new lib.Client();
+            // Nagle's algorithm would hold back each small packet for as long as TCP delays an answer to the one
+            // before: 40 ms, several times a command.
+            client.once('connect', () => client.setNoDelay(true));
             client.once('ready', () => resolve(new Connection(name, address, client)));
             client.once('error', (error) => {
                 client.destroy();
