@@ -87,7 +87,8 @@ async function runSuite(suite: Suite, live: boolean): Promise<Ended> {
   const [code] = await once(child, 'exit');
   if (!live) process.stdout.write(readFileSync(log));
   const milliseconds = Date.now() - started;
-  if (code === null) console.log(`${name} did not end in ${elapsed(milliseconds)}: it was stopped.`);
+  if (code === null)
+    console.log(`${name} did not end in ${elapsed(milliseconds)}: it was stopped.`);
   const { success, numPassedTests, numFailedTests, testResults } = existsSync(report)
     ? (JSON.parse(readFileSync(report, 'utf8')) as Report)
     : nothing;
