@@ -19,27 +19,28 @@ export const releaseSpeed: Scenario = {
   shows:
     'a release takes little longer than its pull and its services need to become healthy, and no longer than others',
   async run(_instance, print) {
-    const { quiet, least, loaded } = await ourTimes(print);
+    const { quiet, least, loaded, failed } = await ourTimes(print);
     const others = await comparePeers({ releases: 1, faults }, print);
     return {
       seconds: quiet,
       lowerBound: least,
       againstLowerBound: atMost(BOUND, share(quiet, least), 'of the lower bound'),
       secondsUnderLoad: loaded,
+      failedUnderLoad: atMost(0, failed, 'requests'),
       against: Object.fromEntries(
-        Object.entries(others).map(([name, { secondsOfARelease: seconds, failed }]) => [
+        Object.entries(others).map(([name, { secondsOfARelease: seconds, failed: theirs }]) => [
           name,
-          { seconds, failed, ours: atMost(1, share(loaded, seconds), 'of its time') },
+          { seconds, failed: theirs, ours: atMost(1, share(loaded, seconds), 'of its time') },
         ]),
       ),
     };
   },
 };
 
-/** Seconds of a release, without load and with it, and of what is due in the former. */
+/** Seconds of a release, without load and with it, of what is due in the former, and what failed in the latter. */
 async function ourTimes(
   print: (line: string) => void,
-): Promise<{ quiet: number; least: number; loaded: number }> {
+): Promise<{ quiet: number; least: number; loaded: number; failed: number }> {
   const servers = await startServers(1);
   const ledger = await startLedger(servers.test.gateway);
   const release = async (version: string, seen?: (moment: Moment) => void): Promise<Ran> => {
@@ -55,16 +56,20 @@ async function ourTimes(
     print(`  ${quiet} s, of which ${least} s are due`);
     const client = startClient({ base: servers.public }, PLACES);
     await sleep(SETTLING);
-    const loaded = (await release('1.2.0').finally(client.stop)).took / 1000;
-    print(`  ${loaded} s under load`);
-    return { quiet, least, loaded };
+    const released = release('1.2.0');
+    const traffic = released.then(client.stop, client.stop);
+    const loaded = (await released).took / 1000;
+    const failed = (await traffic).failed.length;
+    print(`  ${loaded} s under load, ${failed} requests failed`);
+    return { quiet, least, loaded, failed };
   } finally {
     await ledger.close();
     await servers.close();
   }
 }
 
-const share = (time: number, other: number): number => Math.round((time / other) * 100) / 100;
+/** Rounded up: a figure just beyond its bound is beyond it. */
+const share = (time: number, other: number): number => Math.ceil((time / other) * 100) / 100;
 
 /**
  * Milliseconds without which the release could not have been done: on the slowest server, the pull
