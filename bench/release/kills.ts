@@ -4,7 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type Step } from '../../lib/release/plan.ts';
 import { paths, services } from '../../lib/release/test/fixture/environment.ts';
-import { type LoadResult, startAsking, startLoad } from '../../lib/release/test/fixture/load.ts';
+import {
+  type Asked,
+  type LoadResult,
+  startAsking,
+  startLoad,
+} from '../../lib/release/test/fixture/load.ts';
 import { composeWithout } from '../../lib/release/test/fixture/template.ts';
 import { elapsed } from '../../lib/report/markdown.ts';
 import { undone } from '../interruption.ts';
@@ -25,6 +30,7 @@ const EVERY = Number(process.env.BENCH_KILLS_EVERY ?? '1');
 /** Every kind of step that the plan of a server has. */
 const KINDS = Object.keys({
   start: true,
+  await: true,
   prove: true,
   settle: true,
   retire: true,
@@ -43,7 +49,7 @@ interface Course {
   /** How it ends when nobody cuts it off; deployed when left out. */
   ends?: Ran['status'];
   next?: () => Wish;
-  client: () => { stop: () => Promise<Pick<LoadResult, 'sent' | 'failed'>> };
+  client: () => { stop: () => Promise<LoadResult | Asked> };
 }
 
 export const killedRunners = cuttingOff({ how: 'runner killed' });
@@ -195,7 +201,7 @@ async function cutEverywhere(
   print: (line: string) => void,
 ): Promise<Figures> {
   const some = places.filter((_, index) => index % EVERY === 0);
-  const load = { requests: 0, failed: [] as string[] };
+  const load = { requests: 0, failed: [] as string[], unanswered: 0 };
   for (const [index, place] of some.entries()) {
     const clients = client();
     const begun = Date.now();
@@ -204,8 +210,10 @@ async function cutEverywhere(
     // In turn a deploy and a rollback.
     const deploys = index % 2 === 0;
     const after = await carryOut(servers, deploys ? next() : {});
-    const { sent, failed } = await clients.stop();
+    const seen = await clients.stop();
+    const { sent, failed } = seen;
     load.requests += sent;
+    load.unanswered += 'unanswered' in seen ? seen.unanswered : failed.length;
     load.failed.push(...failed.map((line) => `${place}: ${line}`));
     assert.match(String(after.status), /^(deployed|unchanged)$/, `${place}: ${after.problem}`);
     const what = deploys ? 'deploy' : 'rollback';
@@ -218,6 +226,7 @@ async function cutEverywhere(
     cuts: atLeast(places.length, some.length, 'places'),
     requests: load.requests,
     failed: atMost(0, load.failed.length, 'requests'),
+    unanswered: load.unanswered,
     firstFailures: load.failed.slice(0, 5),
   };
 }

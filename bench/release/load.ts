@@ -20,8 +20,8 @@ const LEAST_REQUESTS = 500_000 / 2;
 const LEAST_IN_FLIGHT = 200;
 /** Milliseconds between a stream's end and its first message after that, on a busy machine. */
 const LONGEST_GAP = 5_000;
-/** The three steps of a swap. */
-const SWAPPING = /^(start|wait until healthy|take out of rotation)\b/;
+/** The four steps of a swap. */
+const SWAPPING = /^(start|wait until healthy|prove|take out of rotation)\b/;
 
 export const onTwoServers: Scenario = {
   shows: 'deploys and rollbacks in a row on two servers lose no request',
@@ -83,7 +83,7 @@ async function backAndForth(servers: Production, print: (line: string) => void):
   );
   // Whatever is released, every service is swapped on every server.
   const swaps = runs.length * servers.count * services.length;
-  assert.equal(steps.length, 3 * swaps, 'the event logs have each swap');
+  assert.equal(steps.length, 4 * swaps, 'the event logs have each swap');
   const fewest = Math.min(
     ...steps.map(({ at, took = 0 }) => fewestInFlight(traffic, at - took, at)),
   );

@@ -33,11 +33,12 @@ export const releasePower: Scenario = {
           limit: 1_000_000,
         });
         const wish = { version: `1.1.${index}`, only: [SERVICE], batch: 1 };
-        let off: { at: number; done: Promise<void> } | undefined;
+        let off: { at: number; failedBefore: number; done: Promise<void> } | undefined;
         const cut = await carryOut(servers, {
           ...wish,
           seen({ name }) {
-            if (name === moment) off ??= { at: Date.now(), done: second.powerOff() };
+            if (name !== moment) return;
+            off ??= { at: Date.now(), failedBefore: client.failedYet(), done: second.powerOff() };
           },
         });
         assert.ok(off, `“${moment}” never came`);
@@ -48,7 +49,7 @@ export const releasePower: Scenario = {
         const after = await carryOut(servers, wish);
         assert.equal(after.status, 'deployed', after.problem);
         const { sent, failed } = await client.stop();
-        const { at } = off;
+        const { at, failedBefore } = off;
         const sentAt = failed.map((line) => Date.parse(line.split(' ')[0] ?? '') - at);
         const [underWay, unnoticed, later] = [
           sentAt.filter((after) => after <= 0),
@@ -57,11 +58,12 @@ export const releasePower: Scenario = {
         ].map(({ length }) => length) as [number, number, number];
         assert.ok(sent > 1_000, `only ${sent} requests were sent`);
         print(
-          `  ${when}: of ${sent} requests failed ${underWay} under way, ${unnoticed} until it was noticed, ${later} later`,
+          `  ${when}: of ${sent} requests failed ${failedBefore} before, ${underWay - failedBefore} under way, ${unnoticed} until it was noticed, ${later} later`,
         );
         figures[when] = {
           requests: sent,
-          failedUnderWay: underWay,
+          failedBefore: atMost(0, failedBefore, 'requests'),
+          failedUnderWay: underWay - failedBefore,
           failedUntilNoticed: unnoticed,
           secondsUntilNoticed: detection / 1000,
           failedLater: atMost(0, later, 'requests'),

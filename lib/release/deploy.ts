@@ -17,11 +17,11 @@ export async function deploy(
   wanted: Wanted,
   how: Circumstances,
 ): Promise<Outcome> {
-  const before = await standingsOf(hosts);
+  const [before, leases] = await Promise.all([standingsOf(hosts), Promise.all(hosts.map(look))]);
   const current = leaderOf(before)?.current;
   refuseOtherEnvironment(wanted.environment, current);
   // What another run is at may be what this one needs, such as the first release of all services.
-  const taken = (await Promise.all(hosts.map(look))).some(({ binds }) => binds);
+  const taken = leases.some(({ binds }) => binds);
   const expected = taken ? undefined : buildRelease(wanted, current).manifest;
   await examine(before, wanted, expected, how);
   await pullImages(hosts, imagesOf(wanted), how);

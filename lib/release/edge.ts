@@ -93,6 +93,8 @@ export async function applyEdge(
   await host.compose(target.release, ...reload);
   if (stayOut) return;
   await host.change(['rm', '-f', layout.caddy.outOfRotation]);
+  if (!leave) return;
   // The next host may leave at once: by then the load balancer has to send requests here again.
-  if (leave) await pause(drainMs);
+  say(`back in rotation, which the load balancer sees within ${drainMs / 1000} s`);
+  await pause(drainMs);
 }

@@ -3,14 +3,15 @@ import type { Manifest } from './manifest.ts';
 import { pause } from './waiting.ts';
 
 /**
- * The last gate: users' own way in, through the load balancer. Each service must tell the version
- * of this release in a row as long as `streak`, so that every host has been asked.
+ * The last gate: users' own way in, through the load balancer. Each service must tell the version of
+ * this release as often as it is asked at once, so that every host has been asked.
+ * @param times how often; twice the number of hosts where the load balancer asks them in turn.
  * @throws ReleaseFailure with the last wrong answer.
  */
 export async function passGate(
   baseUrl: string,
   manifest: Manifest,
-  streak: number,
+  times: number,
   timeoutMs: number,
 ): Promise<void> {
   const deadline = Date.now() + timeoutMs;
@@ -19,17 +20,14 @@ export async function passGate(
     const expected = manifest.services[service]?.version;
     if (path === undefined || expected === undefined) continue;
     const url = new URL(path, baseUrl).href;
-    for (let good = 0, last = ''; good < streak; ) {
-      const { version, problem } = await ask(url);
-      if (version === expected) {
-        good += 1;
-        continue;
-      }
-      good = 0;
-      last = problem ?? `it answers version ${version}`;
+    for (;;) {
+      const answers = await Promise.all(Array.from({ length: times }, () => ask(url)));
+      const wrong = answers.find(({ version }) => version !== expected);
+      if (wrong === undefined) break;
       if (Date.now() > deadline) {
+        const why = wrong.problem ?? `it answers version ${wrong.version}`;
         throw new ReleaseFailure(
-          `${url} does not give ${service} ${expected} through the load balancer: ${last}.`,
+          `${url} does not give ${service} ${expected} through the load balancer: ${why}.`,
         );
       }
       await pause(500);

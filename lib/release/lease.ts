@@ -71,9 +71,8 @@ put "$1" "$((now + $2))"`;
 const lookScript = `date +%s; cat ${leaseFile} 2>/dev/null || true`;
 
 /**
- * One lease for an environment. It lies on every host, is taken in the order of their names with a
- * token higher than any before, and each remote change checks that token: a run that lost its
- * lease, for whatever reason, can change nothing more.
+ * One lease for an environment. It lies on every host, with a token higher than any before, and each
+ * remote change checks that token: a run that lost its lease, for whatever reason, can change nothing more.
  */
 export class Lease {
   readonly token: number;
@@ -217,7 +216,10 @@ function busyWith(host: Host): Obstacle {
   return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
 }
 
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
+/**
+ * Takes the lease on the first host, which of two that want it one alone gets, then on all the others; on
+ * refusal gives back what it has and returns what is in the way.
+ */
 async function takeAll(
   hosts: readonly Host[],
   record: string,
@@ -226,26 +228,41 @@ async function takeAll(
   force: boolean,
 ): Promise<Obstacle | undefined> {
   const taken: Host[] = [];
-  for (const host of hosts) {
-    const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+  const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+  const take = async (host: Host): Promise<Obstacle | undefined> => {
     try {
       await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
-      host.token = token;
-      taken.push(host);
     } catch (error) {
-      for (const mine of taken) {
+      return obstacleIn(error, host);
+    }
+    host.token = token;
+    taken.push(host);
+    return undefined;
+  };
+  for (const some of [hosts.slice(0, 1), hosts.slice(1)]) {
+    const ends = await Promise.allSettled(some.map(take));
+    const bad = ends.find((end) => end.status === 'rejected' || end.value !== undefined);
+    if (bad === undefined) continue;
+    await Promise.all(
+      taken.map(async (mine) => {
         await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => {});
         mine.token = undefined;
-      }
-      if (!(error instanceof RemoteCommandError)) throw error;
-      if (error.code === busy) return busyWith(host);
-      if (error.code !== held) throw error;
-      // sudo may have something to say first.
-      const text = error.stderr.trim().split('\n').at(-1) ?? '';
-      return heldBy(leaseSchema.parse(JSON.parse(text)));
-    }
+      }),
+    );
+    if (bad.status === 'rejected') throw bad.reason;
+    return bad.value;
   }
   return undefined;
+}
+
+/** @throws the error itself when it is no other holder's doing. */
+function obstacleIn(error: unknown, host: Host): Obstacle {
+  if (!(error instanceof RemoteCommandError)) throw error;
+  if (error.code === busy) return busyWith(host);
+  if (error.code !== held) throw error;
+  // sudo may have something to say first.
+  const text = error.stderr.trim().split('\n').at(-1) ?? '';
+  return heldBy(leaseSchema.parse(JSON.parse(text)));
 }
 
 /**

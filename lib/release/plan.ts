@@ -4,14 +4,15 @@ import type { HostState, Slot, SlotName } from './slots.ts';
 /**
  * One step of a release on a host.
  * - `start`: start the slot with the target's image.
- * - `prove`: as `settle`, and hold it to the readiness contract first, while it is idle.
+ * - `await`: wait until it is healthy.
+ * - `prove`: hold it to the readiness contract while it is idle, then wait until Caddy sends it requests.
  * - `settle`: wait until it is healthy, takes traffic and Caddy sends it some.
  * - `retire`: take the slot out of rotation, wait until it is idle, end it.
  * - `end`: wait until the slot is idle, end it. No other slot serves in its place, so it takes requests
  *   to its end: a run that is killed meanwhile leaves what a rollback can keep as it is.
  */
 export interface Step {
-  kind: 'start' | 'prove' | 'settle' | 'retire' | 'end';
+  kind: 'start' | 'await' | 'prove' | 'settle' | 'retire' | 'end';
   service: string;
   slot: SlotName;
 }
@@ -101,7 +102,11 @@ function planService(
     return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
   }
   const old = serving(slots, trusted);
-  const fresh = (slot: SlotName): Step[] => [step('start', slot), step('prove', slot)];
+  const fresh = (slot: SlotName): Step[] => [
+    step('start', slot),
+    step('await', slot),
+    step('prove', slot),
+  ];
   if (old === undefined) return fresh('a');
   const idle: SlotName = old.slot === 'a' ? 'b' : 'a';
   const leftover = slots.some((slot) => slot.slot === idle);
@@ -125,19 +130,26 @@ function serving(slots: readonly Slot[], trusted: Component | undefined): Slot |
 }
 
 /**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
+ * What is done on a host, in order. A service boots while the one before it, healthy by then, comes
+ * into rotation and its former slot is drained: neither needs the other, and all of it takes seconds.
  */
 export function inOrder({ services }: HostPlan): { service: ServicePlan; step: Step }[] {
   const order: { service: ServicePlan; step: Step }[] = [];
   for (const service of services) {
     const [first, ...rest] = service.steps.map((step) => ({ service, step }));
     if (first === undefined) continue;
-    const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-    order.splice(drains ? -1 : order.length, 0, first);
+    const meanwhile = first.step.kind === 'start' ? leftToSwap(order.map(({ step }) => step)) : 0;
+    order.splice(order.length - meanwhile, 0, first);
     order.push(...rest);
   }
   return order;
+}
+
+/** How many of the last steps are a swap's end, through which a slot that serves stands behind the service. */
+function leftToSwap(steps: readonly Step[]): number {
+  const [one, last] = steps.slice(-2);
+  if (last?.kind !== 'retire') return 0;
+  return one?.kind === 'prove' ? 2 : 1;
 }
 
 /** Whether the plan changes anything. */
@@ -150,7 +162,8 @@ export function isEmpty(plan: HostPlan): boolean {
 export function describe({ kind, service, slot }: Step): string {
   const what = {
     start: 'start',
-    prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+    await: 'wait until healthy',
+    prove: 'prove its readiness contract, bring into rotation',
     settle: 'wait until healthy, bring into rotation',
     retire: 'take out of rotation, drain and end',
     end: 'drain and end',

@@ -39,15 +39,21 @@ export async function perform(
     return;
   }
   if (step.kind === 'retire' || step.kind === 'end') {
-    const slot = await runningSlot(host, step);
+    const { slot } = await running(host, step);
     if (slot === undefined) return;
     if (step.kind === 'retire') await outOfRotation(host, slot, say);
     await end(host, slot, patience, say);
     return;
   }
   try {
-    const { slot, edge } = await healthy(host, step, patience);
-    say(`${name} is healthy`);
+    if (step.kind !== 'prove') {
+      await healthy(host, step, patience);
+      say(`${name} is healthy`);
+    }
+    if (step.kind === 'await') return;
+    const { slot, edge } = await running(host, step);
+    if (slot === undefined) throw new ReleaseFailure(`${name} on ${host.name} is gone.`);
+    if (edge === undefined) throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
     if (step.kind === 'prove') await proveContract(host, slot);
     else await ready(host, slot);
     await inRotation(host, slot, edge);
@@ -58,22 +64,23 @@ export async function perform(
   }
 }
 
-async function runningSlot(host: Host, step: Step): Promise<Slot | undefined> {
-  const { slots } = await host.state();
-  return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
+/** The step's slot and Caddy, as far as they run. */
+async function running(
+  host: Host,
+  step: Step,
+): Promise<{ slot: Slot | undefined; edge: Edge | undefined }> {
+  const { slots, edge } = await host.state();
+  const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
+  return { slot, edge };
 }
 
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
-async function healthy(
-  host: Host,
-  step: Step,
-  { healthTimeout, stop }: Patience,
-): Promise<{ slot: Slot; edge: Edge }> {
+async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience): Promise<void> {
   const name = slotName(step.service, step.slot);
   const fail = (why: string): ReleaseFailure =>
     new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
   // One that serves already may have ended now and then, in weeks.
-  let earlier = step.kind === 'prove' ? 0 : undefined;
+  let earlier = step.kind === 'await' ? 0 : undefined;
   let seen: Inspection | undefined;
   try {
     await until(`${name} to be healthy`, healthTimeout, async (left) => {
@@ -100,11 +107,6 @@ async function healthy(
     const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
     throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
   }
-  const { slots, edge } = await host.state();
-  const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
-  if (slot === undefined) throw fail('its container is gone');
-  if (edge === undefined) throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
-  return { slot, edge };
 }
 
 /** Lets the slot take traffic. */

@@ -76,10 +76,19 @@ async function goBackOn(
 ): Promise<void> {
   // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
   // that, the plan can do without.
-  await host.read(['flock', '-w', String(longestCommand), lockFile, 'true'], {
-    allowFailure: true,
-    timeoutMs: 2 * longestCommand * 1000,
-  });
+  const free = (seconds: number) =>
+    host.read(['flock', '-w', String(seconds), lockFile, 'true'], {
+      allowFailure: true,
+      timeoutMs: 2 * longestCommand * 1000,
+    });
+  if ((await free(0)).code !== 0) {
+    note(
+      how.tell,
+      host.name,
+      `up to ${longestCommand} s for what a command cut off is still doing`,
+    );
+    await free(longestCommand);
+  }
   await store.dropBallast(host);
   if (current?.release === previous.release) {
     if (target.release === previous.release) return closeIfWhole({ host, current, target });
@@ -105,19 +114,27 @@ async function closeIfWhole(target: HostTarget): Promise<void> {
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
-async function someoneAnswers({ servers, stop }: RollOptions, deadline: number): Promise<boolean> {
+async function someoneAnswers(
+  { servers, stop, tell }: RollOptions,
+  deadline: number,
+): Promise<boolean> {
   const answer = async (host: Host): Promise<void> => {
     await host.read(['true']).catch((error: unknown) => {
       if (error instanceof HostUnreachableError) throw error;
     });
   };
   const left = Math.max(0, deadline - Date.now());
+  let told = false;
   return until('a server to answer', left, async () => {
     stop.throwIfAborted();
-    return Promise.any(servers.map(answer)).then(
+    const answered = await Promise.any(servers.map(answer)).then(
       () => true,
       () => false,
     );
+    if (!answered && !told)
+      note(tell, '', `No server answers: asked for up to ${Math.ceil(left / 1000)} s`);
+    told = true;
+    return answered;
   }).then(
     () => true,
     (error: unknown) => {

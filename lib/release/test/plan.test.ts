@@ -42,17 +42,19 @@ const steps = (now: HostState, target: Manifest, current?: Manifest): string[] =
 
 describe('a service on a host', () => {
   test('that never ran starts in slot a', () => {
-    expect(steps(state(), manifest('1'))).toEqual(['start a', 'prove a']);
+    expect(steps(state(), manifest('1'))).toEqual(['start a', 'await a', 'prove a']);
   });
 
   test('with another image is swapped into the idle slot', () => {
     expect(steps(state(slot('a', '1')), manifest('2'), manifest('1'))).toEqual([
       'start b',
+      'await b',
       'prove b',
       'retire a',
     ]);
     expect(steps(state(slot('b', '1')), manifest('2'), manifest('1'))).toEqual([
       'start a',
+      'await a',
       'prove a',
       'retire b',
     ]);
@@ -70,6 +72,7 @@ describe('a service on a host', () => {
   test('whose only container is unhealthy gets a new one', () => {
     expect(steps(state(slot('a', '1', { health: 'unhealthy' })), manifest('1'))).toEqual([
       'start b',
+      'await b',
       'prove b',
       'retire a',
     ]);
@@ -97,6 +100,7 @@ describe('what a killed run left', () => {
       'settle a',
       'retire b',
       'start b',
+      'await b',
       'prove b',
       'retire a',
     ]);
@@ -126,6 +130,7 @@ describe('a service that the release does not have any more', () => {
     const now = state(mail('b'), mail('a', { health: 'starting' }), slot('a', '1'));
     expect(named(now, manifest('2'), two)).toEqual([
       'start auth-b',
+      'await auth-b',
       'prove auth-b',
       'retire auth-a',
       'end mail-b',
@@ -142,15 +147,17 @@ describe('a service that the release does not have any more', () => {
   test('is brought back by a rollback before those that call it', () => {
     expect(named(state(slot('b', '2')), two, manifest('2'))).toEqual([
       'start mail-a',
+      'await mail-a',
       'prove mail-a',
       'start auth-a',
+      'await auth-a',
       'prove auth-a',
       'retire auth-b',
     ]);
   });
 });
 
-test('a service boots while the one before it is drained', () => {
+test('a service boots while the one before it comes into rotation and is drained', () => {
   const target: Manifest = {
     ...manifest('2'),
     services: { auth: component('2'), mail: component('1'), books: component('2') },
@@ -164,9 +171,11 @@ test('a service boots while the one before it is drained', () => {
   const order = inOrder(planHost(now, target, undefined));
   expect(order.map(({ step }) => `${step.kind} ${step.service}-${step.slot}`)).toEqual([
     'start auth-b',
-    'prove auth-b',
+    'await auth-b',
     'start books-a',
+    'prove auth-b',
     'retire auth-a',
+    'await books-a',
     'prove books-a',
     'retire books-b',
   ]);

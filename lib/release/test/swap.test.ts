@@ -100,7 +100,7 @@ test('a new slot is given up after health-timeout, with its last words', async (
   const host = new OneSlot();
   host.health = 'starting';
   const limits = { ...patience, healthTimeout: 500 };
-  const error = await perform(host, step('prove'), '1', limits, () => {}).catch((why) => why);
+  const error = await perform(host, step('await'), '1', limits, () => {}).catch((why) => why);
   expect(error.message).toBe(
     'auth-service-a on app-1 did not become healthy: 0.5 s went by, and its health check last said: ' +
       'exit 1: not alive. If it only starts slowly, raise `health-timeout`.',
@@ -124,7 +124,7 @@ test('a slot that serves is fit to stay, though it ended a few times since it wa
 test('a new slot that ends again and again is given up', async () => {
   const host = new OneSlot();
   host.restarts = 2;
-  const waiting = perform(host, step('prove'), '1', patience, () => {});
+  const waiting = perform(host, step('await'), '1', patience, () => {});
   await expect(waiting).rejects.toThrow('did not become healthy: it ended 2 times.');
 });
 
