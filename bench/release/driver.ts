@@ -53,7 +53,7 @@ if (import.meta.main) {
     rollbackOnFailure: true,
     keep: 3,
     // Who is killed is waited for no longer than need be.
-    ...(order.killAt !== undefined && { leaseLifetime: 10 }),
+    ...(order.killAt !== undefined && { leaseLifetime: 6 }),
     ...(order.baseUrl !== undefined && { baseUrl: order.baseUrl }),
     cancelled: new AbortController().signal,
     tell: (moment: Moment) => {

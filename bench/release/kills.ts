@@ -117,7 +117,7 @@ function coursesOn(servers: Staging, folder: string): Record<string, Course> {
   let version = 0;
   const next = (): Wish => ({ version: `1.1.${++version}`, only: [CHANGES] });
   const failing = (): Wish => ({ ...next(), only: [CHANGES, GOES], faults: { [GOES]: 'exits' } });
-  const load = () => startLoad(servers.public, paths, { connections: 16, pause: 10 });
+  const load = () => startLoad(servers.public, paths);
   let begun: Wish;
   // Nothing but the service that goes, and with it Caddy, which has its name, differs from before.
   const all: Wish = { version: '2.0.0' };
