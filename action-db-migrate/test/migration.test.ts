@@ -250,7 +250,24 @@ test('a contract waits until what runs, and what a rollback would bring, can liv
 
   servers.releases('app-1', '1.4.1-abc1234', '1.4.0-def5678');
   servers.releases('app-2', '1.10.0', '1.4.0-def5678');
-  expect(await migrate()).toMatchObject({ problems: [], after: '2', slotsAsked: 2 });
+  const report = await migrate({ backup: true });
+  expect(report).toMatchObject({ problems: [], after: '2', slotsAsked: 2 });
+  const contract = { script: 'V2__label.sql', since: '1.4.0' };
+  const contracted = { [SERVICE]: [contract] };
+  expect(JSON.parse(servers.file('app-2', 'schema.json'))).toEqual(contracted);
+
+  // What a restore has undone shuts out no version, until another one brings it back.
+  const after = await migrate({ command: 'backup', scripts: undefined });
+  const restore = (backupPath: string | undefined) =>
+    migrate({ command: 'restore', scripts: undefined, confirmed: database, backupPath });
+  expect(await restore(report.backup?.path)).toMatchObject({ problems: [] });
+  for (const host of ['app-1', 'app-2']) {
+    const undone = { [SERVICE]: [{ ...contract, undone: true }] };
+    expect(JSON.parse(servers.file(host, 'schema.json'))).toEqual(undone);
+  }
+  await postgres.database.query('postgres', `DROP DATABASE ${database}_before;`);
+  expect(await restore(after.backup?.path)).toMatchObject({ problems: [] });
+  expect(JSON.parse(servers.file('app-2', 'schema.json'))).toEqual(contracted);
 });
 
 test('a service that is not well after the migration is told', async () => {

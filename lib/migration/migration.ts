@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Host } from '../release/host.ts';
 import { Lease } from '../release/lease.ts';
-import { recordContracts } from '../release/schema.ts';
+import { recordContracts, recordRestore } from '../release/schema.ts';
 import { messageOf } from '../runner/main.ts';
 import type { Annotation } from '../runner/runner.ts';
 import type { Connection } from '../ssh/connection.ts';
@@ -29,7 +29,13 @@ import { createLogin, dropDeadLogins, dropLogin } from './login.ts';
 import { folderWithout, readPending, runsOf } from './pending.ts';
 import { MigrationRefused } from './refused.ts';
 import { rehearse } from './rehearsal.ts';
-import { copyHistory, correctionsFor, explain, refuseUnlessNamed } from './repair.ts';
+import {
+  copyHistory,
+  correctionsFor,
+  explain,
+  refuseUnlessNamed,
+  scriptsInHistory,
+} from './repair.ts';
 import { emptyReport, type Report, wayBackFrom } from './report.ts';
 import type { Request } from './request.ts';
 import { scriptsFolder } from './scripts.ts';
@@ -390,14 +396,16 @@ async function repair(work: Work, flyway: Flyway): Promise<void> {
 
 async function restore(work: Work): Promise<void> {
   const { request, report, server, hosts, say } = work;
-  const { database, backupPath = '', identity = '', confirmed } = request;
+  const { database, service, backupPath = '', identity = '', confirmed } = request;
   if (confirmed !== database) {
     throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
   }
   await underLease(work, async () => {
     const how = { replace: true, identity };
     report.restored = await restoreBackup(server, backupPath, database, how, say);
-    const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
+    const history = await scriptsInHistory(work.database, database);
+    for (const host of await hosts()) await recordRestore(host, service, history);
+    const { asked, unwell } = await unwellSlots(await hosts(), service, 30);
     report.slotsAsked = asked;
     report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));
   });

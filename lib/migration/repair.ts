@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { Database } from './database.ts';
 import type { Mismatch } from './flyway.ts';
 import { MigrationRefused } from './refused.ts';
@@ -72,4 +73,12 @@ export async function copyHistory(database: Database, name: string): Promise<str
   const copy = `${HISTORY}_before_${stamp}`;
   await database.query(name, `CREATE TABLE "${copy}" AS TABLE ${HISTORY};`);
   return copy;
+}
+
+/** Names of the scripts in the history, failed ones too: outside a transaction these may have done a part. */
+export async function scriptsInHistory(database: Database, name: string): Promise<string[]> {
+  const there = `SELECT 1 WHERE to_regclass('public.${HISTORY}') IS NOT NULL;`;
+  if ((await database.query(name, there)).length === 0) return [];
+  const rows = await database.query(name, `SELECT script FROM public.${HISTORY};`);
+  return rows.map(([script = '']) => basename(script));
 }

@@ -3,12 +3,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { copyArgv } from '../../action-build/src/commands.ts';
 import { writeArtifact } from '../../action-build/src/layout.ts';
 import { type Registry, startRegistry } from '../../action-build/test/registry.ts';
 import { run } from '../../lib/process/run.ts';
-import { stepsOf, workflow } from './workflow-files.ts';
+import { ancestorsOf, environmentOf, type Job, stepsOf, workflow } from './workflow-files.ts';
 
 /** The few lines of shell in the workflows, run as the runner runs them. */
 
@@ -165,6 +165,30 @@ test.each(['deploy-staging.yml', 'deploy-production.yml', 'service-release.yml']
     expect(await check(digest)).toMatchObject({ exitCode: 0, said: '' });
     // That of an environment, which the job does not see.
     expect(await check('')).toMatchObject({ exitCode: 0, said: '' });
+  },
+);
+
+test.each(['deploy-staging.yml', 'deploy-production.yml', 'service-release.yml'])(
+  'an environment without an image of Caddy is refused by %s before it is changed',
+  async (file) => {
+    const name = 'Make sure that the environment has';
+    const check = (image: string) => shell(file, name, { CADDY_IMAGE: image });
+    for (const wrong of ['', 'docker.io/library/caddy:2.11.7']) {
+      const { exitCode, said } = await check(wrong);
+      expect(exitCode).toBe(1);
+      expect(said).toContain(`::error::The variable CADDY_IMAGE is '${wrong}': set it to`);
+    }
+    const digest = `docker.io/library/caddy@sha256:${'0a'.repeat(32)}`;
+    expect(await check(digest)).toMatchObject({ exitCode: 0, said: '' });
+
+    const { jobs } = workflow(file);
+    const [id, job] =
+      Object.entries(jobs).find(([, { steps }]) => steps[0]?.name?.startsWith(name)) ?? [];
+    const released = jobs['deploy-application'] as Job;
+    expect(environmentOf(job as Job)).toBe(environmentOf(released));
+    const changes = /action-(ansible|db-migrate|deploy)|command: apply/;
+    const before = ancestorsOf(id ?? '', jobs);
+    for (const one of before) expect(stringify(jobs[one])).not.toMatch(changes);
   },
 );
 

@@ -122,6 +122,15 @@ test('a rollback stands behind no other workflow', () => {
   }
 });
 
+test('after a rollback each service is asked for its own version, and the gateway for none', () => {
+  const { rollback, 'health-checks': checks } = workflow('rollback.yml').jobs;
+  const given = (job: Job | undefined, uses: string) =>
+    job?.steps.find((step) => step.uses === uses)?.with ?? {};
+  expect(given(rollback, './action-rollback')).toHaveProperty('base-url');
+  // A service that was released alone gave the release its version.
+  expect(given(checks, './action-smoke')).not.toHaveProperty('expected-version');
+});
+
 test('one version of each foreign action is in use', () => {
   const pins = files.flatMap(({ text }) => text.match(/[\w-]+\/[\w-]+@[0-9a-f]{40} # v\S+/g) ?? []);
   const names = [...new Set(pins)].map((pin) => pin.split('@')[0]);
