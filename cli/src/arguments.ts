@@ -31,6 +31,9 @@ export function readArguments(argv: readonly string[]): Line {
   );
   try {
     const { values, positionals } = parseArgs({ args: rest, options, allowPositionals: true });
+    // An empty variable of a shell is no wish for what is done when nothing is given.
+    const [empty] = Object.keys(values).filter((option) => values[option] === '');
+    if (empty !== undefined) throw new Error(`--${empty} is empty: give a value or leave it out`);
     const words = values.help ? [] : wordsOf(command, positionals);
     return { name, command, words, values };
   } catch (cause) {

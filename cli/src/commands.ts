@@ -19,7 +19,7 @@ import { boolean, required } from '../../lib/runner/inputs.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { lock } from './lock.ts';
 import { CONNECTION, LIMITS, OPTIONS, type OptionName, RELEASE, SERVERS } from './options.ts';
-import { history, status } from './state.ts';
+import { history, isUnasked, status } from './state.ts';
 import { historyText, outcomeText, partText, previewText, statusText } from './text.ts';
 
 /** What a command gives: for a program, and for a person. */
@@ -88,7 +88,7 @@ export const COMMANDS: Record<string, Command> = {
     whoeverAnswers: true,
     prepare: () => async (hosts) => {
       const data = await status(hosts);
-      return { data, text: statusText(data) };
+      return { data, text: statusText(data), failed: data.some(isUnasked) };
     },
   },
   history: {
@@ -97,7 +97,7 @@ export const COMMANDS: Record<string, Command> = {
     whoeverAnswers: true,
     prepare: () => async (hosts) => {
       const data = await history(hosts);
-      return { data, text: historyText(data) };
+      return { data, text: historyText(data), failed: data.some(isUnasked) };
     },
   },
   lock: {

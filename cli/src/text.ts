@@ -6,7 +6,7 @@ import type { Part } from '../../lib/release/phases.ts';
 import type { Preview } from '../../lib/release/preview.ts';
 import { previewNotes, previewRows } from '../../lib/release/report.ts';
 import { elapsed } from '../../lib/report/markdown.ts';
-import type { History, Status } from './state.ts';
+import { type History, isUnasked, type Status, type Unasked } from './state.ts';
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -42,7 +42,9 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 }
 
 export function statusText(hosts: Status): string {
-  const rows = hosts.flatMap(({ host, release, slots }) => {
+  const rows = hosts.flatMap((each) => {
+    if (isUnasked(each)) return [unaskedRow(each)];
+    const { host, release, slots } = each;
     const running = slots.map(({ service, slot, version, health }) => [
       `${service}-${slot}`,
       version,
@@ -52,9 +54,11 @@ export function statusText(hosts: Status): string {
     return (running.length === 0 ? [none] : running).map((row) => [host, ...row, release]);
   });
   const notes = hosts.flatMap((each) => {
-    const { host, lease, held, unfinished, missing, outOfRotation, maintenance } = each;
+    if (isUnasked(each)) return [unaskedNote(each)];
+    const { host, lease, held, releasing, unfinished, missing, outOfRotation, maintenance } = each;
     return [
       ...(lease && held ? [`${host}: held by ${describe(lease)}`] : []),
+      ...(releasing === '' ? [] : [`${host}: ${releasing} is being released`]),
       ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
       ...(missing.length === 0 ? [] : [`${host}: ${missing.join(', ')} should run, and does not`]),
       ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
@@ -67,19 +71,24 @@ export function statusText(hosts: Status): string {
 }
 
 export function historyText(hosts: History): string {
-  const rows = hosts.flatMap(({ host, entries }) =>
-    entries.map(({ at, action, version, release, by, reason = '' }) => [
-      host,
+  const rows = hosts.flatMap((each) => {
+    if (isUnasked(each)) return [unaskedRow(each)];
+    return each.entries.map(({ at, action, version, release, by, reason = '' }) => [
+      each.host,
       at,
       action,
       version,
       release,
       by,
       reason,
-    ]),
-  );
-  return columns(['HOST', 'WHEN', 'WHAT', 'VERSION', 'RELEASE', 'BY', 'WHY'], rows);
+    ]);
+  });
+  const table = columns(['HOST', 'WHEN', 'WHAT', 'VERSION', 'RELEASE', 'BY', 'WHY'], rows);
+  return [table, ...hosts.filter(isUnasked).map(unaskedNote)].join('\n');
 }
+
+const unaskedRow = ({ host }: Unasked): string[] => [host, '', '', paint('red', 'cannot be asked')];
+const unaskedNote = ({ host, problem }: Unasked): string => `${host}: cannot be asked: ${problem}`;
 
 export function outcomeText(outcome: Outcome): string {
   const { rows, version, status, problem, evidence, started, ended } = outcome;

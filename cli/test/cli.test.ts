@@ -44,6 +44,10 @@ describe('compta', () => {
     [['fly'], 'Give one command of deploy, rollback, converge, status'],
     [['constructor'], 'Give one command of deploy, rollback, converge, status'],
     [['status', '--colour'], "Unknown option '--colour'; see compta status --help."],
+    [
+      ['rollback', '--services', ''],
+      '--services is empty: give a value or leave it out; see compta rollback --help.',
+    ],
     [['status', 'now'], "It takes options only, not 'now'"],
     [['maintenance', '--reason', 'x'], 'Give on or off; see compta maintenance --help.'],
     [['lock', '--reason', 'x'], 'Give the command to run after --; see compta lock --help.'],

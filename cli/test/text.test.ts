@@ -6,6 +6,7 @@ const lease = { token: 7, owner: 'ci', run: '', taken: 'noon', expires: 0 };
 const server = {
   host: 'app-1',
   release: '1.0.0-0a1b2c3d',
+  releasing: '',
   unfinished: '',
   missing: [],
   outOfRotation: false,
@@ -32,6 +33,31 @@ test('a server on which nothing runs is told of, and a service that should run',
   expect(notesOf({ ...server, missing: ['auth-service', 'caddy'] as never[] })).toEqual([
     expect.stringMatching(/^app-1 +nothing runs +1\.0\.0-0a1b2c3d$/),
     'app-1: auth-service, caddy should run, and does not',
+  ]);
+});
+
+test('a release that is under way is not taken for one that ended half-way', () => {
+  const held = { ...server, held: true };
+  expect(
+    notesOf({ ...held, releasing: '1.1.0-abc' }, { ...server, unfinished: '1.1.0-abc' }),
+  ).toEqual([
+    expect.any(String),
+    expect.any(String),
+    'app-1: held by ci (no run URL) since noon',
+    'app-1: 1.1.0-abc is being released',
+    'app-1: a run ended in the middle of 1.1.0-abc',
+  ]);
+});
+
+test('a server that cannot be asked hides no other', () => {
+  const text = statusText([
+    { host: 'app-1', problem: 'Docker does not answer.' },
+    { ...server, host: 'app-2' },
+  ]);
+  expect(text.split('\n').slice(1)).toEqual([
+    'app-1                 cannot be asked',
+    expect.stringMatching(/^app-2 +nothing runs/),
+    'app-1: cannot be asked: Docker does not answer.',
   ]);
 });
 

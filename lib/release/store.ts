@@ -164,11 +164,16 @@ export async function copyState(from: Host, to: Host): Promise<void> {
   await to.change(['sh', '-c', unpack], { input: stdout });
 }
 
-/** Whether an earlier run ended in the middle, and of which release. */
-export async function unfinished(host: Host): Promise<string | undefined> {
+/** The release that a run has begun here and not ended, and the token of its lease. */
+export async function begun(host: Host): Promise<{ release: string; token: number } | undefined> {
   const text = await host.content(layout.journalFile);
   if (text === undefined) return undefined;
-  return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
+  return z.object({ release: z.string(), token: z.number() }).parse(JSON.parse(text));
+}
+
+/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+export async function unfinished(host: Host): Promise<string | undefined> {
+  return (await begun(host))?.release;
 }
 
 /**
