@@ -31,15 +31,22 @@ export function readArguments(argv: readonly string[]): Line {
   );
   try {
     const { values, positionals } = parseArgs({ args: rest, options, allowPositionals: true });
-    // An empty variable of a shell is no wish for what is done when nothing is given.
-    const [empty] = Object.keys(values).filter((option) => values[option] === '');
-    if (empty !== undefined) throw new Error(`--${empty} is empty: give a value or leave it out`);
+    refuseEmpty(values);
     const words = values.help ? [] : wordsOf(command, positionals);
     return { name, command, words, values };
   } catch (cause) {
     const why = cause instanceof Error ? cause.message.split('. ')[0] : String(cause);
     throw new UsageError(`${why}; see compta ${name} --help.`);
   }
+}
+
+/**
+ * An empty variable of a shell is no wish for what is done when nothing is given.
+ * @throws Error naming the option.
+ */
+export function refuseEmpty(values: Readonly<Record<string, unknown>>): void {
+  const empty = Object.keys(values).find((option) => /^\s*$/.test(String(values[option])));
+  if (empty !== undefined) throw new Error(`--${empty} is empty: give a value or leave it out`);
 }
 
 function wordsOf({ words = [] }: Command, given: readonly string[]): readonly string[] {

@@ -19,7 +19,7 @@ import type { ScriptSource } from '../../lib/migration/scripts.ts';
 import { summary } from '../../lib/migration/summary.ts';
 import { identity, inventoryFrom } from '../../lib/release/inputs.ts';
 import { optionalSecret, secret } from '../../lib/runner/inputs.ts';
-import { UsageError } from './arguments.ts';
+import { refuseEmpty, UsageError } from './arguments.ts';
 import { commandLineRunner } from './runner.ts';
 
 export const migrateHelp = `compta migrate: a database's schema, as action-db-migrate brings it up to date
@@ -160,6 +160,7 @@ function readRequest(argv: readonly string[]) {
 function parsed(argv: readonly string[]) {
   try {
     const { values, positionals } = parseArgs({ args: [...argv], options, allowPositionals: true });
+    refuseEmpty(values);
     const { COMPTA_REGISTRY_USERNAME: username } = process.env;
     return { values: { ...(username && { username }), ...values }, positionals };
   } catch (cause) {

@@ -48,6 +48,7 @@ describe('compta', () => {
       ['rollback', '--services', ''],
       '--services is empty: give a value or leave it out; see compta rollback --help.',
     ],
+    [['rollback', '--services= '], '--services is empty'],
     [['status', 'now'], "It takes options only, not 'now'"],
     [['maintenance', '--reason', 'x'], 'Give on or off; see compta maintenance --help.'],
     [['lock', '--reason', 'x'], 'Give the command to run after --; see compta lock --help.'],

@@ -42,3 +42,11 @@ test('migrate too finds the servers by COMPTA_TERRAFORM_OUTPUTS', async () => {
   await expect(begun).rejects.toThrow('/nowhere/outputs.json');
   delete process.env.COMPTA_TERRAFORM_OUTPUTS;
 });
+
+test('migrate too takes an empty option for no wish', async () => {
+  const begun = migrateCommand(
+    ['backup', '--database', 'x', '--backup-path='],
+    new AbortController().signal,
+  );
+  await expect(begun).rejects.toThrow('--backup-path is empty: give a value or leave it out');
+});
