@@ -1,0 +1,33 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+
+const folder = mkdtempSync(join(tmpdir(), 'compta-maintenance-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What maintenance.yml says where this is what `compta status --json` gives; nobody is behind its server. */
+function maintained(servers: object[]): string {
+  const [inventory, known] = [join(folder, 'hosts.json'), join(folder, 'status.json')];
+  const nowhere = { ansible_connection: 'ssh', ansible_host: '192.0.2.1', ansible_ssh_timeout: 1 };
+  writeFileSync(inventory, JSON.stringify({ database: { hosts: { 'db-1': nowhere } } }));
+  writeFileSync(known, JSON.stringify(servers));
+  const values = JSON.stringify({ compta_command: ['sh', '-c', `cat ${known}`] });
+  const { stdout } = spawnSync(
+    'ansible-playbook',
+    [`--inventory=${inventory}`, `--extra-vars=${values}`, 'playbooks/maintenance.yml'],
+    { cwd: resolve(import.meta.dirname, '../..'), encoding: 'utf8' },
+  );
+  return stdout.replaceAll(/\s+/g, ' ');
+}
+
+test('maintenance does not go on from a release that ended half-way, under its own lease neither', () => {
+  const well = { host: 'app-1', releasing: '', unfinished: '' };
+  const refused = 'A release is under way or ended half-way: see `compta status`.';
+  expect(maintained([well, { ...well, unfinished: '1.1.0-abc' }])).toContain(refused);
+  expect(maintained([well, { ...well, releasing: '1.1.0-abc' }])).toContain(refused);
+  const begun = maintained([well]);
+  expect(begun).not.toContain(refused);
+  expect(begun).toContain('unreachable=1');
+}, 60_000);
