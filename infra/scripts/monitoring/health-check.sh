@@ -1,7 +1,7 @@
 #!/bin/sh
 # Says whether COMPTA is well: `compta status`, and the public address if one is given. Exits with 1
-# when a server lacks a release, a service of it or a healthy slot, is out of rotation, or a release ended
-# half-way.
+# when a server cannot be asked, lacks a release, a service of it or a healthy slot, is out of rotation, or a
+# release ended half-way.
 # Usage: health-check.sh OUTPUTS.json --private-key FILE [--base-url URL]
 set -eu
 [ "${1:-}" != --help ] || { sed -n '2,5s/^# //p' "$0"; exit; }
