@@ -108,6 +108,7 @@ export async function bring(
     known.push(at);
     return { begun: started, at };
   };
+  const runs = ({ current }: Standing): boolean => current?.release === target.release;
   const finish = (rest: Pick<Outcome, 'status' | 'problem' | 'evidence'>): Outcome => ({
     release: target.release,
     version: target.version,
@@ -141,7 +142,9 @@ export async function bring(
       await askPublicly(targets, target, how);
       await recordAll(targets, previous, action, how, now(), nothing);
     }
-    return finish({ status: nothing ? 'unchanged' : 'deployed' });
+    // What a killed run swapped is this one's to prove, and to take back if it fails.
+    const same = nothing && (last === 'swap' || standings.every(runs));
+    return finish({ status: same ? 'unchanged' : 'deployed' });
   } catch (error) {
     // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
     lease.lost.throwIfAborted();

@@ -5,7 +5,7 @@ import type { HostState, Slot, SlotName } from './slots.ts';
  * One step of a release on a host.
  * - `start`: start the slot with the target's image.
  * - `await`: wait until it is healthy.
- * - `prove`: hold it to the readiness contract while it is idle, then wait until Caddy sends it requests.
+ * - `prove`: hold it to the readiness contract while another serves, then wait until Caddy sends it requests.
  * - `settle`: wait until it is healthy, takes traffic and Caddy sends it some.
  * - `retire`: take the slot out of rotation, wait until it is idle, end it.
  * - `end`: wait until the slot is idle, end it. No other slot serves in its place, so it takes requests
@@ -118,8 +118,9 @@ function planService(
   ];
 }
 
-function matches(slot: Slot, component: Component): boolean {
-  return slot.image === component.image && slot.config === component.config;
+/** A version is what it answers with: of one that the release calls otherwise the gate would fail. */
+function matches(slot: Slot, { image, config, version }: Component): boolean {
+  return slot.image === image && slot.config === config && slot.version === version;
 }
 
 /** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */

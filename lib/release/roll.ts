@@ -45,6 +45,8 @@ export interface HostTarget {
   host: Host;
   target: Manifest;
   current: Manifest | undefined;
+  /** Release that this takes back: what was begun is that, whoever comes after a kill. */
+  undoes?: string;
 }
 
 type Done = 'swapped' | 'rolled-back';
@@ -150,7 +152,7 @@ async function rollHost(
 }
 
 async function rollStep(
-  { host, target }: HostTarget,
+  { host, target, undoes }: HostTarget,
   next: Step,
   row: Row,
   options: RollOptions,
@@ -158,7 +160,7 @@ async function rollStep(
   const what = describe(next);
   try {
     await step(options.tell, host.name, what, async () => {
-      await journal(host, target.release, what);
+      await journal(host, undoes ?? target.release, what);
       await perform(host, next, target.release, options, (line) =>
         note(options.tell, host.name, line),
       );
@@ -169,7 +171,7 @@ async function rollStep(
 }
 
 async function rollEdge(
-  { host, target }: HostTarget,
+  { host, target, undoes }: HostTarget,
   { edge, join }: HostPlan,
   rows: Row[],
   options: RollOptions,
@@ -183,7 +185,7 @@ async function rollEdge(
   const what = `${edge} caddy`;
   try {
     await step(options.tell, host.name, what, async () => {
-      await journal(host, target.release, what);
+      await journal(host, undoes ?? target.release, what);
       await validateEdge(host, target);
       const say = (line: string): void => note(options.tell, host.name, line);
       // The only one that serves stays: that turns people away for a moment, its absence for longer.

@@ -44,7 +44,7 @@ export async function accept(host: Host, slot: Slot, on: boolean): Promise<numbe
 }
 
 /**
- * Proves on an idle slot that the service keeps the contract.
+ * Proves on a slot beside the one that serves that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
  */
 export async function proveContract(host: Host, slot: Slot): Promise<void> {

@@ -92,7 +92,7 @@ async function goBackOn(
   await store.dropBallast(host);
   if (current?.release === previous.release) {
     if (target.release === previous.release) return closeIfWhole({ host, current, target });
-    const back = { host, target: current, current };
+    const back = { host, target: current, current, undoes: target.release };
     await rollHosts([back], done, options, 'rolled-back');
     const why = { ...how, reason: `${target.release} failed` };
     await recordAll([back], previous, 'automatic-rollback', why, when, false);

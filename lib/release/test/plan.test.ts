@@ -69,6 +69,12 @@ describe('a service on a host', () => {
     expect(steps(state(slot('a', '1')), manifest('1', 'c2'), manifest('1'))).toContain('start b');
   });
 
+  test('with the same image under another version is swapped: it would answer with the former', () => {
+    const then = manifest('1');
+    then.services = { auth: { ...component('1'), version: '2' } };
+    expect(steps(state(slot('a', '1')), then, manifest('1'))).toContain('start b');
+  });
+
   test('whose only container is unhealthy gets a new one', () => {
     expect(steps(state(slot('a', '1', { health: 'unhealthy' })), manifest('1'))).toEqual([
       'start b',

@@ -299,6 +299,26 @@ test('the journal says what is done, for whom, under which lease', async () => {
   });
 });
 
+test('on the way back it says what is taken back, which a rollback after a kill then does', async () => {
+  const fleet = new Fleet(1);
+  const [broken] = fleet.servers;
+  if (broken) broken.refuses = 'r2';
+  expect(await fleet.deploy(next, 1)).toMatchObject({ status: 'rolled-back' });
+  expect(JSON.parse(broken?.journal ?? '')).toMatchObject({ release: 'r2', step: 'replace caddy' });
+  expect(broken?.runs).toBe('r1');
+});
+
+test('what a killed run has swapped, and the next one records, is its deploy', async () => {
+  const fleet = new Fleet(2);
+  for (const server of fleet.servers) {
+    Object.assign(server, { runs: 'r2', lies: 'file of r2', hasRead: 'file of r2' });
+  }
+  expect(await fleet.deploy(next, 2)).toMatchObject({ status: 'deployed' });
+  expect(fleet.servers.flatMap(({ history }) => history)).toHaveLength(2);
+  expect(await fleet.deploy(old, 2)).toMatchObject({ status: 'deployed' });
+  expect(await fleet.deploy(old, 2)).toMatchObject({ status: 'unchanged' });
+});
+
 test('the history tells what failed, and never goes back in time', async () => {
   const fleet = new Fleet(2);
   const [broken] = fleet.servers;
