@@ -101,6 +101,24 @@ export function isUnderWay(
   return begun.some((release) => release !== now.release && (from ?? release) === release);
 }
 
+/** Services that a run which ended in the middle was replacing: what is current is what they go back to. */
+export function replacedBy(
+  begun: readonly string[],
+  kept: ReadonlyMap<string, Manifest>,
+  now: Manifest,
+  from: string | undefined,
+): string[] {
+  const releases = begun.filter((release) => isUnderWay([release], now, from));
+  return Object.entries(now.services)
+    .filter(([service, { image, config }]) =>
+      releases.some((release) => {
+        const then = kept.get(release)?.services[service];
+        return then !== undefined && (then.image !== image || then.config !== config);
+      }),
+    )
+    .map(([service]) => service);
+}
+
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(
   hosts: readonly Host[],
@@ -133,15 +151,18 @@ async function chooseTarget(
   const behind = behindOf(standings);
   const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
   const begun = (await Promise.all(level.map(store.unfinished))).flatMap((each) => each ?? []);
-  const brought = from === undefined ? [] : broughtBy(history, kept, from, now);
+  const replaced = replacedBy(begun, kept, now, from);
+  const brought = from === undefined ? [] : broughtBy(history, kept, from, now).concat(replaced);
   const services = whatGoesBack(asked, now, brought, begun);
   if (services.length > 0) {
+    const back =
+      version === undefined ? services.filter((each) => !replaced.includes(each)) : services;
     const components = Object.fromEntries(
-      services.map((service) => [service, earlierComponent(history, kept, service, now, version)]),
+      back.map((service) => [service, earlierComponent(history, kept, service, now, version)]),
     );
     const current = await store.readRelease(host, now.release);
     if (current === undefined) throw new Error(`${host.name} lacks files of ${now.release}.`);
-    return withComponents(current, components);
+    return back.length === 0 ? current : withComponents(current, components);
   }
   const name =
     version !== undefined

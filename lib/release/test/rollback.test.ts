@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { broughtBy } from '../earlier.ts';
 import type { Manifest } from '../manifest.ts';
-import { isUnderWay, whatGoesBack } from '../rollback.ts';
+import { isUnderWay, replacedBy, whatGoesBack } from '../rollback.ts';
 import type { HistoryEntry } from '../store.ts';
 
 /** A release whose services have these versions, each of them another image. */
@@ -76,6 +76,17 @@ describe('a run that ended in the middle', () => {
     expect(isUnderWay([ours.release], before, ours.release)).toBe(true);
     expect(isUnderWay([], before, undefined)).toBe(false);
     expect(isUnderWay([ours.release], before, theirs.release)).toBe(false);
+  });
+
+  test('was replacing services: these alone go back to what is current, for whoever names them', () => {
+    const kept = new Map([before, ours, theirs].map((each) => [each.release, each]));
+    expect(replacedBy([theirs.release], kept, ours, undefined)).toEqual(['books']);
+    expect(replacedBy([theirs.release], kept, ours, theirs.release)).toEqual(['books']);
+    expect(replacedBy([theirs.release], kept, ours, before.release)).toEqual([]);
+    expect(replacedBy([ours.release], kept, ours, undefined)).toEqual([]);
+    expect(
+      whatGoesBack({ from: theirs.release, services: ['books'] }, ours, ['books'], []),
+    ).toEqual(['books']);
   });
 
   test('has come to its end when its release is the current one: a rollback goes beyond it', () => {
