@@ -48788,9 +48788,8 @@ put "$1" "$((now + $2))"`;
 /** The lease on a host, after the host's own time. */
 const lookScript = `date +%s; cat ${leaseFile} 2>/dev/null || true`;
 /**
- * One lease for an environment. It lies on every host, is taken in the order of their names with a
- * token higher than any before, and each remote change checks that token: a run that lost its
- * lease, for whatever reason, can change nothing more.
+ * One lease for an environment. It lies on every host, with a token higher than any before, and each
+ * remote change checks that token: a run that lost its lease, for whatever reason, can change nothing more.
  */
 class Lease {
     token;
@@ -48916,33 +48915,50 @@ function busyWith(host) {
     const who = `${host.name} is still at what an earlier run has begun there`;
     return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
+/**
+ * Takes the lease on the first host, which of two that want it one alone gets, then on all the others; on
+ * refusal gives back what it has and returns what is in the way.
+ */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
-    for (const host of hosts) {
-        const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const take = async (host) => {
         try {
             await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
-            host.token = token;
-            taken.push(host);
         }
         catch (error) {
-            for (const mine of taken) {
-                await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
-                mine.token = undefined;
-            }
-            if (!(error instanceof RemoteCommandError))
-                throw error;
-            if (error.code === busy)
-                return busyWith(host);
-            if (error.code !== held)
-                throw error;
-            // sudo may have something to say first.
-            const text = error.stderr.trim().split('\n').at(-1) ?? '';
-            return heldBy(leaseSchema.parse(JSON.parse(text)));
+            return obstacleIn(error, host);
         }
+        host.token = token;
+        taken.push(host);
+        return undefined;
+    };
+    for (const some of [hosts.slice(0, 1), hosts.slice(1)]) {
+        const ends = await Promise.allSettled(some.map(take));
+        const bad = ends.find((end) => end.status === 'rejected' || end.value !== undefined);
+        if (bad === undefined)
+            continue;
+        await Promise.all(taken.map(async (mine) => {
+            await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
+            mine.token = undefined;
+        }));
+        if (bad.status === 'rejected')
+            throw bad.reason;
+        return bad.value;
     }
     return undefined;
+}
+/** @throws the error itself when it is no other holder's doing. */
+function obstacleIn(error, host) {
+    if (!(error instanceof RemoteCommandError))
+        throw error;
+    if (error.code === busy)
+        return busyWith(host);
+    if (error.code !== held)
+        throw error;
+    // sudo may have something to say first.
+    const text = error.stderr.trim().split('\n').at(-1) ?? '';
+    return heldBy(leaseSchema.parse(JSON.parse(text)));
 }
 /**
  * Frees what a process that died left behind.
@@ -48998,10 +49014,17 @@ function lease_describe({ owner, run, taken, reason }) {
 
 
 
-/** A script that takes something away from a database, and the first version that lives without it. */
-const contractSchema = object({ script: schemas_string(), since: schemas_string() });
-/** Service → of all scripts that contracted its database, the one that shuts out the most versions. */
-const recordSchema = record(schemas_string(), contractSchema);
+/**
+ * A script that takes something away from a database, and the first version that lives without it.
+ * One that a restore has undone stays in the record, as another restore may bring it back.
+ */
+const contractSchema = object({
+    script: schemas_string(),
+    since: schemas_string(),
+    undone: literal(true).optional(),
+});
+/** Service → all scripts that contracted its database; a record of before a restore was told has one. */
+const recordSchema = record(schemas_string(), union([array(contractSchema), contractSchema.transform((one) => [one])]));
 /** What migrations leave on every application server for rollbacks to know. */
 async function readSchema(host) {
     const text = await host.content(schemaFile);
@@ -49012,14 +49035,34 @@ async function readSchema(host) {
  * before the first of them: a run that is killed in between then refuses rather too much.
  */
 async function recordContracts(host, service, contracts) {
-    const record = afterContracts(await readSchema(host), service, contracts);
+    await writeSchema(host, afterContracts(await readSchema(host), service, contracts));
+}
+/**
+ * Tells a host which contracts hold after a restore; under the lease, on every application server.
+ * @param history scripts that the restored database knows.
+ */
+async function recordRestore(host, service, history) {
+    const record = await readSchema(host);
+    if (service in record)
+        await writeSchema(host, afterRestore(record, service, history));
+}
+async function writeSchema(host, record) {
     await host.write(schemaFile, `${JSON.stringify(record, null, 2)}\n`, '0644');
 }
 function afterContracts(record, service, contracts) {
-    const strictest = [record[service] ?? [], contracts]
-        .flat()
+    const isOther = (one) => !contracts.some(({ script, since }) => one.script === script && one.since === since);
+    const known = (record[service] ?? []).filter(isOther);
+    return { ...record, [service]: [...known, ...contracts] };
+}
+function afterRestore(record, service, history) {
+    const contracts = (record[service] ?? []).map(({ script, since }) => history.includes(script) ? { script, since } : { script, since, undone: true });
+    return { ...record, [service]: contracts };
+}
+/** Of those that hold, the one that shuts out the most versions. */
+function strictestOf(contracts) {
+    return contracts
+        .filter(({ undone }) => undone === undefined)
         .reduce((found, next) => (found && isSince(found.since, next.since) ? found : next), undefined);
-    return strictest === undefined ? record : { ...record, [service]: strictest };
 }
 /**
  * Refuses to put code back that the database has moved beyond.
@@ -49027,14 +49070,14 @@ function afterContracts(record, service, contracts) {
  */
 function refuseContracted(record, target, now) {
     for (const [service, { image, version }] of Object.entries(target.services)) {
-        const contract = record[service];
+        const contract = strictestOf(record[service] ?? []);
         if (contract === undefined || now.services[service]?.image === image)
             continue;
         if (isSince(version, contract.since))
             continue;
         throw new ReleaseFailure(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
             `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
-            'restore a backup from before it.');
+            'restore a backup from before it: docs/disaster-recovery.md says how.');
     }
 }
 /**
@@ -50617,12 +50660,16 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${layout.root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** Whether an earlier run ended in the middle, and of which release. */
-async function unfinished(host) {
+/** The release that a run has begun here and not ended, and the token of its lease. */
+async function begun(host) {
     const text = await host.content(layout.journalFile);
     if (text === undefined)
         return undefined;
-    return z.object({ release: z.string() }).parse(JSON.parse(text)).release;
+    return z.object({ release: z.string(), token: z.number() }).parse(JSON.parse(text));
+}
+/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+async function unfinished(host) {
+    return (await begun(host))?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -50753,7 +50800,7 @@ async function accept(host, slot, on) {
     return (await host.http(url, ...options, '--data-raw', body)).status;
 }
 /**
- * Proves on an idle slot that the service keeps the contract.
+ * Proves on a slot beside the one that serves that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
  */
 async function proveContract(host, slot) {
@@ -51028,6 +51075,7 @@ function scramVerifier(password, salt = (0,external_node_crypto_.randomBytes)(16
 
 ;// CONCATENATED MODULE: ./lib/migration/repair.js
 
+
 function correctionsFor(wrong) {
     return wrong.map(({ version, description, code, message }) => {
         const was = /Applied to database\s*:\s*(-?\d+)/.exec(message)?.[1];
@@ -51074,6 +51122,14 @@ async function copyHistory(database, name) {
     const copy = `${repair_HISTORY}_before_${stamp}`;
     await database.query(name, `CREATE TABLE "${copy}" AS TABLE ${repair_HISTORY};`);
     return copy;
+}
+/** Names of the scripts in the history, failed ones too: outside a transaction these may have done a part. */
+async function scriptsInHistory(database, name) {
+    const there = `SELECT 1 WHERE to_regclass('public.${repair_HISTORY}') IS NOT NULL;`;
+    if ((await database.query(name, there)).length === 0)
+        return [];
+    const rows = await database.query(name, `SELECT script FROM public.${repair_HISTORY};`);
+    return rows.map(([script = '']) => (0,external_node_path_.basename)(script));
 }
 
 ;// CONCATENATED MODULE: ./lib/migration/report.js
@@ -54329,14 +54385,17 @@ async function migration_repair(work, flyway) {
 }
 async function restore(work) {
     const { request, report, server, hosts, say } = work;
-    const { database, backupPath = '', identity = '', confirmed } = request;
+    const { database, service, backupPath = '', identity = '', confirmed } = request;
     if (confirmed !== database) {
         throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
     }
     await underLease(work, async () => {
         const how = { replace: true, identity };
         report.restored = await restoreBackup(server, backupPath, database, how, say);
-        const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
+        const history = await scriptsInHistory(work.database, database);
+        for (const host of await hosts())
+            await recordRestore(host, service, history);
+        const { asked, unwell } = await unwellSlots(await hosts(), service, 30);
         report.slotsAsked = asked;
         report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));
     });

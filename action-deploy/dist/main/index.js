@@ -78644,11 +78644,12 @@ const namesOf = (servers) => servers.map(({ name }) => name).join(', ');
 
 
 /**
- * The last gate: users' own way in, through the load balancer. Each service must tell the version
- * of this release in a row as long as `streak`, so that every host has been asked.
+ * The last gate: users' own way in, through the load balancer. Each service must tell the version of
+ * this release as often as it is asked at once, so that every host has been asked.
+ * @param times how often; twice the number of hosts where the load balancer asks them in turn.
  * @throws ReleaseFailure with the last wrong answer.
  */
-async function passGate(baseUrl, manifest, streak, timeoutMs) {
+async function passGate(baseUrl, manifest, times, timeoutMs) {
     const deadline = Date.now() + timeoutMs;
     for (const service of manifest.order) {
         const path = manifest.versionPaths[service];
@@ -78656,16 +78657,14 @@ async function passGate(baseUrl, manifest, streak, timeoutMs) {
         if (path === undefined || expected === undefined)
             continue;
         const url = new URL(path, baseUrl).href;
-        for (let good = 0, last = ''; good < streak;) {
-            const { version, problem } = await ask(url);
-            if (version === expected) {
-                good += 1;
-                continue;
-            }
-            good = 0;
-            last = problem ?? `it answers version ${version}`;
+        for (;;) {
+            const answers = await Promise.all(Array.from({ length: times }, () => ask(url)));
+            const wrong = answers.find(({ version }) => version !== expected);
+            if (wrong === undefined)
+                break;
             if (Date.now() > deadline) {
-                throw new ReleaseFailure(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
+                const why = wrong.problem ?? `it answers version ${wrong.version}`;
+                throw new ReleaseFailure(`${url} does not give ${service} ${expected} through the load balancer: ${why}.`);
             }
             await pause(500);
         }
@@ -78737,9 +78736,8 @@ put "$1" "$((now + $2))"`;
 /** The lease on a host, after the host's own time. */
 const lookScript = `date +%s; cat ${leaseFile} 2>/dev/null || true`;
 /**
- * One lease for an environment. It lies on every host, is taken in the order of their names with a
- * token higher than any before, and each remote change checks that token: a run that lost its
- * lease, for whatever reason, can change nothing more.
+ * One lease for an environment. It lies on every host, with a token higher than any before, and each
+ * remote change checks that token: a run that lost its lease, for whatever reason, can change nothing more.
  */
 class Lease {
     token;
@@ -78865,33 +78863,50 @@ function busyWith(host) {
     const who = `${host.name} is still at what an earlier run has begun there`;
     return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
+/**
+ * Takes the lease on the first host, which of two that want it one alone gets, then on all the others; on
+ * refusal gives back what it has and returns what is in the way.
+ */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
-    for (const host of hosts) {
-        const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const take = async (host) => {
         try {
             await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
-            host.token = token;
-            taken.push(host);
         }
         catch (error) {
-            for (const mine of taken) {
-                await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
-                mine.token = undefined;
-            }
-            if (!(error instanceof RemoteCommandError))
-                throw error;
-            if (error.code === busy)
-                return busyWith(host);
-            if (error.code !== held)
-                throw error;
-            // sudo may have something to say first.
-            const text = error.stderr.trim().split('\n').at(-1) ?? '';
-            return heldBy(leaseSchema.parse(JSON.parse(text)));
+            return obstacleIn(error, host);
         }
+        host.token = token;
+        taken.push(host);
+        return undefined;
+    };
+    for (const some of [hosts.slice(0, 1), hosts.slice(1)]) {
+        const ends = await Promise.allSettled(some.map(take));
+        const bad = ends.find((end) => end.status === 'rejected' || end.value !== undefined);
+        if (bad === undefined)
+            continue;
+        await Promise.all(taken.map(async (mine) => {
+            await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
+            mine.token = undefined;
+        }));
+        if (bad.status === 'rejected')
+            throw bad.reason;
+        return bad.value;
     }
     return undefined;
+}
+/** @throws the error itself when it is no other holder's doing. */
+function obstacleIn(error, host) {
+    if (!(error instanceof RemoteCommandError))
+        throw error;
+    if (error.code === busy)
+        return busyWith(host);
+    if (error.code !== held)
+        throw error;
+    // sudo may have something to say first.
+    const text = error.stderr.trim().split('\n').at(-1) ?? '';
+    return heldBy(leaseSchema.parse(JSON.parse(text)));
 }
 /**
  * Frees what a process that died left behind.
@@ -79246,7 +79261,11 @@ function planService(service, slots, target, trusted, join) {
         return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
     }
     const old = serving(slots, trusted);
-    const fresh = (slot) => [step('start', slot), step('prove', slot)];
+    const fresh = (slot) => [
+        step('start', slot),
+        step('await', slot),
+        step('prove', slot),
+    ];
     if (old === undefined)
         return fresh('a');
     const idle = old.slot === 'a' ? 'b' : 'a';
@@ -79258,8 +79277,9 @@ function planService(service, slots, target, trusted, join) {
         step('retire', old.slot),
     ];
 }
-function plan_matches(slot, component) {
-    return slot.image === component.image && slot.config === component.config;
+/** A version is what it answers with: of one that the release calls otherwise the gate would fail. */
+function plan_matches(slot, { image, config, version }) {
+    return slot.image === image && slot.config === config && slot.version === version;
 }
 /** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
 function serving(slots, trusted) {
@@ -79267,8 +79287,8 @@ function serving(slots, trusted) {
     return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
 }
 /**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
+ * What is done on a host, in order. A service boots while the one before it, healthy by then, comes
+ * into rotation and its former slot is drained: neither needs the other, and all of it takes seconds.
  */
 function inOrder({ services }) {
     const order = [];
@@ -79276,11 +79296,18 @@ function inOrder({ services }) {
         const [first, ...rest] = service.steps.map((step) => ({ service, step }));
         if (first === undefined)
             continue;
-        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-        order.splice(drains ? -1 : order.length, 0, first);
+        const meanwhile = first.step.kind === 'start' ? leftToSwap(order.map(({ step }) => step)) : 0;
+        order.splice(order.length - meanwhile, 0, first);
         order.push(...rest);
     }
     return order;
+}
+/** How many of the last steps are a swap's end, through which a slot that serves stands behind the service. */
+function leftToSwap(steps) {
+    const [one, last] = steps.slice(-2);
+    if (last?.kind !== 'retire')
+        return 0;
+    return one?.kind === 'prove' ? 2 : 1;
 }
 /** Whether the plan changes anything. */
 function isEmpty(plan) {
@@ -79291,7 +79318,8 @@ function isEmpty(plan) {
 function plan_describe({ kind, service, slot }) {
     const what = {
         start: 'start',
-        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+        await: 'wait until healthy',
+        prove: 'prove its readiness contract, bring into rotation',
         settle: 'wait until healthy, bring into rotation',
         retire: 'take out of rotation, drain and end',
         end: 'drain and end',
@@ -79642,12 +79670,16 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** Whether an earlier run ended in the middle, and of which release. */
-async function unfinished(host) {
+/** The release that a run has begun here and not ended, and the token of its lease. */
+async function begun(host) {
     const text = await host.content(journalFile);
     if (text === undefined)
         return undefined;
-    return object({ release: schemas_string() }).parse(JSON.parse(text)).release;
+    return object({ release: schemas_string(), token: schemas_number() }).parse(JSON.parse(text));
+}
+/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+async function unfinished(host) {
+    return (await begun(host))?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -80151,9 +80183,11 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     if (stayOut)
         return;
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
+    if (!leave)
+        return;
     // The next host may leave at once: by then the load balancer has to send requests here again.
-    if (leave)
-        await pause(drainMs);
+    say(`back in rotation, which the load balancer sees within ${drainMs / 1000} s`);
+    await pause(drainMs);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
@@ -80197,7 +80231,7 @@ async function accept(host, slot, on) {
     return (await host.http(url, ...options, '--data-raw', body)).status;
 }
 /**
- * Proves on an idle slot that the service keeps the contract.
+ * Proves on a slot beside the one that serves that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
  */
 async function proveContract(host, slot) {
@@ -80254,7 +80288,7 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     if (step.kind === 'retire' || step.kind === 'end') {
-        const slot = await runningSlot(host, step);
+        const { slot } = await running(host, step);
         if (slot === undefined)
             return;
         if (step.kind === 'retire')
@@ -80263,8 +80297,17 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     try {
-        const { slot, edge } = await healthy(host, step, patience);
-        say(`${name} is healthy`);
+        if (step.kind !== 'prove') {
+            await healthy(host, step, patience);
+            say(`${name} is healthy`);
+        }
+        if (step.kind === 'await')
+            return;
+        const { slot, edge } = await running(host, step);
+        if (slot === undefined)
+            throw new ReleaseFailure(`${name} on ${host.name} is gone.`);
+        if (edge === undefined)
+            throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
         if (step.kind === 'prove')
             await proveContract(host, slot);
         else
@@ -80278,16 +80321,18 @@ async function perform(host, step, release, patience, say) {
         throw new ReleaseFailure(error.message, evidence, { cause: error.cause });
     }
 }
-async function runningSlot(host, step) {
-    const { slots } = await host.state();
-    return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
+/** The step's slot and Caddy, as far as they run. */
+async function running(host, step) {
+    const { slots, edge } = await host.state();
+    const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
+    return { slot, edge };
 }
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
 async function healthy(host, step, { healthTimeout, stop }) {
     const name = slotName(step.service, step.slot);
     const fail = (why) => new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
-    let earlier = step.kind === 'prove' ? 0 : undefined;
+    let earlier = step.kind === 'await' ? 0 : undefined;
     let seen;
     try {
         await until(`${name} to be healthy`, healthTimeout, async (left) => {
@@ -80320,13 +80365,6 @@ async function healthy(host, step, { healthTimeout, stop }) {
         const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
-    const { slots, edge } = await host.state();
-    const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
-    if (slot === undefined)
-        throw fail('its container is gone');
-    if (edge === undefined)
-        throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
-    return { slot, edge };
 }
 /** Lets the slot take traffic. */
 async function ready(host, slot) {
@@ -80507,11 +80545,11 @@ async function rollHost(target, rows, options, outcome) {
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
 }
-async function rollStep({ host, target }, next, row, options) {
+async function rollStep({ host, target, undoes }, next, row, options) {
     const what = plan_describe(next);
     try {
         await step(options.tell, host.name, what, async () => {
-            await journal(host, target.release, what);
+            await journal(host, undoes ?? target.release, what);
             await perform(host, next, target.release, options, (line) => note(options.tell, host.name, line));
         });
     }
@@ -80519,7 +80557,7 @@ async function rollStep({ host, target }, next, row, options) {
         row.end = Date.now();
     }
 }
-async function rollEdge({ host, target }, { edge, join }, rows, options, outcome) {
+async function rollEdge({ host, target, undoes }, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
         return;
     options.stop.throwIfAborted();
@@ -80529,7 +80567,7 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
     const what = `${edge} caddy`;
     try {
         await step(options.tell, host.name, what, async () => {
-            await journal(host, target.release, what);
+            await journal(host, undoes ?? target.release, what);
             await validateEdge(host, target);
             const say = (line) => note(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -80608,15 +80646,19 @@ async function goBack(targets, previous, rows, options, how, at) {
 async function goBackOn({ host, current, target }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
-    await host.read(['flock', '-w', String(longestCommand), lockFile, 'true'], {
+    const free = (seconds) => host.read(['flock', '-w', String(seconds), lockFile, 'true'], {
         allowFailure: true,
         timeoutMs: 2 * longestCommand * 1000,
     });
+    if ((await free(0)).code !== 0) {
+        note(how.tell, host.name, `up to ${longestCommand} s for what a command cut off is still doing`);
+        await free(longestCommand);
+    }
     await dropBallast(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
             return closeIfWhole({ host, current, target });
-        const back = { host, target: current, current };
+        const back = { host, target: current, current, undoes: target.release };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
         await recordAll([back], previous, 'automatic-rollback', why, when, false);
@@ -80639,7 +80681,7 @@ async function closeIfWhole(target) {
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
-async function someoneAnswers({ servers, stop }, deadline) {
+async function someoneAnswers({ servers, stop, tell }, deadline) {
     const answer = async (host) => {
         await host.read(['true']).catch((error) => {
             if (error instanceof HostUnreachableError)
@@ -80647,9 +80689,14 @@ async function someoneAnswers({ servers, stop }, deadline) {
         });
     };
     const left = Math.max(0, deadline - Date.now());
+    let told = false;
     return until('a server to answer', left, async () => {
         stop.throwIfAborted();
-        return Promise.any(servers.map(answer)).then(() => true, () => false);
+        const answered = await Promise.any(servers.map(answer)).then(() => true, () => false);
+        if (!answered && !told)
+            note(tell, '', `No server answers: asked for up to ${Math.ceil(left / 1000)} s`);
+        told = true;
+        return answered;
     }).then(() => true, (error) => {
         if (error instanceof WaitedTooLong)
             return false;
@@ -80728,6 +80775,7 @@ async function bring(standings, release, action, how, lease, last = 'record') {
         known.push(at);
         return { begun: started, at };
     };
+    const runs = ({ current }) => current?.release === target.release;
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -80757,7 +80805,9 @@ async function bring(standings, release, action, how, lease, last = 'record') {
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
-        return finish({ status: nothing ? 'unchanged' : 'deployed' });
+        // What a killed run swapped is this one's to prove, and to take back if it fails.
+        const same = nothing && (last === 'swap' || standings.every(runs));
+        return finish({ status: same ? 'unchanged' : 'deployed' });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
@@ -80819,11 +80869,11 @@ async function tellLeftovers(targets, tell) {
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    const before = await standingsOf(hosts);
+    const [before, leases] = await Promise.all([standingsOf(hosts), Promise.all(hosts.map(look))]);
     const current = leaderOf(before)?.current;
     refuseOtherEnvironment(wanted.environment, current);
     // What another run is at may be what this one needs, such as the first release of all services.
-    const taken = (await Promise.all(hosts.map(look))).some(({ binds }) => binds);
+    const taken = leases.some(({ binds }) => binds);
     const expected = taken ? undefined : buildRelease(wanted, current).manifest;
     await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);

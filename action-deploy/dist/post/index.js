@@ -74836,9 +74836,8 @@ put "$1" "$((now + $2))"`;
 /** The lease on a host, after the host's own time. */
 const lookScript = `date +%s; cat ${layout/* leaseFile */.ll} 2>/dev/null || true`;
 /**
- * One lease for an environment. It lies on every host, is taken in the order of their names with a
- * token higher than any before, and each remote change checks that token: a run that lost its
- * lease, for whatever reason, can change nothing more.
+ * One lease for an environment. It lies on every host, with a token higher than any before, and each
+ * remote change checks that token: a run that lost its lease, for whatever reason, can change nothing more.
  */
 class Lease {
     token;
@@ -74964,33 +74963,50 @@ function busyWith(host) {
     const who = `${host.name} is still at what an earlier run has begun there`;
     return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
+/**
+ * Takes the lease on the first host, which of two that want it one alone gets, then on all the others; on
+ * refusal gives back what it has and returns what is in the way.
+ */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
-    for (const host of hosts) {
-        const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const take = async (host) => {
         try {
             await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
-            host.token = token;
-            taken.push(host);
         }
         catch (error) {
-            for (const mine of taken) {
-                await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
-                mine.token = undefined;
-            }
-            if (!(error instanceof RemoteCommandError))
-                throw error;
-            if (error.code === busy)
-                return busyWith(host);
-            if (error.code !== held)
-                throw error;
-            // sudo may have something to say first.
-            const text = error.stderr.trim().split('\n').at(-1) ?? '';
-            return heldBy(leaseSchema.parse(JSON.parse(text)));
+            return obstacleIn(error, host);
         }
+        host.token = token;
+        taken.push(host);
+        return undefined;
+    };
+    for (const some of [hosts.slice(0, 1), hosts.slice(1)]) {
+        const ends = await Promise.allSettled(some.map(take));
+        const bad = ends.find((end) => end.status === 'rejected' || end.value !== undefined);
+        if (bad === undefined)
+            continue;
+        await Promise.all(taken.map(async (mine) => {
+            await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
+            mine.token = undefined;
+        }));
+        if (bad.status === 'rejected')
+            throw bad.reason;
+        return bad.value;
     }
     return undefined;
+}
+/** @throws the error itself when it is no other holder's doing. */
+function obstacleIn(error, host) {
+    if (!(error instanceof RemoteCommandError))
+        throw error;
+    if (error.code === busy)
+        return busyWith(host);
+    if (error.code !== held)
+        throw error;
+    // sudo may have something to say first.
+    const text = error.stderr.trim().split('\n').at(-1) ?? '';
+    return heldBy(leaseSchema.parse(JSON.parse(text)));
 }
 /**
  * Frees what a process that died left behind.

@@ -72154,16 +72154,16 @@ const $ZodEnum = /*@__PURE__*/ $constructor("$ZodEnum", (inst, def) => {
         return payload;
     };
 });
-const $ZodLiteral = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodLiteral", (inst, def) => {
+const $ZodLiteral = /*@__PURE__*/ $constructor("$ZodLiteral", (inst, def) => {
     $ZodType.init(inst, def);
     const values = new Set(def.values);
     inst._zod.values = values;
-    util.defineLazyInternal(inst, "pattern", (zod) => {
+    defineLazyInternal(inst, "pattern", (zod) => {
         const vals = zod.def.values;
         // unmatchable fallback, RE2-safe: an empty alternation would compile to /^()$/, which matches ""
         return new RegExp(vals.length
             ? `^(${vals
-                .map((o) => typeof o === "string" ? util.escapeRegex(o) : o ? util.escapeRegex(o.toString()) : String(o))
+                .map((o) => typeof o === "string" ? escapeRegex(o) : o ? escapeRegex(o.toString()) : String(o))
                 .join("|")})$`
             : "^[^\\s\\S]$");
     });
@@ -72180,7 +72180,7 @@ const $ZodLiteral = /*@__PURE__*/ (/* unused pure expression or super */ null &&
         });
         return payload;
     };
-})));
+});
 const $ZodFile = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("$ZodFile", (inst, def) => {
     $ZodType.init(inst, def);
     inst._zod.parse = (payload, _ctx) => {
@@ -77227,10 +77227,10 @@ function nativeEnum(entries, params) {
         ...util.normalizeParams(params),
     });
 }
-const ZodLiteral = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodLiteral", (inst, def) => {
-    core.$ZodLiteral.init(inst, def);
+const ZodLiteral = /*@__PURE__*/ $constructor("ZodLiteral", (inst, def) => {
+    $ZodLiteral.init(inst, def);
     ZodType.init(inst, def);
-    inst._zod.processJSONSchema = (ctx, json, params) => processors.literalProcessor(inst, ctx, json, params);
+    inst._zod.processJSONSchema = (ctx, json, params) => literalProcessor(inst, ctx, json, params);
     inst.values = new Set(def.values);
     Object.defineProperty(inst, "value", {
         get() {
@@ -77240,12 +77240,12 @@ const ZodLiteral = /*@__PURE__*/ (/* unused pure expression or super */ null && 
             return def.values[0];
         },
     });
-})));
+});
 function literal(value, params) {
     return new ZodLiteral({
         type: "literal",
         values: Array.isArray(value) ? value : [value],
-        ...util.normalizeParams(params),
+        ...normalizeParams(params),
     });
 }
 const ZodFile = /*@__PURE__*/ (/* unused pure expression or super */ null && (core.$constructor("ZodFile", (inst, def) => {
@@ -84467,11 +84467,12 @@ function valid(input, problem, read) {
 
 
 /**
- * The last gate: users' own way in, through the load balancer. Each service must tell the version
- * of this release in a row as long as `streak`, so that every host has been asked.
+ * The last gate: users' own way in, through the load balancer. Each service must tell the version of
+ * this release as often as it is asked at once, so that every host has been asked.
+ * @param times how often; twice the number of hosts where the load balancer asks them in turn.
  * @throws ReleaseFailure with the last wrong answer.
  */
-async function passGate(baseUrl, manifest, streak, timeoutMs) {
+async function passGate(baseUrl, manifest, times, timeoutMs) {
     const deadline = Date.now() + timeoutMs;
     for (const service of manifest.order) {
         const path = manifest.versionPaths[service];
@@ -84479,16 +84480,14 @@ async function passGate(baseUrl, manifest, streak, timeoutMs) {
         if (path === undefined || expected === undefined)
             continue;
         const url = new URL(path, baseUrl).href;
-        for (let good = 0, last = ''; good < streak;) {
-            const { version, problem } = await ask(url);
-            if (version === expected) {
-                good += 1;
-                continue;
-            }
-            good = 0;
-            last = problem ?? `it answers version ${version}`;
+        for (;;) {
+            const answers = await Promise.all(Array.from({ length: times }, () => ask(url)));
+            const wrong = answers.find(({ version }) => version !== expected);
+            if (wrong === undefined)
+                break;
             if (Date.now() > deadline) {
-                throw new ReleaseFailure(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
+                const why = wrong.problem ?? `it answers version ${wrong.version}`;
+                throw new ReleaseFailure(`${url} does not give ${service} ${expected} through the load balancer: ${why}.`);
             }
             await pause(500);
         }
@@ -84560,9 +84559,8 @@ put "$1" "$((now + $2))"`;
 /** The lease on a host, after the host's own time. */
 const lookScript = `date +%s; cat ${leaseFile} 2>/dev/null || true`;
 /**
- * One lease for an environment. It lies on every host, is taken in the order of their names with a
- * token higher than any before, and each remote change checks that token: a run that lost its
- * lease, for whatever reason, can change nothing more.
+ * One lease for an environment. It lies on every host, with a token higher than any before, and each
+ * remote change checks that token: a run that lost its lease, for whatever reason, can change nothing more.
  */
 class Lease {
     token;
@@ -84688,33 +84686,50 @@ function busyWith(host) {
     const who = `${host.name} is still at what an earlier run has begun there`;
     return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${lockFile}\`` };
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
+/**
+ * Takes the lease on the first host, which of two that want it one alone gets, then on all the others; on
+ * refusal gives back what it has and returns what is in the way.
+ */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
-    for (const host of hosts) {
-        const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const take = async (host) => {
         try {
             await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
-            host.token = token;
-            taken.push(host);
         }
         catch (error) {
-            for (const mine of taken) {
-                await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
-                mine.token = undefined;
-            }
-            if (!(error instanceof RemoteCommandError))
-                throw error;
-            if (error.code === busy)
-                return busyWith(host);
-            if (error.code !== held)
-                throw error;
-            // sudo may have something to say first.
-            const text = error.stderr.trim().split('\n').at(-1) ?? '';
-            return heldBy(leaseSchema.parse(JSON.parse(text)));
+            return obstacleIn(error, host);
         }
+        host.token = token;
+        taken.push(host);
+        return undefined;
+    };
+    for (const some of [hosts.slice(0, 1), hosts.slice(1)]) {
+        const ends = await Promise.allSettled(some.map(take));
+        const bad = ends.find((end) => end.status === 'rejected' || end.value !== undefined);
+        if (bad === undefined)
+            continue;
+        await Promise.all(taken.map(async (mine) => {
+            await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
+            mine.token = undefined;
+        }));
+        if (bad.status === 'rejected')
+            throw bad.reason;
+        return bad.value;
     }
     return undefined;
+}
+/** @throws the error itself when it is no other holder's doing. */
+function obstacleIn(error, host) {
+    if (!(error instanceof RemoteCommandError))
+        throw error;
+    if (error.code === busy)
+        return busyWith(host);
+    if (error.code !== held)
+        throw error;
+    // sudo may have something to say first.
+    const text = error.stderr.trim().split('\n').at(-1) ?? '';
+    return heldBy(leaseSchema.parse(JSON.parse(text)));
 }
 /**
  * Frees what a process that died left behind.
@@ -84886,7 +84901,11 @@ function planService(service, slots, target, trusted, join) {
         return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
     }
     const old = serving(slots, trusted);
-    const fresh = (slot) => [step('start', slot), step('prove', slot)];
+    const fresh = (slot) => [
+        step('start', slot),
+        step('await', slot),
+        step('prove', slot),
+    ];
     if (old === undefined)
         return fresh('a');
     const idle = old.slot === 'a' ? 'b' : 'a';
@@ -84898,8 +84917,9 @@ function planService(service, slots, target, trusted, join) {
         step('retire', old.slot),
     ];
 }
-function plan_matches(slot, component) {
-    return slot.image === component.image && slot.config === component.config;
+/** A version is what it answers with: of one that the release calls otherwise the gate would fail. */
+function plan_matches(slot, { image, config, version }) {
+    return slot.image === image && slot.config === config && slot.version === version;
 }
 /** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
 function serving(slots, trusted) {
@@ -84907,8 +84927,8 @@ function serving(slots, trusted) {
     return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
 }
 /**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
+ * What is done on a host, in order. A service boots while the one before it, healthy by then, comes
+ * into rotation and its former slot is drained: neither needs the other, and all of it takes seconds.
  */
 function inOrder({ services }) {
     const order = [];
@@ -84916,11 +84936,18 @@ function inOrder({ services }) {
         const [first, ...rest] = service.steps.map((step) => ({ service, step }));
         if (first === undefined)
             continue;
-        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-        order.splice(drains ? -1 : order.length, 0, first);
+        const meanwhile = first.step.kind === 'start' ? leftToSwap(order.map(({ step }) => step)) : 0;
+        order.splice(order.length - meanwhile, 0, first);
         order.push(...rest);
     }
     return order;
+}
+/** How many of the last steps are a swap's end, through which a slot that serves stands behind the service. */
+function leftToSwap(steps) {
+    const [one, last] = steps.slice(-2);
+    if (last?.kind !== 'retire')
+        return 0;
+    return one?.kind === 'prove' ? 2 : 1;
 }
 /** Whether the plan changes anything. */
 function isEmpty(plan) {
@@ -84931,7 +84958,8 @@ function isEmpty(plan) {
 function plan_describe({ kind, service, slot }) {
     const what = {
         start: 'start',
-        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+        await: 'wait until healthy',
+        prove: 'prove its readiness contract, bring into rotation',
         settle: 'wait until healthy, bring into rotation',
         retire: 'take out of rotation, drain and end',
         end: 'drain and end',
@@ -85241,12 +85269,16 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** Whether an earlier run ended in the middle, and of which release. */
-async function unfinished(host) {
+/** The release that a run has begun here and not ended, and the token of its lease. */
+async function begun(host) {
     const text = await host.content(journalFile);
     if (text === undefined)
         return undefined;
-    return object({ release: schemas_string() }).parse(JSON.parse(text)).release;
+    return object({ release: schemas_string(), token: schemas_number() }).parse(JSON.parse(text));
+}
+/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+async function unfinished(host) {
+    return (await begun(host))?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -85622,9 +85654,11 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     if (stayOut)
         return;
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
+    if (!leave)
+        return;
     // The next host may leave at once: by then the load balancer has to send requests here again.
-    if (leave)
-        await pause(drainMs);
+    say(`back in rotation, which the load balancer sees within ${drainMs / 1000} s`);
+    await pause(drainMs);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
@@ -85668,7 +85702,7 @@ async function accept(host, slot, on) {
     return (await host.http(url, ...options, '--data-raw', body)).status;
 }
 /**
- * Proves on an idle slot that the service keeps the contract.
+ * Proves on a slot beside the one that serves that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
  */
 async function proveContract(host, slot) {
@@ -85725,7 +85759,7 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     if (step.kind === 'retire' || step.kind === 'end') {
-        const slot = await runningSlot(host, step);
+        const { slot } = await running(host, step);
         if (slot === undefined)
             return;
         if (step.kind === 'retire')
@@ -85734,8 +85768,17 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     try {
-        const { slot, edge } = await healthy(host, step, patience);
-        say(`${name} is healthy`);
+        if (step.kind !== 'prove') {
+            await healthy(host, step, patience);
+            say(`${name} is healthy`);
+        }
+        if (step.kind === 'await')
+            return;
+        const { slot, edge } = await running(host, step);
+        if (slot === undefined)
+            throw new ReleaseFailure(`${name} on ${host.name} is gone.`);
+        if (edge === undefined)
+            throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
         if (step.kind === 'prove')
             await proveContract(host, slot);
         else
@@ -85749,16 +85792,18 @@ async function perform(host, step, release, patience, say) {
         throw new ReleaseFailure(error.message, evidence, { cause: error.cause });
     }
 }
-async function runningSlot(host, step) {
-    const { slots } = await host.state();
-    return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
+/** The step's slot and Caddy, as far as they run. */
+async function running(host, step) {
+    const { slots, edge } = await host.state();
+    const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
+    return { slot, edge };
 }
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
 async function healthy(host, step, { healthTimeout, stop }) {
     const name = slotName(step.service, step.slot);
     const fail = (why) => new ReleaseFailure(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
-    let earlier = step.kind === 'prove' ? 0 : undefined;
+    let earlier = step.kind === 'await' ? 0 : undefined;
     let seen;
     try {
         await until(`${name} to be healthy`, healthTimeout, async (left) => {
@@ -85791,13 +85836,6 @@ async function healthy(host, step, { healthTimeout, stop }) {
         const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
-    const { slots, edge } = await host.state();
-    const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
-    if (slot === undefined)
-        throw fail('its container is gone');
-    if (edge === undefined)
-        throw new ReleaseFailure(`Caddy does not run on ${host.name}.`);
-    return { slot, edge };
 }
 /** Lets the slot take traffic. */
 async function ready(host, slot) {
@@ -85978,11 +86016,11 @@ async function rollHost(target, rows, options, outcome) {
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
 }
-async function rollStep({ host, target }, next, row, options) {
+async function rollStep({ host, target, undoes }, next, row, options) {
     const what = plan_describe(next);
     try {
         await progress_step(options.tell, host.name, what, async () => {
-            await journal(host, target.release, what);
+            await journal(host, undoes ?? target.release, what);
             await perform(host, next, target.release, options, (line) => progress_note(options.tell, host.name, line));
         });
     }
@@ -85990,7 +86028,7 @@ async function rollStep({ host, target }, next, row, options) {
         row.end = Date.now();
     }
 }
-async function rollEdge({ host, target }, { edge, join }, rows, options, outcome) {
+async function rollEdge({ host, target, undoes }, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
         return;
     options.stop.throwIfAborted();
@@ -86000,7 +86038,7 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
     const what = `${edge} caddy`;
     try {
         await progress_step(options.tell, host.name, what, async () => {
-            await journal(host, target.release, what);
+            await journal(host, undoes ?? target.release, what);
             await validateEdge(host, target);
             const say = (line) => progress_note(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -86079,15 +86117,19 @@ async function goBack(targets, previous, rows, options, how, at) {
 async function goBackOn({ host, current, target }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
-    await host.read(['flock', '-w', String(longestCommand), lockFile, 'true'], {
+    const free = (seconds) => host.read(['flock', '-w', String(seconds), lockFile, 'true'], {
         allowFailure: true,
         timeoutMs: 2 * longestCommand * 1000,
     });
+    if ((await free(0)).code !== 0) {
+        progress_note(how.tell, host.name, `up to ${longestCommand} s for what a command cut off is still doing`);
+        await free(longestCommand);
+    }
     await dropBallast(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
             return closeIfWhole({ host, current, target });
-        const back = { host, target: current, current };
+        const back = { host, target: current, current, undoes: target.release };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
         await recordAll([back], previous, 'automatic-rollback', why, when, false);
@@ -86110,7 +86152,7 @@ async function closeIfWhole(target) {
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
-async function someoneAnswers({ servers, stop }, deadline) {
+async function someoneAnswers({ servers, stop, tell }, deadline) {
     const answer = async (host) => {
         await host.read(['true']).catch((error) => {
             if (error instanceof HostUnreachableError)
@@ -86118,9 +86160,14 @@ async function someoneAnswers({ servers, stop }, deadline) {
         });
     };
     const left = Math.max(0, deadline - Date.now());
+    let told = false;
     return until('a server to answer', left, async () => {
         stop.throwIfAborted();
-        return Promise.any(servers.map(answer)).then(() => true, () => false);
+        const answered = await Promise.any(servers.map(answer)).then(() => true, () => false);
+        if (!answered && !told)
+            progress_note(tell, '', `No server answers: asked for up to ${Math.ceil(left / 1000)} s`);
+        told = true;
+        return answered;
     }).then(() => true, (error) => {
         if (error instanceof WaitedTooLong)
             return false;
@@ -86199,6 +86246,7 @@ async function bring_bring(standings, release, action, how, lease, last = 'recor
         known.push(at);
         return { begun: started, at };
     };
+    const runs = ({ current }) => current?.release === target.release;
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -86228,7 +86276,9 @@ async function bring_bring(standings, release, action, how, lease, last = 'recor
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
-        return finish({ status: nothing ? 'unchanged' : 'deployed' });
+        // What a killed run swapped is this one's to prove, and to take back if it fails.
+        const same = nothing && (last === 'swap' || standings.every(runs));
+        return finish({ status: same ? 'unchanged' : 'deployed' });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
@@ -86290,11 +86340,11 @@ async function tellLeftovers(targets, tell) {
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    const before = await standingsOf(hosts);
+    const [before, leases] = await Promise.all([standingsOf(hosts), Promise.all(hosts.map(look))]);
     const current = leaderOf(before)?.current;
     refuseOtherEnvironment(wanted.environment, current);
     // What another run is at may be what this one needs, such as the first release of all services.
-    const taken = (await Promise.all(hosts.map(look))).some(({ binds }) => binds);
+    const taken = leases.some(({ binds }) => binds);
     const expected = taken ? undefined : buildRelease(wanted, current).manifest;
     await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
@@ -86387,10 +86437,17 @@ function imagesOf(wanted) {
 
 
 
-/** A script that takes something away from a database, and the first version that lives without it. */
-const contractSchema = object({ script: schemas_string(), since: schemas_string() });
-/** Service → of all scripts that contracted its database, the one that shuts out the most versions. */
-const recordSchema = record(schemas_string(), contractSchema);
+/**
+ * A script that takes something away from a database, and the first version that lives without it.
+ * One that a restore has undone stays in the record, as another restore may bring it back.
+ */
+const contractSchema = object({
+    script: schemas_string(),
+    since: schemas_string(),
+    undone: literal(true).optional(),
+});
+/** Service → all scripts that contracted its database; a record of before a restore was told has one. */
+const recordSchema = record(schemas_string(), union([array(contractSchema), contractSchema.transform((one) => [one])]));
 /** What migrations leave on every application server for rollbacks to know. */
 async function readSchema(host) {
     const text = await host.content(layout_schemaFile);
@@ -86401,14 +86458,34 @@ async function readSchema(host) {
  * before the first of them: a run that is killed in between then refuses rather too much.
  */
 async function recordContracts(host, service, contracts) {
-    const record = afterContracts(await readSchema(host), service, contracts);
+    await writeSchema(host, afterContracts(await readSchema(host), service, contracts));
+}
+/**
+ * Tells a host which contracts hold after a restore; under the lease, on every application server.
+ * @param history scripts that the restored database knows.
+ */
+async function recordRestore(host, service, history) {
+    const record = await readSchema(host);
+    if (service in record)
+        await writeSchema(host, afterRestore(record, service, history));
+}
+async function writeSchema(host, record) {
     await host.write(schemaFile, `${JSON.stringify(record, null, 2)}\n`, '0644');
 }
 function afterContracts(record, service, contracts) {
-    const strictest = [record[service] ?? [], contracts]
-        .flat()
+    const isOther = (one) => !contracts.some(({ script, since }) => one.script === script && one.since === since);
+    const known = (record[service] ?? []).filter(isOther);
+    return { ...record, [service]: [...known, ...contracts] };
+}
+function afterRestore(record, service, history) {
+    const contracts = (record[service] ?? []).map(({ script, since }) => history.includes(script) ? { script, since } : { script, since, undone: true });
+    return { ...record, [service]: contracts };
+}
+/** Of those that hold, the one that shuts out the most versions. */
+function strictestOf(contracts) {
+    return contracts
+        .filter(({ undone }) => undone === undefined)
         .reduce((found, next) => (found && isSince(found.since, next.since) ? found : next), undefined);
-    return strictest === undefined ? record : { ...record, [service]: strictest };
 }
 /**
  * Refuses to put code back that the database has moved beyond.
@@ -86416,14 +86493,14 @@ function afterContracts(record, service, contracts) {
  */
 function refuseContracted(record, target, now) {
     for (const [service, { image, version }] of Object.entries(target.services)) {
-        const contract = record[service];
+        const contract = strictestOf(record[service] ?? []);
         if (contract === undefined || now.services[service]?.image === image)
             continue;
         if (isSince(version, contract.since))
             continue;
         throw new ReleaseFailure(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
             `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
-            'restore a backup from before it.');
+            'restore a backup from before it: docs/disaster-recovery.md says how.');
     }
 }
 /**
@@ -86516,6 +86593,16 @@ function whatGoesBack({ from, services }, now, brought, begun) {
 function isUnderWay(begun, now, from) {
     return begun.some((release) => release !== now.release && (from ?? release) === release);
 }
+/** Services that a run which ended in the middle was replacing: what is current is what they go back to. */
+function replacedBy(begun, kept, now, from) {
+    const releases = begun.filter((release) => isUnderWay([release], now, from));
+    return Object.entries(now.services)
+        .filter(([service, { image, config }]) => releases.some((release) => {
+        const then = kept.get(release)?.services[service];
+        return then !== undefined && (then.image !== image || then.config !== config);
+    }))
+        .map(([service]) => service);
+}
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
     try {
@@ -86535,14 +86622,16 @@ async function chooseTarget(standings, leader, now, asked) {
     const behind = standing_behindOf(standings);
     const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
     const begun = (await Promise.all(level.map(unfinished))).flatMap((each) => each ?? []);
-    const brought = from === undefined ? [] : broughtBy(history, kept, from, now);
+    const replaced = replacedBy(begun, kept, now, from);
+    const brought = from === undefined ? [] : broughtBy(history, kept, from, now).concat(replaced);
     const services = whatGoesBack(asked, now, brought, begun);
     if (services.length > 0) {
-        const components = Object.fromEntries(services.map((service) => [service, earlierComponent(history, kept, service, now, version)]));
+        const back = version === undefined ? services.filter((each) => !replaced.includes(each)) : services;
+        const components = Object.fromEntries(back.map((service) => [service, earlierComponent(history, kept, service, now, version)]));
         const current = await readRelease(host, now.release);
         if (current === undefined)
             throw new Error(`${host.name} lacks files of ${now.release}.`);
-        return withComponents(current, components);
+        return back.length === 0 ? current : withComponents(current, components);
     }
     const name = version !== undefined
         ? releaseOf(history, version)

@@ -38775,8 +38775,9 @@ exports.visitAsync = visitAsync;
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
-/* harmony export */   e: () => (/* binding */ UsageError),
-/* harmony export */   l: () => (/* binding */ readArguments)
+/* harmony export */   Ot: () => (/* binding */ refuseEmpty),
+/* harmony export */   eb: () => (/* binding */ UsageError),
+/* harmony export */   lR: () => (/* binding */ readArguments)
 /* harmony export */ });
 /* harmony import */ var node_util__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(7975);
 /* harmony import */ var _commands_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(7703);
@@ -38802,6 +38803,7 @@ function readArguments(argv) {
     }));
     try {
         const { values, positionals } = (0,node_util__WEBPACK_IMPORTED_MODULE_0__.parseArgs)({ args: rest, options, allowPositionals: true });
+        refuseEmpty(values);
         const words = values.help ? [] : wordsOf(command, positionals);
         return { name, command, words, values };
     }
@@ -38809,6 +38811,15 @@ function readArguments(argv) {
         const why = cause instanceof Error ? cause.message.split('. ')[0] : String(cause);
         throw new UsageError(`${why}; see compta ${name} --help.`);
     }
+}
+/**
+ * An empty variable of a shell is no wish for what is done when nothing is given.
+ * @throws Error naming the option.
+ */
+function refuseEmpty(values) {
+    const empty = Object.keys(values).find((option) => /^\s*$/.test(String(values[option])));
+    if (empty !== undefined)
+        throw new Error(`--${empty} is empty: give a value or leave it out`);
 }
 function wordsOf({ words = [] }, given) {
     if (words === 'program') {
@@ -38844,11 +38855,12 @@ var waiting = __nccwpck_require__(3201);
 
 
 /**
- * The last gate: users' own way in, through the load balancer. Each service must tell the version
- * of this release in a row as long as `streak`, so that every host has been asked.
+ * The last gate: users' own way in, through the load balancer. Each service must tell the version of
+ * this release as often as it is asked at once, so that every host has been asked.
+ * @param times how often; twice the number of hosts where the load balancer asks them in turn.
  * @throws ReleaseFailure with the last wrong answer.
  */
-async function passGate(baseUrl, manifest, streak, timeoutMs) {
+async function passGate(baseUrl, manifest, times, timeoutMs) {
     const deadline = Date.now() + timeoutMs;
     for (const service of manifest.order) {
         const path = manifest.versionPaths[service];
@@ -38856,16 +38868,14 @@ async function passGate(baseUrl, manifest, streak, timeoutMs) {
         if (path === undefined || expected === undefined)
             continue;
         const url = new URL(path, baseUrl).href;
-        for (let good = 0, last = ''; good < streak;) {
-            const { version, problem } = await ask(url);
-            if (version === expected) {
-                good += 1;
-                continue;
-            }
-            good = 0;
-            last = problem ?? `it answers version ${version}`;
+        for (;;) {
+            const answers = await Promise.all(Array.from({ length: times }, () => ask(url)));
+            const wrong = answers.find(({ version }) => version !== expected);
+            if (wrong === undefined)
+                break;
             if (Date.now() > deadline) {
-                throw new release_evidence/* ReleaseFailure */.WA(`${url} does not give ${service} ${expected} through the load balancer: ${last}.`);
+                const why = wrong.problem ?? `it answers version ${wrong.version}`;
+                throw new release_evidence/* ReleaseFailure */.WA(`${url} does not give ${service} ${expected} through the load balancer: ${why}.`);
             }
             await (0,waiting/* pause */.v7)(500);
         }
@@ -39310,9 +39320,11 @@ async function applyEdge(host, target, { leave, stayOut, drainMs }, say) {
     if (stayOut)
         return;
     await host.change(['rm', '-f', layout/* caddy */.GG.outOfRotation]);
+    if (!leave)
+        return;
     // The next host may leave at once: by then the load balancer has to send requests here again.
-    if (leave)
-        await (0,waiting/* pause */.v7)(drainMs);
+    say(`back in rotation, which the load balancer sees within ${drainMs / 1000} s`);
+    await (0,waiting/* pause */.v7)(drainMs);
 }
 
 // EXTERNAL MODULE: ./lib/release/slots.js
@@ -39343,7 +39355,7 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     if (step.kind === 'retire' || step.kind === 'end') {
-        const slot = await runningSlot(host, step);
+        const { slot } = await running(host, step);
         if (slot === undefined)
             return;
         if (step.kind === 'retire')
@@ -39352,8 +39364,17 @@ async function perform(host, step, release, patience, say) {
         return;
     }
     try {
-        const { slot, edge } = await healthy(host, step, patience);
-        say(`${name} is healthy`);
+        if (step.kind !== 'prove') {
+            await healthy(host, step, patience);
+            say(`${name} is healthy`);
+        }
+        if (step.kind === 'await')
+            return;
+        const { slot, edge } = await running(host, step);
+        if (slot === undefined)
+            throw new release_evidence/* ReleaseFailure */.WA(`${name} on ${host.name} is gone.`);
+        if (edge === undefined)
+            throw new release_evidence/* ReleaseFailure */.WA(`Caddy does not run on ${host.name}.`);
         if (step.kind === 'prove')
             await (0,traffic/* proveContract */.vQ)(host, slot);
         else
@@ -39367,16 +39388,18 @@ async function perform(host, step, release, patience, say) {
         throw new release_evidence/* ReleaseFailure */.WA(error.message, evidence, { cause: error.cause });
     }
 }
-async function runningSlot(host, step) {
-    const { slots } = await host.state();
-    return slots.find((slot) => slot.service === step.service && slot.slot === step.slot);
+/** The step's slot and Caddy, as far as they run. */
+async function running(host, step) {
+    const { slots, edge } = await host.state();
+    const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
+    return { slot, edge };
 }
 /** Waits for Docker's verdict, and no longer than it takes to see that it will not come. */
 async function healthy(host, step, { healthTimeout, stop }) {
     const name = (0,release_host/* slotName */.M8)(step.service, step.slot);
     const fail = (why) => new release_evidence/* ReleaseFailure */.WA(`${name} on ${host.name} did not become healthy: ${why}.`);
     // One that serves already may have ended now and then, in weeks.
-    let earlier = step.kind === 'prove' ? 0 : undefined;
+    let earlier = step.kind === 'await' ? 0 : undefined;
     let seen;
     try {
         await (0,waiting/* until */.TG)(`${name} to be healthy`, healthTimeout, async (left) => {
@@ -39409,13 +39432,6 @@ async function healthy(host, step, { healthTimeout, stop }) {
         const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
-    const { slots, edge } = await host.state();
-    const slot = slots.find((each) => each.service === step.service && each.slot === step.slot);
-    if (slot === undefined)
-        throw fail('its container is gone');
-    if (edge === undefined)
-        throw new release_evidence/* ReleaseFailure */.WA(`Caddy does not run on ${host.name}.`);
-    return { slot, edge };
 }
 /** Lets the slot take traffic. */
 async function ready(host, slot) {
@@ -39596,11 +39612,11 @@ async function rollHost(target, rows, options, outcome) {
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout/* caddy */.GG.outOfRotation]);
 }
-async function rollStep({ host, target }, next, row, options) {
+async function rollStep({ host, target, undoes }, next, row, options) {
     const what = (0,release_plan/* describe */.q0)(next);
     try {
         await (0,progress/* step */.PM)(options.tell, host.name, what, async () => {
-            await journal(host, target.release, what);
+            await journal(host, undoes ?? target.release, what);
             await perform(host, next, target.release, options, (line) => (0,progress/* note */.N4)(options.tell, host.name, line));
         });
     }
@@ -39608,7 +39624,7 @@ async function rollStep({ host, target }, next, row, options) {
         row.end = Date.now();
     }
 }
-async function rollEdge({ host, target }, { edge, join }, rows, options, outcome) {
+async function rollEdge({ host, target, undoes }, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
         return;
     options.stop.throwIfAborted();
@@ -39618,7 +39634,7 @@ async function rollEdge({ host, target }, { edge, join }, rows, options, outcome
     const what = `${edge} caddy`;
     try {
         await (0,progress/* step */.PM)(options.tell, host.name, what, async () => {
-            await journal(host, target.release, what);
+            await journal(host, undoes ?? target.release, what);
             await validateEdge(host, target);
             const say = (line) => (0,progress/* note */.N4)(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -39699,15 +39715,19 @@ async function goBack(targets, previous, rows, options, how, at) {
 async function goBackOn({ host, current, target }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
-    await host.read(['flock', '-w', String(longestCommand), layout/* lockFile */.Ke, 'true'], {
+    const free = (seconds) => host.read(['flock', '-w', String(seconds), layout/* lockFile */.Ke, 'true'], {
         allowFailure: true,
         timeoutMs: 2 * longestCommand * 1000,
     });
+    if ((await free(0)).code !== 0) {
+        (0,progress/* note */.N4)(how.tell, host.name, `up to ${longestCommand} s for what a command cut off is still doing`);
+        await free(longestCommand);
+    }
     await store/* dropBallast */.jk(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
             return closeIfWhole({ host, current, target });
-        const back = { host, target: current, current };
+        const back = { host, target: current, current, undoes: target.release };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
         await recordAll([back], previous, 'automatic-rollback', why, when, false);
@@ -39730,7 +39750,7 @@ async function closeIfWhole(target) {
  * Waits while nobody answers, as when the bastion restarts; who is silent while others answer is down.
  * @returns whether somebody does.
  */
-async function someoneAnswers({ servers, stop }, deadline) {
+async function someoneAnswers({ servers, stop, tell }, deadline) {
     const answer = async (host) => {
         await host.read(['true']).catch((error) => {
             if (error instanceof errors/* HostUnreachableError */.Zt)
@@ -39738,9 +39758,14 @@ async function someoneAnswers({ servers, stop }, deadline) {
         });
     };
     const left = Math.max(0, deadline - Date.now());
+    let told = false;
     return (0,waiting/* until */.TG)('a server to answer', left, async () => {
         stop.throwIfAborted();
-        return Promise.any(servers.map(answer)).then(() => true, () => false);
+        const answered = await Promise.any(servers.map(answer)).then(() => true, () => false);
+        if (!answered && !told)
+            (0,progress/* note */.N4)(tell, '', `No server answers: asked for up to ${Math.ceil(left / 1000)} s`);
+        told = true;
+        return answered;
     }).then(() => true, (error) => {
         if (error instanceof waiting/* WaitedTooLong */.Rj)
             return false;
@@ -39819,6 +39844,7 @@ async function bring(standings, release, action, how, lease, last = 'record') {
         known.push(at);
         return { begun: started, at };
     };
+    const runs = ({ current }) => current?.release === target.release;
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -39848,7 +39874,9 @@ async function bring(standings, release, action, how, lease, last = 'record') {
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
-        return finish({ status: nothing ? 'unchanged' : 'deployed' });
+        // What a killed run swapped is this one's to prove, and to take back if it fails.
+        const same = nothing && (last === 'swap' || standings.every(runs));
+        return finish({ status: same ? 'unchanged' : 'deployed' });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
@@ -39910,11 +39938,11 @@ async function tellLeftovers(targets, tell) {
 
 /** Deploys: merges onto the current release, pulls, rolls, asks the public address, records. */
 async function deploy(hosts, wanted, how) {
-    const before = await (0,standing/* standingsOf */.F3)(hosts);
+    const [before, leases] = await Promise.all([(0,standing/* standingsOf */.F3)(hosts), Promise.all(hosts.map(release_lease/* look */.Op))]);
     const current = (0,standing/* leaderOf */.tY)(before)?.current;
     (0,release_target/* refuseOtherEnvironment */.Mu)(wanted.environment, current);
     // What another run is at may be what this one needs, such as the first release of all services.
-    const taken = (await Promise.all(hosts.map(release_lease/* look */.Op))).some(({ binds }) => binds);
+    const taken = leases.some(({ binds }) => binds);
     const expected = taken ? undefined : (0,release_target/* buildRelease */.Az)(wanted, current).manifest;
     await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
@@ -40260,6 +40288,16 @@ function whatGoesBack({ from, services }, now, brought, begun) {
 function isUnderWay(begun, now, from) {
     return begun.some((release) => release !== now.release && (from ?? release) === release);
 }
+/** Services that a run which ended in the middle was replacing: what is current is what they go back to. */
+function replacedBy(begun, kept, now, from) {
+    const releases = begun.filter((release) => isUnderWay([release], now, from));
+    return Object.entries(now.services)
+        .filter(([service, { image, config }]) => releases.some((release) => {
+        const then = kept.get(release)?.services[service];
+        return then !== undefined && (then.image !== image || then.config !== config);
+    }))
+        .map(([service]) => service);
+}
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
     try {
@@ -40279,14 +40317,16 @@ async function chooseTarget(standings, leader, now, asked) {
     const behind = (0,standing/* behindOf */.g9)(standings);
     const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
     const begun = (await Promise.all(level.map(store/* unfinished */.M1))).flatMap((each) => each ?? []);
-    const brought = from === undefined ? [] : (0,earlier/* broughtBy */.dB)(history, kept, from, now);
+    const replaced = replacedBy(begun, kept, now, from);
+    const brought = from === undefined ? [] : (0,earlier/* broughtBy */.dB)(history, kept, from, now).concat(replaced);
     const services = whatGoesBack(asked, now, brought, begun);
     if (services.length > 0) {
-        const components = Object.fromEntries(services.map((service) => [service, earlierComponent(history, kept, service, now, version)]));
+        const back = version === undefined ? services.filter((each) => !replaced.includes(each)) : services;
+        const components = Object.fromEntries(back.map((service) => [service, earlierComponent(history, kept, service, now, version)]));
         const current = await store/* readRelease */.iJ(host, now.release);
         if (current === undefined)
             throw new Error(`${host.name} lacks files of ${now.release}.`);
-        return (0,release_target/* withComponents */.fN)(current, components);
+        return back.length === 0 ? current : (0,release_target/* withComponents */.fN)(current, components);
     }
     const name = version !== undefined
         ? (0,earlier/* releaseOf */.l7)(history, version)
@@ -40381,14 +40421,18 @@ var options = __nccwpck_require__(9282);
 
 
 
+
+const isUnasked = (state) => 'problem' in state;
 /** What runs where, and who holds the environment. */
-async function state_status(hosts) {
-    return Promise.all(hosts.map(async (host) => {
-        const [{ slots, edge, outOfRotation }, { lease, binds }, current] = await Promise.all([
+function state_status(hosts) {
+    return askEach(hosts, async (host) => {
+        const [{ slots, edge, outOfRotation }, { lease, binds }, current, journal] = await Promise.all([
             host.state(),
             (0,release_lease/* look */.Op)(host),
             (0,store/* currentRelease */.BX)(host),
+            (0,store/* begun */.q1)(host),
         ]);
+        const underWay = binds && journal?.token === lease?.token;
         return {
             host: host.name,
             release: current?.release ?? '',
@@ -40396,7 +40440,10 @@ async function state_status(hosts) {
             missing: (current?.order ?? [])
                 .filter((name) => !slots.some(({ service }) => service === name))
                 .concat(current && !edge ? 'caddy' : []),
-            unfinished: (await (0,store/* unfinished */.M1)(host)) ?? '',
+            /** What the holder releases now. */
+            releasing: (underWay && journal?.release) || '',
+            /** What a run that is gone has begun. */
+            unfinished: (!underWay && journal?.release) || '',
             outOfRotation,
             maintenance: await inMaintenance(host),
             lease,
@@ -40408,11 +40455,14 @@ async function state_status(hosts) {
                 health,
             })),
         };
-    }));
+    });
 }
 /** What was released on each host, oldest first. */
-async function state_history(hosts) {
-    return Promise.all(hosts.map(async (host) => ({ host: host.name, entries: await (0,store/* readHistory */.Lu)(host) })));
+function state_history(hosts) {
+    return askEach(hosts, async (host) => ({ host: host.name, entries: await (0,store/* readHistory */.Lu)(host) }));
+}
+function askEach(hosts, ask) {
+    return Promise.all(hosts.map((host) => ask(host).catch((error) => ({ host: host.name, problem: (0,release_evidence/* problemOf */.Zw)(error) }))));
 }
 
 // EXTERNAL MODULE: external "node:util"
@@ -40420,6 +40470,7 @@ var external_node_util_ = __nccwpck_require__(7975);
 // EXTERNAL MODULE: ./lib/release/report.js
 var report = __nccwpck_require__(8782);
 ;// CONCATENATED MODULE: ./cli/src/text.js
+
 
 
 
@@ -40450,7 +40501,10 @@ function columns(heading, rows) {
         .join('\n');
 }
 function statusText(hosts) {
-    const rows = hosts.flatMap(({ host, release, slots }) => {
+    const rows = hosts.flatMap((each) => {
+        if (isUnasked(each))
+            return [unaskedRow(each)];
+        const { host, release, slots } = each;
         const running = slots.map(({ service, slot, version, health }) => [
             `${service}-${slot}`,
             version,
@@ -40460,9 +40514,12 @@ function statusText(hosts) {
         return (running.length === 0 ? [none] : running).map((row) => [host, ...row, release]);
     });
     const notes = hosts.flatMap((each) => {
-        const { host, lease, held, unfinished, missing, outOfRotation, maintenance } = each;
+        if (isUnasked(each))
+            return [unaskedNote(each)];
+        const { host, lease, held, releasing, unfinished, missing, outOfRotation, maintenance } = each;
         return [
             ...(lease && held ? [`${host}: held by ${(0,release_lease/* describe */.q0)(lease)}`] : []),
+            ...(releasing === '' ? [] : [`${host}: ${releasing} is being released`]),
             ...(unfinished === '' ? [] : [`${host}: a run ended in the middle of ${unfinished}`]),
             ...(missing.length === 0 ? [] : [`${host}: ${missing.join(', ')} should run, and does not`]),
             ...(outOfRotation ? [`${host}: out of rotation; \`compta converge\` brings it back`] : []),
@@ -40472,17 +40529,24 @@ function statusText(hosts) {
     return [columns(['HOST', 'SLOT', 'VERSION', 'HEALTH', 'CURRENT RELEASE'], rows), ...notes].join('\n');
 }
 function historyText(hosts) {
-    const rows = hosts.flatMap(({ host, entries }) => entries.map(({ at, action, version, release, by, reason = '' }) => [
-        host,
-        at,
-        action,
-        version,
-        release,
-        by,
-        reason,
-    ]));
-    return columns(['HOST', 'WHEN', 'WHAT', 'VERSION', 'RELEASE', 'BY', 'WHY'], rows);
+    const rows = hosts.flatMap((each) => {
+        if (isUnasked(each))
+            return [unaskedRow(each)];
+        return each.entries.map(({ at, action, version, release, by, reason = '' }) => [
+            each.host,
+            at,
+            action,
+            version,
+            release,
+            by,
+            reason,
+        ]);
+    });
+    const table = columns(['HOST', 'WHEN', 'WHAT', 'VERSION', 'RELEASE', 'BY', 'WHY'], rows);
+    return [table, ...hosts.filter(isUnasked).map(unaskedNote)].join('\n');
 }
+const unaskedRow = ({ host }) => [host, '', '', paint('red', 'cannot be asked')];
+const unaskedNote = ({ host, problem }) => `${host}: cannot be asked: ${problem}`;
 function outcomeText(outcome) {
     const { rows, version, status, problem, evidence, started, ended } = outcome;
     const table = rows.map(({ host, service, from, to, outcome: how, start, end }) => [
@@ -40595,7 +40659,7 @@ const COMMANDS = {
         whoeverAnswers: true,
         prepare: () => async (hosts) => {
             const data = await state_status(hosts);
-            return { data, text: statusText(data) };
+            return { data, text: statusText(data), failed: data.some(isUnasked) };
         },
     },
     history: {
@@ -40604,7 +40668,7 @@ const COMMANDS = {
         whoeverAnswers: true,
         prepare: () => async (hosts) => {
             const data = await state_history(hosts);
-            return { data, text: historyText(data) };
+            return { data, text: historyText(data), failed: data.some(isUnasked) };
         },
     },
     lock: {
@@ -40783,7 +40847,7 @@ try {
         process.exitCode = await (0,_migrate_js__WEBPACK_IMPORTED_MODULE_7__/* .migrateCommand */ .v)(process.argv.slice(3), interrupt.signal);
     }
     else
-        await run((0,_arguments_js__WEBPACK_IMPORTED_MODULE_5__/* .readArguments */ .l)(process.argv.slice(2)));
+        await run((0,_arguments_js__WEBPACK_IMPORTED_MODULE_5__/* .readArguments */ .lR)(process.argv.slice(2)));
 }
 catch (error) {
     console.error((0,node_util__WEBPACK_IMPORTED_MODULE_0__.styleText)('red', (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__/* .messageOf */ .b)(error), { stream: process.stderr }));
@@ -42234,6 +42298,7 @@ function scramVerifier(password, salt = (0,external_node_crypto_.randomBytes)(16
 
 ;// CONCATENATED MODULE: ./lib/migration/repair.js
 
+
 function correctionsFor(wrong) {
     return wrong.map(({ version, description, code, message }) => {
         const was = /Applied to database\s*:\s*(-?\d+)/.exec(message)?.[1];
@@ -42280,6 +42345,14 @@ async function copyHistory(database, name) {
     const copy = `${repair_HISTORY}_before_${stamp}`;
     await database.query(name, `CREATE TABLE "${copy}" AS TABLE ${repair_HISTORY};`);
     return copy;
+}
+/** Names of the scripts in the history, failed ones too: outside a transaction these may have done a part. */
+async function scriptsInHistory(database, name) {
+    const there = `SELECT 1 WHERE to_regclass('public.${repair_HISTORY}') IS NOT NULL;`;
+    if ((await database.query(name, there)).length === 0)
+        return [];
+    const rows = await database.query(name, `SELECT script FROM public.${repair_HISTORY};`);
+    return rows.map(([script = '']) => (0,external_node_path_.basename)(script));
 }
 
 ;// CONCATENATED MODULE: ./lib/migration/report.js
@@ -45525,14 +45598,17 @@ async function migration_repair(work, flyway) {
 }
 async function restore(work) {
     const { request, report, server, hosts, say } = work;
-    const { database, backupPath = '', identity = '', confirmed } = request;
+    const { database, service, backupPath = '', identity = '', confirmed } = request;
     if (confirmed !== database) {
         throw new MigrationRefused(`A restore of ${database} must be confirmed by its name.`);
     }
     await underLease(work, async () => {
         const how = { replace: true, identity };
         report.restored = await restoreBackup(server, backupPath, database, how, say);
-        const { asked, unwell } = await unwellSlots(await hosts(), request.service, 30);
+        const history = await scriptsInHistory(work.database, database);
+        for (const host of await hosts())
+            await (0,schema/* recordRestore */.ev)(host, service, history);
+        const { asked, unwell } = await unwellSlots(await hosts(), service, 30);
         report.slotsAsked = asked;
         report.problems.push(...unwell.map((slot) => `After the restore ${slot}.`));
     });
@@ -45894,16 +45970,16 @@ function readRequest(argv) {
     const [word = 'migrate', ...rest] = positionals;
     const command = COMMANDS.find((candidate) => candidate === word);
     if (command === undefined || rest.length > 0) {
-        throw new src_arguments/* UsageError */.e(`Give one command of ${COMMANDS.join(', ')}; see compta migrate --help.`);
+        throw new src_arguments/* UsageError */.eb(`Give one command of ${COMMANDS.join(', ')}; see compta migrate --help.`);
     }
     const request = (password) => {
         const database = given(values.database, 'database');
         if (!/^[a-z_][a-z0-9_]{0,62}$/.test(database)) {
-            throw new src_arguments/* UsageError */.e('--database: lower-case letters, digits and _ only.');
+            throw new src_arguments/* UsageError */.eb('--database: lower-case letters, digits and _ only.');
         }
         const port = Number(values.port);
         if (!Number.isInteger(port) || port < 1 || port > 65535) {
-            throw new src_arguments/* UsageError */.e('--port is a whole number from 1 to 65535.');
+            throw new src_arguments/* UsageError */.eb('--port is a whole number from 1 to 65535.');
         }
         const identity = values['age-identity'] && (0,external_node_fs_.readFileSync)(values['age-identity'], 'utf8');
         if (command === 'restore' && isAtRemote(given(values['backup-path'], 'backup-path'))) {
@@ -45911,7 +45987,7 @@ function readRequest(argv) {
         }
         const scripts = needsScripts(command) ? scriptSource(values, password) : undefined;
         if (values['dry-run'] && scripts === undefined) {
-            throw new src_arguments/* UsageError */.e(`A ${command} has no dry run.`);
+            throw new src_arguments/* UsageError */.eb(`A ${command} has no dry run.`);
         }
         return {
             ...DEFAULTS,
@@ -45935,27 +46011,28 @@ function readRequest(argv) {
 function migrate_parsed(argv) {
     try {
         const { values, positionals } = (0,external_node_util_.parseArgs)({ args: [...argv], options, allowPositionals: true });
+        (0,src_arguments/* refuseEmpty */.Ot)(values);
         const { COMPTA_REGISTRY_USERNAME: username } = process.env;
         return { values: { ...(username && { username }), ...values }, positionals };
     }
     catch (cause) {
-        throw new src_arguments/* UsageError */.e(cause instanceof Error ? cause.message : String(cause), { cause });
+        throw new src_arguments/* UsageError */.eb(cause instanceof Error ? cause.message : String(cause), { cause });
     }
 }
 function given(value, name) {
     if (value === undefined || value === '')
-        throw new src_arguments/* UsageError */.e(`--${name} is missing.`);
+        throw new src_arguments/* UsageError */.eb(`--${name} is missing.`);
     return value;
 }
 function restoredHistory(report, command, database) {
     if (report === undefined)
         return undefined;
     if (command !== 'validate')
-        throw new src_arguments/* UsageError */.e('--drill-report: only validate reads it.');
+        throw new src_arguments/* UsageError */.eb('--drill-report: only validate reads it.');
     const found = historyIn((0,external_node_fs_.readFileSync)(report, 'utf8'), database);
     if (typeof found !== 'string')
         return found;
-    throw new src_arguments/* UsageError */.e(`--drill-report: ${report} ${found}.`);
+    throw new src_arguments/* UsageError */.eb(`--drill-report: ${report} ${found}.`);
 }
 function scriptSource({ image, locations, username, }, password) {
     if (image === undefined)
@@ -45964,7 +46041,7 @@ function scriptSource({ image, locations, username, }, password) {
     if (image === 'current')
         return { from: 'current', login };
     if (!/@sha256:[0-9a-f]{64}$/.test(image)) {
-        throw new src_arguments/* UsageError */.e('--image: give it by digest, or the word current.');
+        throw new src_arguments/* UsageError */.eb('--image: give it by digest, or the word current.');
     }
     return { from: 'image', reference: image, login };
 }
@@ -47670,9 +47747,8 @@ put "$1" "$((now + $2))"`;
 /** The lease on a host, after the host's own time. */
 const lookScript = `date +%s; cat ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .leaseFile */ .ll} 2>/dev/null || true`;
 /**
- * One lease for an environment. It lies on every host, is taken in the order of their names with a
- * token higher than any before, and each remote change checks that token: a run that lost its
- * lease, for whatever reason, can change nothing more.
+ * One lease for an environment. It lies on every host, with a token higher than any before, and each
+ * remote change checks that token: a run that lost its lease, for whatever reason, can change nothing more.
  */
 class Lease {
     token;
@@ -47798,33 +47874,50 @@ function busyWith(host) {
     const who = `${host.name} is still at what an earlier run has begun there`;
     return { who, sentence: who, remedy: `See there what it is with \`fuser -v ${_layout_js__WEBPACK_IMPORTED_MODULE_2__/* .lockFile */ .Ke}\`` };
 }
-/** Takes the lease on each host in turn; on refusal gives back what it has and returns what is in the way. */
+/**
+ * Takes the lease on the first host, which of two that want it one alone gets, then on all the others; on
+ * refusal gives back what it has and returns what is in the way.
+ */
 async function takeAll(hosts, record, token, lifetime, force) {
     const taken = [];
-    for (const host of hosts) {
-        const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const words = [record, String(token), String(lifetime), force ? 'force' : ''];
+    const take = async (host) => {
         try {
             await host.once(['sh', '-c', acquireScript, 'acquire', ...words], { timeoutMs: 120_000 });
-            host.token = token;
-            taken.push(host);
         }
         catch (error) {
-            for (const mine of taken) {
-                await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
-                mine.token = undefined;
-            }
-            if (!(error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at))
-                throw error;
-            if (error.code === busy)
-                return busyWith(host);
-            if (error.code !== held)
-                throw error;
-            // sudo may have something to say first.
-            const text = error.stderr.trim().split('\n').at(-1) ?? '';
-            return heldBy(leaseSchema.parse(JSON.parse(text)));
+            return obstacleIn(error, host);
         }
+        host.token = token;
+        taken.push(host);
+        return undefined;
+    };
+    for (const some of [hosts.slice(0, 1), hosts.slice(1)]) {
+        const ends = await Promise.allSettled(some.map(take));
+        const bad = ends.find((end) => end.status === 'rejected' || end.value !== undefined);
+        if (bad === undefined)
+            continue;
+        await Promise.all(taken.map(async (mine) => {
+            await mine.change(['sh', '-c', renewScript, 'renew', record, '0']).catch(() => { });
+            mine.token = undefined;
+        }));
+        if (bad.status === 'rejected')
+            throw bad.reason;
+        return bad.value;
     }
     return undefined;
+}
+/** @throws the error itself when it is no other holder's doing. */
+function obstacleIn(error, host) {
+    if (!(error instanceof _ssh_errors_js__WEBPACK_IMPORTED_MODULE_0__/* .RemoteCommandError */ .at))
+        throw error;
+    if (error.code === busy)
+        return busyWith(host);
+    if (error.code !== held)
+        throw error;
+    // sudo may have something to say first.
+    const text = error.stderr.trim().split('\n').at(-1) ?? '';
+    return heldBy(leaseSchema.parse(JSON.parse(text)));
 }
 /**
  * Frees what a process that died left behind.
@@ -48007,7 +48100,11 @@ function planService(service, slots, target, trusted, join) {
         return [step('settle', keep.slot), ...others.map((slot) => step('retire', slot.slot))];
     }
     const old = serving(slots, trusted);
-    const fresh = (slot) => [step('start', slot), step('prove', slot)];
+    const fresh = (slot) => [
+        step('start', slot),
+        step('await', slot),
+        step('prove', slot),
+    ];
     if (old === undefined)
         return fresh('a');
     const idle = old.slot === 'a' ? 'b' : 'a';
@@ -48019,8 +48116,9 @@ function planService(service, slots, target, trusted, join) {
         step('retire', old.slot),
     ];
 }
-function matches(slot, component) {
-    return slot.image === component.image && slot.config === component.config;
+/** A version is what it answers with: of one that the release calls otherwise the gate would fail. */
+function matches(slot, { image, config, version }) {
+    return slot.image === image && slot.config === config && slot.version === version;
 }
 /** Which of a service's running slots to keep serving: the current release's, a healthy one, the older. */
 function serving(slots, trusted) {
@@ -48028,8 +48126,8 @@ function serving(slots, trusted) {
     return [...slots].sort((x, y) => rank(x) - rank(y) || (x.startedAt < y.startedAt ? -1 : 1))[0];
 }
 /**
- * What is done on a host, in order. A service boots while the slot that the one before it has left
- * is drained: neither needs the other, and both take seconds.
+ * What is done on a host, in order. A service boots while the one before it, healthy by then, comes
+ * into rotation and its former slot is drained: neither needs the other, and all of it takes seconds.
  */
 function inOrder({ services }) {
     const order = [];
@@ -48037,11 +48135,18 @@ function inOrder({ services }) {
         const [first, ...rest] = service.steps.map((step) => ({ service, step }));
         if (first === undefined)
             continue;
-        const drains = order.at(-1)?.step.kind === 'retire' && first.step.kind === 'start';
-        order.splice(drains ? -1 : order.length, 0, first);
+        const meanwhile = first.step.kind === 'start' ? leftToSwap(order.map(({ step }) => step)) : 0;
+        order.splice(order.length - meanwhile, 0, first);
         order.push(...rest);
     }
     return order;
+}
+/** How many of the last steps are a swap's end, through which a slot that serves stands behind the service. */
+function leftToSwap(steps) {
+    const [one, last] = steps.slice(-2);
+    if (last?.kind !== 'retire')
+        return 0;
+    return one?.kind === 'prove' ? 2 : 1;
 }
 /** Whether the plan changes anything. */
 function isEmpty(plan) {
@@ -48052,7 +48157,8 @@ function isEmpty(plan) {
 function describe({ kind, service, slot }) {
     const what = {
         start: 'start',
-        prove: 'wait until healthy, prove its readiness contract, bring into rotation',
+        await: 'wait until healthy',
+        prove: 'prove its readiness contract, bring into rotation',
         settle: 'wait until healthy, bring into rotation',
         retire: 'take out of rotation, drain and end',
         end: 'drain and end',
@@ -48233,20 +48339,28 @@ function previewRows(hosts) {
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
 /* harmony export */   $l: () => (/* binding */ isSince),
 /* harmony export */   G7: () => (/* binding */ readSchema),
+/* harmony export */   ev: () => (/* binding */ recordRestore),
 /* harmony export */   rU: () => (/* binding */ recordContracts),
 /* harmony export */   uB: () => (/* binding */ refuseContracted)
 /* harmony export */ });
-/* unused harmony export afterContracts */
+/* unused harmony exports afterContracts, afterRestore */
 /* harmony import */ var zod__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(5686);
 /* harmony import */ var _evidence_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(2481);
 /* harmony import */ var _layout_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(5402);
 
 
 
-/** A script that takes something away from a database, and the first version that lives without it. */
-const contractSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({ script: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(), since: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP() });
-/** Service → of all scripts that contracted its database, the one that shuts out the most versions. */
-const recordSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(), contractSchema);
+/**
+ * A script that takes something away from a database, and the first version that lives without it.
+ * One that a restore has undone stays in the record, as another restore may bring it back.
+ */
+const contractSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({
+    script: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
+    since: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
+    undone: zod__WEBPACK_IMPORTED_MODULE_2__/* .literal */ .euz(true).optional(),
+});
+/** Service → all scripts that contracted its database; a record of before a restore was told has one. */
+const recordSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .record */ .g1P(zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(), zod__WEBPACK_IMPORTED_MODULE_2__/* .union */ .KCZ([zod__WEBPACK_IMPORTED_MODULE_2__/* .array */ .YOg(contractSchema), contractSchema.transform((one) => [one])]));
 /** What migrations leave on every application server for rollbacks to know. */
 async function readSchema(host) {
     const text = await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_1__/* .schemaFile */ .I9);
@@ -48257,14 +48371,34 @@ async function readSchema(host) {
  * before the first of them: a run that is killed in between then refuses rather too much.
  */
 async function recordContracts(host, service, contracts) {
-    const record = afterContracts(await readSchema(host), service, contracts);
+    await writeSchema(host, afterContracts(await readSchema(host), service, contracts));
+}
+/**
+ * Tells a host which contracts hold after a restore; under the lease, on every application server.
+ * @param history scripts that the restored database knows.
+ */
+async function recordRestore(host, service, history) {
+    const record = await readSchema(host);
+    if (service in record)
+        await writeSchema(host, afterRestore(record, service, history));
+}
+async function writeSchema(host, record) {
     await host.write(_layout_js__WEBPACK_IMPORTED_MODULE_1__/* .schemaFile */ .I9, `${JSON.stringify(record, null, 2)}\n`, '0644');
 }
 function afterContracts(record, service, contracts) {
-    const strictest = [record[service] ?? [], contracts]
-        .flat()
+    const isOther = (one) => !contracts.some(({ script, since }) => one.script === script && one.since === since);
+    const known = (record[service] ?? []).filter(isOther);
+    return { ...record, [service]: [...known, ...contracts] };
+}
+function afterRestore(record, service, history) {
+    const contracts = (record[service] ?? []).map(({ script, since }) => history.includes(script) ? { script, since } : { script, since, undone: true });
+    return { ...record, [service]: contracts };
+}
+/** Of those that hold, the one that shuts out the most versions. */
+function strictestOf(contracts) {
+    return contracts
+        .filter(({ undone }) => undone === undefined)
         .reduce((found, next) => (found && isSince(found.since, next.since) ? found : next), undefined);
-    return strictest === undefined ? record : { ...record, [service]: strictest };
 }
 /**
  * Refuses to put code back that the database has moved beyond.
@@ -48272,14 +48406,14 @@ function afterContracts(record, service, contracts) {
  */
 function refuseContracted(record, target, now) {
     for (const [service, { image, version }] of Object.entries(target.services)) {
-        const contract = record[service];
+        const contract = strictestOf(record[service] ?? []);
         if (contract === undefined || now.services[service]?.image === image)
             continue;
         if (isSince(version, contract.since))
             continue;
         throw new _evidence_js__WEBPACK_IMPORTED_MODULE_0__/* .ReleaseFailure */ .WA(`${service} ${version} cannot be put back: ${contract.script} took away from its database ` +
             `what versions before ${contract.since} need. Go back to ${contract.since} or newer, or ` +
-            'restore a backup from before it.');
+            'restore a backup from before it: docs/disaster-recovery.md says how.');
     }
 }
 /**
@@ -48610,6 +48744,7 @@ async function freeAfter(runner, destination) {
 /* harmony export */   iJ: () => (/* binding */ readRelease),
 /* harmony export */   jk: () => (/* binding */ dropBallast),
 /* harmony export */   ks: () => (/* binding */ closeJournal),
+/* harmony export */   q1: () => (/* binding */ begun),
 /* harmony export */   sb: () => (/* binding */ audit)
 /* harmony export */ });
 /* unused harmony export withOwn */
@@ -48763,12 +48898,16 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .root */ .zr}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** Whether an earlier run ended in the middle, and of which release. */
-async function unfinished(host) {
+/** The release that a run has begun here and not ended, and the token of its lease. */
+async function begun(host) {
     const text = await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .journalFile */ .i7);
     if (text === undefined)
         return undefined;
-    return zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({ release: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP() }).parse(JSON.parse(text)).release;
+    return zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({ release: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(), token: zod__WEBPACK_IMPORTED_MODULE_2__/* .number */ .aig() }).parse(JSON.parse(text));
+}
+/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+async function unfinished(host) {
+    return (await begun(host))?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -49025,7 +49164,7 @@ async function accept(host, slot, on) {
     return (await host.http(url, ...options, '--data-raw', body)).status;
 }
 /**
- * Proves on an idle slot that the service keeps the contract.
+ * Proves on a slot beside the one that serves that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
  */
 async function proveContract(host, slot) {
