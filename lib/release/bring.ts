@@ -108,7 +108,6 @@ export async function bring(
     known.push(at);
     return { begun: started, at };
   };
-  const runs = ({ current }: Standing): boolean => current?.release === target.release;
   const finish = (rest: Pick<Outcome, 'status' | 'problem' | 'evidence'>): Outcome => ({
     release: target.release,
     version: target.version,
@@ -142,9 +141,10 @@ export async function bring(
       await askPublicly(targets, target, how);
       await recordAll(targets, previous, action, how, now(), nothing);
     }
-    // What a killed run swapped is this one's to prove, and to take back if it fails.
-    const same = nothing && (last === 'swap' || standings.every(runs));
-    return finish({ status: same ? 'unchanged' : 'deployed' });
+    // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
+    const isNew = standings.some(({ current }) => current?.release !== target.release);
+    const recorded = last === 'record' && isNew;
+    return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
   } catch (error) {
     // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
     lease.lost.throwIfAborted();

@@ -76,18 +76,16 @@ async function goBackOn(
 ): Promise<void> {
   // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
   // that, the plan can do without.
-  const free = (seconds: number) =>
-    host.read(['flock', '-w', String(seconds), lockFile, 'true'], {
-      allowFailure: true,
-      timeoutMs: 2 * longestCommand * 1000,
-    });
-  if ((await free(0)).code !== 0) {
-    note(
-      how.tell,
-      host.name,
-      `up to ${longestCommand} s for what a command cut off is still doing`,
-    );
-    await free(longestCommand);
+  const isFree = async (seconds: number): Promise<boolean> => {
+    const words = ['flock', '-w', String(seconds), lockFile, 'true'];
+    const timeoutMs = 2 * longestCommand * 1000;
+    return (await host.read(words, { allowFailure: true, timeoutMs })).code === 0;
+  };
+  // A heartbeat has it for a moment.
+  if (!(await isFree(1))) {
+    const what = `up to ${longestCommand} s for what a command that was cut off is still doing`;
+    note(how.tell, host.name, what);
+    await isFree(longestCommand);
   }
   await store.dropBallast(host);
   if (current?.release === previous.release) {
@@ -131,9 +129,10 @@ async function someoneAnswers(
       () => true,
       () => false,
     );
-    if (!answered && !told)
+    if (!answered && !told) {
       note(tell, '', `No server answers: asked for up to ${Math.ceil(left / 1000)} s`);
-    told = true;
+      told = true;
+    }
     return answered;
   }).then(
     () => true,

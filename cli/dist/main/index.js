@@ -39715,13 +39715,16 @@ async function goBack(targets, previous, rows, options, how, at) {
 async function goBackOn({ host, current, target }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
-    const free = (seconds) => host.read(['flock', '-w', String(seconds), layout/* lockFile */.Ke, 'true'], {
-        allowFailure: true,
-        timeoutMs: 2 * longestCommand * 1000,
-    });
-    if ((await free(0)).code !== 0) {
-        (0,progress/* note */.N4)(how.tell, host.name, `up to ${longestCommand} s for what a command cut off is still doing`);
-        await free(longestCommand);
+    const isFree = async (seconds) => {
+        const words = ['flock', '-w', String(seconds), layout/* lockFile */.Ke, 'true'];
+        const timeoutMs = 2 * longestCommand * 1000;
+        return (await host.read(words, { allowFailure: true, timeoutMs })).code === 0;
+    };
+    // A heartbeat has it for a moment.
+    if (!(await isFree(1))) {
+        const what = `up to ${longestCommand} s for what a command that was cut off is still doing`;
+        (0,progress/* note */.N4)(how.tell, host.name, what);
+        await isFree(longestCommand);
     }
     await store/* dropBallast */.jk(host);
     if (current?.release === previous.release) {
@@ -39762,9 +39765,10 @@ async function someoneAnswers({ servers, stop, tell }, deadline) {
     return (0,waiting/* until */.TG)('a server to answer', left, async () => {
         stop.throwIfAborted();
         const answered = await Promise.any(servers.map(answer)).then(() => true, () => false);
-        if (!answered && !told)
+        if (!answered && !told) {
             (0,progress/* note */.N4)(tell, '', `No server answers: asked for up to ${Math.ceil(left / 1000)} s`);
-        told = true;
+            told = true;
+        }
         return answered;
     }).then(() => true, (error) => {
         if (error instanceof waiting/* WaitedTooLong */.Rj)
@@ -39844,7 +39848,6 @@ async function bring(standings, release, action, how, lease, last = 'record') {
         known.push(at);
         return { begun: started, at };
     };
-    const runs = ({ current }) => current?.release === target.release;
     const finish = (rest) => ({
         release: target.release,
         version: target.version,
@@ -39874,9 +39877,10 @@ async function bring(standings, release, action, how, lease, last = 'record') {
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
-        // What a killed run swapped is this one's to prove, and to take back if it fails.
-        const same = nothing && (last === 'swap' || standings.every(runs));
-        return finish({ status: same ? 'unchanged' : 'deployed' });
+        // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
+        const isNew = standings.some(({ current }) => current?.release !== target.release);
+        const recorded = last === 'record' && isNew;
+        return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.

@@ -84,9 +84,6 @@ describe('a run that ended in the middle', () => {
     expect(replacedBy([theirs.release], kept, ours, theirs.release)).toEqual(['books']);
     expect(replacedBy([theirs.release], kept, ours, before.release)).toEqual([]);
     expect(replacedBy([ours.release], kept, ours, undefined)).toEqual([]);
-    expect(
-      whatGoesBack({ from: theirs.release, services: ['books'] }, ours, ['books'], []),
-    ).toEqual(['books']);
   });
 
   test('has come to its end when its release is the current one: a rollback goes beyond it', () => {
