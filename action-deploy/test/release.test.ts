@@ -8,6 +8,7 @@ import {
 } from '../../lib/release/test/fixture/environment.ts';
 import { type LoadResult, startLoad } from '../../lib/release/test/fixture/load.ts';
 import { type StreamTarget, watchStream } from '../../lib/release/test/fixture/streams.ts';
+import { setAccepting } from '../../lib/release/test/fixture/traffic.ts';
 import type { Ended } from '../../lib/runner/test/start-action.ts';
 import { connectionTo, start } from './release-step.ts';
 
@@ -61,8 +62,17 @@ async function versionAt(host: number, path: string): Promise<string> {
 }
 
 describe('releases on two servers', () => {
-  test('the first one starts everything', async () => {
-    const end = await ran('action-deploy', await deploy('1.0.0'));
+  test('the first one starts everything, what a killed run left of it too', async () => {
+    const inputs = await deploy('1.0.0');
+    const killed = start('action-deploy', inputs);
+    await killed.said('▶ prove its readiness contract, bring into rotation auth-service');
+    killed.kill('SIGKILL');
+    await killed.ended;
+    const [host] = environment.hosts;
+    const slot = (await host?.state())?.slots.find(({ service }) => service === 'auth-service');
+    if (host && slot) await setAccepting(host, slot, false);
+    const end = await ran('action-deploy', inputs);
+    expect(await versionAt(0, '/api/auth/version')).toBe('1.0.0');
     expect(end.stdout).not.toContain('::error');
     expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.0.0' });
     expect(await versionAt(1, '/api/accounting/version')).toBe('1.0.0');
@@ -213,9 +223,13 @@ describe('releases on two servers', () => {
     }
   }, 400_000);
 
-  test('a rollback brings the release before back', async () => {
+  test('a rollback brings the release before back, also when it is killed and asked for again', async () => {
     underLoad();
     const inputs = { ...connection(), reason: 'totals are wrong', confirm: 'staging' };
+    const killed = start('action-rollback', inputs);
+    await killed.said('▶ take out of rotation, drain and end auth-service');
+    killed.kill('SIGKILL');
+    await killed.ended;
     const end = await ran('action-rollback', inputs);
     expect(end.outputs).toMatchObject({ status: 'deployed', version: '1.2.0' });
     expect(await versionAt(1, '/api/auth/version')).toBe('1.1.1');
@@ -236,7 +250,7 @@ test('a cancelled run frees the environment in its post step', async () => {
   const post = await start('action-deploy', inputs, { entry: 'post', state }).ended;
   expect(post.stdout).toContain('Freed the lease on 2 hosts');
   const undo = { ...connection(), reason: 'was cancelled', confirm: 'staging' };
-  const end = await ran('action-rollback', undo);
+  const end = await ran('action-rollback', { ...undo, services: 'auth-service' });
   expect(end.outputs).toMatchObject({ status: 'deployed', version: '2.9.0' });
   expect(await environment.hosts[0]?.content('/opt/compta/journal.json')).toBeUndefined();
   const again = await ran('action-rollback', { ...undo, version: '2.9.0' });

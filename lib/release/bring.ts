@@ -9,9 +9,11 @@ import { previewRelease, tellPreview, wouldChange } from './preview.ts';
 import { note, step, type Tell } from './progress.ts';
 import { recordAll, type When } from './record.ts';
 import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
+import type { Slot } from './slots.ts';
 import { leaderOf, momentAfter, type Standing } from './standing.ts';
 import * as store from './store.ts';
 import type { Release } from './target.ts';
+import { accept } from './traffic.ts';
 import { goBack } from './undo.ts';
 
 /** Who does it and how; the same for a deploy, a rollback and the rest. */
@@ -50,8 +52,14 @@ export interface Outcome {
   evidence?: Evidence;
 }
 
-/** What a release is for the history. */
-export type Action = Exclude<store.HistoryEntry['action'], 'automatic-rollback'>;
+export interface Work {
+  release: Release;
+  /** What it is for the history. */
+  action: Exclude<store.HistoryEntry['action'], 'automatic-rollback'>;
+  undoes?: HostTarget['undoes'];
+  /** The last part that is done, as a phase of its own does the others; all of them when left out. */
+  last?: 'swap';
+}
 
 /** Takes the environment, does something with it, and gives it back. */
 export async function underLease<T>(
@@ -83,15 +91,12 @@ export async function underLease<T>(
  * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
  * records.
  * What fails is rolled back.
- * @param last the last part that is done; a phase of its own does the others.
  */
 export async function bring(
   standings: readonly Standing[],
-  release: Release,
-  action: Action,
+  { release, action, undoes, last }: Work,
   how: Circumstances,
   lease: Lease,
-  last: 'swap' | 'record' = 'record',
 ): Promise<Outcome> {
   const target = release.manifest;
   const started = Date.now();
@@ -100,7 +105,9 @@ export async function bring(
   const stop = AbortSignal.any([how.cancelled, lease.lost]);
   const servers = standings.map(({ host }) => host);
   const options: RollOptions = { ...how, stop, servers };
-  const targets = standings.map(({ host, current }): HostTarget => ({ host, target, current }));
+  const targets = standings.map(
+    ({ host, current }): HostTarget => ({ host, target, current, ...(undoes && { undoes }) }),
+  );
   const previous = leaderOf(standings)?.current;
   const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
   const now = (): When => {
@@ -117,7 +124,7 @@ export async function bring(
     ended: Date.now(),
     ...rest,
   });
-  await tellLeftovers(targets, how.tell);
+  await Promise.all(targets.map(({ host }) => takeUp(host, how.tell)));
   try {
     const found = await previewRelease(standings, release);
     const nothing = !wouldChange(found);
@@ -127,9 +134,10 @@ export async function bring(
       // On every host before the first change on one: a rollback then knows what to undo.
       await step(how.tell, '', 'open the journals', () =>
         Promise.all(
-          targets.map(async ({ host }) => {
+          targets.map(async (at) => {
+            const { host } = at;
             await store.holdBallast(host);
-            await journal(host, target.release, 'begin');
+            await journal(at, 'begin');
             // Whatever becomes of it: a run that is killed says nothing at its end.
             await store.audit(host, how.by, `begin ${what}`, how.run, how.reason);
           }),
@@ -137,13 +145,13 @@ export async function bring(
       );
       await rollHosts(targets, rows, options);
     }
-    if (last === 'record') {
+    if (last !== 'swap') {
       await askPublicly(targets, target, how);
       await recordAll(targets, previous, action, how, now(), nothing);
     }
     // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
     const isNew = standings.some(({ current }) => current?.release !== target.release);
-    const recorded = last === 'record' && isNew;
+    const recorded = last !== 'swap' && isNew;
     return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
   } catch (error) {
     // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
@@ -189,15 +197,18 @@ export async function askPublicly(
   );
 }
 
-async function tellLeftovers(targets: readonly HostTarget[], tell: Tell): Promise<void> {
-  const begun = await Promise.all(targets.map(({ host }) => store.unfinished(host)));
-  for (const [index, { host }] of targets.entries()) {
-    const release = begun[index];
-    if (release === undefined) continue;
-    note(
-      tell,
-      host.name,
-      `an earlier run ended in the middle of ${release}; it is taken up from there`,
-    );
-  }
+/** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
+async function takeUp(host: Host, tell: Tell): Promise<void> {
+  const release = await store.unfinished(host);
+  if (release === undefined) return;
+  note(
+    tell,
+    host.name,
+    `an earlier run ended in the middle of ${release}; it is taken up from there`,
+  );
+  // Killed while it proved the contract, it has left a slot that turns requests away and is healthy.
+  const { slots } = await host.state();
+  const isAlone = ({ service }: Slot): boolean =>
+    slots.filter((slot) => slot.service === service).length === 1;
+  await Promise.all(slots.filter(isAlone).map((slot) => accept(host, slot, true)));
 }

@@ -27,6 +27,6 @@ export async function converge(hosts: readonly Host[], how: Circumstances): Prom
         await store.copyState(leader.host, host);
       });
     }
-    return bring(standings, release, 'converge', how, lease);
+    return bring(standings, { release, action: 'converge' }, how, lease);
   });
 }

@@ -27,7 +27,8 @@ export async function deploy(
   await pullImages(hosts, imagesOf(wanted), how);
   return underLease(hosts, how, async (lease) => {
     const standings = await standingsOf(hosts);
-    return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
+    const release = await stage(standings, wanted, how);
+    return bring(standings, { release, action: 'deploy' }, how, lease);
   });
 }
 

@@ -113,7 +113,8 @@ export const swapPhase: Phase = async (hosts, wanted, how, dryRun) => {
     const { standings, release } = await staged(hosts, wanted);
     // What an earlier run swapped, and did not get to prove, is this one's.
     const begun = await Promise.all(standings.map(({ host }) => store.unfinished(host)));
-    const outcome = await bring(standings, release, 'deploy', how, lease, 'swap');
+    const work = { release, action: 'deploy', last: 'swap' } as const;
+    const outcome = await bring(standings, work, how, lease);
     const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;
     const says = outcome.problem ?? `${swapped} services were swapped`;
     const changed = outcome.status !== 'unchanged' || begun.some(Boolean);

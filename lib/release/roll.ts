@@ -151,16 +151,12 @@ async function rollHost(
   await host.change(['rm', '-f', caddy.outOfRotation]);
 }
 
-async function rollStep(
-  { host, target, undoes }: HostTarget,
-  next: Step,
-  row: Row,
-  options: RollOptions,
-): Promise<void> {
+async function rollStep(at: HostTarget, next: Step, row: Row, options: RollOptions): Promise<void> {
+  const { host, target } = at;
   const what = describe(next);
   try {
     await step(options.tell, host.name, what, async () => {
-      await journal(host, undoes ?? target.release, what);
+      await journal(at, what);
       await perform(host, next, target.release, options, (line) =>
         note(options.tell, host.name, line),
       );
@@ -171,7 +167,7 @@ async function rollStep(
 }
 
 async function rollEdge(
-  { host, target, undoes }: HostTarget,
+  at: HostTarget,
   { edge, join }: HostPlan,
   rows: Row[],
   options: RollOptions,
@@ -179,13 +175,14 @@ async function rollEdge(
 ): Promise<void> {
   if (edge === 'keep') return;
   options.stop.throwIfAborted();
+  const { host, target } = at;
   const to = target.edge.config;
   const row: Row = { host: host.name, service: 'caddy', from: '', to, ...now(), outcome: 'failed' };
   rows.push(row);
   const what = `${edge} caddy`;
   try {
     await step(options.tell, host.name, what, async () => {
-      await journal(host, undoes ?? target.release, what);
+      await journal(at, what);
       await validateEdge(host, target);
       const say = (line: string): void => note(options.tell, host.name, line);
       // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -204,7 +201,8 @@ function now(): { start: number; end: number } {
 }
 
 /** Says on the host what is going on there, for whoever finds it after a crash. */
-export async function journal(host: Host, release: string, what: string): Promise<void> {
+export async function journal({ host, target, undoes }: HostTarget, what: string): Promise<void> {
+  const release = undoes ?? target.release;
   const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
   await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }

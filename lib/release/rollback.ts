@@ -30,8 +30,8 @@ export async function rollback(
 ): Promise<Outcome> {
   return underLease(hosts, how, async (lease) => {
     const standings = await standingsOf(hosts);
-    const target = await permittedTarget(standings, asked);
-    const { manifest } = target;
+    const { release, undoes } = await permittedWay(standings, asked);
+    const { manifest } = release;
     note(how.tell, '', `Rolling back to ${manifest.release}`);
     await pullAgain(hosts, manifest, how);
     const leader = leaderOf(standings);
@@ -39,32 +39,52 @@ export async function rollback(
     await Promise.all(
       hosts.map((host) =>
         step(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
-          await store.giveRelease(host, target);
+          await store.giveRelease(host, release);
           if (leader && behind.includes(host)) await store.copyState(leader.host, host);
         }),
       ),
     );
-    return bring(standings, target, 'rollback', how, lease);
+    return bring(standings, { release, action: 'rollback', undoes }, how, lease);
   });
 }
 
 /** What a rollback would change, host by host; nothing is locked, pulled or written. */
 export async function previewRollback(hosts: readonly Host[], asked: Asked): Promise<Preview> {
   const standings = await standingsOf(hosts);
-  return previewRelease(standings, await permittedTarget(standings, asked));
+  const { release } = await permittedWay(standings, asked);
+  return previewRelease(standings, release);
 }
 
-/** The release to go back to, unless the database has moved beyond it. */
-async function permittedTarget(standings: readonly Standing[], asked: Asked): Promise<Release> {
+/** The release to go back to, unless the database has moved beyond it, and the one that this takes back. */
+async function permittedWay(
+  standings: readonly Standing[],
+  asked: Asked,
+): Promise<{ release: Release; undoes: string }> {
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
   refuseOtherEnvironment(asked.environment, leader.current);
-  const target = await chooseTarget(standings, leader, leader.current, asked);
+  const begun = await begunOn(standings);
+  const release = await chooseRelease(standings, leader, leader.current, begun, asked);
   // Each is asked: one that was away when a migration ran knows nothing of it.
   for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
-    refuseContracted(schema, target.manifest, leader.current);
+    refuseContracted(schema, release.manifest, leader.current);
   }
-  return target;
+  return { release, undoes: takenBack(begun, leader.current, release.manifest) };
+}
+
+/** Releases that runs which ended in the middle had begun, or were taking back. */
+export async function begunOn(standings: readonly Standing[]): Promise<string[]> {
+  const behind = behindOf(standings);
+  // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
+  const last = leaderOf(standings)?.history.at(-1);
+  const back = last?.action === 'rollback' ? last.previous : undefined;
+  const begun = await Promise.all(
+    standings.map(async ({ host }) => {
+      const release = await store.unfinished(host);
+      return behind.includes(host) && release !== back ? undefined : release;
+    }),
+  );
+  return begun.flatMap((release) => release ?? []);
 }
 
 /**
@@ -119,6 +139,15 @@ export function replacedBy(
     .map(([service]) => service);
 }
 
+/**
+ * The release that a rollback takes back, which the journal calls begun meanwhile: who comes after one that
+ * was killed finds what it had found, and goes back to the same.
+ */
+export function takenBack(begun: readonly string[], now: Manifest, target: Manifest): string {
+  const left = begun.find((release) => release !== now.release);
+  return target.release === now.release && left !== undefined ? left : now.release;
+}
+
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(
   hosts: readonly Host[],
@@ -136,10 +165,11 @@ async function pullAgain(
   }
 }
 
-async function chooseTarget(
+async function chooseRelease(
   standings: readonly Standing[],
   leader: Standing,
   now: Manifest,
+  begun: readonly string[],
   asked: Asked,
 ): Promise<Release> {
   const { version, from } = asked;
@@ -147,10 +177,6 @@ async function chooseTarget(
   // A host that joined later has the newest alone.
   const all = await Promise.all(standings.map((standing) => store.keptReleases(standing.host)));
   const kept = new Map(all.flatMap((each) => [...each]));
-  // On a host that is behind the others, it is one that they have gone beyond.
-  const behind = behindOf(standings);
-  const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
-  const begun = (await Promise.all(level.map(store.unfinished))).flatMap((each) => each ?? []);
   const replaced = replacedBy(begun, kept, now, from);
   const brought = from === undefined ? [] : broughtBy(history, kept, from, now).concat(replaced);
   const services = whatGoesBack(asked, now, brought, begun);

@@ -67,7 +67,7 @@ export async function goBack(
 }
 
 async function goBackOn(
-  { host, current, target }: HostTarget,
+  { host, current, target, undoes = target.release }: HostTarget,
   previous: Manifest,
   done: Row[],
   options: RollOptions,
@@ -90,7 +90,7 @@ async function goBackOn(
   await store.dropBallast(host);
   if (current?.release === previous.release) {
     if (target.release === previous.release) return closeIfWhole({ host, current, target });
-    const back = { host, target: current, current, undoes: target.release };
+    const back = { host, target: current, current, undoes };
     await rollHosts([back], done, options, 'rolled-back');
     const why = { ...how, reason: `${target.release} failed` };
     await recordAll([back], previous, 'automatic-rollback', why, when, false);

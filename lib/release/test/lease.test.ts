@@ -6,7 +6,8 @@ import { SshPool } from '../../ssh/pool.ts';
 import { Host, LeaseLostError } from '../host.ts';
 import { journalFile } from '../layout.ts';
 import { freeLeases, Lease, readLease } from '../lease.ts';
-import { journal } from '../roll.ts';
+import type { Manifest } from '../manifest.ts';
+import { type HostTarget, journal } from '../roll.ts';
 import type { Slot } from '../slots.ts';
 import { unfinished } from '../store.ts';
 import { accept } from '../traffic.ts';
@@ -232,8 +233,15 @@ describe('a connection that breaks before a file has arrived', () => {
     if (!whole) throw new Error('there is no server');
     const lease = await Lease.take([host], by('cut'));
     whole.token = lease.token;
-    await journal(whole, '1.0.0-abc', 'begin');
-    await expect(journal(host, '1.0.1-def', 'begin')).rejects.toThrow(/only a part of .* arrived/);
+    const bringing = (at: Host, release: string): HostTarget => ({
+      host: at,
+      target: { release } as Manifest,
+      current: undefined,
+    });
+    await journal(bringing(whole, '1.0.0-abc'), 'begin');
+    await expect(journal(bringing(host, '1.0.1-def'), 'begin')).rejects.toThrow(
+      /only a part of .* arrived/,
+    );
     expect(await unfinished(host)).toBe('1.0.0-abc');
     await host.change(['rm', '-f', journalFile]);
     expect(await unfinished(host)).toBeUndefined();

@@ -107,7 +107,7 @@ test('what fails once the lease is lost fails for that reason, and takes nothing
   const asked = { ...how, cancelled, baseUrl: 'no address' };
   const files = { compose: '', env: '', edgeEnv: '', caddyfile: '' };
   const release = { manifest: target, files };
-  await expect(bring([], release, 'deploy', asked, lease)).rejects.toBe(lost);
+  await expect(bring([], { release, action: 'deploy' }, asked, lease)).rejects.toBe(lost);
 });
 
 test('a server that is caught up learns what it missed, and keeps what it alone knows', () => {

@@ -180,7 +180,8 @@ class Fleet {
       ...more,
     };
     const standings = this.servers.map((host) => ({ host, current: old, history: this.history }));
-    return bring(standings, withFiles(target), 'deploy', how, { lost: never } as Lease);
+    const work = { release: withFiles(target), action: 'deploy' } as const;
+    return bring(standings, work, how, { lost: never } as Lease);
   }
 }
 

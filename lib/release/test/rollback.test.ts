@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { broughtBy } from '../earlier.ts';
+import { Host } from '../host.ts';
 import type { Manifest } from '../manifest.ts';
-import { isUnderWay, replacedBy, whatGoesBack } from '../rollback.ts';
+import { begunOn, isUnderWay, replacedBy, takenBack, whatGoesBack } from '../rollback.ts';
 import type { HistoryEntry } from '../store.ts';
 
 /** A release whose services have these versions, each of them another image. */
@@ -89,5 +90,26 @@ describe('a run that ended in the middle', () => {
   test('has come to its end when its release is the current one: a rollback goes beyond it', () => {
     expect(isUnderWay([ours.release], ours, undefined)).toBe(false);
     expect(isUnderWay([ours.release], ours, ours.release)).toBe(false);
+  });
+
+  test('on a server that is behind counts if the others have just taken it back', async () => {
+    const host = (begun?: Manifest) =>
+      Object.assign(new Host('', '', () => Promise.reject()), {
+        content: async () => begun && JSON.stringify({ release: begun.release, token: 1 }),
+      });
+    const rolledBack = { ...line(before, ours), at: '1', action: 'rollback' } as const;
+    const done = { host: host(), current: before, history: [rolledBack] };
+    const left = { host: host(ours), current: ours, history: [] };
+    expect(await begunOn([done, left])).toEqual([ours.release]);
+    const beyond = { ...done, history: [{ ...line(theirs, before), at: '2' }], current: theirs };
+    expect(await begunOn([beyond, left])).toEqual([]);
+  });
+
+  test('was a rollback: the next one goes back to the same', () => {
+    expect(takenBack([], ours, before)).toBe(ours.release);
+    expect(isUnderWay([takenBack([], ours, before)], ours, undefined)).toBe(false);
+    expect(takenBack([theirs.release], ours, ours)).toBe(theirs.release);
+    expect(isUnderWay([takenBack([theirs.release], ours, ours)], ours, undefined)).toBe(true);
+    expect(takenBack([theirs.release], ours, before)).toBe(ours.release);
   });
 });
