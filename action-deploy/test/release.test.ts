@@ -277,7 +277,7 @@ test('a run that is interrupted ends in the seconds that it has, and frees the e
     environment.hosts.map((host) => host.content('/opt/compta/lease.json')),
   );
   expect(leases.map((lease) => JSON.parse(lease ?? '{}').expires)).toEqual([0, 0]);
-  const undo = { ...connection(), reason: 'was interrupted', confirm: 'staging' };
+  const undo = { ...connection(), from: '3.2.0', reason: 'was stopped', confirm: 'staging' };
   expect((await ran('action-rollback', undo)).outputs).toMatchObject({ version: '3.1.0' });
   expect(await versionAt(1, '/api/auth/version')).toBe('3.1.0');
 }, 300_000);

@@ -34,7 +34,7 @@ test.each([
   ['a holder that died', 90, 7, { releasing: '', unfinished: '1.1.0-abc' }],
 ])('what %s has begun is told as what it is', async (_, expires, token, told) => {
   const server = Object.assign(new Server('app-1'), { expires });
-  server.files[journalFile] = JSON.stringify({ release: '1.1.0-abc', step: 'begin', token });
+  server.files[journalFile] = JSON.stringify({ release: '1.1.0-abc', undoes: '1.2.0-def', token });
   expect(await status([server])).toMatchObject([told]);
 });
 

@@ -9,11 +9,10 @@ import { previewRelease, tellPreview, wouldChange } from './preview.ts';
 import { note, step, type Tell } from './progress.ts';
 import { recordAll, type When } from './record.ts';
 import { type HostTarget, journal, type RollOptions, type Row, rollHosts } from './roll.ts';
-import type { Slot } from './slots.ts';
-import { leaderOf, momentAfter, type Standing } from './standing.ts';
+import { begunOn, leaderOf, momentAfter, type Standing } from './standing.ts';
 import * as store from './store.ts';
 import type { Release } from './target.ts';
-import { accept } from './traffic.ts';
+import { reopen } from './traffic.ts';
 import { goBack } from './undo.ts';
 
 /** Who does it and how; the same for a deploy, a rollback and the rest. */
@@ -56,7 +55,8 @@ export interface Work {
   release: Release;
   /** What it is for the history. */
   action: Exclude<store.HistoryEntry['action'], 'automatic-rollback'>;
-  undoes?: HostTarget['undoes'];
+  /** Of a rollback to what is not current; see {@link HostTarget}. */
+  undoes?: string | undefined;
   /** The last part that is done, as a phase of its own does the others; all of them when left out. */
   last?: 'swap';
 }
@@ -105,10 +105,16 @@ export async function bring(
   const stop = AbortSignal.any([how.cancelled, lease.lost]);
   const servers = standings.map(({ host }) => host);
   const options: RollOptions = { ...how, stop, servers };
-  const targets = standings.map(
-    ({ host, current }): HostTarget => ({ host, target, current, ...(undoes && { undoes }) }),
-  );
   const previous = leaderOf(standings)?.current;
+  const begun = await begunOn(standings);
+  // Whoever brings back what is current takes back what a killed run had begun.
+  const left =
+    target.release === previous?.release
+      ? begun.find((other) => other !== target.release)
+      : undefined;
+  const targets = standings.map(
+    ({ host, current }): HostTarget => ({ host, target, current, undoes: undoes ?? left }),
+  );
   const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
   const now = (): When => {
     const at = momentAfter(known);
@@ -199,16 +205,9 @@ export async function askPublicly(
 
 /** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
 async function takeUp(host: Host, tell: Tell): Promise<void> {
-  const release = await store.unfinished(host);
-  if (release === undefined) return;
-  note(
-    tell,
-    host.name,
-    `an earlier run ended in the middle of ${release}; it is taken up from there`,
-  );
-  // Killed while it proved the contract, it has left a slot that turns requests away and is healthy.
-  const { slots } = await host.state();
-  const isAlone = ({ service }: Slot): boolean =>
-    slots.filter((slot) => slot.service === service).length === 1;
-  await Promise.all(slots.filter(isAlone).map((slot) => accept(host, slot, true)));
+  const journal = await store.begun(host);
+  if (journal === undefined) return;
+  const what = `an earlier run ended in the middle of ${journal.release}; it is taken up from there`;
+  note(tell, host.name, what);
+  await reopen(host);
 }

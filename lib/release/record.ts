@@ -27,7 +27,7 @@ export async function recordAll(
 ): Promise<void> {
   // Each to its end: what one that fails sets off would meet what the others are still doing.
   const ends = await Promise.allSettled(
-    targets.map(async ({ host, target, current }) => {
+    targets.map(async ({ host, target, current, undoes }) => {
       const same = current?.release === target.release;
       if (same && (nothing || action === 'converge')) return store.closeJournal(host);
       await step(how.tell, host.name, `record ${target.release}`, async () => {
@@ -37,6 +37,7 @@ export async function recordAll(
           release: target.release,
           version: target.version,
           previous: previous?.release ?? '',
+          ...(undoes !== undefined && { undoes }),
           by: how.by,
           run: how.run,
           ...(how.reason === undefined ? {} : { reason: how.reason }),

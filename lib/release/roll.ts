@@ -45,8 +45,8 @@ export interface HostTarget {
   host: Host;
   target: Manifest;
   current: Manifest | undefined;
-  /** Release that this takes back: what was begun is that, whoever comes after a kill. */
-  undoes?: string;
+  /** Release that this takes back: a rollback after a kill takes back the same. */
+  undoes?: string | undefined;
 }
 
 type Done = 'swapped' | 'rolled-back';
@@ -202,7 +202,7 @@ function now(): { start: number; end: number } {
 
 /** Says on the host what is going on there, for whoever finds it after a crash. */
 export async function journal({ host, target, undoes }: HostTarget, what: string): Promise<void> {
-  const release = undoes ?? target.release;
-  const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
+  const at = new Date().toISOString();
+  const entry = { release: target.release, undoes, step: what, at, token: host.token };
   await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }

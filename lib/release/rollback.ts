@@ -1,13 +1,20 @@
 import { bring, type Circumstances, type Outcome, underLease } from './bring.ts';
 import { allImages, pullAbsent } from './deploy.ts';
-import { broughtBy, componentBefore, componentOf, releaseBefore, releaseOf } from './earlier.ts';
+import {
+  broughtBy,
+  componentBefore,
+  componentOf,
+  type Kept,
+  releaseBefore,
+  releaseOf,
+} from './earlier.ts';
 import { problemOf, ReleaseFailure } from './evidence.ts';
 import type { Host } from './host.ts';
 import type { Component, Manifest } from './manifest.ts';
 import { type Preview, previewRelease } from './preview.ts';
 import { note, step } from './progress.ts';
 import { readSchema, refuseContracted } from './schema.ts';
-import { behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
+import { begunOn, behindOf, leaderOf, type Standing, standingsOf } from './standing.ts';
 import * as store from './store.ts';
 import { type Release, refuseOtherEnvironment, withComponents } from './target.ts';
 
@@ -59,32 +66,23 @@ export async function previewRollback(hosts: readonly Host[], asked: Asked): Pro
 async function permittedWay(
   standings: readonly Standing[],
   asked: Asked,
-): Promise<{ release: Release; undoes: string }> {
+): Promise<{ release: Release; undoes: string | undefined }> {
   const leader = leaderOf(standings);
   if (leader?.current === undefined) throw new Error('Nothing was ever released here.');
   refuseOtherEnvironment(asked.environment, leader.current);
   const begun = await begunOn(standings);
-  const release = await chooseRelease(standings, leader, leader.current, begun, asked);
+  // A host that joined later has the newest alone.
+  const all = await Promise.all(standings.map(({ host }) => store.keptReleases(host)));
+  const kept = new Map(all.flatMap((each) => [...each]));
+  // Of a run that was killed people know the version.
+  const from = begun.find((name) => kept.get(name)?.version === asked.from) ?? asked.from;
+  const wanted = { ...asked, ...(from !== undefined && { from }) };
+  const release = await chooseRelease(standings, leader, leader.current, { begun, kept }, wanted);
   // Each is asked: one that was away when a migration ran knows nothing of it.
   for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
     refuseContracted(schema, release.manifest, leader.current);
   }
-  return { release, undoes: takenBack(begun, leader.current, release.manifest) };
-}
-
-/** Releases that runs which ended in the middle had begun, or were taking back. */
-export async function begunOn(standings: readonly Standing[]): Promise<string[]> {
-  const behind = behindOf(standings);
-  // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
-  const last = leaderOf(standings)?.history.at(-1);
-  const back = last?.action === 'rollback' ? last.previous : undefined;
-  const begun = await Promise.all(
-    standings.map(async ({ host }) => {
-      const release = await store.unfinished(host);
-      return behind.includes(host) && release !== back ? undefined : release;
-    }),
-  );
-  return begun.flatMap((release) => release ?? []);
+  return { release, undoes: takenBack(begun, leader.current, release.manifest, wanted) };
 }
 
 /**
@@ -140,12 +138,18 @@ export function replacedBy(
 }
 
 /**
- * The release that a rollback takes back, which the journal calls begun meanwhile: who comes after one that
- * was killed finds what it had found, and goes back to the same.
+ * The release that a rollback takes back, for the journal: one that comes after a kill finds what this one
+ * had found, and goes back to the same. Of one to what is current `bring` knows.
  */
-export function takenBack(begun: readonly string[], now: Manifest, target: Manifest): string {
-  const left = begun.find((release) => release !== now.release);
-  return target.release === now.release && left !== undefined ? left : now.release;
+export function takenBack(
+  begun: readonly string[],
+  now: Manifest,
+  target: Manifest,
+  { version, from }: Pick<Asked, 'version' | 'from'>,
+): string | undefined {
+  if (target.release === now.release) return undefined;
+  const left = begun.find((release) => isUnderWay([release], now, from));
+  return version === undefined && left !== undefined ? left : now.release;
 }
 
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
@@ -169,14 +173,11 @@ async function chooseRelease(
   standings: readonly Standing[],
   leader: Standing,
   now: Manifest,
-  begun: readonly string[],
+  { begun, kept }: { begun: readonly string[]; kept: Kept },
   asked: Asked,
 ): Promise<Release> {
   const { version, from } = asked;
   const { history, host } = leader;
-  // A host that joined later has the newest alone.
-  const all = await Promise.all(standings.map((standing) => store.keptReleases(standing.host)));
-  const kept = new Map(all.flatMap((each) => [...each]));
   const replaced = replacedBy(begun, kept, now, from);
   const brought = from === undefined ? [] : broughtBy(history, kept, from, now).concat(replaced);
   const services = whatGoesBack(asked, now, brought, begun);

@@ -1,6 +1,6 @@
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
-import { currentRelease, type HistoryEntry, readHistory } from './store.ts';
+import { currentRelease, type HistoryEntry, readHistory, unfinished } from './store.ts';
 
 /** What a host takes for the current release, and since when. */
 export interface Standing {
@@ -46,4 +46,18 @@ export function momentAfter(known: readonly string[], now = Date.now()): string 
 export function behindOf(standings: readonly Standing[]): Host[] {
   const release = leaderOf(standings)?.current?.release;
   return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+
+/** Releases that runs which ended in the middle had begun, or were taking back. */
+export async function begunOn(standings: readonly Standing[]): Promise<string[]> {
+  const behind = behindOf(standings);
+  // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
+  const back = leaderOf(standings)?.history.at(-1)?.undoes;
+  const begun = await Promise.all(
+    standings.map(async ({ host }) => {
+      const release = await unfinished(host);
+      return behind.includes(host) && release !== back ? undefined : release;
+    }),
+  );
+  return begun.flatMap((release) => release ?? []);
 }

@@ -11,6 +11,8 @@ const historySchema = z.object({
   version: z.string(),
   /** Release that was current before; '' for the first. */
   previous: z.string(),
+  /** Release that this took back. */
+  undoes: z.string().optional(),
   by: z.string(),
   run: z.string(),
   reason: z.string().optional(),
@@ -164,16 +166,26 @@ export async function copyState(from: Host, to: Host): Promise<void> {
   await to.change(['sh', '-c', unpack], { input: stdout });
 }
 
-/** The release that a run has begun here and not ended, and the token of its lease. */
-export async function begun(host: Host): Promise<{ release: string; token: number } | undefined> {
+const journalSchema = z.object({
+  release: z.string(),
+  /** Release that this takes back. */
+  undoes: z.string().optional(),
+  token: z.number(),
+});
+
+/** What a run has begun here and not ended, and the token of its lease. */
+export async function begun(host: Host): Promise<z.infer<typeof journalSchema> | undefined> {
   const text = await host.content(layout.journalFile);
-  if (text === undefined) return undefined;
-  return z.object({ release: z.string(), token: z.number() }).parse(JSON.parse(text));
+  return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
 }
 
-/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+/**
+ * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
+ * lease of one's own.
+ */
 export async function unfinished(host: Host): Promise<string | undefined> {
-  return (await begun(host))?.release;
+  const journal = await begun(host);
+  return journal?.undoes ?? journal?.release;
 }
 
 /**

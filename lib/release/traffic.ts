@@ -44,6 +44,22 @@ export async function accept(host: Host, slot: Slot, on: boolean): Promise<numbe
 }
 
 /**
+ * Turns on the slots that serve alone: a proof that was cut off leaves one that refuses and is healthy, in
+ * which a plan sees nothing to do.
+ */
+export async function reopen(host: Host): Promise<void> {
+  const { slots } = await host.state();
+  const isAlone = ({ service }: Slot): boolean =>
+    slots.filter((slot) => slot.service === service).length === 1;
+  const turnOn = (slot: Slot) =>
+    answered(
+      () => accept(host, slot, true),
+      (status) => status === 0,
+    );
+  await Promise.all(slots.filter(isAlone).map(turnOn));
+}
+
+/**
  * Proves on a slot beside the one that serves that the service keeps the contract.
  * @throws ReleaseFailure with the sentence that says what to add to the service.
  */

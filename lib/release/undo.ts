@@ -16,6 +16,7 @@ import {
 } from './roll.ts';
 import { serves } from './slots.ts';
 import * as store from './store.ts';
+import { reopen } from './traffic.ts';
 import { until, WaitedTooLong } from './waiting.ts';
 
 /** Seconds that a command of a release may go on without its connection: the end of a slot is the longest. */
@@ -88,6 +89,7 @@ async function goBackOn(
     await isFree(longestCommand);
   }
   await store.dropBallast(host);
+  await reopen(host);
   if (current?.release === previous.release) {
     if (target.release === previous.release) return closeIfWhole({ host, current, target });
     const back = { host, target: current, current, undoes };

@@ -45,11 +45,14 @@ class Server extends Host {
   hasRead = 'file of r1';
   /** Release whose Caddy does not start here. */
   refuses = '';
-  journal = '';
+  /** What the journal says, and what it said last. */
+  journal: string | undefined;
+  said = '';
 
   constructor(fleet: Fleet, name: string) {
     super(name, '', () => Promise.reject(new Error('nobody is there')));
     this.fleet = fleet;
+    this.token = 7;
   }
 
   /** Whether the load balancer is sure to send it requests. */
@@ -66,6 +69,7 @@ class Server extends Host {
       this.out = program === 'touch';
       if (this.out) this.left += 1;
     }
+    if (command.includes(journalFile)) this.journal = undefined;
     const source = command.find((word) => word.endsWith('/caddy/Caddyfile'));
     if (source) this.lies = `file of ${source.split('/').at(-3)}`;
     this.fleet.look();
@@ -90,7 +94,7 @@ class Server extends Host {
 
   override async write(path: string, content: string) {
     this.fleet.act();
-    if (path === journalFile) this.journal = content;
+    if (path === journalFile) this.journal = this.said = content;
   }
 
   override async state() {
@@ -114,8 +118,8 @@ class Server extends Host {
     return { code: 0, stdout: '', stderr: '' };
   }
 
-  override async content() {
-    return undefined;
+  override async content(path: string) {
+    return path === journalFile ? this.journal : undefined;
   }
 
   readonly history: HistoryEntry[] = [];
@@ -290,10 +294,8 @@ test("a Caddyfile that a killed run left is replaced by the release's own, and r
 
 test('the journal says what is done, for whom, under which lease', async () => {
   const fleet = new Fleet(1);
-  const [server] = fleet.servers;
-  if (server) server.token = 7;
   await fleet.roll(next, 1);
-  expect(JSON.parse(server?.journal ?? '')).toMatchObject({
+  expect(JSON.parse(fleet.servers[0]?.said ?? '')).toMatchObject({
     release: 'r2',
     step: 'replace caddy',
     token: 7,
@@ -305,8 +307,28 @@ test('on the way back it says what is taken back, which a rollback after a kill 
   const [broken] = fleet.servers;
   if (broken) broken.refuses = 'r2';
   expect(await fleet.deploy(next, 1)).toMatchObject({ status: 'rolled-back' });
-  expect(JSON.parse(broken?.journal ?? '')).toMatchObject({ release: 'r2', step: 'replace caddy' });
+  expect(JSON.parse(broken?.said ?? '')).toMatchObject({
+    release: 'r1',
+    undoes: 'r2',
+    step: 'replace caddy',
+  });
+  expect(broken?.history).toMatchObject([{ action: 'automatic-rollback', undoes: 'r2' }]);
   expect(broken?.runs).toBe('r1');
+});
+
+test('who releases again what is current takes back what a killed run had begun', async () => {
+  const fleet = new Fleet(2);
+  const [left, kept] = fleet.servers;
+  if (!left || !kept) throw new Error('there are two');
+  Object.assign(left, { runs: 'r2', lies: 'file of r2', hasRead: 'file of r2', refuses: 'r1' });
+  left.journal = JSON.stringify({ release: 'r2', step: 'replace caddy', token: 1 });
+  expect(await fleet.deploy(old, 2)).toMatchObject({ status: 'failed' });
+  for (const { said } of fleet.servers) {
+    expect(JSON.parse(said)).toMatchObject({ release: 'r1', undoes: 'r2' });
+  }
+  left.refuses = '';
+  expect(await fleet.deploy(old, 2)).toMatchObject({ status: 'deployed' });
+  expect(left.runs).toBe('r1');
 });
 
 test('what a killed run has swapped, and the next one records, is its deploy', async () => {

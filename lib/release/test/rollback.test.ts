@@ -2,7 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import { broughtBy } from '../earlier.ts';
 import { Host } from '../host.ts';
 import type { Manifest } from '../manifest.ts';
-import { begunOn, isUnderWay, replacedBy, takenBack, whatGoesBack } from '../rollback.ts';
+import { isUnderWay, replacedBy, takenBack, whatGoesBack } from '../rollback.ts';
+import { begunOn } from '../standing.ts';
 import type { HistoryEntry } from '../store.ts';
 
 /** A release whose services have these versions, each of them another image. */
@@ -97,7 +98,7 @@ describe('a run that ended in the middle', () => {
       Object.assign(new Host('', '', () => Promise.reject()), {
         content: async () => begun && JSON.stringify({ release: begun.release, token: 1 }),
       });
-    const rolledBack = { ...line(before, ours), at: '1', action: 'rollback' } as const;
+    const rolledBack = { ...line(before), at: '1', undoes: ours.release };
     const done = { host: host(), current: before, history: [rolledBack] };
     const left = { host: host(ours), current: ours, history: [] };
     expect(await begunOn([done, left])).toEqual([ours.release]);
@@ -106,10 +107,11 @@ describe('a run that ended in the middle', () => {
   });
 
   test('was a rollback: the next one goes back to the same', () => {
-    expect(takenBack([], ours, before)).toBe(ours.release);
-    expect(isUnderWay([takenBack([], ours, before)], ours, undefined)).toBe(false);
-    expect(takenBack([theirs.release], ours, ours)).toBe(theirs.release);
-    expect(isUnderWay([takenBack([theirs.release], ours, ours)], ours, undefined)).toBe(true);
-    expect(takenBack([theirs.release], ours, before)).toBe(ours.release);
+    expect(takenBack([], ours, before, {})).toBe(ours.release);
+    expect(isUnderWay([ours.release], ours, undefined)).toBe(false);
+    // Of what a killed run left, and of more.
+    expect(takenBack([theirs.release], ours, before, {})).toBe(theirs.release);
+    expect(takenBack([theirs.release], ours, before, { from: ours.release })).toBe(ours.release);
+    expect(takenBack([theirs.release], ours, before, { version: '1' })).toBe(ours.release);
   });
 });

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { requestsUnderWay } from '../edge.ts';
 import type { Host } from '../host.ts';
 import type { Slot } from '../slots.ts';
-import { proveContract } from '../traffic.ts';
+import { proveContract, reopen } from '../traffic.ts';
 
 const slot = { service: 'auth-service', slot: 'b', address: '172.30.0.9' } as Slot;
 
@@ -28,6 +28,20 @@ function busy(lost: number): Host {
 
 test('a service keeps the contract, though a busy server loses an answer to each question', async () => {
   await proveContract(busy(1), slot);
+});
+
+test('a slot that serves alone is turned on again, though an answer is lost; one beside another is let be', async () => {
+  const at = (address: string, service: string) => ({ address, service }) as Slot;
+  const slots = [at('1', 'auth-service'), at('2', 'mail-service'), at('3', 'mail-service')];
+  const host = busy(1);
+  const told: string[] = [];
+  const http: Host['http'] = async (url, ...options) => {
+    const { status, body } = await host.http(url, ...options);
+    if (status !== 0) told.push(`${url} ${options.at(-1)}`);
+    return { status, body };
+  };
+  await reopen({ state: async () => ({ slots }), http } as unknown as Host);
+  expect(told).toEqual(['http://1:8081/actuator/traffic {"accept":true}']);
 });
 
 test('one that never answers does not', async () => {
