@@ -106,8 +106,9 @@ async function look(
   const at = (place: string) => onePlatform(layout, digest, join(temp, `${place}-${slug}`));
   const read = async (argv: readonly string[]) => {
     const { stderr } = await run(argv, optionsOf(context));
-    const told = /^.*\b(?:Analysis error|Failed to parse)\b.*$/m.exec(stderr)?.[0];
-    if (told !== undefined) context.readInPart.set(slug, told.replace(/^\S+\s+DEBUG\s+/, ''));
+    refuseBrokenIndex(stderr);
+    const told = unreadIn(stderr);
+    if (told !== undefined) context.readInPart.set(slug, told);
   };
   const whole = at('whole');
   if (alter(whole, wholeOf)) {
@@ -116,6 +117,21 @@ async function look(
     await read(argv);
   }
   await read(scanArgv({ trivy, layout: at('scan'), cache, report }));
+}
+
+/** Of a Java index that is empty or came in half Trivy says nothing aloud: it leaves out each jar that it looks up. */
+function refuseBrokenIndex(log: string): void {
+  const told = /^.*: select error: .*$/m.exec(log)?.[0];
+  if (told === undefined) return;
+  const remedy = "run this job again, or check 'trivy-database'";
+  throw new Error(`Trivy's java-db cannot be read: ${remedy}.\n${told}`);
+}
+
+/** The first thing in Trivy's log that it could not read, and so did not judge. */
+export function unreadIn(log: string): string | undefined {
+  const words =
+    /^\S+\t[A-Z]+\t(.*\b(?:[Aa]nalysis error|Walk error|Parse error|Failed to parse)\b.*)$/m;
+  return words.exec(log)?.[1];
 }
 
 function optionsOf({ env, home, cancelled }: ScanContext) {

@@ -2,13 +2,17 @@ import { createHash, generateKeyPairSync } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { zipSync } from 'fflate';
 import { run } from '../../lib/process/run.ts';
 import { oneAtATime } from '../src/parallel.ts';
 import { makeReportFolders } from '../src/reports.ts';
-import { openHome, type ScanContext, scan } from '../src/scan.ts';
+import { openHome, type ScanContext, scan, unreadIn } from '../src/scan.ts';
+import { log4jJar } from './log4j.ts';
 
 /** The real Trivy over layouts made by hand. */
+
+jest.setTimeout(180_000);
 
 let temp: string;
 let context: ScanContext;
@@ -40,6 +44,7 @@ const layers = [
   ['app/test-key.pem', key],
   ['notes.txt', 'notes'],
 ] as const;
+type Files = readonly (readonly [string, string | Uint8Array])[];
 const copied = { created_by: 'COPY . /' };
 const command = { created_by: 'CMD ["/app"]', empty_layer: true };
 
@@ -63,7 +68,55 @@ test.each([
   await expect(scan('service', layout, wished)).rejects.toThrow(says);
 });
 
-async function image(name: string, history: object[]): Promise<string> {
+describe('a Java index', () => {
+  test.each([
+    ['is empty', 0],
+    ['came in half', 0.5],
+  ])('that %s judges no image', async (_what, share) => {
+    const log4j = readFileSync(await log4jJar());
+    const jar = zipSync({ 'BOOT-INF/lib/log4j-core-2.14.1.jar': log4j });
+    const layout = await image('boot', [copied], { files: [['app.jar', jar]] });
+    const index = join(context.cache, 'java-db/trivy-java.db');
+    const whole = readFileSync(index);
+    writeFileSync(index, whole.subarray(0, whole.length * share));
+    const refused = scan('service', layout, context);
+    await expect(refused).rejects.toMatchObject({
+      message: 'service for linux/amd64 could not be scanned, so it cannot pass.',
+      cause: { message: expect.stringMatching(/^Trivy's java-db cannot be read: .*app\.jar/s) },
+    });
+  });
+});
+
+describe('what Trivy could not read is told', () => {
+  test.each([
+    ['by itself', Buffer.from('no archive'), 'file_path="app.jar"'],
+    ['in another', zipSync({ 'lib/damaged.jar': Buffer.from('no archive') }), 'lib/damaged.jar'],
+  ])('of a jar %s', async (_where, jar, named) => {
+    const layout = await image('damaged', [copied], { files: [['app.jar', jar]] });
+    await scan('service', layout, context);
+    expect([...context.readInPart]).toEqual([
+      ['service-linux-amd64', expect.stringContaining(named)],
+    ]);
+  });
+
+  const time = '2026-11-23T12:00:00Z';
+  const dpkg = '[dpkg] Parse error\tfile_path="var/lib/dpkg/status" err="malformed MIME header"';
+  test.each([
+    ['WARN', dpkg, dpkg],
+    ['DEBUG', 'Image config analysis error\terr="x"', 'Image config analysis error\terr="x"'],
+    ['DEBUG', 'Parsed severities\tseverities=[HIGH]', undefined],
+    // Images of Debian have none.
+    ['DEBUG', '[dpkg] Unable to parse the available file\terr="file does not exist"', undefined],
+  ])('%s %s', (level, line, told) => {
+    expect(unreadIn(`${time}\tINFO\tx\n${time}\t${level}\t${line}\n`)).toBe(told);
+  });
+});
+
+async function image(
+  name: string,
+  history: object[],
+  { files = layers, settings = {} }: { files?: Files; settings?: object } = {},
+): Promise<string> {
   const layout = join(temp, name);
   mkdirSync(join(layout, 'blobs/sha256'), { recursive: true });
   const put = (content: Uint8Array, kind: string) => {
@@ -73,12 +126,12 @@ async function image(name: string, history: object[]): Promise<string> {
     return { mediaType, digest: `sha256:${hash}`, size: content.byteLength };
   };
   const json = (content: object, kind: string) => put(Buffer.from(JSON.stringify(content)), kind);
-  const tars = await Promise.all(layers.map(([path, content]) => tar(name, path, content)));
+  const tars = await Promise.all(files.map(([path, content]) => tar(name, path, content)));
   const stored = tars.map((bytes) => put(bytes, 'layer.v1.tar'));
   const config = json(
     {
       ...{ architecture: 'amd64', os: 'linux', created: '1970-01-01T00:00:00Z', history },
-      ...{ config: { User: '10001' } },
+      ...{ config: { User: '10001', ...settings } },
       rootfs: { type: 'layers', diff_ids: stored.map(({ digest }) => digest) },
     },
     'config.v1+json',
@@ -94,7 +147,7 @@ async function image(name: string, history: object[]): Promise<string> {
   return layout;
 }
 
-async function tar(name: string, path: string, content: string | Buffer): Promise<Buffer> {
+async function tar(name: string, path: string, content: string | Uint8Array): Promise<Buffer> {
   const root = join(temp, `${name}-files`);
   mkdirSync(join(root, path, '..'), { recursive: true });
   writeFileSync(join(root, path), content);
