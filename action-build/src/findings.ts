@@ -75,7 +75,8 @@ export const trivyReport = z.object({
 });
 export type TrivyReport = z.infer<typeof trivyReport>;
 
-export function findingsOf(report: TrivyReport, platform: string): Finding[] {
+/** @param log Trivy's own, of the same scan */
+export function findingsOf(report: TrivyReport, platform: string, log = ''): Finding[] {
   const results = (report.Results ?? []).flatMap((result) => [
     ...(result.Vulnerabilities ?? []).map(
       (found): Finding => ({
@@ -112,9 +113,12 @@ export function findingsOf(report: TrivyReport, platform: string): Finding[] {
       }),
     ),
   ]);
-  return [...results, ...rootUser(report, platform), ...endedSystem(report, platform)].sort(
-    bySeverity,
-  );
+  return [
+    ...results,
+    ...rootUser(report, platform),
+    ...endedSystem(report, platform),
+    ...unreadHistory(log, platform),
+  ].sort(bySeverity);
 }
 
 /** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
@@ -125,14 +129,24 @@ export function unknownSystem({ Metadata: { OS }, Results }: TrivyReport): strin
 
 const CONFIGURATION = 'image configuration';
 
-/** Whether it is in the image's variables or history. */
-export function isSecretVariable({ kind, subject }: Finding): boolean {
-  return kind === 'secret' && subject === CONFIGURATION;
+/** A variable that is named like a secret, and where none is looked for. */
+const OF_SECRETS = ['DS-0031', 'unread-history'];
+
+/** Whether there is, or may be, a secret in the image's variables, labels, command or history. */
+export function isSecretInConfiguration({ kind, id, subject }: Finding): boolean {
+  return subject === CONFIGURATION && (kind === 'secret' || OF_SECRETS.includes(id));
 }
 
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
-function placeOf(target: string, { ArtifactName }: TrivyReport): Pick<Finding, 'subject' | 'path'> {
-  return target.startsWith(ArtifactName)
+export function isConfiguration(
+  target: string,
+  { ArtifactName }: Pick<TrivyReport, 'ArtifactName'>,
+): boolean {
+  return target.startsWith(ArtifactName);
+}
+
+function placeOf(target: string, report: TrivyReport): Pick<Finding, 'subject' | 'path'> {
+  return isConfiguration(target, report)
     ? { subject: CONFIGURATION, path: '' }
     : { subject: target, path: target };
 }
@@ -152,6 +166,17 @@ function endedSystem({ Metadata: { OS } }: TrivyReport, platform: string): Findi
   if (!OS?.EOSL) return [];
   const title = `${OS.Family} ${OS.Name} has no more advisories: take a newer base image`;
   return [misconfiguration('end-of-support', title, platform)];
+}
+
+/**
+ * Trivy makes a Dockerfile of the image's history, which has a plain heredoc's lines as they are, and looks for no
+ * misconfiguration in one that it cannot parse. One without instructions has none.
+ */
+function unreadHistory(log: string, platform: string): Finding[] {
+  const unread = /\[dockerfile scanner\] Failed to parse (?!.*file with no instructions)/;
+  if (!unread.test(log)) return [];
+  const title = 'Trivy cannot read its history: write `RUN sh <<EOF` for a plain `RUN <<EOF`';
+  return [misconfiguration('unread-history', title, platform)];
 }
 
 function misconfiguration(id: string, title: string, platform: string): Finding {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { run } from '../../lib/process/run.ts';
 import { convertArgv } from './commands.ts';
+import { isConfiguration } from './findings.ts';
 import { inParallel } from './parallel.ts';
 
 /** Where everything that comes out of one scan is kept, each kind in the form its readers take. */
@@ -25,21 +26,45 @@ export function spdxOf(folders: ReportFolders, slug: string): string {
   return join(folders.sboms, `${slug}.spdx.json`);
 }
 
-/**
- * Takes an image's variables and history out of its report, which stays and is uploaded: Trivy masks a secret
- * where it tells of it, and has it in clear in the configuration that it adds.
- */
-export function removeVariables(file: string): void {
-  const report = z
-    .looseObject({
-      Metadata: z.looseObject({
-        ImageConfig: z.looseObject({ config: z.looseObject({}).optional() }),
+const object = z.looseObject({}).optional();
+const quoting = z.looseObject({ CauseMetadata: object, Layer: object });
+const withConfiguration = z.looseObject({
+  ArtifactName: z.string(),
+  Metadata: z.looseObject({
+    ImageConfig: z.looseObject({
+      config: z.looseObject({ User: z.string().optional() }).optional(),
+    }),
+  }),
+  Results: z
+    .array(
+      z.looseObject({
+        Target: z.string(),
+        Secrets: z.array(quoting).optional(),
+        Misconfigurations: z.array(quoting).optional(),
       }),
-    })
-    .parse(JSON.parse(readFileSync(file, 'utf8')));
+    )
+    .nullish(),
+});
+
+/**
+ * Leaves of an image's configuration only its user in the report, which stays and is uploaded: Trivy masks a secret
+ * where it tells of it, and has it in clear in the lines around that and in the configuration that it adds.
+ */
+export function removeConfiguration(file: string): void {
+  const report = withConfiguration.parse(JSON.parse(readFileSync(file, 'utf8')));
   const { ImageConfig } = report.Metadata;
   delete ImageConfig.history;
-  delete ImageConfig.config?.Env;
+  if (ImageConfig.config) ImageConfig.config = { User: ImageConfig.config.User };
+  for (const { Target, Secrets, Misconfigurations } of report.Results ?? []) {
+    for (const found of [...(Secrets ?? []), ...(Misconfigurations ?? [])]) {
+      // A step of the history.
+      delete found.Layer?.CreatedBy;
+      if (!isConfiguration(Target, report)) continue;
+      delete found.Code;
+      delete found.Match;
+      delete found.CauseMetadata?.Code;
+    }
+  }
   writeFileSync(file, JSON.stringify(report));
 }
 

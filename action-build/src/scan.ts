@@ -8,13 +8,13 @@ import { PARTS } from './database.ts';
 import {
   type Finding,
   findingsOf,
-  isSecretVariable,
+  isSecretInConfiguration,
   trivyReport,
   unknownSystem,
 } from './findings.ts';
 import { alter, isWhole, missingFrom, onePlatform, platformsOf } from './layout.ts';
 import type { oneAtATime } from './parallel.ts';
-import { convertReport, type ReportFolders, removeVariables } from './reports.ts';
+import { convertReport, type ReportFolders, removeConfiguration } from './reports.ts';
 
 export interface ScanContext {
   trivy: string;
@@ -53,7 +53,7 @@ export async function scan(name: string, layout: string, context: ScanContext): 
   for (const [platform, digest] of platforms) {
     const slug = slugOf(name, platform);
     const report = join(context.reports.json, `${slug}.json`);
-    await withCache(layout, slug, context, (cache) =>
+    const log = await withCache(layout, slug, context, (cache) =>
       look(layout, digest, { slug, report }, { ...context, cache }),
     ).catch((cause: unknown) => {
       throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
@@ -61,8 +61,8 @@ export async function scan(name: string, layout: string, context: ScanContext): 
       });
     });
     const result = trivyReport.parse(JSON.parse(readFileSync(report, 'utf8')));
-    const found = findingsOf(result, platform);
-    if (found.some(isSecretVariable)) removeVariables(report);
+    const found = findingsOf(result, platform, log);
+    if (found.some(isSecretInConfiguration)) removeConfiguration(report);
     const scanned = result.Metadata.ImageConfig.architecture;
     if (scanned !== platform.split('/')[1]) {
       throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
@@ -82,26 +82,27 @@ export async function scan(name: string, layout: string, context: ScanContext): 
 /**
  * A layout without its layers adds nothing to what Trivy knows: it needs a copy of that, and no turn.
  */
-async function withCache(
+async function withCache<T>(
   layout: string,
   slug: string,
   { cache, analysis, temp, turn }: ScanContext,
-  work: (cache: string) => Promise<void>,
-): Promise<void> {
+  work: (cache: string) => Promise<T>,
+): Promise<T> {
   if (isWhole(layout)) return turn(() => work(cache));
   const copy = join(temp, `known-${slug}`);
   mkdirSync(copy);
   for (const part of PARTS) symlinkSync(join(cache, part), join(copy, part));
   openAnalysis(analysis, copy);
-  await work(copy).finally(() => rmSync(copy, { recursive: true }));
+  return work(copy).finally(() => rmSync(copy, { recursive: true }));
 }
 
+/** @returns what Trivy says in its log */
 async function look(
   layout: string,
   digest: string,
   { slug, report }: { slug: string; report: string },
   context: ScanContext,
-): Promise<void> {
+): Promise<string> {
   const { trivy, cache, temp } = context;
   const at = (place: string) => onePlatform(layout, digest, join(temp, `${place}-${slug}`));
   const read = async (argv: readonly string[]) => {
@@ -109,6 +110,7 @@ async function look(
     refuseBrokenIndex(stderr);
     const told = unreadIn(stderr);
     if (told !== undefined) context.readInPart.set(slug, told);
+    return stderr;
   };
   const whole = at('whole');
   if (alter(whole, wholeOf)) {
@@ -116,7 +118,7 @@ async function look(
     const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
     await read(argv);
   }
-  await read(scanArgv({ trivy, layout: at('scan'), cache, report }));
+  return read(scanArgv({ trivy, layout: at('scan'), cache, report }));
 }
 
 /** Of a Java index that is empty or came in half Trivy says nothing aloud: it leaves out each jar that it looks up. */

@@ -107,6 +107,14 @@ describe("Trivy's report", () => {
     expect(findingsOf(ended, 'linux/amd64')).toMatchObject([{ severity: 'HIGH', title }]);
   });
 
+  test.each([
+    ['parse instruction "apt-get": unknown instruction: apt-get', ['unread-history']],
+    ['dockerfile parse error: file with no instructions', []],
+  ])('of a history of which Trivy says %s', (why, ids) => {
+    const log = `2026-11-23T12:00:00Z\tERROR\t[dockerfile scanner] Failed to parse file\terr="${why}"\n`;
+    expect(findingsOf(report(null), 'linux/amd64', log).map(({ id }) => id)).toEqual(ids);
+  });
+
   test('without an architecture is no report', () => {
     expect(() => trivyReport.parse({ ArtifactName: 'x', Metadata: {}, Results: [] })).toThrow();
   });

@@ -54,7 +54,11 @@ beforeAll(async () => {
   // What lies before a CMD is a base image's to Trivy.
   context('beneath', 'COPY key.pem /app/', 'CMD ["/app"]', 'COPY notes.txt /', 'USER 10001');
   writeFileSync(join(folder, 'beneath', 'key.pem'), key);
-  context('token', `ENV NOTE=ghp_${'0123456789abcdef'.repeat(3).slice(0, 36)}`, 'USER 10001');
+  context(
+    'token',
+    `ENV GITHUB_TOKEN=ghp_${'0123456789abcdef'.repeat(3).slice(0, 36)}`,
+    'USER 10001',
+  );
   context(
     'debian',
     'COPY os-release debian_version /etc/',

@@ -1,5 +1,13 @@
 import { createHash, generateKeyPairSync } from 'node:crypto';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
@@ -110,6 +118,41 @@ describe('what Trivy could not read is told', () => {
   ])('%s %s', (level, line, told) => {
     expect(unreadIn(`${time}\tINFO\tx\n${time}\t${level}\t${line}\n`)).toBe(told);
   });
+});
+
+test('an image whose history Trivy cannot read has a finding', async () => {
+  const ran = { created_by: 'RUN /bin/sh -c apt-get update\napt-get install curl\n # buildkit' };
+  const findings = await scan('service', await image('heredoc', [ran, copied]), context);
+  expect(findings).toContainEqual(
+    expect.objectContaining({ id: 'unread-history', severity: 'HIGH' }),
+  );
+});
+
+const token = `ghp_${'0123456789abcdef'.repeat(3).slice(0, 36)}`;
+test.each([
+  [
+    'a token among variables, labels and command',
+    { Labels: { note: token }, Cmd: ['/app', token] },
+    token,
+  ],
+  ['a variable that is named like a secret', {}, 'nothing'],
+])('reports keep nothing of %s', async (_what, settings, secret) => {
+  const Env = ['DB_PASSWORD=open-sesame', `GITHUB_TOKEN=${secret}`];
+  const set = Env.map((one) => ({ created_by: `ENV ${one}`, empty_layer: true }));
+  const ran = { created_by: 'RUN |1 PASS=open-sesame /bin/sh -c make # buildkit' };
+  const layout = await image('secret', [...set, ran, copied], {
+    settings: { Env, ...settings },
+  });
+  expect((await scan('service', layout, context)).map(({ id }) => id)).toContain('DS-0031');
+  const { json, sarif, sboms } = context.reports;
+  const files = [json, sarif, sboms].flatMap((folder) =>
+    readdirSync(folder, { withFileTypes: true }).filter((one) => one.isFile()),
+  );
+  expect(files).toHaveLength(4);
+  for (const { parentPath, name } of files) {
+    const text = readFileSync(join(parentPath, name), 'utf8');
+    for (const hidden of ['open-sesame', token]) expect(text).not.toContain(hidden);
+  }
 });
 
 async function image(
