@@ -85,7 +85,8 @@ export function findingsOf(report: TrivyReport, platform: string, log = ''): Fin
         id: found.VulnerabilityID,
         title: found.Title,
         subject: `${found.PkgName} ${found.InstalledVersion}`,
-        path: found.PkgPath,
+        // Of a Go or Rust binary, or a lock file, only the target is a file's name.
+        path: found.PkgPath || (result.Class === 'lang-pkgs' ? result.Target : ''),
         fixedIn: found.FixedVersion || undefined,
         platform,
       }),

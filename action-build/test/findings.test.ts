@@ -72,6 +72,15 @@ describe("Trivy's report", () => {
     expect(countBySeverity(findings)).toEqual({ CRITICAL: 1, HIGH: 1, LOW: 2 });
   });
 
+  test.each([
+    ['in a Go binary', 'lang-pkgs', 'usr/bin/tool', '', 'usr/bin/tool'],
+    ['in a jar', 'lang-pkgs', 'Java', 'app/lib/x.jar', 'app/lib/x.jar'],
+    ['in a package of the system', 'os-pkgs', '/tmp/scan-1 (debian 12.5)', '', ''],
+  ])('names the file of a hole %s', (_where, Class, Target, PkgPath, path) => {
+    const results = [{ Target, Class, Vulnerabilities: [hole({ PkgPath })] }];
+    expect(findingsOf(report(results), 'linux/amd64')[0]?.path).toBe(path);
+  });
+
   test('of an empty image has no results', () => {
     expect(findingsOf(report(null), 'linux/amd64')).toEqual([]);
   });
