@@ -16,7 +16,8 @@ export async function ensureBuilder(
 ): Promise<NodeJS.ProcessEnv> {
   const selected = await driverOf(env, cancelled).catch((cause: unknown) => {
     const remedy = 'install docker buildx, or select one with BUILDX_BUILDER';
-    throw isRefusal(cause) ? new Error(`No usable builder: ${remedy}.`, { cause }) : cause;
+    if (cancelled.aborted || !isRefusal(cause)) throw cause;
+    throw new Error(`No usable builder: ${remedy}.`, { cause });
   });
   if (selected !== 'docker') return env;
   const withOurs = { ...env, BUILDX_BUILDER: OURS };

@@ -10,6 +10,8 @@ test.each([
   ['nightly', 'refs/pull/7/merge', []],
   ['nightly', 'refs/heads/功能', []],
   ['1.4.3-rc.1', 'refs/heads/1.4', []],
+  ['1.4.3-rc.1', 'refs/heads/proven-0123abc', []],
+  ['1.4.3-rc.1', 'refs/heads/-proven/0123abc', []],
   ['1.4.3', 'refs/heads/buildcache', ['1.4', '1']],
   ['1.0.0', 'refs/heads/.hidden', ['1.0', '1', 'hidden']],
 ])('%s of %j', (version, ref, expected) => {
