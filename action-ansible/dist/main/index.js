@@ -86321,6 +86321,8 @@ const historySchema = object({
     version: schemas_string(),
     /** Release that was current before; '' for the first. */
     previous: schemas_string(),
+    /** Release that this took back. */
+    undoes: schemas_string().optional(),
     by: schemas_string(),
     run: schemas_string(),
     reason: schemas_string().optional(),
@@ -86458,16 +86460,24 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${layout.root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** The release that a run has begun here and not ended, and the token of its lease. */
+const journalSchema = object({
+    release: schemas_string(),
+    /** Release that this takes back. */
+    undoes: schemas_string().optional(),
+    token: schemas_number(),
+});
+/** What a run has begun here and not ended, and the token of its lease. */
 async function begun(host) {
     const text = await host.content(layout.journalFile);
-    if (text === undefined)
-        return undefined;
-    return z.object({ release: z.string(), token: z.number() }).parse(JSON.parse(text));
+    return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
 }
-/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+/**
+ * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
+ * lease of one's own.
+ */
 async function unfinished(host) {
-    return (await begun(host))?.release;
+    const journal = await begun(host);
+    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release

@@ -19481,7 +19481,8 @@ const trivyReport = object({
     }))
         .nullish(),
 });
-function findingsOf(report, platform) {
+/** @param log Trivy's own, of the same scan */
+function findingsOf(report, platform, log = '') {
     const results = (report.Results ?? []).flatMap((result) => [
         ...(result.Vulnerabilities ?? []).map((found) => ({
             kind: 'vulnerability',
@@ -19489,7 +19490,8 @@ function findingsOf(report, platform) {
             id: found.VulnerabilityID,
             title: found.Title,
             subject: `${found.PkgName} ${found.InstalledVersion}`,
-            path: found.PkgPath,
+            // Of a Go or Rust binary, or a lock file, only the target is a file's name.
+            path: found.PkgPath || (result.Class === 'lang-pkgs' ? result.Target : ''),
             fixedIn: found.FixedVersion || undefined,
             platform,
         })),
@@ -19512,7 +19514,12 @@ function findingsOf(report, platform) {
             platform,
         })),
     ]);
-    return [...results, ...rootUser(report, platform), ...endedSystem(report, platform)].sort(bySeverity);
+    return [
+        ...results,
+        ...rootUser(report, platform),
+        ...endedSystem(report, platform),
+        ...unreadHistory(log, platform),
+    ].sort(bySeverity);
 }
 /** The distribution whose packages Trivy left alone without a word, as it knows no advisories for it. */
 function unknownSystem({ Metadata: { OS }, Results }) {
@@ -19520,13 +19527,18 @@ function unknownSystem({ Metadata: { OS }, Results }) {
     return OS === undefined || isLookedAt ? undefined : `${OS.Family} ${OS.Name}`;
 }
 const CONFIGURATION = 'image configuration';
-/** Whether it is in the image's variables or history. */
-function isSecretVariable({ kind, subject }) {
-    return kind === 'secret' && subject === CONFIGURATION;
+/** A variable that is named like a secret, and where none is looked for. */
+const OF_SECRETS = ['DS-0031', 'unread-history'];
+/** Whether there is, or may be, a secret in the image's variables, labels, command or history. */
+function isSecretInConfiguration({ kind, id, subject }) {
+    return subject === CONFIGURATION && (kind === 'secret' || OF_SECRETS.includes(id));
 }
 /** Trivy names the image's own configuration by the folder scanned, which nobody knows. */
-function placeOf(target, { ArtifactName }) {
-    return target.startsWith(ArtifactName)
+function isConfiguration(target, { ArtifactName }) {
+    return target.startsWith(ArtifactName);
+}
+function placeOf(target, report) {
+    return isConfiguration(target, report)
         ? { subject: CONFIGURATION, path: '' }
         : { subject: target, path: target };
 }
@@ -19544,6 +19556,17 @@ function endedSystem({ Metadata: { OS } }, platform) {
         return [];
     const title = `${OS.Family} ${OS.Name} has no more advisories: take a newer base image`;
     return [misconfiguration('end-of-support', title, platform)];
+}
+/**
+ * Trivy makes a Dockerfile of the image's history, which has a plain heredoc's lines as they are, and looks for no
+ * misconfiguration in one that it cannot parse. One without instructions has none.
+ */
+function unreadHistory(log, platform) {
+    const unread = /\[dockerfile scanner\] Failed to parse (?!.*file with no instructions)/;
+    if (!unread.test(log))
+        return [];
+    const title = 'Trivy cannot read its history: write `RUN sh <<EOF` for a plain `RUN <<EOF`';
+    return [misconfiguration('unread-history', title, platform)];
 }
 function misconfiguration(id, title, platform) {
     return {
@@ -19582,8 +19605,8 @@ function bySeverity(a, b) {
 ;// CONCATENATED MODULE: ./action-build/src/tags.js
 /**
  * The tags that follow from version and branch: `1.4.2` is also `1.4` and `1`, a branch has the
- * tag of its name, unless a release could have that. A pre-release moves no tag but its branch's, and
- * 0.x promises no `0`.
+ * tag of its name, unless a release could have that, or it says that staging has proven the image. A
+ * pre-release moves no tag but its branch's, and 0.x promises no `0`.
  *
  * @param ref such as `refs/heads/feature/login`, as the runner has it in GITHUB_REF
  */
@@ -19595,7 +19618,7 @@ function derivedTags(version, ref) {
     return [
         ...(release ? [`${major}.${minor}`] : []),
         ...(release && major !== '0' ? [major] : []),
-        ...(isReserved(ofBranch) || /^v?\d+(\.\d+)*$/.test(ofBranch) ? [] : [ofBranch]),
+        ...(isReserved(ofBranch) || /^(v?\d+(\.\d+)*$|proven-)/.test(ofBranch) ? [] : [ofBranch]),
     ]
         .map((tag) => tag.slice(0, 128))
         .filter((tag) => tag !== '');
@@ -19842,7 +19865,9 @@ const OURS = 'compta';
 async function ensureBuilder(env, runner, cancelled) {
     const selected = await driverOf(env, cancelled).catch((cause) => {
         const remedy = 'install docker buildx, or select one with BUILDX_BUILDER';
-        throw isRefusal(cause) ? new Error(`No usable builder: ${remedy}.`, { cause }) : cause;
+        if (cancelled.aborted || !isRefusal(cause))
+            throw cause;
+        throw new Error(`No usable builder: ${remedy}.`, { cause });
     });
     if (selected !== 'docker')
         return env;
@@ -20463,6 +20488,7 @@ function attachments_provenance(image, subject, env) {
 
 
 
+
 function makeReportFolders(folder) {
     const folders = { json: folder, sarif: (0,external_node_path_.join)(folder, 'sarif'), sboms: (0,external_node_path_.join)(folder, 'sboms') };
     for (const path of Object.values(folders))
@@ -20472,20 +20498,43 @@ function makeReportFolders(folder) {
 function spdxOf(folders, slug) {
     return (0,external_node_path_.join)(folders.sboms, `${slug}.spdx.json`);
 }
-/**
- * Takes an image's variables and history out of its report, which stays and is uploaded: Trivy masks a secret
- * where it tells of it, and has it in clear in the configuration that it adds.
- */
-function removeVariables(file) {
-    const report = looseObject({
-        Metadata: looseObject({
-            ImageConfig: looseObject({ config: looseObject({}).optional() }),
+const reports_object = looseObject({}).optional();
+const quoting = looseObject({ CauseMetadata: reports_object, Layer: reports_object });
+const withConfiguration = looseObject({
+    ArtifactName: schemas_string(),
+    Metadata: looseObject({
+        ImageConfig: looseObject({
+            config: looseObject({ User: schemas_string().optional() }).optional(),
         }),
-    })
-        .parse(JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')));
+    }),
+    Results: array(looseObject({
+        Target: schemas_string(),
+        Secrets: array(quoting).optional(),
+        Misconfigurations: array(quoting).optional(),
+    }))
+        .nullish(),
+});
+/**
+ * Leaves of an image's configuration only its user in the report, which stays and is uploaded: Trivy masks a secret
+ * where it tells of it, and has it in clear in the lines around that and in the configuration that it adds.
+ */
+function removeConfiguration(file) {
+    const report = withConfiguration.parse(JSON.parse((0,external_node_fs_.readFileSync)(file, 'utf8')));
     const { ImageConfig } = report.Metadata;
     delete ImageConfig.history;
-    delete ImageConfig.config?.Env;
+    if (ImageConfig.config)
+        ImageConfig.config = { User: ImageConfig.config.User };
+    for (const { Target, Secrets, Misconfigurations } of report.Results ?? []) {
+        for (const found of [...(Secrets ?? []), ...(Misconfigurations ?? [])]) {
+            // A step of the history.
+            delete found.Layer?.CreatedBy;
+            if (!isConfiguration(Target, report))
+                continue;
+            delete found.Code;
+            delete found.Match;
+            delete found.CauseMetadata?.Code;
+        }
+    }
     (0,external_node_fs_.writeFileSync)(file, JSON.stringify(report));
 }
 /** Writes the other forms out of one scan's JSON; nothing is looked at again. */
@@ -20553,15 +20602,15 @@ async function scan(name, layout, context) {
     for (const [platform, digest] of platforms) {
         const slug = slugOf(name, platform);
         const report = (0,external_node_path_.join)(context.reports.json, `${slug}.json`);
-        await withCache(layout, slug, context, (cache) => look(layout, digest, { slug, report }, { ...context, cache })).catch((cause) => {
+        const log = await withCache(layout, slug, context, (cache) => look(layout, digest, { slug, report }, { ...context, cache })).catch((cause) => {
             throw new Error(`${name} for ${platform} could not be scanned, so it cannot pass.`, {
                 cause,
             });
         });
         const result = trivyReport.parse(JSON.parse((0,external_node_fs_.readFileSync)(report, 'utf8')));
-        const found = findingsOf(result, platform);
-        if (found.some(isSecretVariable))
-            removeVariables(report);
+        const found = findingsOf(result, platform, log);
+        if (found.some(isSecretInConfiguration))
+            removeConfiguration(report);
         const scanned = result.Metadata.ImageConfig.architecture;
         if (scanned !== platform.split('/')[1]) {
             throw new Error(`Trivy looked at ${scanned} when it was asked for ${platform} of ${name}.`);
@@ -20586,16 +20635,19 @@ async function withCache(layout, slug, { cache, analysis, temp, turn }, work) {
     for (const part of PARTS)
         (0,external_node_fs_.symlinkSync)((0,external_node_path_.join)(cache, part), (0,external_node_path_.join)(copy, part));
     openAnalysis(analysis, copy);
-    await work(copy).finally(() => (0,external_node_fs_.rmSync)(copy, { recursive: true }));
+    return work(copy).finally(() => (0,external_node_fs_.rmSync)(copy, { recursive: true }));
 }
+/** @returns what Trivy says in its log */
 async function look(layout, digest, { slug, report }, context) {
     const { trivy, cache, temp } = context;
     const at = (place) => onePlatform(layout, digest, (0,external_node_path_.join)(temp, `${place}-${slug}`));
     const read = async (argv) => {
         const { stderr } = await run(argv, optionsOf(context));
-        const told = /^.*\b(?:Analysis error|Failed to parse)\b.*$/m.exec(stderr)?.[0];
+        refuseBrokenIndex(stderr);
+        const told = unreadIn(stderr);
         if (told !== undefined)
-            context.readInPart.set(slug, told.replace(/^\S+\s+DEBUG\s+/, ''));
+            context.readInPart.set(slug, told);
+        return stderr;
     };
     const whole = at('whole');
     if (alter(whole, wholeOf)) {
@@ -20603,7 +20655,20 @@ async function look(layout, digest, { slug, report }, context) {
         const argv = scanArgv({ trivy, layout: whole, cache, report: aside, layersOnly: true });
         await read(argv);
     }
-    await read(scanArgv({ trivy, layout: at('scan'), cache, report }));
+    return read(scanArgv({ trivy, layout: at('scan'), cache, report }));
+}
+/** Of a Java index that is empty or came in half Trivy says nothing aloud: it leaves out each jar that it looks up. */
+function refuseBrokenIndex(log) {
+    const told = /^.*: select error: .*$/m.exec(log)?.[0];
+    if (told === undefined)
+        return;
+    const remedy = "run this job again, or check 'trivy-database'";
+    throw new Error(`Trivy's java-db cannot be read: ${remedy}.\n${told}`);
+}
+/** The first thing in Trivy's log that it could not read, and so did not judge. */
+function unreadIn(log) {
+    const words = /^\S+\t[A-Z]+\t(.*\b(?:[Aa]nalysis error|Walk error|Parse error|Failed to parse)\b.*)$/m;
+    return words.exec(log)?.[1];
 }
 function optionsOf({ env, home, cancelled }) {
     return { env, signal: cancelled, cwd: home, timeoutMs: 15 * 60_000 };

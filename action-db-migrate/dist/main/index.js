@@ -50523,6 +50523,8 @@ const historySchema = object({
     version: schemas_string(),
     /** Release that was current before; '' for the first. */
     previous: schemas_string(),
+    /** Release that this took back. */
+    undoes: schemas_string().optional(),
     by: schemas_string(),
     run: schemas_string(),
     reason: schemas_string().optional(),
@@ -50660,16 +50662,24 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${layout.root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** The release that a run has begun here and not ended, and the token of its lease. */
+const journalSchema = object({
+    release: schemas_string(),
+    /** Release that this takes back. */
+    undoes: schemas_string().optional(),
+    token: schemas_number(),
+});
+/** What a run has begun here and not ended, and the token of its lease. */
 async function begun(host) {
     const text = await host.content(layout.journalFile);
-    if (text === undefined)
-        return undefined;
-    return z.object({ release: z.string(), token: z.number() }).parse(JSON.parse(text));
+    return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
 }
-/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
-async function unfinished(host) {
-    return (await begun(host))?.release;
+/**
+ * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
+ * lease of one's own.
+ */
+async function store_unfinished(host) {
+    const journal = await begun(host);
+    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -50758,6 +50768,17 @@ function behindOf(standings) {
     const release = leaderOf(standings)?.current?.release;
     return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
 }
+/** Releases that runs which ended in the middle had begun, or were taking back. */
+async function begunOn(standings) {
+    const behind = behindOf(standings);
+    // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
+    const back = leaderOf(standings)?.history.at(-1)?.undoes;
+    const begun = await Promise.all(standings.map(async ({ host }) => {
+        const release = await unfinished(host);
+        return behind.includes(host) && release !== back ? undefined : release;
+    }));
+    return begun.flatMap((release) => release ?? []);
+}
 
 ;// CONCATENATED MODULE: ./lib/release/traffic.js
 
@@ -50798,6 +50819,16 @@ async function accept(host, slot, on) {
     const body = JSON.stringify({ accept: on });
     const url = `${management(slot)}/traffic`;
     return (await host.http(url, ...options, '--data-raw', body)).status;
+}
+/**
+ * Turns on the slots that serve alone: a proof that was cut off leaves one that refuses and is healthy, in
+ * which a plan sees nothing to do.
+ */
+async function reopen(host) {
+    const { slots } = await host.state();
+    const isAlone = ({ service }) => slots.filter((slot) => slot.service === service).length === 1;
+    const turnOn = (slot) => answered(() => accept(host, slot, true), (status) => status === 0);
+    await Promise.all(slots.filter(isAlone).map(turnOn));
 }
 /**
  * Proves on a slot beside the one that serves that the service keeps the contract.

@@ -79533,6 +79533,8 @@ const historySchema = object({
     version: schemas_string(),
     /** Release that was current before; '' for the first. */
     previous: schemas_string(),
+    /** Release that this took back. */
+    undoes: schemas_string().optional(),
     by: schemas_string(),
     run: schemas_string(),
     reason: schemas_string().optional(),
@@ -79670,16 +79672,24 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** The release that a run has begun here and not ended, and the token of its lease. */
+const journalSchema = object({
+    release: schemas_string(),
+    /** Release that this takes back. */
+    undoes: schemas_string().optional(),
+    token: schemas_number(),
+});
+/** What a run has begun here and not ended, and the token of its lease. */
 async function begun(host) {
     const text = await host.content(journalFile);
-    if (text === undefined)
-        return undefined;
-    return object({ release: schemas_string(), token: schemas_number() }).parse(JSON.parse(text));
+    return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
 }
-/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+/**
+ * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
+ * lease of one's own.
+ */
 async function unfinished(host) {
-    return (await begun(host))?.release;
+    const journal = await begun(host);
+    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -79767,6 +79777,17 @@ function momentAfter(known, now = Date.now()) {
 function behindOf(standings) {
     const release = leaderOf(standings)?.current?.release;
     return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+/** Releases that runs which ended in the middle had begun, or were taking back. */
+async function begunOn(standings) {
+    const behind = behindOf(standings);
+    // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
+    const back = leaderOf(standings)?.history.at(-1)?.undoes;
+    const begun = await Promise.all(standings.map(async ({ host }) => {
+        const release = await unfinished(host);
+        return behind.includes(host) && release !== back ? undefined : release;
+    }));
+    return begun.flatMap((release) => release ?? []);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/target.js
@@ -80077,7 +80098,7 @@ function arrival(history, is) {
  */
 async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
     // Each to its end: what one that fails sets off would meet what the others are still doing.
-    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current, undoes }) => {
         const same = current?.release === target.release;
         if (same && (nothing || action === 'converge'))
             return closeJournal(host);
@@ -80088,6 +80109,7 @@ async function recordAll(targets, previous, action, how, { begun, at }, nothing)
                 release: target.release,
                 version: target.version,
                 previous: previous?.release ?? '',
+                ...(undoes !== undefined && { undoes }),
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
@@ -80229,6 +80251,16 @@ async function accept(host, slot, on) {
     const body = JSON.stringify({ accept: on });
     const url = `${management(slot)}/traffic`;
     return (await host.http(url, ...options, '--data-raw', body)).status;
+}
+/**
+ * Turns on the slots that serve alone: a proof that was cut off leaves one that refuses and is healthy, in
+ * which a plan sees nothing to do.
+ */
+async function reopen(host) {
+    const { slots } = await host.state();
+    const isAlone = ({ service }) => slots.filter((slot) => slot.service === service).length === 1;
+    const turnOn = (slot) => answered(() => accept(host, slot, true), (status) => status === 0);
+    await Promise.all(slots.filter(isAlone).map(turnOn));
 }
 /**
  * Proves on a slot beside the one that serves that the service keeps the contract.
@@ -80545,11 +80577,12 @@ async function rollHost(target, rows, options, outcome) {
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
 }
-async function rollStep({ host, target, undoes }, next, row, options) {
+async function rollStep(at, next, row, options) {
+    const { host, target } = at;
     const what = plan_describe(next);
     try {
         await step(options.tell, host.name, what, async () => {
-            await journal(host, undoes ?? target.release, what);
+            await journal(at, what);
             await perform(host, next, target.release, options, (line) => note(options.tell, host.name, line));
         });
     }
@@ -80557,17 +80590,18 @@ async function rollStep({ host, target, undoes }, next, row, options) {
         row.end = Date.now();
     }
 }
-async function rollEdge({ host, target, undoes }, { edge, join }, rows, options, outcome) {
+async function rollEdge(at, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
         return;
     options.stop.throwIfAborted();
+    const { host, target } = at;
     const to = target.edge.config;
     const row = { host: host.name, service: 'caddy', from: '', to, ...roll_now(), outcome: 'failed' };
     rows.push(row);
     const what = `${edge} caddy`;
     try {
         await step(options.tell, host.name, what, async () => {
-            await journal(host, undoes ?? target.release, what);
+            await journal(at, what);
             await validateEdge(host, target);
             const say = (line) => note(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -80586,12 +80620,14 @@ function roll_now() {
     return { start: Date.now(), end: Date.now() };
 }
 /** Says on the host what is going on there, for whoever finds it after a crash. */
-async function journal(host, release, what) {
-    const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
+async function journal({ host, target, undoes }, what) {
+    const at = new Date().toISOString();
+    const entry = { release: target.release, undoes, step: what, at, token: host.token };
     await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }
 
 ;// CONCATENATED MODULE: ./lib/release/undo.js
+
 
 
 
@@ -80643,7 +80679,7 @@ async function goBack(targets, previous, rows, options, how, at) {
     }
     return stuck;
 }
-async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+async function goBackOn({ host, current, target, undoes = target.release }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
     const isFree = async (seconds) => {
@@ -80658,10 +80694,11 @@ async function goBackOn({ host, current, target }, previous, done, options, how,
         await isFree(longestCommand);
     }
     await dropBallast(host);
+    await reopen(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
             return closeIfWhole({ host, current, target });
-        const back = { host, target: current, current, undoes: target.release };
+        const back = { host, target: current, current, undoes };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
         await recordAll([back], previous, 'automatic-rollback', why, when, false);
@@ -80737,6 +80774,7 @@ async function inOrderOfReturn(targets, previous) {
 
 
 
+
 /** Takes the environment, does something with it, and gives it back. */
 async function underLease(hosts, how, body) {
     const lease = await step(how.tell, '', 'take the lease', () => Lease.take(hosts, {
@@ -80761,9 +80799,8 @@ async function underLease(hosts, how, body) {
  * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
  * records.
  * What fails is rolled back.
- * @param last the last part that is done; a phase of its own does the others.
  */
-async function bring(standings, release, action, how, lease, last = 'record') {
+async function bring(standings, { release, action, undoes, last }, how, lease) {
     const target = release.manifest;
     const started = Date.now();
     const rows = [];
@@ -80771,8 +80808,13 @@ async function bring(standings, release, action, how, lease, last = 'record') {
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
     const servers = standings.map(({ host }) => host);
     const options = { ...how, stop, servers };
-    const targets = standings.map(({ host, current }) => ({ host, target, current }));
     const previous = leaderOf(standings)?.current;
+    const begun = await begunOn(standings);
+    // Whoever brings back what is current takes back what a killed run had begun.
+    const left = target.release === previous?.release
+        ? begun.find((other) => other !== target.release)
+        : undefined;
+    const targets = standings.map(({ host, current }) => ({ host, target, current, undoes: undoes ?? left }));
     const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
     const now = () => {
         const at = momentAfter(known);
@@ -80788,7 +80830,7 @@ async function bring(standings, release, action, how, lease, last = 'record') {
         ended: Date.now(),
         ...rest,
     });
-    await tellLeftovers(targets, how.tell);
+    await Promise.all(targets.map(({ host }) => takeUp(host, how.tell)));
     try {
         const found = await previewRelease(standings, release);
         const nothing = !wouldChange(found);
@@ -80796,21 +80838,22 @@ async function bring(standings, release, action, how, lease, last = 'record') {
             tellPreview(found, how.tell);
             await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
-            await step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
+            await step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async (at) => {
+                const { host } = at;
                 await holdBallast(host);
-                await journal(host, target.release, 'begin');
+                await journal(at, 'begin');
                 // Whatever becomes of it: a run that is killed says nothing at its end.
                 await audit(host, how.by, `begin ${what}`, how.run, how.reason);
             })));
             await rollHosts(targets, rows, options);
         }
-        if (last === 'record') {
+        if (last !== 'swap') {
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
         // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
         const isNew = standings.some(({ current }) => current?.release !== target.release);
-        const recorded = last === 'record' && isNew;
+        const recorded = last !== 'swap' && isNew;
         return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
     }
     catch (error) {
@@ -80851,14 +80894,14 @@ async function askPublicly(targets, target, how) {
     }
     await step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-async function tellLeftovers(targets, tell) {
-    const begun = await Promise.all(targets.map(({ host }) => unfinished(host)));
-    for (const [index, { host }] of targets.entries()) {
-        const release = begun[index];
-        if (release === undefined)
-            continue;
-        note(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
-    }
+/** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
+async function takeUp(host, tell) {
+    const journal = await begun(host);
+    if (journal === undefined)
+        return;
+    const what = `an earlier run ended in the middle of ${journal.release}; it is taken up from there`;
+    note(tell, host.name, what);
+    await reopen(host);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
@@ -80883,7 +80926,8 @@ async function deploy(hosts, wanted, how) {
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await standingsOf(hosts);
-        return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
+        const release = await stage(standings, wanted, how);
+        return bring(standings, { release, action: 'deploy' }, how, lease);
     });
 }
 /**

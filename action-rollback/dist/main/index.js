@@ -85132,6 +85132,8 @@ const historySchema = object({
     version: schemas_string(),
     /** Release that was current before; '' for the first. */
     previous: schemas_string(),
+    /** Release that this took back. */
+    undoes: schemas_string().optional(),
     by: schemas_string(),
     run: schemas_string(),
     reason: schemas_string().optional(),
@@ -85269,16 +85271,24 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${root}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** The release that a run has begun here and not ended, and the token of its lease. */
+const journalSchema = object({
+    release: schemas_string(),
+    /** Release that this takes back. */
+    undoes: schemas_string().optional(),
+    token: schemas_number(),
+});
+/** What a run has begun here and not ended, and the token of its lease. */
 async function begun(host) {
     const text = await host.content(journalFile);
-    if (text === undefined)
-        return undefined;
-    return object({ release: schemas_string(), token: schemas_number() }).parse(JSON.parse(text));
+    return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
 }
-/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+/**
+ * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
+ * lease of one's own.
+ */
 async function unfinished(host) {
-    return (await begun(host))?.release;
+    const journal = await begun(host);
+    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -85366,6 +85376,17 @@ function momentAfter(known, now = Date.now()) {
 function standing_behindOf(standings) {
     const release = standing_leaderOf(standings)?.current?.release;
     return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+/** Releases that runs which ended in the middle had begun, or were taking back. */
+async function begunOn(standings) {
+    const behind = standing_behindOf(standings);
+    // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
+    const back = standing_leaderOf(standings)?.history.at(-1)?.undoes;
+    const begun = await Promise.all(standings.map(async ({ host }) => {
+        const release = await unfinished(host);
+        return behind.includes(host) && release !== back ? undefined : release;
+    }));
+    return begun.flatMap((release) => release ?? []);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/preview.js
@@ -85548,7 +85569,7 @@ function arrival(history, is) {
  */
 async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
     // Each to its end: what one that fails sets off would meet what the others are still doing.
-    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current, undoes }) => {
         const same = current?.release === target.release;
         if (same && (nothing || action === 'converge'))
             return closeJournal(host);
@@ -85559,6 +85580,7 @@ async function recordAll(targets, previous, action, how, { begun, at }, nothing)
                 release: target.release,
                 version: target.version,
                 previous: previous?.release ?? '',
+                ...(undoes !== undefined && { undoes }),
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
@@ -85700,6 +85722,16 @@ async function accept(host, slot, on) {
     const body = JSON.stringify({ accept: on });
     const url = `${management(slot)}/traffic`;
     return (await host.http(url, ...options, '--data-raw', body)).status;
+}
+/**
+ * Turns on the slots that serve alone: a proof that was cut off leaves one that refuses and is healthy, in
+ * which a plan sees nothing to do.
+ */
+async function reopen(host) {
+    const { slots } = await host.state();
+    const isAlone = ({ service }) => slots.filter((slot) => slot.service === service).length === 1;
+    const turnOn = (slot) => answered(() => accept(host, slot, true), (status) => status === 0);
+    await Promise.all(slots.filter(isAlone).map(turnOn));
 }
 /**
  * Proves on a slot beside the one that serves that the service keeps the contract.
@@ -86016,11 +86048,12 @@ async function rollHost(target, rows, options, outcome) {
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout_caddy.outOfRotation]);
 }
-async function rollStep({ host, target, undoes }, next, row, options) {
+async function rollStep(at, next, row, options) {
+    const { host, target } = at;
     const what = plan_describe(next);
     try {
         await progress_step(options.tell, host.name, what, async () => {
-            await journal(host, undoes ?? target.release, what);
+            await journal(at, what);
             await perform(host, next, target.release, options, (line) => progress_note(options.tell, host.name, line));
         });
     }
@@ -86028,17 +86061,18 @@ async function rollStep({ host, target, undoes }, next, row, options) {
         row.end = Date.now();
     }
 }
-async function rollEdge({ host, target, undoes }, { edge, join }, rows, options, outcome) {
+async function rollEdge(at, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
         return;
     options.stop.throwIfAborted();
+    const { host, target } = at;
     const to = target.edge.config;
     const row = { host: host.name, service: 'caddy', from: '', to, ...roll_now(), outcome: 'failed' };
     rows.push(row);
     const what = `${edge} caddy`;
     try {
         await progress_step(options.tell, host.name, what, async () => {
-            await journal(host, undoes ?? target.release, what);
+            await journal(at, what);
             await validateEdge(host, target);
             const say = (line) => progress_note(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -86057,12 +86091,14 @@ function roll_now() {
     return { start: Date.now(), end: Date.now() };
 }
 /** Says on the host what is going on there, for whoever finds it after a crash. */
-async function journal(host, release, what) {
-    const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
+async function journal({ host, target, undoes }, what) {
+    const at = new Date().toISOString();
+    const entry = { release: target.release, undoes, step: what, at, token: host.token };
     await host.write(journalFile, `${JSON.stringify(entry)}\n`, '0644');
 }
 
 ;// CONCATENATED MODULE: ./lib/release/undo.js
+
 
 
 
@@ -86114,7 +86150,7 @@ async function goBack(targets, previous, rows, options, how, at) {
     }
     return stuck;
 }
-async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+async function goBackOn({ host, current, target, undoes = target.release }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
     const isFree = async (seconds) => {
@@ -86129,10 +86165,11 @@ async function goBackOn({ host, current, target }, previous, done, options, how,
         await isFree(longestCommand);
     }
     await dropBallast(host);
+    await reopen(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
             return closeIfWhole({ host, current, target });
-        const back = { host, target: current, current, undoes: target.release };
+        const back = { host, target: current, current, undoes };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
         await recordAll([back], previous, 'automatic-rollback', why, when, false);
@@ -86208,6 +86245,7 @@ async function inOrderOfReturn(targets, previous) {
 
 
 
+
 /** Takes the environment, does something with it, and gives it back. */
 async function bring_underLease(hosts, how, body) {
     const lease = await progress_step(how.tell, '', 'take the lease', () => Lease.take(hosts, {
@@ -86232,9 +86270,8 @@ async function bring_underLease(hosts, how, body) {
  * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
  * records.
  * What fails is rolled back.
- * @param last the last part that is done; a phase of its own does the others.
  */
-async function bring_bring(standings, release, action, how, lease, last = 'record') {
+async function bring_bring(standings, { release, action, undoes, last }, how, lease) {
     const target = release.manifest;
     const started = Date.now();
     const rows = [];
@@ -86242,8 +86279,13 @@ async function bring_bring(standings, release, action, how, lease, last = 'recor
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
     const servers = standings.map(({ host }) => host);
     const options = { ...how, stop, servers };
-    const targets = standings.map(({ host, current }) => ({ host, target, current }));
     const previous = standing_leaderOf(standings)?.current;
+    const begun = await begunOn(standings);
+    // Whoever brings back what is current takes back what a killed run had begun.
+    const left = target.release === previous?.release
+        ? begun.find((other) => other !== target.release)
+        : undefined;
+    const targets = standings.map(({ host, current }) => ({ host, target, current, undoes: undoes ?? left }));
     const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
     const now = () => {
         const at = momentAfter(known);
@@ -86259,7 +86301,7 @@ async function bring_bring(standings, release, action, how, lease, last = 'recor
         ended: Date.now(),
         ...rest,
     });
-    await tellLeftovers(targets, how.tell);
+    await Promise.all(targets.map(({ host }) => takeUp(host, how.tell)));
     try {
         const found = await previewRelease(standings, release);
         const nothing = !wouldChange(found);
@@ -86267,21 +86309,22 @@ async function bring_bring(standings, release, action, how, lease, last = 'recor
             tellPreview(found, how.tell);
             await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
-            await progress_step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
+            await progress_step(how.tell, '', 'open the journals', () => Promise.all(targets.map(async (at) => {
+                const { host } = at;
                 await holdBallast(host);
-                await journal(host, target.release, 'begin');
+                await journal(at, 'begin');
                 // Whatever becomes of it: a run that is killed says nothing at its end.
                 await audit(host, how.by, `begin ${what}`, how.run, how.reason);
             })));
             await rollHosts(targets, rows, options);
         }
-        if (last === 'record') {
+        if (last !== 'swap') {
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
         // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
         const isNew = standings.some(({ current }) => current?.release !== target.release);
-        const recorded = last === 'record' && isNew;
+        const recorded = last !== 'swap' && isNew;
         return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
     }
     catch (error) {
@@ -86322,14 +86365,14 @@ async function askPublicly(targets, target, how) {
     }
     await progress_step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-async function tellLeftovers(targets, tell) {
-    const begun = await Promise.all(targets.map(({ host }) => unfinished(host)));
-    for (const [index, { host }] of targets.entries()) {
-        const release = begun[index];
-        if (release === undefined)
-            continue;
-        progress_note(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
-    }
+/** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
+async function takeUp(host, tell) {
+    const journal = await begun(host);
+    if (journal === undefined)
+        return;
+    const what = `an earlier run ended in the middle of ${journal.release}; it is taken up from there`;
+    progress_note(tell, host.name, what);
+    await reopen(host);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
@@ -86354,7 +86397,8 @@ async function deploy(hosts, wanted, how) {
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await standingsOf(hosts);
-        return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
+        const release = await stage(standings, wanted, how);
+        return bring(standings, { release, action: 'deploy' }, how, lease);
     });
 }
 /**
@@ -86540,37 +86584,45 @@ function isSince(version, since) {
 async function rollback(hosts, asked, how) {
     return bring_underLease(hosts, how, async (lease) => {
         const standings = await standing_standingsOf(hosts);
-        const target = await permittedTarget(standings, asked);
-        const { manifest } = target;
+        const { release, undoes } = await permittedWay(standings, asked);
+        const { manifest } = release;
         progress_note(how.tell, '', `Rolling back to ${manifest.release}`);
         await pullAgain(hosts, manifest, how);
         const leader = standing_leaderOf(standings);
         const behind = standing_behindOf(standings);
         await Promise.all(hosts.map((host) => progress_step(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
-            await giveRelease(host, target);
+            await giveRelease(host, release);
             if (leader && behind.includes(host))
                 await copyState(leader.host, host);
         })));
-        return bring_bring(standings, target, 'rollback', how, lease);
+        return bring_bring(standings, { release, action: 'rollback', undoes }, how, lease);
     });
 }
 /** What a rollback would change, host by host; nothing is locked, pulled or written. */
 async function previewRollback(hosts, asked) {
     const standings = await standing_standingsOf(hosts);
-    return previewRelease(standings, await permittedTarget(standings, asked));
+    const { release } = await permittedWay(standings, asked);
+    return previewRelease(standings, release);
 }
-/** The release to go back to, unless the database has moved beyond it. */
-async function permittedTarget(standings, asked) {
+/** The release to go back to, unless the database has moved beyond it, and the one that this takes back. */
+async function permittedWay(standings, asked) {
     const leader = standing_leaderOf(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
     target_refuseOtherEnvironment(asked.environment, leader.current);
-    const target = await chooseTarget(standings, leader, leader.current, asked);
+    const begun = await begunOn(standings);
+    // A host that joined later has the newest alone.
+    const all = await Promise.all(standings.map(({ host }) => keptReleases(host)));
+    const kept = new Map(all.flatMap((each) => [...each]));
+    // Of a run that was killed people know the version.
+    const from = begun.find((name) => kept.get(name)?.version === asked.from) ?? asked.from;
+    const wanted = { ...asked, ...(from !== undefined && { from }) };
+    const release = await chooseRelease(standings, leader, leader.current, { begun, kept }, wanted);
     // Each is asked: one that was away when a migration ran knows nothing of it.
     for (const schema of await Promise.all(standings.map(({ host }) => readSchema(host)))) {
-        refuseContracted(schema, target.manifest, leader.current);
+        refuseContracted(schema, release.manifest, leader.current);
     }
-    return target;
+    return { release, undoes: takenBack(begun, leader.current, release.manifest, wanted) };
 }
 /**
  * What goes back: some services, or everything when there are none. Of a release that others came
@@ -86607,6 +86659,16 @@ function replacedBy(begun, kept, now, from) {
     }))
         .map(([service]) => service);
 }
+/**
+ * The release that a rollback takes back, for the journal: one that comes after a kill finds what this one
+ * had found, and goes back to the same. Of one to what is current `bring` knows.
+ */
+function takenBack(begun, now, target, { version, from }) {
+    if (target.release === now.release)
+        return undefined;
+    const left = begun.find((release) => isUnderWay([release], now, from));
+    return version === undefined && left !== undefined ? left : now.release;
+}
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
     try {
@@ -86616,16 +86678,9 @@ async function pullAgain(hosts, manifest, how) {
         throw new ReleaseFailure(`${manifest.version} cannot be put back, as not all of its images are left. ${problemOf(cause)}`, undefined, { cause });
     }
 }
-async function chooseTarget(standings, leader, now, asked) {
+async function chooseRelease(standings, leader, now, { begun, kept }, asked) {
     const { version, from } = asked;
     const { history, host } = leader;
-    // A host that joined later has the newest alone.
-    const all = await Promise.all(standings.map((standing) => keptReleases(standing.host)));
-    const kept = new Map(all.flatMap((each) => [...each]));
-    // On a host that is behind the others, it is one that they have gone beyond.
-    const behind = standing_behindOf(standings);
-    const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
-    const begun = (await Promise.all(level.map(unfinished))).flatMap((each) => each ?? []);
     const replaced = replacedBy(begun, kept, now, from);
     const brought = from === undefined ? [] : broughtBy(history, kept, from, now).concat(replaced);
     const services = whatGoesBack(asked, now, brought, begun);

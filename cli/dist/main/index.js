@@ -39088,7 +39088,7 @@ var release_secrets = __nccwpck_require__(2311);
 // EXTERNAL MODULE: ./lib/release/standing.js
 var standing = __nccwpck_require__(744);
 // EXTERNAL MODULE: ./lib/release/target.js
-var release_target = __nccwpck_require__(7465);
+var target = __nccwpck_require__(7465);
 ;// CONCATENATED MODULE: ./lib/release/preview.js
 
 
@@ -39106,7 +39106,7 @@ function wouldChange({ hosts }) {
 /** What a deploy would change, host by host; nothing is locked, pulled or written. */
 async function preview(hosts, wanted) {
     const standings = await (0,standing/* standingsOf */.F3)(hosts);
-    const release = (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
+    const release = (0,target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current);
     return previewRelease(standings, release, wanted.secrets);
 }
 /** Tells the log what is about to change, service by service, and every difference of the files. */
@@ -39212,7 +39212,7 @@ var store = __nccwpck_require__(4859);
  */
 async function recordAll(targets, previous, action, how, { begun, at }, nothing) {
     // Each to its end: what one that fails sets off would meet what the others are still doing.
-    const ends = await Promise.allSettled(targets.map(async ({ host, target, current }) => {
+    const ends = await Promise.allSettled(targets.map(async ({ host, target, current, undoes }) => {
         const same = current?.release === target.release;
         if (same && (nothing || action === 'converge'))
             return store/* closeJournal */.ks(host);
@@ -39223,6 +39223,7 @@ async function recordAll(targets, previous, action, how, { begun, at }, nothing)
                 release: target.release,
                 version: target.version,
                 previous: previous?.release ?? '',
+                ...(undoes !== undefined && { undoes }),
                 by: how.by,
                 run: how.run,
                 ...(how.reason === undefined ? {} : { reason: how.reason }),
@@ -39612,11 +39613,12 @@ async function rollHost(target, rows, options, outcome) {
     // Whatever took it out: now it serves what the others serve.
     await host.change(['rm', '-f', layout/* caddy */.GG.outOfRotation]);
 }
-async function rollStep({ host, target, undoes }, next, row, options) {
+async function rollStep(at, next, row, options) {
+    const { host, target } = at;
     const what = (0,release_plan/* describe */.q0)(next);
     try {
         await (0,progress/* step */.PM)(options.tell, host.name, what, async () => {
-            await journal(host, undoes ?? target.release, what);
+            await journal(at, what);
             await perform(host, next, target.release, options, (line) => (0,progress/* note */.N4)(options.tell, host.name, line));
         });
     }
@@ -39624,17 +39626,18 @@ async function rollStep({ host, target, undoes }, next, row, options) {
         row.end = Date.now();
     }
 }
-async function rollEdge({ host, target, undoes }, { edge, join }, rows, options, outcome) {
+async function rollEdge(at, { edge, join }, rows, options, outcome) {
     if (edge === 'keep')
         return;
     options.stop.throwIfAborted();
+    const { host, target } = at;
     const to = target.edge.config;
     const row = { host: host.name, service: 'caddy', from: '', to, ...now(), outcome: 'failed' };
     rows.push(row);
     const what = `${edge} caddy`;
     try {
         await (0,progress/* step */.PM)(options.tell, host.name, what, async () => {
-            await journal(host, undoes ?? target.release, what);
+            await journal(at, what);
             await validateEdge(host, target);
             const say = (line) => (0,progress/* note */.N4)(options.tell, host.name, line);
             // The only one that serves stays: that turns people away for a moment, its absence for longer.
@@ -39653,14 +39656,16 @@ function now() {
     return { start: Date.now(), end: Date.now() };
 }
 /** Says on the host what is going on there, for whoever finds it after a crash. */
-async function journal(host, release, what) {
-    const entry = { release, step: what, at: new Date().toISOString(), token: host.token };
+async function journal({ host, target, undoes }, what) {
+    const at = new Date().toISOString();
+    const entry = { release: target.release, undoes, step: what, at, token: host.token };
     await host.write(layout/* journalFile */.i7, `${JSON.stringify(entry)}\n`, '0644');
 }
 
 // EXTERNAL MODULE: ./lib/ssh/errors.js
 var errors = __nccwpck_require__(2262);
 ;// CONCATENATED MODULE: ./lib/release/undo.js
+
 
 
 
@@ -39712,7 +39717,7 @@ async function goBack(targets, previous, rows, options, how, at) {
     }
     return stuck;
 }
-async function goBackOn({ host, current, target }, previous, done, options, how, when) {
+async function goBackOn({ host, current, target, undoes = target.release }, previous, done, options, how, when) {
     // A command whose connection was cut goes on there, under the lock of all changes. What it is at after
     // that, the plan can do without.
     const isFree = async (seconds) => {
@@ -39727,10 +39732,11 @@ async function goBackOn({ host, current, target }, previous, done, options, how,
         await isFree(longestCommand);
     }
     await store/* dropBallast */.jk(host);
+    await (0,traffic/* reopen */.Ck)(host);
     if (current?.release === previous.release) {
         if (target.release === previous.release)
             return closeIfWhole({ host, current, target });
-        const back = { host, target: current, current, undoes: target.release };
+        const back = { host, target: current, current, undoes };
         await rollHosts([back], done, options, 'rolled-back');
         const why = { ...how, reason: `${target.release} failed` };
         await recordAll([back], previous, 'automatic-rollback', why, when, false);
@@ -39806,6 +39812,7 @@ async function inOrderOfReturn(targets, previous) {
 
 
 
+
 /** Takes the environment, does something with it, and gives it back. */
 async function underLease(hosts, how, body) {
     const lease = await (0,progress/* step */.PM)(how.tell, '', 'take the lease', () => release_lease/* Lease */.nD.take(hosts, {
@@ -39830,9 +39837,8 @@ async function underLease(hosts, how, body) {
  * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
  * records.
  * What fails is rolled back.
- * @param last the last part that is done; a phase of its own does the others.
  */
-async function bring(standings, release, action, how, lease, last = 'record') {
+async function bring(standings, { release, action, undoes, last }, how, lease) {
     const target = release.manifest;
     const started = Date.now();
     const rows = [];
@@ -39840,8 +39846,13 @@ async function bring(standings, release, action, how, lease, last = 'record') {
     const stop = AbortSignal.any([how.cancelled, lease.lost]);
     const servers = standings.map(({ host }) => host);
     const options = { ...how, stop, servers };
-    const targets = standings.map(({ host, current }) => ({ host, target, current }));
     const previous = (0,standing/* leaderOf */.tY)(standings)?.current;
+    const begun = await (0,standing/* begunOn */.p$)(standings);
+    // Whoever brings back what is current takes back what a killed run had begun.
+    const left = target.release === previous?.release
+        ? begun.find((other) => other !== target.release)
+        : undefined;
+    const targets = standings.map(({ host, current }) => ({ host, target, current, undoes: undoes ?? left }));
     const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
     const now = () => {
         const at = (0,standing/* momentAfter */.hc)(known);
@@ -39857,7 +39868,7 @@ async function bring(standings, release, action, how, lease, last = 'record') {
         ended: Date.now(),
         ...rest,
     });
-    await tellLeftovers(targets, how.tell);
+    await Promise.all(targets.map(({ host }) => takeUp(host, how.tell)));
     try {
         const found = await previewRelease(standings, release);
         const nothing = !wouldChange(found);
@@ -39865,21 +39876,22 @@ async function bring(standings, release, action, how, lease, last = 'record') {
             tellPreview(found, how.tell);
             await followMaintenance(targets);
             // On every host before the first change on one: a rollback then knows what to undo.
-            await (0,progress/* step */.PM)(how.tell, '', 'open the journals', () => Promise.all(targets.map(async ({ host }) => {
+            await (0,progress/* step */.PM)(how.tell, '', 'open the journals', () => Promise.all(targets.map(async (at) => {
+                const { host } = at;
                 await store/* holdBallast */.fM(host);
-                await journal(host, target.release, 'begin');
+                await journal(at, 'begin');
                 // Whatever becomes of it: a run that is killed says nothing at its end.
                 await store/* audit */.sb(host, how.by, `begin ${what}`, how.run, how.reason);
             })));
             await rollHosts(targets, rows, options);
         }
-        if (last === 'record') {
+        if (last !== 'swap') {
             await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
         // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
         const isNew = standings.some(({ current }) => current?.release !== target.release);
-        const recorded = last === 'record' && isNew;
+        const recorded = last !== 'swap' && isNew;
         return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
     }
     catch (error) {
@@ -39920,14 +39932,14 @@ async function askPublicly(targets, target, how) {
     }
     await (0,progress/* step */.PM)(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
 }
-async function tellLeftovers(targets, tell) {
-    const begun = await Promise.all(targets.map(({ host }) => store/* unfinished */.M1(host)));
-    for (const [index, { host }] of targets.entries()) {
-        const release = begun[index];
-        if (release === undefined)
-            continue;
-        (0,progress/* note */.N4)(tell, host.name, `an earlier run ended in the middle of ${release}; it is taken up from there`);
-    }
+/** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
+async function takeUp(host, tell) {
+    const journal = await store/* begun */.q1(host);
+    if (journal === undefined)
+        return;
+    const what = `an earlier run ended in the middle of ${journal.release}; it is taken up from there`;
+    (0,progress/* note */.N4)(tell, host.name, what);
+    await (0,traffic/* reopen */.Ck)(host);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/deploy.js
@@ -39944,15 +39956,16 @@ async function tellLeftovers(targets, tell) {
 async function deploy(hosts, wanted, how) {
     const [before, leases] = await Promise.all([(0,standing/* standingsOf */.F3)(hosts), Promise.all(hosts.map(release_lease/* look */.Op))]);
     const current = (0,standing/* leaderOf */.tY)(before)?.current;
-    (0,release_target/* refuseOtherEnvironment */.Mu)(wanted.environment, current);
+    (0,target/* refuseOtherEnvironment */.Mu)(wanted.environment, current);
     // What another run is at may be what this one needs, such as the first release of all services.
     const taken = leases.some(({ binds }) => binds);
-    const expected = taken ? undefined : (0,release_target/* buildRelease */.Az)(wanted, current).manifest;
+    const expected = taken ? undefined : (0,target/* buildRelease */.Az)(wanted, current).manifest;
     await examine(before, wanted, expected, how);
     await pullImages(hosts, imagesOf(wanted), how);
     return underLease(hosts, how, async (lease) => {
         const standings = await (0,standing/* standingsOf */.F3)(hosts);
-        return bring(standings, await stage(standings, wanted, how), 'deploy', how, lease);
+        const release = await stage(standings, wanted, how);
+        return bring(standings, { release, action: 'deploy' }, how, lease);
     });
 }
 /**
@@ -39997,7 +40010,7 @@ async function pullAbsent(host, images, how) {
 /** Merges what is wanted onto what is current and puts files and secrets on every host. */
 async function stage(standings, wanted, how) {
     const leader = (0,standing/* leaderOf */.tY)(standings);
-    const release = (0,release_target/* buildRelease */.Az)(wanted, leader?.current);
+    const release = (0,target/* buildRelease */.Az)(wanted, leader?.current);
     const behind = (0,standing/* behindOf */.g9)(standings);
     await Promise.all(standings.map(({ host }) => {
         // One that is behind may lack the images of services that this release leaves as they are.
@@ -40062,7 +40075,7 @@ async function converge(hosts, how) {
                 await store/* copyState */.hw(leader.host, host);
             });
         }
-        return bring(standings, release, 'converge', how, lease);
+        return bring(standings, { release, action: 'converge' }, how, lease);
     });
 }
 
@@ -40154,7 +40167,8 @@ const swapPhase = async (hosts, wanted, how, dryRun) => {
         const { standings, release } = await staged(hosts, wanted);
         // What an earlier run swapped, and did not get to prove, is this one's.
         const begun = await Promise.all(standings.map(({ host }) => store/* unfinished */.M1(host)));
-        const outcome = await bring(standings, release, 'deploy', how, lease, 'swap');
+        const work = { release, action: 'deploy', last: 'swap' };
+        const outcome = await bring(standings, work, how, lease);
         const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;
         const says = outcome.problem ?? `${swapped} services were swapped`;
         const changed = outcome.status !== 'unchanged' || begun.some(Boolean);
@@ -40192,7 +40206,7 @@ const recordPhase = async (hosts, wanted, how, dryRun) => {
 };
 async function next(hosts, wanted) {
     const standings = await (0,standing/* standingsOf */.F3)(hosts);
-    return { standings, release: (0,release_target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current) };
+    return { standings, release: (0,target/* buildRelease */.Az)(wanted, (0,standing/* leaderOf */.tY)(standings)?.current) };
 }
 /** As {@link next}, with the release as it lies on the servers. @throws ReleaseFailure when it does not. */
 async function staged(hosts, wanted) {
@@ -40235,37 +40249,45 @@ var release_schema = __nccwpck_require__(1571);
 async function rollback(hosts, asked, how) {
     return underLease(hosts, how, async (lease) => {
         const standings = await (0,standing/* standingsOf */.F3)(hosts);
-        const target = await permittedTarget(standings, asked);
-        const { manifest } = target;
+        const { release, undoes } = await permittedWay(standings, asked);
+        const { manifest } = release;
         (0,progress/* note */.N4)(how.tell, '', `Rolling back to ${manifest.release}`);
         await pullAgain(hosts, manifest, how);
         const leader = (0,standing/* leaderOf */.tY)(standings);
         const behind = (0,standing/* behindOf */.g9)(standings);
         await Promise.all(hosts.map((host) => (0,progress/* step */.PM)(how.tell, host.name, `see to the files of ${manifest.release}`, async () => {
-            await store/* giveRelease */.dy(host, target);
+            await store/* giveRelease */.dy(host, release);
             if (leader && behind.includes(host))
                 await store/* copyState */.hw(leader.host, host);
         })));
-        return bring(standings, target, 'rollback', how, lease);
+        return bring(standings, { release, action: 'rollback', undoes }, how, lease);
     });
 }
 /** What a rollback would change, host by host; nothing is locked, pulled or written. */
 async function previewRollback(hosts, asked) {
     const standings = await (0,standing/* standingsOf */.F3)(hosts);
-    return previewRelease(standings, await permittedTarget(standings, asked));
+    const { release } = await permittedWay(standings, asked);
+    return previewRelease(standings, release);
 }
-/** The release to go back to, unless the database has moved beyond it. */
-async function permittedTarget(standings, asked) {
+/** The release to go back to, unless the database has moved beyond it, and the one that this takes back. */
+async function permittedWay(standings, asked) {
     const leader = (0,standing/* leaderOf */.tY)(standings);
     if (leader?.current === undefined)
         throw new Error('Nothing was ever released here.');
-    (0,release_target/* refuseOtherEnvironment */.Mu)(asked.environment, leader.current);
-    const target = await chooseTarget(standings, leader, leader.current, asked);
+    (0,target/* refuseOtherEnvironment */.Mu)(asked.environment, leader.current);
+    const begun = await (0,standing/* begunOn */.p$)(standings);
+    // A host that joined later has the newest alone.
+    const all = await Promise.all(standings.map(({ host }) => store/* keptReleases */.ZL(host)));
+    const kept = new Map(all.flatMap((each) => [...each]));
+    // Of a run that was killed people know the version.
+    const from = begun.find((name) => kept.get(name)?.version === asked.from) ?? asked.from;
+    const wanted = { ...asked, ...(from !== undefined && { from }) };
+    const release = await chooseRelease(standings, leader, leader.current, { begun, kept }, wanted);
     // Each is asked: one that was away when a migration ran knows nothing of it.
     for (const schema of await Promise.all(standings.map(({ host }) => (0,release_schema/* readSchema */.G7)(host)))) {
-        (0,release_schema/* refuseContracted */.uB)(schema, target.manifest, leader.current);
+        (0,release_schema/* refuseContracted */.uB)(schema, release.manifest, leader.current);
     }
-    return target;
+    return { release, undoes: takenBack(begun, leader.current, release.manifest, wanted) };
 }
 /**
  * What goes back: some services, or everything when there are none. Of a release that others came
@@ -40302,6 +40324,16 @@ function replacedBy(begun, kept, now, from) {
     }))
         .map(([service]) => service);
 }
+/**
+ * The release that a rollback takes back, for the journal: one that comes after a kill finds what this one
+ * had found, and goes back to the same. Of one to what is current `bring` knows.
+ */
+function takenBack(begun, now, target, { version, from }) {
+    if (target.release === now.release)
+        return undefined;
+    const left = begun.find((release) => isUnderWay([release], now, from));
+    return version === undefined && left !== undefined ? left : now.release;
+}
 /** Images that were removed are fetched again. @throws ReleaseFailure when they are gone there too. */
 async function pullAgain(hosts, manifest, how) {
     try {
@@ -40311,16 +40343,9 @@ async function pullAgain(hosts, manifest, how) {
         throw new release_evidence/* ReleaseFailure */.WA(`${manifest.version} cannot be put back, as not all of its images are left. ${(0,release_evidence/* problemOf */.Zw)(cause)}`, undefined, { cause });
     }
 }
-async function chooseTarget(standings, leader, now, asked) {
+async function chooseRelease(standings, leader, now, { begun, kept }, asked) {
     const { version, from } = asked;
     const { history, host } = leader;
-    // A host that joined later has the newest alone.
-    const all = await Promise.all(standings.map((standing) => store/* keptReleases */.ZL(standing.host)));
-    const kept = new Map(all.flatMap((each) => [...each]));
-    // On a host that is behind the others, it is one that they have gone beyond.
-    const behind = (0,standing/* behindOf */.g9)(standings);
-    const level = standings.map((standing) => standing.host).filter((each) => !behind.includes(each));
-    const begun = (await Promise.all(level.map(store/* unfinished */.M1))).flatMap((each) => each ?? []);
     const replaced = replacedBy(begun, kept, now, from);
     const brought = from === undefined ? [] : (0,earlier/* broughtBy */.dB)(history, kept, from, now).concat(replaced);
     const services = whatGoesBack(asked, now, brought, begun);
@@ -40330,7 +40355,7 @@ async function chooseTarget(standings, leader, now, asked) {
         const current = await store/* readRelease */.iJ(host, now.release);
         if (current === undefined)
             throw new Error(`${host.name} lacks files of ${now.release}.`);
-        return back.length === 0 ? current : (0,release_target/* withComponents */.fN)(current, components);
+        return back.length === 0 ? current : (0,target/* withComponents */.fN)(current, components);
     }
     const name = version !== undefined
         ? (0,earlier/* releaseOf */.l7)(history, version)
@@ -48568,6 +48593,7 @@ function healthOf(status) {
 /* harmony export */   F3: () => (/* binding */ standingsOf),
 /* harmony export */   g9: () => (/* binding */ behindOf),
 /* harmony export */   hc: () => (/* binding */ momentAfter),
+/* harmony export */   p$: () => (/* binding */ begunOn),
 /* harmony export */   tY: () => (/* binding */ leaderOf)
 /* harmony export */ });
 /* harmony import */ var _store_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(4859);
@@ -48601,6 +48627,17 @@ function momentAfter(known, now = Date.now()) {
 function behindOf(standings) {
     const release = leaderOf(standings)?.current?.release;
     return standings.filter(({ current }) => current?.release !== release).map(({ host }) => host);
+}
+/** Releases that runs which ended in the middle had begun, or were taking back. */
+async function begunOn(standings) {
+    const behind = behindOf(standings);
+    // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
+    const back = leaderOf(standings)?.history.at(-1)?.undoes;
+    const begun = await Promise.all(standings.map(async ({ host }) => {
+        const release = await (0,_store_js__WEBPACK_IMPORTED_MODULE_0__/* .unfinished */ .M1)(host);
+        return behind.includes(host) && release !== back ? undefined : release;
+    }));
+    return begun.flatMap((release) => release ?? []);
 }
 
 
@@ -48765,6 +48802,8 @@ const historySchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({
     version: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
     /** Release that was current before; '' for the first. */
     previous: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
+    /** Release that this took back. */
+    undoes: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().optional(),
     by: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
     run: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
     reason: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().optional(),
@@ -48902,16 +48941,24 @@ async function copyState(from, to) {
     const unpack = `base64 -d | tar -C ${_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .root */ .zr}/secrets --numeric-owner -xpf -`;
     await to.change(['sh', '-c', unpack], { input: stdout });
 }
-/** The release that a run has begun here and not ended, and the token of its lease. */
+const journalSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({
+    release: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(),
+    /** Release that this takes back. */
+    undoes: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().optional(),
+    token: zod__WEBPACK_IMPORTED_MODULE_2__/* .number */ .aig(),
+});
+/** What a run has begun here and not ended, and the token of its lease. */
 async function begun(host) {
     const text = await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .journalFile */ .i7);
-    if (text === undefined)
-        return undefined;
-    return zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({ release: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP(), token: zod__WEBPACK_IMPORTED_MODULE_2__/* .number */ .aig() }).parse(JSON.parse(text));
+    return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
 }
-/** Whether an earlier run ended in the middle, and of which release; asked under a lease of one's own. */
+/**
+ * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
+ * lease of one's own.
+ */
 async function unfinished(host) {
-    return (await begun(host))?.release;
+    const journal = await begun(host);
+    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -49118,6 +49165,7 @@ function component(service, wanted, current) {
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 /* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Ck: () => (/* binding */ reopen),
 /* harmony export */   Ju: () => (/* binding */ accept),
 /* harmony export */   iN: () => (/* binding */ traffic),
 /* harmony export */   vQ: () => (/* binding */ proveContract),
@@ -49166,6 +49214,16 @@ async function accept(host, slot, on) {
     const body = JSON.stringify({ accept: on });
     const url = `${management(slot)}/traffic`;
     return (await host.http(url, ...options, '--data-raw', body)).status;
+}
+/**
+ * Turns on the slots that serve alone: a proof that was cut off leaves one that refuses and is healthy, in
+ * which a plan sees nothing to do.
+ */
+async function reopen(host) {
+    const { slots } = await host.state();
+    const isAlone = ({ service }) => slots.filter((slot) => slot.service === service).length === 1;
+    const turnOn = (slot) => (0,_waiting_js__WEBPACK_IMPORTED_MODULE_4__/* .answered */ .oQ)(() => accept(host, slot, true), (status) => status === 0);
+    await Promise.all(slots.filter(isAlone).map(turnOn));
 }
 /**
  * Proves on a slot beside the one that serves that the service keeps the contract.
