@@ -89,8 +89,7 @@ export async function underLease<T>(
 
 /**
  * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
- * records.
- * What fails is rolled back.
+ * records. What fails is rolled back.
  */
 export async function bring(
   standings: readonly Standing[],
@@ -106,12 +105,9 @@ export async function bring(
   const servers = standings.map(({ host }) => host);
   const options: RollOptions = { ...how, stop, servers };
   const previous = leaderOf(standings)?.current;
-  const begun = await begunOn(standings);
   // Whoever brings back what is current takes back what a killed run had begun.
-  const left =
-    target.release === previous?.release
-      ? begun.find((other) => other !== target.release)
-      : undefined;
+  const begun = target.release === previous?.release ? await begunOn(standings) : [];
+  const left = begun.find((other) => other !== target.release);
   const targets = standings.map(
     ({ host, current }): HostTarget => ({ host, target, current, undoes: undoes ?? left }),
   );

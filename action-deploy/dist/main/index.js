@@ -80797,8 +80797,7 @@ async function underLease(hosts, how, body) {
 }
 /**
  * Brings every host to a release whose files lie there: tells what changes, swaps, asks the public address,
- * records.
- * What fails is rolled back.
+ * records. What fails is rolled back.
  */
 async function bring(standings, { release, action, undoes, last }, how, lease) {
     const target = release.manifest;
@@ -80809,11 +80808,9 @@ async function bring(standings, { release, action, undoes, last }, how, lease) {
     const servers = standings.map(({ host }) => host);
     const options = { ...how, stop, servers };
     const previous = leaderOf(standings)?.current;
-    const begun = await begunOn(standings);
     // Whoever brings back what is current takes back what a killed run had begun.
-    const left = target.release === previous?.release
-        ? begun.find((other) => other !== target.release)
-        : undefined;
+    const begun = target.release === previous?.release ? await begunOn(standings) : [];
+    const left = begun.find((other) => other !== target.release);
     const targets = standings.map(({ host, current }) => ({ host, target, current, undoes: undoes ?? left }));
     const known = standings.flatMap(({ history }) => history.map(({ at }) => at));
     const now = () => {

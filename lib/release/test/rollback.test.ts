@@ -108,7 +108,6 @@ describe('a run that ended in the middle', () => {
 
   test('was a rollback: the next one goes back to the same', () => {
     expect(takenBack([], ours, before, {})).toBe(ours.release);
-    expect(isUnderWay([ours.release], ours, undefined)).toBe(false);
     // Of what a killed run left, and of more.
     expect(takenBack([theirs.release], ours, before, {})).toBe(theirs.release);
     expect(takenBack([theirs.release], ours, before, { from: ours.release })).toBe(ours.release);
