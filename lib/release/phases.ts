@@ -112,7 +112,7 @@ export const swapPhase: Phase = async (hosts, wanted, how, dryRun) => {
   return underLease(hosts, how, async (lease) => {
     const { standings, release } = await staged(hosts, wanted);
     // What an earlier run swapped, and did not get to prove, is this one's.
-    const begun = await Promise.all(standings.map(({ host }) => store.unfinished(host)));
+    const begun = await Promise.all(standings.map(({ host }) => store.begun(host)));
     const work = { release, action: 'deploy', last: 'swap' } as const;
     const outcome = await bring(standings, work, how, lease);
     const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;

@@ -1,6 +1,6 @@
 import type { Host } from './host.ts';
 import type { Manifest } from './manifest.ts';
-import { currentRelease, type HistoryEntry, readHistory, unfinished } from './store.ts';
+import { begun, currentRelease, type HistoryEntry, readHistory } from './store.ts';
 
 /** What a host takes for the current release, and since when. */
 export interface Standing {
@@ -50,14 +50,19 @@ export function behindOf(standings: readonly Standing[]): Host[] {
 
 /** Releases that runs which ended in the middle had begun, or were taking back. */
 export async function begunOn(standings: readonly Standing[]): Promise<string[]> {
+  const leader = leaderOf(standings);
   const behind = behindOf(standings);
-  // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
-  const back = leaderOf(standings)?.history.at(-1)?.undoes;
-  const begun = await Promise.all(
-    standings.map(async ({ host }) => {
-      const release = await unfinished(host);
-      return behind.includes(host) && release !== back ? undefined : release;
+  const back = leader?.history.at(-1)?.undoes;
+  const releases = await Promise.all(
+    standings.map(async ({ host, current }) => {
+      const journal = await begun(host);
+      const release = journal?.undoes ?? journal?.release;
+      if (!behind.includes(host)) return release;
+      // Behind the others: what was begun counts if they have just taken it back and this host has yet to.
+      // One that had missed what they went back to has no way back: it waits for `compta converge`.
+      const returns = current?.release === back || journal?.release === leader?.current?.release;
+      return release === back && returns ? release : undefined;
     }),
   );
-  return begun.flatMap((release) => release ?? []);
+  return releases.flatMap((release) => release ?? []);
 }

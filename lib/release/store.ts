@@ -173,19 +173,13 @@ const journalSchema = z.object({
   token: z.number(),
 });
 
-/** What a run has begun here and not ended, and the token of its lease. */
+/**
+ * What a run has begun here and not ended, and the token of its lease. Whoever asks under a lease of their own
+ * learns of a run that ended in the middle.
+ */
 export async function begun(host: Host): Promise<z.infer<typeof journalSchema> | undefined> {
   const text = await host.content(layout.journalFile);
   return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
-}
-
-/**
- * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
- * lease of one's own.
- */
-export async function unfinished(host: Host): Promise<string | undefined> {
-  const journal = await begun(host);
-  return journal?.undoes ?? journal?.release;
 }
 
 /**

@@ -9,7 +9,7 @@ import { freeLeases, Lease, readLease } from '../lease.ts';
 import type { Manifest } from '../manifest.ts';
 import { type HostTarget, journal } from '../roll.ts';
 import type { Slot } from '../slots.ts';
-import { unfinished } from '../store.ts';
+import { begun } from '../store.ts';
 import { accept } from '../traffic.ts';
 import { startHosts, type TestHosts } from './fixture/hosts.ts';
 
@@ -242,9 +242,9 @@ describe('a connection that breaks before a file has arrived', () => {
     await expect(journal(bringing(host, '1.0.1-def'), 'begin')).rejects.toThrow(
       /only a part of .* arrived/,
     );
-    expect(await unfinished(host)).toBe('1.0.0-abc');
+    expect(await begun(host)).toMatchObject({ release: '1.0.0-abc' });
     await host.change(['rm', '-f', journalFile]);
-    expect(await unfinished(host)).toBeUndefined();
+    expect(await begun(host)).toBeUndefined();
     await lease.free();
   }, 180_000);
 });

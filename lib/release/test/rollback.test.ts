@@ -94,16 +94,22 @@ describe('a run that ended in the middle', () => {
   });
 
   test('on a server that is behind counts if the others have just taken it back', async () => {
-    const host = (begun?: Manifest) =>
+    const host = (journal?: object) =>
       Object.assign(new Host('', '', () => Promise.reject()), {
-        content: async () => begun && JSON.stringify({ release: begun.release, token: 1 }),
+        content: async () => journal && JSON.stringify({ ...journal, token: 1 }),
       });
+    const brings = host({ release: ours.release });
     const rolledBack = { ...line(before), at: '1', undoes: ours.release };
     const done = { host: host(), current: before, history: [rolledBack] };
-    const left = { host: host(ours), current: ours, history: [] };
+    const left = { host: brings, current: ours, history: [] };
     expect(await begunOn([done, left])).toEqual([ours.release]);
     const beyond = { ...done, history: [{ ...line(theirs, before), at: '2' }], current: theirs };
     expect(await begunOn([beyond, left])).toEqual([]);
+    // It was away before, and so had nothing to go back to: it waits for `compta converge`.
+    const away = { ...left, current: undefined };
+    expect(await begunOn([done, away])).toEqual([]);
+    const undoes = host({ release: before.release, undoes: ours.release });
+    expect(await begunOn([done, { ...away, host: undoes }])).toEqual([ours.release]);
   });
 
   test('was a rollback: the next one goes back to the same', () => {
