@@ -86466,18 +86466,13 @@ const journalSchema = object({
     undoes: schemas_string().optional(),
     token: schemas_number(),
 });
-/** What a run has begun here and not ended, and the token of its lease. */
+/**
+ * What a run has begun here and not ended, and the token of its lease. Whoever asks under a lease of their own
+ * learns of a run that ended in the middle.
+ */
 async function begun(host) {
     const text = await host.content(layout.journalFile);
     return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
-}
-/**
- * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
- * lease of one's own.
- */
-async function unfinished(host) {
-    const journal = await begun(host);
-    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release

@@ -79678,18 +79678,13 @@ const journalSchema = object({
     undoes: schemas_string().optional(),
     token: schemas_number(),
 });
-/** What a run has begun here and not ended, and the token of its lease. */
+/**
+ * What a run has begun here and not ended, and the token of its lease. Whoever asks under a lease of their own
+ * learns of a run that ended in the middle.
+ */
 async function begun(host) {
     const text = await host.content(journalFile);
     return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
-}
-/**
- * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
- * lease of one's own.
- */
-async function unfinished(host) {
-    const journal = await begun(host);
-    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
@@ -79780,14 +79775,20 @@ function behindOf(standings) {
 }
 /** Releases that runs which ended in the middle had begun, or were taking back. */
 async function begunOn(standings) {
+    const leader = leaderOf(standings);
     const behind = behindOf(standings);
-    // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
-    const back = leaderOf(standings)?.history.at(-1)?.undoes;
-    const begun = await Promise.all(standings.map(async ({ host }) => {
-        const release = await unfinished(host);
-        return behind.includes(host) && release !== back ? undefined : release;
+    const back = leader?.history.at(-1)?.undoes;
+    const releases = await Promise.all(standings.map(async ({ host, current }) => {
+        const journal = await begun(host);
+        const release = journal?.undoes ?? journal?.release;
+        if (!behind.includes(host))
+            return release;
+        // Behind the others: what was begun counts if they have just taken it back and this host has yet to.
+        // One that had missed what they went back to has no way back: it waits for `compta converge`.
+        const returns = current?.release === back || journal?.release === leader?.current?.release;
+        return release === back && returns ? release : undefined;
     }));
-    return begun.flatMap((release) => release ?? []);
+    return releases.flatMap((release) => release ?? []);
 }
 
 ;// CONCATENATED MODULE: ./lib/release/target.js

@@ -40163,7 +40163,7 @@ const swapPhase = async (hosts, wanted, how, dryRun) => {
     return underLease(hosts, how, async (lease) => {
         const { standings, release } = await staged(hosts, wanted);
         // What an earlier run swapped, and did not get to prove, is this one's.
-        const begun = await Promise.all(standings.map(({ host }) => store/* unfinished */.M1(host)));
+        const begun = await Promise.all(standings.map(({ host }) => store/* begun */.q1(host)));
         const work = { release, action: 'deploy', last: 'swap' };
         const outcome = await bring(standings, work, how, lease);
         const swapped = outcome.rows.filter((row) => row.outcome === 'swapped').length;
@@ -48627,14 +48627,20 @@ function behindOf(standings) {
 }
 /** Releases that runs which ended in the middle had begun, or were taking back. */
 async function begunOn(standings) {
+    const leader = leaderOf(standings);
     const behind = behindOf(standings);
-    // A host that is behind the others has one that they have gone beyond, if they have not just taken it back.
-    const back = leaderOf(standings)?.history.at(-1)?.undoes;
-    const begun = await Promise.all(standings.map(async ({ host }) => {
-        const release = await (0,_store_js__WEBPACK_IMPORTED_MODULE_0__/* .unfinished */ .M1)(host);
-        return behind.includes(host) && release !== back ? undefined : release;
+    const back = leader?.history.at(-1)?.undoes;
+    const releases = await Promise.all(standings.map(async ({ host, current }) => {
+        const journal = await (0,_store_js__WEBPACK_IMPORTED_MODULE_0__/* .begun */ .q1)(host);
+        const release = journal?.undoes ?? journal?.release;
+        if (!behind.includes(host))
+            return release;
+        // Behind the others: what was begun counts if they have just taken it back and this host has yet to.
+        // One that had missed what they went back to has no way back: it waits for `compta converge`.
+        const returns = current?.release === back || journal?.release === leader?.current?.release;
+        return release === back && returns ? release : undefined;
     }));
-    return begun.flatMap((release) => release ?? []);
+    return releases.flatMap((release) => release ?? []);
 }
 
 
@@ -48770,7 +48776,6 @@ async function freeAfter(runner, destination) {
 /* harmony export */   BX: () => (/* binding */ currentRelease),
 /* harmony export */   D5: () => (/* binding */ keepAssets),
 /* harmony export */   Lu: () => (/* binding */ readHistory),
-/* harmony export */   M1: () => (/* binding */ unfinished),
 /* harmony export */   R3: () => (/* binding */ prune),
 /* harmony export */   Ru: () => (/* binding */ prepareFolders),
 /* harmony export */   ZL: () => (/* binding */ keptReleases),
@@ -48944,18 +48949,13 @@ const journalSchema = zod__WEBPACK_IMPORTED_MODULE_2__/* .object */ .Ikc({
     undoes: zod__WEBPACK_IMPORTED_MODULE_2__/* .string */ .YjP().optional(),
     token: zod__WEBPACK_IMPORTED_MODULE_2__/* .number */ .aig(),
 });
-/** What a run has begun here and not ended, and the token of its lease. */
+/**
+ * What a run has begun here and not ended, and the token of its lease. Whoever asks under a lease of their own
+ * learns of a run that ended in the middle.
+ */
 async function begun(host) {
     const text = await host.content(_layout_js__WEBPACK_IMPORTED_MODULE_0__/* .journalFile */ .i7);
     return text === undefined ? undefined : journalSchema.parse(JSON.parse(text));
-}
-/**
- * Whether an earlier run ended in the middle, and of which release, brought or taken back; asked under a
- * lease of one's own.
- */
-async function unfinished(host) {
-    const journal = await begun(host);
-    return journal?.undoes ?? journal?.release;
 }
 /**
  * Makes a release the current one and closes the journal. History comes first: a current release
