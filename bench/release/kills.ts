@@ -195,18 +195,18 @@ export function placesToCut(moments: readonly Named[]): string[] {
 /** Cuts it off at each of these moments; after every cut the next run has to finish. */
 async function cutEverywhere(
   servers: Staging,
-  { before, release, next = release, client }: Course,
+  course: Course,
   places: readonly string[],
   cut: Cut,
   print: (line: string) => void,
 ): Promise<Figures> {
+  const { release, next = release, client } = course;
   const some = places.filter((_, index) => index % EVERY === 0);
   const load = { requests: 0, failed: [] as string[], unanswered: 0 };
   for (const [index, place] of some.entries()) {
     const clients = client();
     const begun = Date.now();
-    await before();
-    await cutOff(servers, release(), place, cut);
+    await cutOff(servers, course, place, cut);
     // In turn a deploy and a rollback.
     const deploys = index % 2 === 0;
     const after = await carryOut(servers, deploys ? next() : {});
@@ -241,9 +241,9 @@ async function cutFirsts(
   for (const [index, place] of some.entries()) {
     const servers = await startServers(2);
     try {
-      const release: Wish = { version: '1.0.0' };
-      await cutOff(servers, release, place, cut);
-      const { status, problem } = await carryOut(servers, release);
+      const release = (): Wish => ({ version: '1.0.0' });
+      await cutOff(servers, { before: async () => {}, release }, place, cut, 1);
+      const { status, problem } = await carryOut(servers, release());
       assert.match(String(status), /^(deployed|unchanged)$/, `${place}: ${problem}`);
       print(`${index + 1} of ${some.length}: ${cut.how} at “${place}”, deploy finished`);
     } finally {
@@ -253,8 +253,18 @@ async function cutFirsts(
   return { cuts: atLeast(places.length, some.length, 'places') };
 }
 
-/** Begins a release and cuts it off; what it ends with, if it does, is one of the two whole states. */
-async function cutOff(servers: Staging, release: Wish, place: string, { act }: Cut): Promise<void> {
+/**
+ * Begins a release and cuts it off; what it ends with, if it does, is one of the two whole states. Where one
+ * server fails, how far the other has come by then is not the same each time: such a place is tried for again.
+ */
+async function cutOff(
+  servers: Staging,
+  course: Pick<Course, 'before' | 'release'>,
+  place: string,
+  cut: Cut,
+  attempts = 3,
+): Promise<void> {
+  const { act } = cut;
   let reached = false;
   let cutting: Promise<void> | undefined;
   const seen = ({ name }: { name: string }): void => {
@@ -262,9 +272,11 @@ async function cutOff(servers: Staging, release: Wish, place: string, { act }: C
     reached = true;
     cutting = act?.(servers, place);
   };
-  const wish = { ...release, seen, ...(act === undefined && { killAt: place }) };
+  await course.before();
+  const wish = { ...course.release(), seen, ...(act === undefined && { killAt: place }) };
   const ran = await carryOut(servers, wish);
   await cutting;
+  if (!reached && attempts > 1) return cutOff(servers, course, place, cut, attempts - 1);
   assert.ok(reached, `“${place}” was not reached: ${ran.status}, ${ran.problem}`);
   if (act === undefined) assert.equal(ran.status, undefined, `it was not killed at “${place}”`);
 }
