@@ -27,17 +27,19 @@ export const killedSpring: Scenario = {
     try {
       const desk = await sitDown(instance, folder);
       const release = await releasesOf(desk, instance, url);
-      const whole = await finished(release(0));
+      // What this desk gives otherwise than the pipeline did is not in what comes after.
+      await finished(release(0));
+      const whole = await finished(release(1));
       const places = evenly(stepsIn(whole.stdout), CUTS);
       const office = await openOffice(instance, { url }, folder);
       const begun = Date.now();
       for (const [index, place] of places.entries()) {
         const start = Date.now();
-        const killed = release(index + 1)();
+        const killed = release(index + 2)();
         await killed.said(place);
         killed.kill('SIGKILL');
         await killed.ended;
-        await finished(release(index + 1));
+        await finished(release(index + 2));
         const took = elapsed(Date.now() - start);
         print(
           `  ${index + 1} of ${CUTS}: killed at “${place}”, the next deploy finished (${took})`,
