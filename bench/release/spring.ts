@@ -81,7 +81,8 @@ async function releasesOf(desk: Desk, instance: Instance, url: string) {
 
 async function finished(start: ReturnType<Awaited<ReturnType<typeof releasesOf>>>): Promise<Ended> {
   const ended = await start().ended;
-  assert.equal(ended.outputs.status, 'deployed', ended.stdout.slice(-4_000));
+  // What was killed after it was recorded is there already.
+  assert.match(String(ended.outputs.status), /^(deployed|unchanged)$/, ended.stdout.slice(-4_000));
   return ended;
 }
 
