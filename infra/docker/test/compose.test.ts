@@ -17,7 +17,7 @@ interface Container {
   [key: string]: unknown;
   image?: string;
   build?: { context: string; dockerfile: string };
-  ports?: { target: number; published: string; host_ip?: string }[];
+  ports?: { target: number; published?: string; host_ip?: string }[];
   networks: Record<string, unknown>;
   healthcheck?: { test?: string[]; interval: string };
   environment?: Record<string, string>;
@@ -128,7 +128,8 @@ describe.each(['production', 'staging', 'dev'])('Compose of %s', (environment) =
     expect(published).toEqual([80, 443]);
     const others = [...slots, 'redis'].flatMap((name) => of(environment, name).ports ?? []);
     expect(others.filter((port) => port.host_ip !== '127.0.0.1')).toEqual([]);
-    expect(new Set(others.map((port) => port.published)).size).toBe(others.length);
+    // A number that Docker forgets to free would keep the slot from starting; see slots.yml.j2.
+    expect(others.filter((port) => port.published)).toEqual([]);
   });
 
   test('is a Compose file for which Caddy takes the Caddyfile', () =>
@@ -155,7 +156,6 @@ test('each environment has the ports that a person needs there', () => {
   expect(open('production')).toEqual([]);
   expect(open('staging')).toEqual([8080, 8081]);
   expect(open('dev')).toEqual([8080, 8081, 5005]);
-  expect(of('staging', 'accounting-service-b').ports?.[1]).toMatchObject({ published: '1922' });
 });
 
 test('production has the most room, dev the least', () => {
@@ -213,7 +213,7 @@ test('each service can be started alone by its developer, beside the others', as
     }
     const ports = Object.values(containers).flatMap((container) => container.ports ?? []);
     for (const { host_ip } of ports) expect(host_ip).toBe('127.0.0.1');
-    published.push(...ports.map((port) => port.published.toString()));
+    published.push(...ports.map((port) => String(port.published)));
   }
   expect(new Set(published).size).toBe(published.length);
   expect(asked.sort()).toEqual(
