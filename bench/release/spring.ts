@@ -27,7 +27,7 @@ export const killedSpring: Scenario = {
     try {
       const desk = await sitDown(instance, folder);
       const release = await releasesOf(desk, instance, url);
-      // What this desk gives otherwise than the pipeline did is not in what comes after.
+      // The first changes also what the pipeline had given otherwise.
       await finished(release(0));
       const whole = await finished(release(1));
       const places = evenly(stepsIn(whole.stdout), CUTS);
