@@ -8,10 +8,13 @@ const inspectSchema = z.object({
     ExitCode: z.number(),
     OOMKilled: z.boolean(),
     Error: z.string(),
+    StartedAt: z.string(),
     Health: z
       .object({
         Status: z.string(),
-        Log: z.array(z.object({ Output: z.string(), ExitCode: z.number() })).nullable(),
+        Log: z
+          .array(z.object({ End: z.string(), Output: z.string(), ExitCode: z.number() }))
+          .nullable(),
       })
       .optional(),
   }),
@@ -26,6 +29,8 @@ export interface Inspection {
   outOfMemory: boolean;
   restarts: number;
   lastHealth: string;
+  /** When its last health check ended, or else when it started: as `at`. */
+  checkedAt: number;
 }
 
 /** What a container goes through while it comes up. */
@@ -69,5 +74,6 @@ export async function inspect(
     outOfMemory: State.OOMKilled,
     restarts: RestartCount,
     lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+    checkedAt: Date.parse(last?.End ?? State.StartedAt) / 1000,
   };
 }

@@ -22,6 +22,9 @@ const crashLoop = 2;
 /** Seconds until a container is looked at again, though Docker says nothing of it. */
 const longestLook = 5;
 
+/** Seconds without a health check that say that there will be none: at most ten lie between two, and one takes five. */
+const longestUnchecked = 20;
+
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
 
@@ -82,6 +85,7 @@ async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience
   // One that serves already may have ended now and then, in weeks.
   let earlier = step.kind === 'await' ? 0 : undefined;
   let seen: Inspection | undefined;
+  let checked = 0;
   try {
     await until(`${name} to be healthy`, healthTimeout, async (left) => {
       stop?.throwIfAborted();
@@ -100,6 +104,12 @@ async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience
       if (seen.health === 'unhealthy' && seen.lastHealth !== '') {
         throw fail(`its health check says: ${seen.lastHealth}`);
       }
+      checked = Math.max(checked, seen.checkedAt);
+      const stalled = seen.health === 'starting' && Number(seen.at) - checked > longestUnchecked;
+      if (stalled || seen.status === 'paused') {
+        await resumeChecks(host, `compta-${name}-1`);
+        checked = Number(seen.at);
+      }
       return seen.health === 'healthy';
     });
   } catch (error) {
@@ -107,6 +117,15 @@ async function healthy(host: Host, step: Step, { healthTimeout, stop }: Patience
     const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
     throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
   }
+}
+
+/**
+ * Has Docker check a container's health again: an engine before 23 that restarts beside it does not, until it
+ * is paused and goes on (moby#41871). It is paused already where that was cut off in between.
+ */
+async function resumeChecks(host: Host, container: string): Promise<void> {
+  const script = 'docker pause "$1" >/dev/null 2>&1; exec docker unpause "$1" >/dev/null';
+  await host.change(['sh', '-c', script, 'resume', container]);
 }
 
 /** Lets the slot take traffic. */

@@ -13,7 +13,7 @@ afterEach(() => rmSync(folder, { recursive: true }));
 
 /** A server on which Docker says this of its events, and has one container that starts. */
 function server(events: string): Here {
-  const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '' };
+  const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '', StartedAt: '' };
   const docker = join(folder, 'docker');
   writeFileSync(
     docker,

@@ -14,6 +14,8 @@ class OneSlot extends Host {
   acceptedAtItsEnd: boolean | undefined;
   /** How many questions to the slot get no answer. */
   lost = 0;
+  /** Seconds since the container was started. */
+  age = 0;
 
   constructor() {
     super('app-1', '', () => Promise.reject(new Error('nobody is there')));
@@ -45,16 +47,29 @@ class OneSlot extends Host {
   }
 
   override async read([program]: readonly string[]) {
-    const Log = [{ Output: 'not alive\n', ExitCode: 1 }];
+    const StartedAt = new Date(0).toISOString();
+    const Log = [{ End: StartedAt, Output: 'not alive\n', ExitCode: 1 }];
     const Health = { Status: this.health, Log: this.health === 'healthy' ? [] : Log };
-    const State = { Status: 'running', ExitCode: 0, OOMKilled: false, Error: '', Health };
+    const State = {
+      Status: 'running',
+      ExitCode: 0,
+      OOMKilled: false,
+      Error: '',
+      StartedAt,
+      Health,
+    };
     const inspected = JSON.stringify({ RestartCount: this.restarts, State });
     const asked = 'X-Compta-Slot: auth-service-a:8080\r\n';
-    return { code: 0, stdout: program === 'curl' ? asked : `0\n${inspected}`, stderr: '' };
+    return {
+      code: 0,
+      stdout: program === 'curl' ? asked : `${this.age}\n${inspected}`,
+      stderr: '',
+    };
   }
 
-  override async change() {
-    this.acceptedAtItsEnd = this.accepting;
+  override async change(words: readonly string[]) {
+    if (words[2]?.includes('docker unpause')) this.health = 'healthy';
+    else this.acceptedAtItsEnd = this.accepting;
     return { code: 0, stdout: '', stderr: '' };
   }
 }
@@ -106,6 +121,19 @@ test('a new slot is given up after health-timeout, with its last words', async (
       'exit 1: not alive. If it only starts slowly, raise `health-timeout`.',
   );
   expect(error.evidence).toMatchObject({ service: 'auth-service', status: 'running' });
+});
+
+test('a new slot whose health Docker has ceased to check is checked again', async () => {
+  const host = new OneSlot();
+  host.health = 'starting';
+  host.age = 15;
+  const begun = Date.now();
+  setTimeout(() => {
+    host.age = 25;
+  }, 1_000);
+  await perform(host, step('await'), '1', patience, () => {});
+  // Only once it is sure that Docker has not just been slow.
+  expect(Date.now() - begun).toBeGreaterThanOrEqual(1_000);
 });
 
 test('the last slot of a service that goes takes requests to its end, should the run be killed', async () => {
