@@ -39544,9 +39544,11 @@ const inspectSchema = schemas/* object */.Ikc({
         ExitCode: schemas/* number */.aig(),
         OOMKilled: schemas/* boolean */.zMY(),
         Error: schemas/* string */.YjP(),
+        StartedAt: schemas/* string */.YjP(),
         Health: schemas/* object */.Ikc({
             Status: schemas/* string */.YjP(),
-            Log: schemas/* array */.YOg(schemas/* object */.Ikc({ Output: schemas/* string */.YjP(), ExitCode: schemas/* number */.aig() })).nullable(),
+            Log: schemas/* array */.YOg(schemas/* object */.Ikc({ End: schemas/* string */.YjP(), Output: schemas/* string */.YjP(), ExitCode: schemas/* number */.aig() }))
+                .nullable(),
         })
             .optional(),
     }),
@@ -39586,6 +39588,7 @@ async function inspection_inspect(host, container, after) {
         outOfMemory: State.OOMKilled,
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+        checkedAt: Date.parse(last?.End ?? State.StartedAt) / 1000,
     };
 }
 

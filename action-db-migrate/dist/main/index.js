@@ -48390,9 +48390,11 @@ const inspectSchema = object({
         ExitCode: schemas_number(),
         OOMKilled: schemas_boolean(),
         Error: schemas_string(),
+        StartedAt: schemas_string(),
         Health: object({
             Status: schemas_string(),
-            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
+            Log: array(object({ End: schemas_string(), Output: schemas_string(), ExitCode: schemas_number() }))
+                .nullable(),
         })
             .optional(),
     }),
@@ -48432,6 +48434,7 @@ async function inspection_inspect(host, container, after) {
         outOfMemory: State.OOMKilled,
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+        checkedAt: Date.parse(last?.End ?? State.StartedAt) / 1000,
     };
 }
 

@@ -78177,9 +78177,11 @@ const inspectSchema = object({
         ExitCode: schemas_number(),
         OOMKilled: schemas_boolean(),
         Error: schemas_string(),
+        StartedAt: schemas_string(),
         Health: object({
             Status: schemas_string(),
-            Log: array(object({ Output: schemas_string(), ExitCode: schemas_number() })).nullable(),
+            Log: array(object({ End: schemas_string(), Output: schemas_string(), ExitCode: schemas_number() }))
+                .nullable(),
         })
             .optional(),
     }),
@@ -78219,6 +78221,7 @@ async function inspect(host, container, after) {
         outOfMemory: State.OOMKilled,
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+        checkedAt: Date.parse(last?.End ?? State.StartedAt) / 1000,
     };
 }
 
@@ -85782,6 +85785,8 @@ async function proveContract(host, slot) {
 const crashLoop = 2;
 /** Seconds until a container is looked at again, though Docker says nothing of it. */
 const longestLook = 5;
+/** Seconds without a health check that say that there will be none: at most ten lie between two, and one takes five. */
+const longestUnchecked = 20;
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
 /** Carries out one step. Every step may be repeated, or taken up where a killed run left it. */
@@ -85838,6 +85843,7 @@ async function healthy(host, step, { healthTimeout, stop }) {
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'await' ? 0 : undefined;
     let seen;
+    let checked = 0;
     try {
         await until(`${name} to be healthy`, healthTimeout, async (left) => {
             stop?.throwIfAborted();
@@ -85860,6 +85866,12 @@ async function healthy(host, step, { healthTimeout, stop }) {
             if (seen.health === 'unhealthy' && seen.lastHealth !== '') {
                 throw fail(`its health check says: ${seen.lastHealth}`);
             }
+            checked = Math.max(checked, seen.checkedAt);
+            const stalled = seen.health === 'starting' && Number(seen.at) - checked > longestUnchecked;
+            if (stalled || seen.status === 'paused') {
+                await resumeChecks(host, `compta-${name}-1`);
+                checked = Number(seen.at);
+            }
             return seen.health === 'healthy';
         });
     }
@@ -85869,6 +85881,14 @@ async function healthy(host, step, { healthTimeout, stop }) {
         const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
+}
+/**
+ * Has Docker check a container's health again: an engine before 23 that restarts beside it does not, until it
+ * is paused and goes on (moby#41871). It is paused already where that was cut off in between.
+ */
+async function resumeChecks(host, container) {
+    const script = 'docker pause "$1" >/dev/null 2>&1; exec docker unpause "$1" >/dev/null';
+    await host.change(['sh', '-c', script, 'resume', container]);
 }
 /** Lets the slot take traffic. */
 async function ready(host, slot) {

@@ -39346,6 +39346,8 @@ var traffic = __nccwpck_require__(5591);
 const crashLoop = 2;
 /** Seconds until a container is looked at again, though Docker says nothing of it. */
 const longestLook = 5;
+/** Seconds without a health check that say that there will be none: at most ten lie between two, and one takes five. */
+const longestUnchecked = 20;
 /** Seconds between SIGTERM and SIGKILL; longer than a service's own graceful shutdown. */
 const grace = 30;
 /** Carries out one step. Every step may be repeated, or taken up where a killed run left it. */
@@ -39402,6 +39404,7 @@ async function healthy(host, step, { healthTimeout, stop }) {
     // One that serves already may have ended now and then, in weeks.
     let earlier = step.kind === 'await' ? 0 : undefined;
     let seen;
+    let checked = 0;
     try {
         await (0,waiting/* until */.TG)(`${name} to be healthy`, healthTimeout, async (left) => {
             stop?.throwIfAborted();
@@ -39424,6 +39427,12 @@ async function healthy(host, step, { healthTimeout, stop }) {
             if (seen.health === 'unhealthy' && seen.lastHealth !== '') {
                 throw fail(`its health check says: ${seen.lastHealth}`);
             }
+            checked = Math.max(checked, seen.checkedAt);
+            const stalled = seen.health === 'starting' && Number(seen.at) - checked > longestUnchecked;
+            if (stalled || seen.status === 'paused') {
+                await resumeChecks(host, `compta-${name}-1`);
+                checked = Number(seen.at);
+            }
             return seen.health === 'healthy';
         });
     }
@@ -39433,6 +39442,14 @@ async function healthy(host, step, { healthTimeout, stop }) {
         const last = `${healthTimeout / 1000} s went by, and its health check last said: ${seen?.lastHealth || 'nothing'}`;
         throw fail(`${last}. If it only starts slowly, raise \`health-timeout\``);
     }
+}
+/**
+ * Has Docker check a container's health again: an engine before 23 that restarts beside it does not, until it
+ * is paused and goes on (moby#41871). It is paused already where that was cut off in between.
+ */
+async function resumeChecks(host, container) {
+    const script = 'docker pause "$1" >/dev/null 2>&1; exec docker unpause "$1" >/dev/null';
+    await host.change(['sh', '-c', script, 'resume', container]);
 }
 /** Lets the slot take traffic. */
 async function ready(host, slot) {
@@ -47609,9 +47626,11 @@ const inspectSchema = zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
         ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig(),
         OOMKilled: zod__WEBPACK_IMPORTED_MODULE_0__/* .boolean */ .zMY(),
         Error: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
+        StartedAt: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
         Health: zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({
             Status: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(),
-            Log: zod__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ Output: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig() })).nullable(),
+            Log: zod__WEBPACK_IMPORTED_MODULE_0__/* .array */ .YOg(zod__WEBPACK_IMPORTED_MODULE_0__/* .object */ .Ikc({ End: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), Output: zod__WEBPACK_IMPORTED_MODULE_0__/* .string */ .YjP(), ExitCode: zod__WEBPACK_IMPORTED_MODULE_0__/* .number */ .aig() }))
+                .nullable(),
         })
             .optional(),
     }),
@@ -47651,6 +47670,7 @@ async function inspect(host, container, after) {
         outOfMemory: State.OOMKilled,
         restarts: RestartCount,
         lastHealth: last === undefined ? State.Error : `exit ${last.ExitCode}: ${last.Output.trim()}`,
+        checkedAt: Date.parse(last?.End ?? State.StartedAt) / 1000,
     };
 }
 
