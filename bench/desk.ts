@@ -5,7 +5,7 @@ import { pushedLast } from '../demo/repository.ts';
 import { copyOfTheCode } from '../infra/terraform/test/terraform.ts';
 import { type Inventory, parseTerraformOutputs, serversOf } from '../lib/inventory/inventory.ts';
 import { parseManifest } from '../lib/release/manifest.ts';
-import { runAction, startAction } from '../lib/runner/test/start-action.ts';
+import { runWithPost } from '../lib/runner/test/start-action.ts';
 import { type Identity, loadIdentity } from '../local-cloud/identity.ts';
 import { gatewayAddress, type Instance } from '../local-cloud/instance.ts';
 import { hetznerUrl, parseDotenv, runnerFiles } from '../local-cloud/runner-files.ts';
@@ -96,11 +96,7 @@ export async function attempt(
     playbook: `playbooks/${playbook}`,
     'extra-vars': JSON.stringify({ ...own, ...variables }),
   };
-  const main = await runAction('action-ansible', all, env);
-  const state = Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]);
-  const after = { ...env, ...Object.fromEntries(state) };
-  await startAction('action-ansible', all, after, 'post').ended;
-  return main;
+  return runWithPost('action-ansible', all, env);
 }
 
 export function applicationServers({ servers }: Desk): string[] {

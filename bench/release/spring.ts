@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { inventoryOf } from '../../demo/cloud.ts';
 import { openOffice } from '../../demo/office.ts';
 import { elapsed } from '../../lib/report/markdown.ts';
-import { type Ended, startAction } from '../../lib/runner/test/start-action.ts';
+import { type Ended, runWithPost, startAction } from '../../lib/runner/test/start-action.ts';
 import { checkout } from '../../local-cloud/claim.ts';
 import type { Instance } from '../../local-cloud/instance.ts';
 import { type Desk, sitDown, whatRuns } from '../desk.ts';
@@ -35,7 +35,7 @@ export const killedSpring: Scenario = {
       const begun = Date.now();
       for (const [index, place] of places.entries()) {
         const start = Date.now();
-        const killed = release(index + 2)();
+        const killed = startAction(...release(index + 2));
         await killed.said(place);
         killed.kill('SIGKILL');
         await killed.ended;
@@ -53,34 +53,33 @@ export const killedSpring: Scenario = {
   },
 };
 
-/** Starts a deploy of what runs already, in which one service alone has another secret at each turn. */
+/** A deploy of what runs already, in which one service alone has another secret at each turn. */
 async function releasesOf(desk: Desk, instance: Instance, url: string) {
   const { version, images, variables } = await whatRuns(desk, instance);
-  return (turn: number) => () =>
-    startAction(
-      'action-deploy',
-      {
-        environment: 'staging',
-        'terraform-outputs': desk.inputs['terraform-outputs'] ?? '',
-        'private-key': desk.identity.sshPrivateKey,
-        'runner-access': 'true',
-        'runner-address': desk.inputs['runner-address'] ?? '',
-        'hcloud-token': desk.identity.hcloudToken,
-        version,
-        images: JSON.stringify(images),
-        variables: JSON.stringify(variables),
-        secrets: JSON.stringify({ [CHANGES]: { 'bench.turn': String(turn) } }),
-        'base-url': url,
-        registry: String(Object.values(images)[0]).split('/')[0] ?? '',
-        username: desk.identity.registryUser,
-        password: desk.identity.registryPassword,
-      },
-      { ...desk.env, GITHUB_WORKSPACE: checkout },
-    );
+  return (turn: number): Parameters<typeof runWithPost> => [
+    'action-deploy',
+    {
+      environment: 'staging',
+      'terraform-outputs': desk.inputs['terraform-outputs'] ?? '',
+      'private-key': desk.identity.sshPrivateKey,
+      'runner-access': 'true',
+      'runner-address': desk.inputs['runner-address'] ?? '',
+      'hcloud-token': desk.identity.hcloudToken,
+      version,
+      images: JSON.stringify(images),
+      variables: JSON.stringify(variables),
+      secrets: JSON.stringify({ [CHANGES]: { 'bench.turn': String(turn) } }),
+      'base-url': url,
+      registry: String(Object.values(images)[0]).split('/')[0] ?? '',
+      username: desk.identity.registryUser,
+      password: desk.identity.registryPassword,
+    },
+    { ...desk.env, GITHUB_WORKSPACE: checkout },
+  ];
 }
 
-async function finished(start: ReturnType<Awaited<ReturnType<typeof releasesOf>>>): Promise<Ended> {
-  const ended = await start().ended;
+async function finished(release: Parameters<typeof runWithPost>): Promise<Ended> {
+  const ended = await runWithPost(...release);
   // What was killed after it was recorded is there already.
   assert.match(String(ended.outputs.status), /^(deployed|unchanged)$/, ended.stdout.slice(-4_000));
   return ended;

@@ -107,6 +107,16 @@ export function runAction(
   return startAction(action, inputs, env).ended;
 }
 
+/** Main, and then post with what main left for it. @returns how main ended. */
+export async function runWithPost(
+  ...[action, inputs, env = {}]: Parameters<typeof runAction>
+): Promise<Ended> {
+  const main = await runAction(action, inputs, env);
+  const state = Object.entries(main.state).map(([name, value]) => [`STATE_${name}`, value]);
+  await startAction(action, inputs, { ...env, ...Object.fromEntries(state) }, 'post').ended;
+  return main;
+}
+
 /** The runner's own rule: spaces become underscores, dashes stay. */
 function inputName(name: string): string {
   return `INPUT_${name.replaceAll(' ', '_').toUpperCase()}`;
