@@ -6,6 +6,7 @@ import { perform } from '../swap.ts';
 
 /** A server with Caddy and one slot. */
 class OneSlot extends Host {
+  status = 'running';
   health = 'healthy';
   restarts = 0;
   accepting = true;
@@ -51,7 +52,7 @@ class OneSlot extends Host {
     const Log = [{ End: StartedAt, Output: 'not alive\n', ExitCode: 1 }];
     const Health = { Status: this.health, Log: this.health === 'healthy' ? [] : Log };
     const State = {
-      Status: 'running',
+      Status: this.status,
       ExitCode: 0,
       OOMKilled: false,
       Error: '',
@@ -134,6 +135,17 @@ test('a new slot whose health Docker has ceased to check is checked again', asyn
   await perform(host, step('await'), '1', patience, () => {});
   // Only once it is sure that Docker has not just been slow.
   expect(Date.now() - begun).toBeGreaterThanOrEqual(1_000);
+});
+
+test('a new slot that Docker is about to start again is not paused for its health', async () => {
+  const host = new OneSlot();
+  host.status = 'restarting';
+  host.health = 'starting';
+  host.age = 25;
+  const limits = { ...patience, healthTimeout: 500 };
+  await expect(perform(host, step('await'), '1', limits, () => {})).rejects.toThrow(
+    '0.5 s went by',
+  );
 });
 
 test('the last slot of a service that goes takes requests to its end, should the run be killed', async () => {
