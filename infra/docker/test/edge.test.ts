@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { Agent } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deploy } from '../../../lib/release/deploy.ts';
 import type { Host } from '../../../lib/release/host.ts';
@@ -119,8 +121,28 @@ describe('the load balancer', () => {
   }, 100_000);
 
   test('leaves alone a server that was taken out of rotation', async () => {
+    const kept = { agent: new Agent({ keepAlive: true }), method: 'POST', body: '{}' };
+    const onKept = () => visitor.ask(server(0), '/api/version', kept);
+    const session = visitor.http2(server(0));
+    const told = once(session, 'goaway');
+    const onSession = async () => {
+      const stream = session.request({ ':path': '/api/version' }).resume();
+      const [headers] = await once(stream, 'response');
+      await once(stream, 'end');
+      return headers[':status'];
+    };
+    expect((await onKept()).headers.connection).toBeUndefined();
+    expect(await onSession()).toBe(200);
     await environment.hosts[0]?.read(['touch', '/opt/compta/caddy/state/out-of-rotation']);
     await sees({ 80: false, 443: false });
+    // Whoever has a connection yet is answered on it for the last time.
+    expect(await onKept()).toMatchObject({ status: 200, headers: { connection: 'close' } });
+    expect(await onSession()).toBe(200);
+    await told;
+    session.close();
+    const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-key': 'AA==' };
+    const socket = await visitor.ask(server(0), '/api/version', { headers });
+    expect(socket).toMatchObject({ status: 101, headers: { connection: 'Upgrade' } });
     await eventually(
       'a healthy Caddy',
       30,
