@@ -21,7 +21,13 @@ export interface Access {
 const LIFETIME_MS = 6 * 3_600_000;
 const DESCRIPTION = /^runner of (.+) until (\S+)$/;
 
-/** The rules with this access, and without those that have expired. */
+/** So many rules may a firewall have: `set_rules` at https://docs.hetzner.cloud. */
+const MOST_RULES = 50;
+
+/**
+ * The rules with this access, and without those that have expired.
+ * @throws Error when there is no room for one more
+ */
 export function opened(
   rules: readonly Rule[],
   { address, port, owner }: Access,
@@ -35,7 +41,12 @@ export function opened(
     source_ips: [`${address}/32`],
     description: `runner of ${owner} until ${until}`,
   };
-  return [...closed(rules, owner, now), rule];
+  const others = closed(rules, owner, now);
+  if (others.length < MOST_RULES) return [...others, rule];
+  const [first] = others.map((other) => wayOf(other)?.until).sort();
+  throw new Error(
+    `${others.length} runners may come in already, as many as Hetzner lets a firewall have. Each of them runs, or was killed before it closed its way in. The first expires at ${first}: run again then. If none of them runs, remove the rules of the firewall '<environment>-runners' in Hetzner's console.`,
+  );
 }
 
 /**
@@ -44,11 +55,17 @@ export function opened(
  */
 export function closed(rules: readonly Rule[], owner: string, now: Date): Rule[] {
   return rules.filter((rule) => {
-    const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
-    return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+    const way = wayOf(rule);
+    return way !== undefined && way.owner !== owner && Date.parse(way.until) > now.getTime();
   });
 }
 
 export function isOpen(rules: readonly Rule[], owner: string): boolean {
-  return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+  return rules.some((rule) => wayOf(rule)?.owner === owner);
+}
+
+/** Whose way in a rule is; `undefined` when it is no runner's. */
+function wayOf({ description }: Rule): { owner: string; until: string } | undefined {
+  const [, owner, until] = DESCRIPTION.exec(description ?? '') ?? [];
+  return owner === undefined || until === undefined ? undefined : { owner, until };
 }

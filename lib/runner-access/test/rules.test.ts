@@ -38,6 +38,20 @@ describe("a runner's access", () => {
     expect(opened(opened([], access, now), access, now)).toHaveLength(1);
   });
 
+  it('is refused when there is no room, with the moment from which there is some', () => {
+    const of = (index: number) =>
+      rule(`runner of run ${index} until 2026-11-25T${index === 7 ? '12:30' : '17:00'}:00.000Z`);
+    const full = Array.from({ length: 50 }, (_, index) => of(index));
+    expect(() => opened(full, access, now)).toThrow(
+      '50 runners may come in already, as many as Hetzner lets a firewall have. Each of them runs, ' +
+        'or was killed before it closed its way in. The first expires at 2026-11-25T12:30:00.000Z: ' +
+        "run again then. If none of them runs, remove the rules of the firewall '<environment>-runners' " +
+        "in Hetzner's console.",
+    );
+    expect(opened([expired, ...full.slice(1)], access, now)).toHaveLength(50);
+    expect(closed(full, access.owner, now)).toHaveLength(50);
+  });
+
   it.each([
     ['has expired', expired],
     ['has a date that nobody can read', rule('runner of x until soon')],
