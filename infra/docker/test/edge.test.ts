@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Agent } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { deploy } from '../../../lib/release/deploy.ts';
 import type { Host } from '../../../lib/release/host.ts';
@@ -25,9 +26,11 @@ const lifetime = 60;
 /** Requests that a server lets a client make in ten seconds. */
 const limit = 30;
 
-async function release(version: string, only?: string[], tell?: Tell) {
+async function release(version: string, only?: string[], tell?: Tell, changed = {}) {
   const wanted = await environment.wanted(version, {}, only);
-  const { baseUrl: _asked, ...how } = environment.how({ batch: only === undefined ? 2 : 1 });
+  wanted.variables = { ...wanted.variables, ...changed };
+  const batch = only === undefined ? 2 : 1;
+  const { baseUrl: _asked, ...how } = environment.how({ batch, edgeDrain: 2_000 });
   const outcome = await deploy(environment.hosts, wanted, {
     ...how,
     tell: tell ?? how.tell,
@@ -360,6 +363,32 @@ describe('a release', () => {
     });
     expect((await asset('0.9.0', 0)).status).toBe(404);
   });
+
+  test('that changes Caddy itself loses no request on a connection that is kept', async () => {
+    const before = await caddies();
+    let over = false;
+    const failed: string[] = [];
+    // Each has an address of its own, as there is a limit for each, and asks within the drain.
+    const asking = Array.from({ length: 120 }, async (_, index) => {
+      const person = new Visitor(name, at.visitor.replace(/\d+$/, String(100 + index)));
+      person.trusted = visitor.trusted;
+      const agent = new Agent({ keepAlive: true });
+      const path = `/api/version?delay=${index % 3 === 0 ? 500 : 0}`;
+      while (!over) {
+        const sent = new Date().toISOString();
+        const answer = person.ask(at.balancer, path, { agent, method: 'POST', body: '{}' });
+        const status = await answer.then(({ status }) => status, String);
+        if (status !== 200) failed.push(`${sent} ${path}: ${status}`);
+        await sleep(450);
+      }
+      agent.destroy();
+    });
+    await release('2.0.0', ['api-gateway'], undefined, { SITE_CORS_ORIGIN: 'https://b.test' });
+    over = true;
+    await Promise.all(asking);
+    expect(failed).toEqual([]);
+    for (const [index, caddy] of (await caddies()).entries()) expect(caddy).not.toBe(before[index]);
+  }, 120_000);
 });
 
 test('both certificates are renewed, though every challenge reaches the second server', async () => {
