@@ -510,6 +510,8 @@ test('the maintenance page is shown to users, not to the load balancer', async (
   expect(await page.text()).toContain('Retour à &lt;midi&gt;');
   const { address } = environment.test.hosts[0] ?? {};
   expect((await fetch(`http://${address}/healthz`)).status).toBe(200);
+  // Of a release nothing can be proven from outside meanwhile.
+  expect((await compta('converge')).data).toMatchObject({ maintenance: true });
   expect((await compta('maintenance', 'off')).data).toEqual({ on: false, changed: true });
   expect((await fetch(`${environment.base}/api/version`)).status).toBe(200);
 }, 180_000);

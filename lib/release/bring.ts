@@ -34,7 +34,7 @@ export interface Circumstances extends Omit<RollOptions, 'stop' | 'servers'> {
   login?: Login;
   tell: Tell;
   cancelled: AbortSignal;
-  /** Told the lease's token, so that it can be freed even if this process is killed. */
+  /** See `taken` of `LeaseOptions`. */
   leaseTaken?: (token: number) => void;
 }
 
@@ -46,6 +46,8 @@ export interface Outcome {
   rows: Row[];
   started: number;
   ended: number;
+  /** Whether users are shown the maintenance page, so that the public address says nothing of the release. */
+  maintenance?: boolean;
   /** Why it was rolled back or failed. */
   problem?: string;
   evidence?: Evidence;
@@ -117,7 +119,9 @@ export async function bring(
     known.push(at);
     return { begun: started, at };
   };
-  const finish = (rest: Pick<Outcome, 'status' | 'problem' | 'evidence'>): Outcome => ({
+  const finish = (
+    rest: Pick<Outcome, 'status' | 'maintenance' | 'problem' | 'evidence'>,
+  ): Outcome => ({
     release: target.release,
     version: target.version,
     previousVersion: previous?.version ?? '',
@@ -147,14 +151,15 @@ export async function bring(
       );
       await rollHosts(targets, rows, options);
     }
+    let maintenance = false;
     if (last !== 'swap') {
-      await askPublicly(targets, target, how);
+      maintenance = await askPublicly(targets, target, how);
       await recordAll(targets, previous, action, how, now(), nothing);
     }
     // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
     const isNew = standings.some(({ current }) => current?.release !== target.release);
     const recorded = last !== 'swap' && isNew;
-    return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
+    return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed', maintenance });
   } catch (error) {
     // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
     lease.lost.throwIfAborted();
@@ -181,22 +186,25 @@ export async function bring(
   }
 }
 
-/** Users' own way in, unless they are shown the maintenance page. */
+/**
+ * Asks for the version by users' own way in, unless they are shown the maintenance page.
+ * @returns whether they are.
+ */
 export async function askPublicly(
   targets: readonly { host: Host }[],
   target: Manifest,
-  how: Circumstances,
-): Promise<void> {
-  const { baseUrl, tell } = how;
-  if (baseUrl === undefined) return;
-  const hidden = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
-  if (hidden.some(Boolean)) {
+  { baseUrl, tell }: Circumstances,
+): Promise<boolean> {
+  const shown = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
+  const maintenance = shown.some(Boolean);
+  if (maintenance) {
     note(tell, '', 'The maintenance page is on: the public address is not asked for the version');
-    return;
+  } else if (baseUrl !== undefined) {
+    await step(tell, '', `ask ${baseUrl} for ${target.version}`, () =>
+      passGate(baseUrl, target, 2 * targets.length, 30_000),
+    );
   }
-  await step(tell, '', `ask ${baseUrl} for ${target.version}`, () =>
-    passGate(baseUrl, target, 2 * targets.length, 30_000),
-  );
+  return maintenance;
 }
 
 /** Tells of a run that ended in the middle, and undoes what the plan cannot see. */

@@ -29,10 +29,18 @@ export interface LeaseOptions {
   waitOption?: string;
   say: (line: string) => void;
   cancelled?: AbortSignal;
-  /** Told the token once the lease is taken, for whoever has to free it if this process dies. */
+  /** Told the token of the lease to free if this process dies; 0 once every host has it back. */
   taken?: (token: number) => void;
   /** Seconds until a holder that went silent is taken for dead; 30 by default. */
   lifetime?: number;
+}
+
+/** What keeps a lease alive that this process took. */
+interface Own {
+  /** The lease as it lies on the hosts, without its end. */
+  record: string;
+  lifetime: number;
+  taken: LeaseOptions['taken'];
 }
 
 const held = 75;
@@ -78,17 +86,13 @@ export class Lease {
   readonly token: number;
   readonly #hosts: readonly Host[];
   /** What keeps it alive; nothing where somebody around us does. */
-  readonly #own: { record: string; lifetime: number } | undefined;
+  readonly #own: Own | undefined;
   readonly #heartbeat: NodeJS.Timeout | undefined;
   /** Renewals that are under way. */
   readonly #renewals = new Map<Host, Promise<void>>();
   readonly #lost = new AbortController();
 
-  private constructor(
-    hosts: readonly Host[],
-    token: number,
-    own?: { record: string; lifetime: number },
-  ) {
+  private constructor(hosts: readonly Host[], token: number, own?: Own) {
     this.#hosts = hosts;
     this.token = token;
     this.#own = own;
@@ -131,7 +135,7 @@ export class Lease {
         : await takeAll(hosts, record, token, lifetime, force);
       if (obstacle === undefined) {
         options.taken?.(token);
-        return new Lease(hosts, token, { record, lifetime });
+        return new Lease(hosts, token, { record, lifetime, taken: options.taken });
       }
       const { who, sentence, remedy } = obstacle;
       if (Date.now() > deadline) {
@@ -160,7 +164,7 @@ export class Lease {
   }
 
   /** Each host at its own pace: one that does not answer keeps no other from being renewed. */
-  #renew({ lifetime }: { lifetime: number }): void {
+  #renew({ lifetime }: Own): void {
     for (const host of this.#hosts) {
       if (this.#renewals.has(host)) continue;
       const renewal = this.#put(host, lifetime)
@@ -182,13 +186,14 @@ export class Lease {
   async free(): Promise<void> {
     clearInterval(this.#heartbeat);
     if (this.#own) {
-      await Promise.allSettled(
+      const ends = await Promise.allSettled(
         this.#hosts.map(async (host) => {
           // One that arrives later would revive what was given back.
           await this.#renewals.get(host);
           await this.#put(host, 0);
         }),
       );
+      if (ends.every(({ status }) => status === 'fulfilled')) this.#own.taken?.(0);
     }
     for (const host of this.#hosts) host.token = undefined;
   }

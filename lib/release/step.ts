@@ -93,6 +93,7 @@ export function conclude(
   runner.output('version', outcome.version);
   runner.output('release', outcome.release);
   runner.output('previous-version', outcome.previousVersion);
+  runner.output('maintenance', String(outcome.maintenance ?? false));
   runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
   runner.output('report-file', report);
   runner.summary(outcomeMarkdown(action, environment, outcome));

@@ -47,12 +47,16 @@ describe('one lease for an environment', () => {
   test('lies on every server with one token, and changes need it', async () => {
     const hosts = run();
     await expect(hosts[0]?.change(['true'])).rejects.toThrow(/No lease on app-1/);
-    const lease = await Lease.take(hosts, by('first'));
+    const told: number[] = [];
+    const taken = (token: number) => told.push(token);
+    const lease = await Lease.take(hosts, { ...by('first'), taken });
     const records = await Promise.all(hosts.map(readLease));
     expect(new Set(records.map((record) => record?.token)).size).toBe(1);
     await hosts[1]?.change(['true']);
     await lease.free();
     expect((await readLease(hosts[0] as Host))?.expires).toBe(0);
+    // Whoever was to free it after a kill has nothing to do.
+    expect(told).toEqual([lease.token, 0]);
   }, 180_000);
 
   test('is waited for, with the name of who holds it, and then taken', async () => {

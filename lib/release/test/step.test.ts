@@ -61,7 +61,7 @@ test('one that was carried out and failed has its own outcome alone', async () =
   const { outputs, summary, error } = await ended(async (runner) =>
     conclude(runner, 'Deploy', 'staging', [], outcome as Outcome),
   );
-  expect(outputs.status).toBe('rolled-back');
+  expect(outputs).toMatchObject({ status: 'rolled-back', maintenance: 'false' });
   expect(summary.match(/###/g)).toHaveLength(1);
   expect(error).toBe('Deploy of 1.1.0 failed. No. Everything was rolled back.');
 });
