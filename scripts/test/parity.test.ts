@@ -142,6 +142,19 @@ test('every image has the platforms that staging builds, and is scanned for them
   for (const { env } of [production, release]) expect(env?.PLATFORMS).toBe(staging.env?.PLATFORMS);
 });
 
+test('what may pass all the same is in the repository whose image it is, if anything may', () => {
+  const given = (job: Job | undefined) =>
+    (job?.steps ?? []).flatMap((one) =>
+      one.uses === './action-build' ? [one.with?.['ignore-file']] : [],
+    );
+  const where = (file: string) => expression(`hashFiles('${file}') && '${file}'`);
+  for (const { jobs } of [staging, production]) {
+    expect(given(jobs['build-images'])).toEqual([where('.trivyignore.yaml')]);
+  }
+  const own = where('service/.trivyignore.yaml');
+  expect(given(release.jobs.image)).toEqual([own, own]);
+});
+
 test('what is tagged as proven is what staging released, for the tree that it was released from', () => {
   const mark = staging.jobs.promote?.steps[0];
   const { images } = step(staging.jobs['deploy-application'], './action-deploy').with ?? {};
