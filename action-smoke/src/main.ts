@@ -21,7 +21,7 @@ export async function run(step: Step): Promise<void> {
   const resultsFile = join(inputs.resultsPath, 'results.json');
   const junitFile = join(inputs.resultsPath, 'junit.xml');
   writeFileSync(resultsFile, runner.redact(JSON.stringify({ passed: ok, checks }, null, 2)));
-  writeFileSync(junitFile, runner.redact(junit(checks)));
+  writeFileSync(junitFile, runner.redact(junit(checks, inputs.failOnFlaky)));
   runner.output('passed', ok);
   runner.output('results-file', resultsFile);
   runner.output('junit-file', junitFile);

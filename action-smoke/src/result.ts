@@ -15,11 +15,15 @@ export function endingOf({ message }: CommandFailed): string {
   return message.replace(/:\n.*/s, ': look above for what it said.');
 }
 
+/** Whether the step fails for it. */
+export function fails({ status }: Check, failOnFlaky: boolean): boolean {
+  return status === 'failed' || (failOnFlaky && status === 'flaky');
+}
+
 /** Nothing failed, and something was tested: skipped checks alone prove nothing. */
 export function passed(checks: readonly Check[], failOnFlaky: boolean): boolean {
-  const bad = failOnFlaky ? ['failed', 'flaky'] : ['failed'];
   return (
     checks.some((check) => check.status !== 'skipped') &&
-    !checks.some((check) => bad.includes(check.status))
+    !checks.some((check) => fails(check, failOnFlaky))
   );
 }

@@ -77,23 +77,28 @@ test('the summary has the bad ones first', () => {
   ]);
 });
 
-test('JUnit tells failed and skipped tests', () => {
-  expect(junit(testsOf(JSON.stringify(report))).split('\n')).toEqual([
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    '<testsuite name="smoke" tests="4" failures="1">',
-    '  <testcase classname="playwright" name="signs in" time="0.12"/>',
-    '  <testcase classname="playwright" name="is refused" time="0.18"/>',
-    '  <testcase classname="playwright" name="is locked out" time="0.01"><failure message="expected 423, got 200"/></testcase>',
-    '  <testcase classname="playwright" name="by SMS" time="0"><skipped/></testcase>',
-    '</testsuite>',
-    '',
-  ]);
-});
+test.each([
+  [true, 2, '><failure message="passed only on retry: Timeout of 5 s"/></testcase>'],
+  [false, 1, '/>'],
+])(
+  'JUnit tells failed and skipped tests, flaky ones failing: %j',
+  (failOnFlaky, failures, flaky) => {
+    expect(junit(testsOf(JSON.stringify(report)), failOnFlaky).split('\n')).toEqual([
+      '<?xml version="1.0" encoding="UTF-8"?>',
+      `<testsuite name="smoke" tests="4" failures="${failures}">`,
+      '  <testcase classname="playwright" name="signs in" time="0.12"/>',
+      `  <testcase classname="playwright" name="is refused" time="0.18"${flaky}`,
+      '  <testcase classname="playwright" name="is locked out" time="0.01"><failure message="expected 423, got 200"/></testcase>',
+      '  <testcase classname="playwright" name="by SMS" time="0"><skipped/></testcase>',
+      '</testsuite>',
+      '',
+    ]);
+  },
+);
 
 test('JUnit stays XML whatever a tool has printed', () => {
-  const [, , testcase] = junit([check('é😀', 'failed', 1, '\u001b[31m"<k6>"\u0000\nended')]).split(
-    '\n',
-  );
+  const printed = check('é😀', 'failed', 1, '\u001b[31m"<k6>"\u0000\nended');
+  const [, , testcase] = junit([printed], true).split('\n');
   expect(testcase).toContain('name="é😀"');
   expect(testcase).toContain('message="[31m&quot;&lt;k6&gt;&quot;&#10;ended"');
 });
