@@ -1,8 +1,10 @@
 import type { CommandFailed } from '../../lib/process/run.ts';
 
+const PROBES = ['version', 'http', 'k6', 'playwright'] as const;
+
 /** One model for three probes, so that a person reads one table and a machine one file. */
 export interface Check {
-  probe: 'version' | 'http' | 'k6' | 'playwright';
+  probe: (typeof PROBES)[number];
   name: string;
   status: 'passed' | 'failed' | 'flaky' | 'skipped';
   milliseconds: number;
@@ -18,6 +20,12 @@ export function endingOf({ message }: CommandFailed): string {
 /** Whether the step fails for it. */
 export function fails({ status }: Check, failOnFlaky: boolean): boolean {
   return status === 'failed' || (failOnFlaky && status === 'flaky');
+}
+
+/** The probes for which the step fails. */
+export function failedProbes(checks: readonly Check[], failOnFlaky: boolean): Check['probe'][] {
+  const failed = checks.filter((check) => fails(check, failOnFlaky));
+  return PROBES.filter((name) => failed.some(({ probe }) => probe === name));
 }
 
 /** Nothing failed, and something was tested: skipped checks alone prove nothing. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { testsOf } from '../src/playwright.ts';
 import { junit, summary } from '../src/report.ts';
-import { type Check, passed } from '../src/result.ts';
+import { type Check, failedProbes, passed } from '../src/result.ts';
 
 /** As Playwright's JSON reporter writes it: a suite per file, one more per describe(). */
 const report = {
@@ -64,6 +64,17 @@ describe('the verdict', () => {
     const checks = statuses.map((status) => check('x', status, 1, ''));
     expect(passed(checks, failOnFlaky)).toBe(verdict);
   });
+});
+
+test('the probes that failed are told once each, in one order', () => {
+  const checks = [
+    ...testsOf(JSON.stringify(report)),
+    { ...check('load', 'flaky', 1, ''), probe: 'k6' as const },
+    { ...check('/', 'failed', 1, ''), probe: 'http' as const },
+    { ...check('/api/version', 'passed', 1, ''), probe: 'version' as const },
+  ];
+  expect(failedProbes(checks, true)).toEqual(['http', 'k6', 'playwright']);
+  expect(failedProbes(checks, false)).toEqual(['http', 'playwright']);
 });
 
 test('the summary has the bad ones first', () => {

@@ -36,6 +36,7 @@ describe('HTTP checks', () => {
       errors: [],
       outputs: {
         passed: 'true',
+        failed: '',
         'results-file': join(folder, 'results.json'),
         'junit-file': join(folder, 'junit.xml'),
       },
@@ -61,7 +62,7 @@ describe('HTTP checks', () => {
 - { path: /slow, max-ms: 200 }
 - { path: /fine }`,
     });
-    expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
+    expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false', failed: 'http' } });
     expect(ended.errors).toEqual([
       [
         `http: GET /: the answer does not contain 'Bon "retour" <ici>'`,
