@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { basename, join } from 'node:path';
 import { z } from 'zod';
 import { CommandFailed, run } from '../../lib/process/run.ts';
-import type { Check } from './result.ts';
+import { type Check, endingOf } from './result.ts';
 
 /** https://grafana.com/docs/k6/latest/testing-guides/automated-performance-testing/ and errext/exitcodes in its source. */
 const MEANING: Record<number, string> = {
@@ -44,7 +44,7 @@ export async function runK6(script: string, context: K6Context): Promise<Check[]
     return outcomes(name, exitCode, readFileSync(summary, 'utf8'), Date.now() - started);
   } catch (error) {
     if (!(error instanceof CommandFailed)) throw error;
-    const meaning = MEANING[error.exitCode ?? -1] ?? error.message;
+    const meaning = MEANING[error.exitCode ?? -1] ?? endingOf(error);
     return [check(name, false, Date.now() - started, meaning)];
   } finally {
     forgetSetup(summary);

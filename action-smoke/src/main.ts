@@ -9,7 +9,7 @@ import { type Inputs, readInputs } from './inputs.ts';
 import { runK6 } from './k6.ts';
 import { runPlaywright } from './playwright.ts';
 import { junit, summary } from './report.ts';
-import { type Check, passed } from './result.ts';
+import { type Check, failedProbes, passed } from './result.ts';
 
 export async function run(step: Step): Promise<void> {
   const { runner } = step;
@@ -21,8 +21,9 @@ export async function run(step: Step): Promise<void> {
   const resultsFile = join(inputs.resultsPath, 'results.json');
   const junitFile = join(inputs.resultsPath, 'junit.xml');
   writeFileSync(resultsFile, runner.redact(JSON.stringify({ passed: ok, checks }, null, 2)));
-  writeFileSync(junitFile, runner.redact(junit(checks)));
+  writeFileSync(junitFile, runner.redact(junit(checks, inputs.failOnFlaky)));
   runner.output('passed', ok);
+  runner.output('failed', failedProbes(checks, inputs.failOnFlaky).join(','));
   runner.output('results-file', resultsFile);
   runner.output('junit-file', junitFile);
   runner.summary(summary(checks, ok, inputs.baseUrl));

@@ -1,8 +1,8 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { CommandFailed, run } from '../../lib/process/run.ts';
-import type { Check } from './result.ts';
+import { type Check, endingOf } from './result.ts';
 
 export interface PlaywrightContext {
   baseUrl: string;
@@ -24,18 +24,37 @@ export async function runPlaywright(folder: string, context: PlaywrightContext):
   const output = join(context.results, 'playwright');
   rmSync(report, { force: true }); // an earlier run's would prove nothing
   const started = Date.now();
-  const failure = await playwright(folder, report, output, context);
-  const isWritten = existsSync(report);
-  const checks = isWritten ? testsOf(readFileSync(report, 'utf8')) : [];
-  const isTold = failure?.exitCode === 1 && checks.some(({ status }) => status === 'failed');
-  if (isTold || (failure === undefined && checks.length > 0)) return checks;
-  const messages = [
-    ...(isWritten
-      ? []
-      : [`Playwright wrote no report: look above for what is wrong in ${folder}.`]),
-    failure?.message ?? `Playwright found no test in ${folder}.`,
-  ];
-  return [...checks, outside(messages.join('\n'), Date.now() - started)];
+  try {
+    const failure = await playwright(folder, report, output, context);
+    const isWritten = existsSync(report);
+    const checks = isWritten ? testsOf(readFileSync(report, 'utf8')) : [];
+    const isTold = failure?.exitCode === 1 && checks.some(({ status }) => status === 'failed');
+    if (isTold || (failure === undefined && checks.length > 0)) return checks;
+    const messages = [
+      ...(isWritten
+        ? []
+        : [`Playwright wrote no report: look above for what is wrong in ${folder}.`]),
+      failure ? endingOf(failure) : `Playwright found no test in ${folder}.`,
+    ];
+    return [...checks, outside(messages.join('\n'), Date.now() - started)];
+  } finally {
+    keepPictures(report, output);
+  }
+}
+
+const PICTURE = /\.(png|jpe?g|webm)$/;
+
+/**
+ * Its report has the settings and what each call was doing, and beside a failure lies what stood in the
+ * fields (error-context.md): passwords too, and results are kept.
+ */
+function keepPictures(report: string, output: string): void {
+  rmSync(report, { force: true });
+  if (!existsSync(output)) return;
+  for (const entry of readdirSync(output, { recursive: true, withFileTypes: true })) {
+    if (entry.isDirectory() || PICTURE.test(entry.name)) continue;
+    rmSync(join(entry.parentPath, entry.name));
+  }
 }
 
 /** @returns how it ended, unless by itself and well. */
@@ -59,8 +78,6 @@ async function playwright(
         SMOKE_BROWSER: context.browser ?? '',
         EXPECTED_VERSION: context.expectedVersion ?? '',
         PLAYWRIGHT_JSON_OUTPUT_FILE: report,
-        // So does the text of the page that would lie beside a failure (error-context.md).
-        PLAYWRIGHT_NO_COPY_PROMPT: '1',
         CI: 'true',
       },
       timeoutMs: context.timeoutMs,

@@ -1,5 +1,5 @@
 import { elapsed, escapeHtml, table, verdict } from '../../lib/report/markdown.ts';
-import type { Check } from './result.ts';
+import { type Check, fails } from './result.ts';
 
 const SIGN: Record<Check['status'], string> = {
   passed: '✅',
@@ -31,13 +31,14 @@ export function summary(checks: readonly Check[], ok: boolean, baseUrl: string):
 }
 
 /** JUnit as the common readers take it: https://github.com/testmoapp/junitxml */
-export function junit(checks: readonly Check[]): string {
-  const failures = checks.filter((check) => check.status === 'failed').length;
+export function junit(checks: readonly Check[], failOnFlaky: boolean): string {
+  const failures = checks.filter((check) => fails(check, failOnFlaky)).length;
   const cases = checks.map((check) => {
     const name = attribute(check.name);
     const open = `  <testcase classname="${check.probe}" name="${name}" time="${check.milliseconds / 1000}"`;
-    if (check.status === 'failed') {
-      return `${open}><failure message="${attribute(check.message)}"/></testcase>`;
+    if (fails(check, failOnFlaky)) {
+      const message = `${check.status === 'flaky' ? 'passed only on retry: ' : ''}${check.message}`;
+      return `${open}><failure message="${attribute(message)}"/></testcase>`;
     }
     return check.status === 'skipped' ? `${open}><skipped/></testcase>` : `${open}/>`;
   });

@@ -115,14 +115,16 @@ test('a threshold that k6 calls crossed fails, whatever its summary looks like',
 
 test('a k6 that was stopped for the time says so', async () => {
   const program = join(folder, 'slow-k6');
-  writeFileSync(program, '#!/bin/sh\ntrap "exit 105" INT; sleep 30', { mode: 0o755 });
+  writeFileSync(program, '#!/bin/sh\necho swordfish-77; trap "exit 105" INT; sleep 30', {
+    mode: 0o755,
+  });
   const [outcome] = await runK6('load.js', {
     ...{ k6: program, baseUrl: '', results: folder, timeoutMs: 1_000, env: process.env },
     ...{ cancelled: new AbortController().signal, onLine: () => {} },
   });
   expect(outcome).toMatchObject({
     status: 'failed',
-    message: expect.stringMatching(/did not end within 1 s/),
+    message: expect.stringMatching(/did not end within 1 s: look above for what it said\.$/),
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { testsOf } from '../src/playwright.ts';
 import { junit, summary } from '../src/report.ts';
-import { type Check, passed } from '../src/result.ts';
+import { type Check, failedProbes, passed } from '../src/result.ts';
 
 /** As Playwright's JSON reporter writes it: a suite per file, one more per describe(). */
 const report = {
@@ -66,6 +66,17 @@ describe('the verdict', () => {
   });
 });
 
+test('the probes that failed are told once each, in one order', () => {
+  const checks = [
+    ...testsOf(JSON.stringify(report)),
+    { ...check('load', 'flaky', 1, ''), probe: 'k6' as const },
+    { ...check('/', 'failed', 1, ''), probe: 'http' as const },
+    { ...check('/api/version', 'passed', 1, ''), probe: 'version' as const },
+  ];
+  expect(failedProbes(checks, true)).toEqual(['http', 'k6', 'playwright']);
+  expect(failedProbes(checks, false)).toEqual(['http', 'playwright']);
+});
+
 test('the summary has the bad ones first', () => {
   const checks = testsOf(JSON.stringify(report));
   const names = [...summary(checks, false, 'https://x.test').matchAll(/playwright \| ([^|]+) \|/g)];
@@ -77,23 +88,28 @@ test('the summary has the bad ones first', () => {
   ]);
 });
 
-test('JUnit tells failed and skipped tests', () => {
-  expect(junit(testsOf(JSON.stringify(report))).split('\n')).toEqual([
-    '<?xml version="1.0" encoding="UTF-8"?>',
-    '<testsuite name="smoke" tests="4" failures="1">',
-    '  <testcase classname="playwright" name="signs in" time="0.12"/>',
-    '  <testcase classname="playwright" name="is refused" time="0.18"/>',
-    '  <testcase classname="playwright" name="is locked out" time="0.01"><failure message="expected 423, got 200"/></testcase>',
-    '  <testcase classname="playwright" name="by SMS" time="0"><skipped/></testcase>',
-    '</testsuite>',
-    '',
-  ]);
-});
+test.each([
+  [true, 2, '><failure message="passed only on retry: Timeout of 5 s"/></testcase>'],
+  [false, 1, '/>'],
+])(
+  'JUnit tells failed and skipped tests, flaky ones failing: %j',
+  (failOnFlaky, failures, flaky) => {
+    expect(junit(testsOf(JSON.stringify(report)), failOnFlaky).split('\n')).toEqual([
+      '<?xml version="1.0" encoding="UTF-8"?>',
+      `<testsuite name="smoke" tests="4" failures="${failures}">`,
+      '  <testcase classname="playwright" name="signs in" time="0.12"/>',
+      `  <testcase classname="playwright" name="is refused" time="0.18"${flaky}`,
+      '  <testcase classname="playwright" name="is locked out" time="0.01"><failure message="expected 423, got 200"/></testcase>',
+      '  <testcase classname="playwright" name="by SMS" time="0"><skipped/></testcase>',
+      '</testsuite>',
+      '',
+    ]);
+  },
+);
 
 test('JUnit stays XML whatever a tool has printed', () => {
-  const [, , testcase] = junit([check('é😀', 'failed', 1, '\u001b[31m"<k6>"\u0000\nended')]).split(
-    '\n',
-  );
+  const printed = check('é😀', 'failed', 1, '\u001b[31m"<k6>"\u0000\nended');
+  const [, , testcase] = junit([printed], true).split('\n');
   expect(testcase).toContain('name="é😀"');
   expect(testcase).toContain('message="[31m&quot;&lt;k6&gt;&quot;&#10;ended"');
 });

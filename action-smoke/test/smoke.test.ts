@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -36,6 +36,7 @@ describe('HTTP checks', () => {
       errors: [],
       outputs: {
         passed: 'true',
+        failed: '',
         'results-file': join(folder, 'results.json'),
         'junit-file': join(folder, 'junit.xml'),
       },
@@ -61,7 +62,7 @@ describe('HTTP checks', () => {
 - { path: /slow, max-ms: 200 }
 - { path: /fine }`,
     });
-    expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false' } });
+    expect(ended).toMatchObject({ exitCode: 1, outputs: { passed: 'false', failed: 'http' } });
     expect(ended.errors).toEqual([
       [
         `http: GET /: the answer does not contain 'Bon "retour" <ici>'`,
@@ -133,12 +134,12 @@ describe('the expected version', () => {
   });
 });
 
-test('browser tests get the step’s environment alone, and leave neither a trace nor a page’s text', async () => {
+test('browser tests get the step’s environment alone, and write no trace', async () => {
   mkdirSync(join(folder, 'bin'));
   writeFileSync(join(folder, 'playwright.config.ts'), '');
   const report = { suites: [{ specs: [{ title: 'signs in', tests: [passing] }] }] };
   const npx = `#!/bin/sh
-echo "$* $PLAYWRIGHT_NO_COPY_PROMPT" > asked
+echo "$*" > asked
 env > environment
 echo '${JSON.stringify(report)}' > "$PLAYWRIGHT_JSON_OUTPUT_FILE"`;
   writeFileSync(join(folder, 'bin/npx'), npx, { mode: 0o755 });
@@ -153,18 +154,56 @@ echo '${JSON.stringify(report)}' > "$PLAYWRIGHT_JSON_OUTPUT_FILE"`;
   );
   expect(ended).toMatchObject({ exitCode: 0, outputs: { passed: 'true' } });
   const asked = readFileSync(join(folder, 'asked'), 'utf8');
-  expect(asked).toMatch(/^--no-install playwright test .*--trace=off 1$/m);
+  expect(asked).toMatch(/^--no-install playwright test .*--trace=off$/m);
   const environment = readFileSync(join(folder, 'environment'), 'utf8');
   expect(environment).toContain('SMOKE_USER=accountant');
   expect(environment).not.toMatch(/^(INPUT|ACTIONS)_/m);
 });
 const passing = { status: 'expected', results: [{ duration: 1 }] };
 
+test('of browser tests pictures are kept, and nothing of what they typed', async () => {
+  mkdirSync(join(folder, 'bin'));
+  writeFileSync(join(folder, 'playwright.config.ts'), '');
+  const error = { message: 'locator.fill: Timeout 3000ms exceeded.\n  - fill("swordfish-77")' };
+  const tests = [{ status: 'flaky', results: [{ duration: 1, error }, { duration: 1 }] }];
+  const report = JSON.stringify({ suites: [{ specs: [{ title: 'signs in', tests }] }] });
+  writeFileSync(join(folder, 'report.json'), report);
+  const npx = `#!/bin/sh
+mkdir -p "$6/signs-in"
+echo '- textbox: swordfish-77' > "$6/signs-in/error-context.md"
+echo picture > "$6/signs-in/test-failed-1.png"
+cp report.json "$PLAYWRIGHT_JSON_OUTPUT_FILE"
+echo '  - fill("swordfish-77")'
+exit 1`;
+  writeFileSync(join(folder, 'bin/npx'), npx, { mode: 0o755 });
+  const kept = join(folder, 'results');
+  const ended = await runAction(
+    'action-smoke',
+    { 'base-url': application.url, 'results-path': kept, playwright: folder },
+    { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+  );
+  expect(ended.errors).toEqual([
+    [
+      'playwright: signs in: locator.fill: Timeout 3000ms exceeded.',
+      'playwright: outside of the tests: npx failed with exit code 1: look above for what it said.',
+    ].join('\n'),
+  ]);
+  const files = readdirSync(kept, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name, parentPath }) => [name, readFileSync(join(parentPath, name), 'utf8')] as const);
+  expect(files.map(([name]) => name).sort()).toEqual([
+    'junit.xml',
+    'results.json',
+    'test-failed-1.png',
+  ]);
+  expect(files.filter(([, text]) => text.includes('swordfish'))).toEqual([]);
+});
+
 test.each([
   [
     'fails though each test passed',
     'echo no teardown; exit 1',
-    /failed with exit code 1:\nno teardown$/,
+    /failed with exit code 1: look above for what it said\.$/,
   ],
   ['does not end', 'exec sleep 30', /did not end within 2 s/],
 ])('a Playwright that %s fails beside what else was seen', async (_what, last, said) => {
