@@ -38,6 +38,7 @@ function essence(change: Change) {
   return {
     actions: change.actions,
     importing: change.importing?.id ?? null,
+    movedFrom: change.movedFrom ?? null,
     before: withoutSensitive(change.before, change.before_sensitive),
     after: withoutSensitive(change.after, change.after_sensitive),
     unknown: change.after_unknown ?? null,

@@ -1,7 +1,7 @@
 import { CommandFailed, type RunResult } from '../../lib/process/run.ts';
 import { whileAnswered } from './answering.ts';
 import { type Lock, lockIn, StepFailed } from './failure.ts';
-import { deadOwner, forgetOwners, otherOwners, recordOwner, thisMachine } from './owners.ts';
+import { deadOwner, forgetOwner, otherOwners, recordOwner, thisMachine } from './owners.ts';
 import type { Options, Session } from './session.ts';
 
 /**
@@ -17,14 +17,14 @@ export async function locked(
 ): Promise<RunResult> {
   const { inputs, runner } = session;
   const patience = milliseconds(inputs.lockTimeout);
-  const forget = await recordOwner(runner.env, patience);
+  const record = await recordOwner(runner.env, patience);
   try {
     const result = await withLock();
-    await forget();
+    await forgetOwner(runner.env, record);
     return result;
   } catch (error) {
-    // With the lock left behind, the record stays, so that the next run can prove that nobody holds it.
-    if (!mayHaveLeftLock(error)) await forget();
+    // With the lock left behind, the record stays: the next one can prove by it that nobody holds it.
+    if (!mayHaveLeftLock(error)) await forgetOwner(runner.env, record);
     throw error;
   }
 
@@ -39,7 +39,7 @@ export async function locked(
         const said = lockErrorIn(error);
         const lock = lockIn(said);
         if (lock === undefined && !WRITTEN_BEFORE.test(said)) throw error;
-        if (lock && (await freeIfDead(session, lock))) continue;
+        if (lock && (await freeIfDead(session, lock, record))) continue;
         if (Date.now() >= deadline) throw error;
         if (lock && wait === 0) {
           runner.info(`The state is locked by ${lock.who}: waiting up to ${inputs.lockTimeout}.`);
@@ -72,15 +72,15 @@ export function milliseconds(duration: string): number {
   return parts.reduce((sum, [, count, of = '']) => sum + Number(count) * (unit[of] ?? 0), 0);
 }
 
-async function freeIfDead(session: Session, lock: Lock): Promise<boolean> {
+async function freeIfDead(session: Session, lock: Lock, own: string): Promise<boolean> {
   const { runner } = session;
-  const owner = deadOwner(lock, await otherOwners(runner.env), thisMachine());
+  const owner = deadOwner(lock, await otherOwners(runner.env, own), thisMachine());
   if (owner === undefined) return false;
   await session.terraform(['force-unlock', '-force', lock.id]);
-  await forgetOwners(runner.env, owner);
+  await forgetOwner(runner.env, owner.record);
   runner.warning(
     `Freed the state lock ${lock.id} (${lock.operation}, taken ${lock.created} by ${lock.who}): ` +
-      `its owner, ${owner.run}, was killed on this machine and no Terraform of that time is running.`,
+      `its owner, ${owner.run}, ended on this machine without giving it back, and no Terraform of that time is running.`,
     { title: 'State unlocked' },
   );
   return true;

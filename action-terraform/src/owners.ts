@@ -10,6 +10,8 @@ import type { Lock } from './failure.ts';
  * or was killed, which is what makes the death of a lock's owner provable.
  */
 export interface Owner {
+  /** The name of its file. */
+  record: string;
   who: string;
   bootId: string;
   /** Another one's processes, as those of a container beside us, are not in our /proc. */
@@ -28,59 +30,51 @@ const DIRECTORY = '.compta-terraform-owners';
 
 /**
  * @param patience for how long the step waits for the lock, in milliseconds
- * @returns how to take the record away again
+ * @returns the name of the record's file
  */
-export async function recordOwner(
-  env: NodeJS.ProcessEnv,
-  patience: number,
-): Promise<() => Promise<void>> {
+export async function recordOwner(env: NodeJS.ProcessEnv, patience: number): Promise<string> {
   const directory = ownersDirectory(env);
   const started = Date.now();
-  const file = join(directory, `${process.pid}-${started}.json`);
+  const record = `${process.pid}-${started}.json`;
   await mkdir(directory, { recursive: true });
-  const owner: Owner = {
+  const owner: Omit<Owner, 'record'> = {
     ...place(),
     run: `${env.GITHUB_REPOSITORY ?? ''} run ${env.GITHUB_RUN_ID ?? ''}`,
     started,
     until: started + patience + START_MS,
   };
-  await writeFile(file, JSON.stringify(owner));
-  return () => rm(file, { force: true });
+  await writeFile(join(directory, record), JSON.stringify(owner));
+  return record;
 }
 
-/** All records of this machine but our own; what ended while we looked, or was cut short, is none. */
-export async function otherOwners(env: NodeJS.ProcessEnv): Promise<Owner[]> {
+/**
+ * All records of this machine but `own`; what ended while we looked, or was cut short, is none. An
+ * earlier Terraform of this same step that could not give its lock back is one.
+ */
+export async function otherOwners(env: NodeJS.ProcessEnv, own: string): Promise<Owner[]> {
   const directory = ownersDirectory(env);
-  const here = place();
   const names = await readdir(directory).catch(() => []);
-  const records = await Promise.all(
-    names.map(async (name) => {
-      const owner = ownerIn(await readFile(join(directory, name), 'utf8').catch(() => ''));
-      // Process ids are of one boot and one namespace: elsewhere, another has ours.
-      const isOwn =
-        name.startsWith(`${process.pid}-`) &&
-        owner?.bootId === here.bootId &&
-        owner.pidNamespace === here.pidNamespace;
-      return owner === undefined || isOwn ? [] : [owner];
-    }),
+  const owners = await Promise.all(
+    names
+      .filter((name) => name !== own)
+      .map(async (name) =>
+        ownerIn(name, await readFile(join(directory, name), 'utf8').catch(() => '')),
+      ),
   );
-  return records.flat();
+  return owners.flat();
 }
 
-function ownerIn(text: string): Owner | undefined {
+function ownerIn(record: string, text: string): Owner[] {
   try {
-    return JSON.parse(text) as Owner;
+    return [{ ...JSON.parse(text), record }];
   } catch {
-    return undefined;
+    return [];
   }
 }
 
-/** Takes away the records of a dead owner and of those before it. */
-export async function forgetOwners(env: NodeJS.ProcessEnv, until: Owner): Promise<void> {
-  const directory = ownersDirectory(env);
-  const began = (name: string) => Number(/-(\d+)\.json$/.exec(name)?.[1]);
-  const dead = (await readdir(directory)).filter((name) => began(name) <= until.started);
-  await Promise.all(dead.map((name) => rm(join(directory, name), { force: true })));
+/** Takes one record away: any other may be what proves another state's lock dead. */
+export async function forgetOwner(env: NodeJS.ProcessEnv, record: string): Promise<void> {
+  await rm(join(ownersDirectory(env), record), { force: true });
 }
 
 /** Start times, in milliseconds since the epoch, of every Terraform that runs on this machine. */

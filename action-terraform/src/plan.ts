@@ -11,15 +11,22 @@ const change = z.object({
   importing: z.object({ id: z.string().optional() }).optional(),
 });
 
-const resource = z.object({
-  address: z.string(),
-  mode: z.string(),
-  module_address: z.string().optional(),
-  type: z.string(),
-  name: z.string(),
-  action_reason: z.string().optional(),
-  change,
-});
+const resource = z
+  .object({
+    address: z.string(),
+    /** Where the state has it, when a plan moves it. */
+    previous_address: z.string().optional(),
+    mode: z.string(),
+    module_address: z.string().optional(),
+    type: z.string(),
+    name: z.string(),
+    action_reason: z.string().optional(),
+    change,
+  })
+  .transform(({ previous_address, ...resource }) => ({
+    ...resource,
+    change: { ...resource.change, movedFrom: previous_address },
+  }));
 
 const schema = z.object({
   terraform_version: z.string(),
@@ -31,20 +38,29 @@ const schema = z.object({
 
 export type Plan = z.infer<typeof schema>;
 export type ResourceChange = Plan['resource_changes'][number];
-export type Change = z.infer<typeof change>;
-export type Kind = 'create' | 'update' | 'replace' | 'delete' | 'import' | 'forget' | 'none';
+export type Change = z.infer<typeof change> & { movedFrom?: string | undefined };
+export type Kind =
+  | 'create'
+  | 'update'
+  | 'replace'
+  | 'delete'
+  | 'import'
+  | 'forget'
+  | 'move'
+  | 'none';
 
 /** @throws ZodError when Terraform's JSON has another shape than the one it documents */
 export function parsePlan(json: string): Plan {
   return schema.parse(JSON.parse(json));
 }
 
-export function kindOf({ actions, importing }: Change): Kind {
+export function kindOf({ actions, importing, movedFrom }: Change): Kind {
   if (actions.includes('delete')) return actions.includes('create') ? 'replace' : 'delete';
   if (actions.includes('create')) return 'create';
   if (importing) return 'import';
   if (actions.includes('update')) return 'update';
   if (actions.includes('forget')) return 'forget';
+  if (movedFrom !== undefined) return 'move';
   return 'none';
 }
 
@@ -53,6 +69,8 @@ export interface Counts {
   change: number;
   destroy: number;
   import: number;
+  /** Of those that keep everything but their address. */
+  move: number;
   /** Whether an apply would do anything at all, outputs included. */
   changes: boolean;
 }
@@ -70,6 +88,7 @@ export function countsOf(plan: Plan): Counts {
     change: count('update') + updatesOfImports,
     destroy: count('delete', 'replace'),
     import: count('import'),
+    move: count('move'),
     changes: outputs || kinds.some((kind) => kind !== 'none'),
   };
 }

@@ -19,10 +19,11 @@ const SIGN: Record<Kind, string> = {
   import: '🔵 adopt',
   create: '🟢 create',
   forget: '⚪ forget',
+  move: '⚪ move',
   none: '',
 };
 /** What a reviewer must not overlook comes first. */
-const ORDER: Kind[] = ['delete', 'replace', 'forget', 'import', 'update', 'create'];
+const ORDER: Kind[] = ['delete', 'replace', 'forget', 'import', 'update', 'create', 'move'];
 
 export interface PlanReport {
   environment: string;
@@ -96,9 +97,11 @@ function headline({ environment, plan, forbidden, violations, kind }: PlanReport
   return verdict(kindOfVerdict, `${environment} ${sentence}`);
 }
 
-export function countSentence({ add, change, destroy, import: adopted }: Counts): string {
+export function countSentence({ add, change, destroy, import: adopted, move }: Counts): string {
   const parts = [`${add} to add`, `${change} to change`, `${destroy} to destroy`];
-  return (adopted > 0 ? [`${adopted} to adopt`, ...parts] : parts).join(', ');
+  if (adopted > 0) parts.unshift(`${adopted} to adopt`);
+  if (move > 0) parts.push(`${move} to move`);
+  return parts.join(', ');
 }
 
 function forbiddenPart(forbidden: readonly string[]): string {
@@ -126,7 +129,10 @@ function changesPart({ plan, redact }: PlanReport, values: boolean): string {
     changed.map(({ address, change, kind }) => [
       SIGN[kind],
       `\`${address}\``,
-      kind === 'create' || kind === 'delete' ? '' : attributesOf(change, redact, values).join('\n'),
+      [
+        ...(change.movedFrom === undefined ? [] : [`moved from \`${change.movedFrom}\``]),
+        ...(kind === 'create' || kind === 'delete' ? [] : attributesOf(change, redact, values)),
+      ].join('\n'),
     ]),
   );
 }

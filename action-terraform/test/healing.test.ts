@@ -1,10 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { hostname, tmpdir } from 'node:os';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { hostname, tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { CommandFailed } from '../../lib/process/run.ts';
-import { explained, type Lock } from '../src/failure.ts';
+import { explained, type Lock, lockIn } from '../src/failure.ts';
 import { locked, milliseconds } from '../src/locking.ts';
 import {
   deadOwner,
@@ -14,6 +22,7 @@ import {
   recordOwner,
   whoWeAre,
 } from '../src/owners.ts';
+import { keepingState } from '../src/rescue.ts';
 import { startWorld, TOKEN, type World } from './world.ts';
 
 describe("the death of a lock's owner", () => {
@@ -25,6 +34,7 @@ describe("the death of a lock's owner", () => {
     created: '2026-11-22 12:00:00.123456 +0000 UTC',
   };
   const owner: Owner = {
+    record: '1-1.json',
     who: 'runner@host',
     bootId: 'b1',
     pidNamespace: 'pid:[1]',
@@ -101,16 +111,14 @@ describe('the records of owners', () => {
   it('outlive one of them that was cut short by a kill', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
     const env = { RUNNER_TOOL_CACHE: folder };
-    const forget = await recordOwner(env, 300_000);
+    const own = await recordOwner(env, 300_000);
     const [directory = ''] = readdirSync(folder);
-    const [own = ''] = readdirSync(join(folder, directory));
     const record = readFileSync(join(folder, directory, own), 'utf8');
-    expect(await otherOwners(env)).toEqual([]);
-    await forget();
+    expect(await otherOwners(env, own)).toEqual([]);
     writeFileSync(join(folder, directory, '1-1.json'), record);
     writeFileSync(join(folder, directory, '1-2.json'), '');
     mkdirSync(join(folder, directory, '1-3.json')); // As good as gone while we looked.
-    expect(await otherOwners(env)).toEqual([JSON.parse(record)]);
+    expect(await otherOwners(env, own)).toEqual([{ ...JSON.parse(record), record: '1-1.json' }]);
     rmSync(folder, { recursive: true });
   });
 });
@@ -185,6 +193,101 @@ describe('the record of a step that failed', () => {
     expect(readdirSync(join(folder, directory))).toHaveLength(kept);
     rmSync(folder, { recursive: true });
   });
+});
+
+describe('a lock that Terraform could not give back', () => {
+  const unreachable =
+    'operation error S3: https response error StatusCode: 503, api error ServiceUnavailable';
+  let folder: string;
+  let owners: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'compta-owners-'));
+    owners = join(folder, '.compta-terraform-owners');
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  /** A step on states whose locks are `held`, by state; `terraform` says what a command does. */
+  function stepOn(held: Map<string, string>, terraform: (argv: string[]) => void | Promise<void>) {
+    const said: string[] = [];
+    const session = {
+      inputs: { lockTimeout: '1m', directory: folder },
+      runner: {
+        env: { RUNNER_TOOL_CACHE: folder, GITHUB_RUN_ID: '7' },
+        info: () => {},
+        warning: (text: string) => said.push(text),
+      },
+      cancelled: new AbortController().signal,
+      terraform: async (argv: string[]) => {
+        if (argv[0] === 'force-unlock') {
+          for (const [state, info] of held) {
+            if (lockIn(info)?.id === argv.at(-1)) held.delete(state);
+          }
+        } else await terraform(argv);
+        return { exitCode: 0, stdout: '', stderr: '' };
+      },
+    };
+    return { session: session as never, said };
+  }
+
+  /** As one that is held is told; the Terraform of another suite may delay the proof. */
+  async function refuse(info = ''): Promise<never> {
+    await sleep(100);
+    return fail(info);
+  }
+
+  function fail(stderr: string): never {
+    throw explained(new CommandFailed('terraform', 'failed', { exitCode: 1, stderr }));
+  }
+
+  let locks = 0;
+  /** What Terraform tells of a lock that we take now. */
+  function lockInfo(): string {
+    locks += 1;
+    const created = new Date().toISOString().replace('T', ' ').replace('Z', ' +0000 UTC');
+    const who = whoWeAre(userInfo, process.env);
+    return `Error: Error acquiring the state lock\n\nLock Info:\n  ID: lock-${locks}\n  Who: ${who}\n  Operation: OperationTypeApply\n  Created: ${created}\n`;
+  }
+
+  it('is freed by the same step, when the bucket is back and takes the state', async () => {
+    const held = new Map<string, string>();
+    let isBack = false;
+    const { session, said } = stepOn(held, async () => {
+      if (held.has('state')) await refuse(held.get('state'));
+      if (isBack) return;
+      held.set('state', lockInfo());
+      writeFileSync(join(folder, 'errored.tfstate'), '');
+      isBack = true;
+      fail(`Error: Failed to save state\n${unreachable}\nError: Error releasing the state lock`);
+    });
+    await expect(
+      keepingState(session, () => locked(session, () => ['apply'])),
+    ).rejects.toMatchObject({ reason: 'api-unavailable' });
+    expect(said).toEqual([
+      expect.stringMatching(/^Freed the state lock .* its owner, .* run 7, ended on this machine/),
+      expect.stringMatching(/^The backend took the state at the second attempt/),
+    ]);
+    expect(existsSync(join(folder, 'errored.tfstate'))).toBe(false);
+    expect(readdirSync(owners)).toEqual([]);
+  }, 120_000);
+
+  it('of one state is freed after that of another one was', async () => {
+    const held = new Map<string, string>();
+    let isShut = true;
+    const { session, said } = stepOn(held, async ([state = '']) => {
+      if (held.has(state)) await refuse(held.get(state));
+      if (!isShut) return;
+      held.set(state, lockInfo());
+      fail('Error: Error releasing the state lock');
+    });
+    for (const state of ['a', 'b']) {
+      await expect(locked(session, () => [state])).rejects.toThrow();
+      await sleep(5);
+    }
+    isShut = false;
+    for (const state of ['b', 'a']) await locked(session, () => [state]);
+    expect(said).toHaveLength(2);
+    expect(readdirSync(owners)).toEqual([]);
+  }, 120_000);
 });
 
 describe('an apply that was killed', () => {

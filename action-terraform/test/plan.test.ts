@@ -21,6 +21,19 @@ describe('what a plan does', () => {
     expect(change && kindOf(change.change)).toBe(kind);
   });
 
+  const moved = {
+    ...resource(app, ['no-op'], { a: 1 }, { a: 1 }),
+    previous_address: 'hcloud_server.a',
+  };
+
+  it('may be no more than another address in the state', () => {
+    const plan = planOf([moved]);
+    expect(countsOf(plan)).toMatchObject({ add: 0, change: 0, destroy: 0, move: 1, changes: true });
+    const elsewhere = planOf([{ ...moved, previous_address: 'hcloud_server.b' }]);
+    const digests = [planOf([]), plan, elsewhere].map(planDigest);
+    expect(new Set(digests).size).toBe(3);
+  });
+
   it('is counted as Terraform counts', () => {
     const plan = planOf([
       resource('hcloud_server.a', ['create']),
@@ -29,7 +42,14 @@ describe('what a plan does', () => {
       resource('hcloud_server.d', ['update'], null, null, { importing: { id: '1' } }),
       resource('hcloud_server.e', ['no-op']),
     ]);
-    expect(countsOf(plan)).toEqual({ add: 2, change: 1, destroy: 2, import: 1, changes: true });
+    expect(countsOf(plan)).toEqual({
+      add: 2,
+      change: 1,
+      destroy: 2,
+      import: 1,
+      move: 0,
+      changes: true,
+    });
   });
 
   it('is something even when only an output changes', () => {

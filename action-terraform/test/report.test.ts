@@ -97,6 +97,19 @@ describe('the summary', () => {
     expect(text.indexOf('hcloud_server.old')).toBeLessThan(text.indexOf('hcloud_network.new'));
   });
 
+  it('tells where the state has what is moved, changed or not', () => {
+    const text = summary([
+      { ...resource('hcloud_network.b', ['no-op'], {}, {}), previous_address: 'hcloud_network.a' },
+      {
+        ...resource('hcloud_firewall.d', ['update'], { n: 1 }, { n: 2 }),
+        previous_address: 'hcloud_firewall.c',
+      },
+    ]);
+    expect(text).toMatch(/^### ✅ staging plan: 0 to add, 1 to change, 0 to destroy, 1 to move\n/);
+    expect(text).toContain('| ⚪ move | `hcloud_network.b` | moved from `hcloud_network.a` |');
+    expect(text).toMatch(/`hcloud_firewall\.d` \| moved from `hcloud_firewall\.c`.*n: 1 → 2/);
+  });
+
   it('names a sensitive attribute without its values', () => {
     const text = summary([
       resource(

@@ -227,13 +227,12 @@ describe('the lock', () => {
   }, 120_000);
 });
 
-describe('a bucket that does not take the state after an apply', () => {
-  it('is given it once more, so that nothing that was made is forgotten', async () => {
-    let refusals = 0;
-    const shut = await s3Behind(({ method, url }) => {
-      const isState = method === 'PUT' && url?.split('?')[0]?.endsWith('/terraform.tfstate');
-      return !isState || refusals-- <= 0;
-    });
+describe('a bucket that takes neither the state after an apply nor the lock back', () => {
+  it('is given both once more, so that nothing that was made is forgotten', async () => {
+    const refusals = new Set<string>();
+    const shut = await s3Behind(
+      ({ method, url }) => !refusals.delete(`${method} ${url?.split('?')[0]?.split('/').at(-1)}`),
+    );
     const env = { AWS_ENDPOINT_URL_S3: shut.url };
     const inputs = {
       ...tiny,
@@ -241,11 +240,14 @@ describe('a bucket that does not take the state after an apply', () => {
     };
     run += 1;
     await world.step('plan', inputs, { run, env });
-    refusals = 1;
+    refusals.add('PUT terraform.tfstate').add('DELETE terraform.tfstate.tflock');
     const failed = await world.step('apply', inputs, { run, env });
     shut.close();
     expect(failed.exitCode).toBe(1);
+    expect(refusals.size).toBe(0);
+    expect(failed.stdout).toContain('::warning title=State unlocked::');
     expect(failed.stdout).toContain('::warning title=State saved::');
+    expect(existsSync(lockFile)).toBe(false);
     expect(existsSync(join(world.folder, TINY, 'errored.tfstate'))).toBe(false);
     run += 1;
     const again = await world.step('plan', inputs, { run });
