@@ -97,6 +97,11 @@ export function conclude(
   runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
   runner.output('report-file', report);
   runner.summary(outcomeMarkdown(action, environment, outcome));
+  if (outcome.maintenance) {
+    runner.warning(
+      'Users are shown the maintenance page: at the public address nothing was asked, and nothing is proven there.',
+    );
+  }
   if (outcome.status === 'deployed' || outcome.status === 'unchanged') return;
   const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
   throw new ReleaseFailed(

@@ -89,9 +89,10 @@ test('stages follow each other: no server is touched before its stage’s turn',
 
 test('a release that does not prove itself goes back, and how it ends is always told', () => {
   for (const { jobs } of [production, staging, release]) {
-    // Not failure(): tests that ran out of the job's time count as cancelled.
+    // Tests that ran out of the job's time count as cancelled; behind the maintenance page none run.
     const condition =
-      "!cancelled() && needs.post-deployment-tests.result != 'success' && " +
+      `!cancelled() && contains(fromJSON('["failure", "cancelled"]'), needs.post-deployment-tests.result) && ` +
+      "needs.post-deployment-tests.outputs.failed != 'version' && " +
       "needs.deploy-application.outputs.status == 'deployed'";
     expect(jobs.rollback?.if?.trim()).toBe(condition);
     expect(needsOf(jobs.rollback as Job)).toEqual(['deploy-application', 'post-deployment-tests']);
@@ -107,6 +108,30 @@ test('a release that does not prove itself goes back, and how it ends is always 
   // A service's team takes back its own service, and no other team's.
   const back = step(release.jobs.rollback, './action-rollback').with;
   expect(back?.services).toBe(expression('inputs.service'));
+});
+
+test('what serves is tested, unless users are shown the maintenance page', () => {
+  const condition = (release: string) =>
+    `!cancelled() && contains(fromJSON('["deployed", "unchanged"]'), needs.${release}.outputs.status) && ` +
+    `needs.${release}.outputs.maintenance != 'true'`;
+  for (const { jobs } of [production, staging, release]) {
+    expect(jobs['post-deployment-tests']?.if?.trim()).toBe(condition('deploy-application'));
+  }
+  const { jobs } = workflow('rollback.yml');
+  expect(jobs['health-checks']?.if?.trim()).toBe(condition('rollback'));
+});
+
+test('a version that serves is not told as one that did not come', () => {
+  for (const { jobs } of [production, staging, release]) {
+    const { status, title } = step(jobs.notify, './action-notify').with ?? {};
+    expect(title).toContain(
+      "needs.post-deployment-tests.result == 'success' && 'has' || " +
+        "needs.rollback.result != 'success' && " +
+        `contains(fromJSON('["deployed", "unchanged"]'), needs.deploy-application.outputs.status) && ` +
+        "'has an unproven' || 'did not get'",
+    );
+    expect(status).toContain("contains(needs.*.result, 'cancelled') && 'cancelled' || 'failure'");
+  }
 });
 
 test('a rollback by hand is open to both environments, and production’s reviewers are asked', () => {
