@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
@@ -31,3 +31,11 @@ test('maintenance does not go on from a release that ended half-way, under its o
   expect(begun).not.toContain(refused);
   expect(begun).toContain('unreachable=1');
 }, 60_000);
+
+test('maintenance updates what the nightly run holds back, and nothing else is held', () => {
+  const read = (path: string) => readFileSync(resolve(import.meta.dirname, '../..', path), 'utf8');
+  const nightly = read('roles/common/templates/50unattended-upgrades.j2');
+  const [, list = ''] = /Package-Blacklist \{([^}]*)\}/.exec(nightly) ?? [];
+  const names = [...list.matchAll(/"\^(.+)";/g)].map(([, name]) => name);
+  expect(read('playbooks/maintenance.yml')).toContain(`maintenance_held: ^(${names.join('|')})\n`);
+});
