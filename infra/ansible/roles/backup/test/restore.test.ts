@@ -9,7 +9,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { startServers } from '../../../../../action-db-migrate/test/servers.ts';
@@ -60,6 +60,51 @@ describe('a restore', () => {
     expect(lines()).toBe('20000');
     expect(databases('compta_books_restored_%')).toBe('');
     expect(readdirSync(world.at('backups')).filter((name) => /^\.partial/.test(name))).toEqual([]);
+  });
+
+  test('of another database takes the place of none that has data, though its name is said twice', () => {
+    world.sql(
+      'postgres',
+      'CREATE DATABASE compta_payroll;\n\\connect compta_payroll\nCREATE TABLE salary AS SELECT 5 AS amount;',
+    );
+    const replace = (backup: string) =>
+      world.script('compta-restore', [backup, 'compta_payroll', '--replace=compta_payroll'], {
+        input: world.identity,
+      });
+    // Here, and at the remote.
+    const name = basename(path, '.dump');
+    for (const done of [path, name].map(replace)) {
+      expect(done.code).toBe(64);
+      expect(done.stderr).toContain(
+        `${name} is a backup of compta_books, and compta_payroll holds data`,
+      );
+    }
+    expect(world.sql('compta_payroll', 'SELECT amount FROM salary')).toBe('5');
+    world.sql('compta_payroll', 'DROP TABLE salary');
+    expect(replace(path)).toMatchObject({ code: 0 });
+    expect(world.sql('compta_payroll', 'SELECT count(*) FROM journal_line')).toBe('20000');
+  });
+
+  test('that is cut in its swap leaves a database that a backup misses by name, and the next one opens', async () => {
+    const closed = () =>
+      world.sql(
+        'postgres',
+        "SELECT datname FROM pg_database WHERE NOT datallowconn AND datname <> 'template0'",
+      );
+    const running = world.start('compta-restore', [path, 'compta_books', '--replace=compta_books']);
+    const ended = once(running, 'exit');
+    await until(() => closed() === 'compta_books');
+    process.kill(-Number(running.pid), 'SIGKILL');
+    await ended;
+    const missed = world.script('compta-backup', ['--all', '--check']);
+    expect(missed.code).toBe(1);
+    expect(missed.stderr).toMatch(/compta_books takes no connections.*\n.*compta_books: FAILED/);
+    // A cut a moment later leaves the one that was set aside so.
+    const aside = databases('compta_books_before_%').split('\n').at(-1);
+    world.sql('postgres', `ALTER DATABASE ${aside} ALLOW_CONNECTIONS false`);
+    expect(world.script('compta-restore', [path, 'compta_books']).code).toBe(73);
+    expect(closed()).toBe('');
+    expect(lines()).toBe('20000');
   });
 
   test('that cannot end a session gives up, and the database is open as before', async () => {

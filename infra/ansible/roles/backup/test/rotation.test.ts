@@ -127,20 +127,33 @@ describe('a rotation', () => {
     expect(folders('remote/dumps/books')).toEqual(kept);
   });
 
-  test('takes away what an upload that was killed has left, after two days', () => {
-    for (const [name, days] of [
-      ['killed', 3],
-      ['going-on', 0],
-    ] as const) {
-      const file = world.at('remote/incoming', name, 'dump.age');
-      mkdirSync(world.at('remote/incoming', name), { recursive: true });
-      writeFileSync(file, 'half');
-      utimesSync(file, new Date(), new Date(Date.now() - days * DAY));
+  test('takes away what an upload that was killed has left, after two days, and none that is going on', () => {
+    // A file keeps its time at the remote: one that waited for the remote is old when its upload begins.
+    const waiting = world.at('home/waiting');
+    const old = new Date(Date.now() - 3 * DAY);
+    mkdirSync(waiting);
+    for (const name of ['dump.age', 'manifest.json']) {
+      writeFileSync(world.at('home/waiting', name), '{}');
+      utimesSync(world.at('home/waiting', name), old, old);
     }
-    execFileSync('chown', ['-R', 'nobody', world.at('remote')]);
-    expect(world.script('compta-rotate-backups', ['remote'])).toMatchObject({ code: 0 });
-    expect(folders('remote/incoming/killed')).toEqual([]);
-    expect(folders('remote/incoming/going-on')).toEqual(['dump.age']);
+    const killed = [3, 1].map((days) => nameOf(Date.now() - days * DAY).replace('books', 'x.1'));
+    for (const name of killed) {
+      mkdirSync(world.at('remote/incoming', name), { recursive: true });
+      writeFileSync(world.at('remote/incoming', name, 'dump.age'), 'half');
+    }
+    execFileSync('chown', ['-R', 'nobody', world.at('remote'), waiting]);
+    const rotate = world.at('sbin/compta-rotate-backups');
+    const { env } = world.wrap(
+      'rclone',
+      `"$real" "$@" || exit\n[[ "$*" != *" copy "* ]] || ${rotate} remote`,
+    );
+    const upload = `source ${world.at('lib/library.sh')}; publish ${waiting} dumps/late/late-1 dump.age manifest.json`;
+    execFileSync('runuser', ['--user', 'nobody', '--', 'bash', '-c', upload], {
+      cwd: '/',
+      env: { ...env, HOME: '/nonexistent' },
+    });
+    expect(folders('remote/dumps/late/late-1')).toEqual(['dump.age', 'manifest.json']);
+    expect(folders('remote/incoming')).toEqual(killed.slice(1));
   });
 
   describe('of base backups and WAL', () => {
