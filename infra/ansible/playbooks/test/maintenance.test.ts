@@ -8,10 +8,10 @@ const folder = mkdtempSync(join(tmpdir(), 'compta-maintenance-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** What maintenance.yml says where this is what `compta status --json` gives; nobody is behind its server. */
-function maintained(servers: object[]): string {
+function maintained(servers: object[], more: object = {}): string {
   const [inventory, known] = [join(folder, 'hosts.json'), join(folder, 'status.json')];
   const nowhere = { ansible_connection: 'ssh', ansible_host: '192.0.2.1', ansible_ssh_timeout: 1 };
-  writeFileSync(inventory, JSON.stringify({ database: { hosts: { 'db-1': nowhere } } }));
+  writeFileSync(inventory, JSON.stringify({ database: { hosts: { 'db-1': nowhere, ...more } } }));
   writeFileSync(known, JSON.stringify(servers));
   const values = JSON.stringify({ compta_command: ['sh', '-c', `cat ${known}`] });
   const { stdout } = spawnSync(
@@ -30,6 +30,15 @@ test('maintenance does not go on from a release that ended half-way, under its o
   const begun = maintained([well]);
   expect(begun).not.toContain(refused);
   expect(begun).toContain('unreachable=1');
+}, 60_000);
+
+test('maintenance ends at a server that nobody reaches any more', () => {
+  const here = { ansible_connection: 'local', ansible_become: false };
+  const python = { ansible_python_interpreter: '{{ ansible_playbook_python }}' };
+  const well = { host: 'app-1', releasing: '', unfinished: '' };
+  expect(maintained([well], { 'db-2': { ...here, ...python } })).toContain(
+    'db-1 did not come back: see to that first, then run this again.',
+  );
 }, 60_000);
 
 test('maintenance updates what the nightly run holds back, and nothing else is held', () => {
