@@ -227,6 +227,11 @@ test('a script must say what it does to the schema, and is held to it on the lin
   expect((await migrate()).problems).toEqual([
     expect.stringMatching(/^Nothing was changed\. V2__silent\.sql:2: beside what PostgreSQL/),
   ]);
+  write('V2__silent.sql', 'UPDATE entry SET amount = amount + 1;');
+  write('V2__silent.sql.conf', 'executeInTransaction=false', '');
+  expect((await migrate()).problems).toEqual([
+    expect.stringMatching(/^Nothing was changed\. V2__silent\.sql\.conf: executeInTransaction is/),
+  ]);
   expect(await rows('SELECT count(label), sum(amount) FROM entry;')).toEqual([['2', '30']]);
 });
 

@@ -26,7 +26,7 @@ import { assertPostgres } from './front.ts';
 import { refuseMixed, refuseUnspoken } from './intent.ts';
 import { lint, sourceOf } from './lint.ts';
 import { createLogin, dropDeadLogins, dropLogin } from './login.ts';
-import { folderWithout, readPending, runsOf } from './pending.ts';
+import { folderWithout, readPending, refuseTakenOut, runsOf } from './pending.ts';
 import { MigrationRefused } from './refused.ts';
 import { rehearse } from './rehearsal.ts';
 import {
@@ -220,6 +220,7 @@ async function lintPending(work: Work): Promise<void> {
   const { request, report, annotate, workspace, cancelled } = work;
   refuseUnspoken(report.pending);
   refuseMixed(report.pending);
+  refuseTakenOut(report.pending);
   const squawk = await findTool({ name: 'squawk', version: request.squawk, cancelled });
   report.findings = await lint(
     join(squawk, 'bin', 'squawk'),

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -8,7 +9,7 @@ import { historyIn } from '../drill.ts';
 import { standInTheWay } from '../fleet.ts';
 import { intentOf, refuseMixed, refuseUnspoken } from '../intent.ts';
 import { locksOf } from '../locks.ts';
-import { runsOf } from '../pending.ts';
+import { refuseTakenOut, runsOf } from '../pending.ts';
 import { correctionsFor, refuseUnlessNamed } from '../repair.ts';
 import { emptyReport, wayBackFrom } from '../report.ts';
 import { serviceOf } from '../request.ts';
@@ -107,6 +108,24 @@ describe('what can be read from SQL', () => {
       { name: 'Mixed' },
     ]);
   });
+});
+
+test('nor is a script to be taken out of its transaction by a file beside it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-pending-'));
+  const script = (name: string, conf: string) => {
+    writeFileSync(join(folder, `${name}.conf`), conf);
+    return { path: join(folder, name) };
+  };
+  const fine = [
+    script('V1__a.sql', 'encoding=UTF-8\n# executeInTransaction=false'),
+    { path: 'V2' },
+  ];
+  expect(() => refuseTakenOut(fine)).not.toThrow();
+  const taken = script('V3__b.sql', 'encoding=UTF-8\n executeInTransaction = false\n');
+  expect(() => refuseTakenOut([...fine, taken])).toThrow(
+    /^Nothing was changed\. V3__b\.sql\.conf: executeInTransaction is not to be set\./,
+  );
+  rmSync(folder, { recursive: true });
 });
 
 test('scripts outside a transaction get a run of their own, the others go together', () => {
