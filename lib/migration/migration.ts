@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { mkdtempSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Host } from '../release/host.ts';
 import { Lease } from '../release/lease.ts';
 import { recordContracts, recordRestore } from '../release/schema.ts';
@@ -137,7 +138,8 @@ async function withFlyway(work: Work, alone: boolean): Promise<void> {
     work.mask(login.password);
     try {
       await onFlyway(work, {
-        ...{ program: join(tool, 'flyway'), scripts, database: request.database, owner, login },
+        ...{ program: resolve(tool, 'flyway'), home: mkdtempSync(join(temp, 'flyway-')) },
+        ...{ scripts, database: request.database, owner, login },
         ...{ port: tunnel.port, limits: statements, env, cancelled },
       });
     } finally {
