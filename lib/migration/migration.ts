@@ -304,6 +304,8 @@ async function change(work: Work, flyway: Flyway): Promise<void> {
   if (contracts.length > 0) {
     for (const host of await work.hosts()) await recordContracts(host, request.service, contracts);
   }
+  // Not known until it is asked: the connection may be lost in between.
+  report.after = '';
   try {
     await apply({ ...flyway, cancelled: work.cancelled }, work);
   } catch (error) {

@@ -159,6 +159,36 @@ test('the way back gives the workflow the inputs that it has, and all that it re
   expect(back).toContain('-f dry-run=false'); // its default is a dry run, which a restore has not
 });
 
+test('the way back says only what is known', () => {
+  const place = { environment: 'staging', service: 'auth-service', server: 'db-1' };
+  const report = emptyReport('migrate', 'compta_auth', false);
+  expect(wayBackFrom(report, place)[0]).toBe('Nothing was changed.');
+  Object.assign(report, { before: '1', after: '1' });
+  expect(wayBackFrom(report, place)[0]).toBe('The schema is still at 1.');
+  report.after = '';
+  report.restorePoint = { name: 'here', lsn: '0/1' };
+  const back = wayBackFrom(report, place).join('\n');
+  expect(back).toMatch(/^What was applied could not be asked: run the command `info`/);
+  expect(back).toContain("`recovery_target_name = 'here'`");
+});
+
+test('the way back from a restore is not that of a migration', () => {
+  const place = { environment: 'staging', service: 'auth-service', server: 'db-1' };
+  const report = emptyReport('restore', 'compta_auth', false);
+  expect(wayBackFrom(report, place)[0]).toMatch(
+    /^When no compta-restore runs on db-1 any more, look there for a `compta_auth_before_<time>`/,
+  );
+  const restored = { database: 'compta_auth', restored: 'compta_auth-1', seconds: 1 };
+  report.restored = { ...restored, previous: null };
+  expect(wayBackFrom(report, place)).toEqual([
+    '`compta_auth-1` is in place; there was no compta_auth before. Correct what failed.',
+  ]);
+  report.restored = { ...restored, previous: 'compta_auth_before_7' };
+  const back = wayBackFrom(report, place).join('\n');
+  expect(back).toContain('what was there is kept as `compta_auth_before_7`. Correct what failed.');
+  expect(back).toContain('-c "ALTER DATABASE compta_auth RENAME TO compta_auth_undone_7"');
+});
+
 describe('repair', () => {
   const corrections = correctionsFor([
     {
