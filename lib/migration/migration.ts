@@ -7,7 +7,7 @@ import { messageOf } from '../runner/main.ts';
 import type { Annotation } from '../runner/runner.ts';
 import type { Connection } from '../ssh/connection.ts';
 import { findTool } from '../tools/find.ts';
-import { invalidIndexes, remarksOn, touchedTables } from './aftermath.ts';
+import { invalidIndexes, isBesideAnother, remarksOn, touchedTables } from './aftermath.ts';
 import { backupAt, makeBackup, newestBackup, restoreBackup } from './backup.ts';
 import { createRestorePoint, judge, readFacts, refuseUnlessAllHold } from './checks.ts';
 import { Database } from './database.ts';
@@ -374,9 +374,15 @@ function isSame(
 /** Invalid indexes, and the health of the service that lives on the database. */
 async function lookAround({ request, report, database, hosts }: Work): Promise<void> {
   for (const index of await invalidIndexes(database, request.database)) {
-    report.problems.push(
-      `The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`,
-    );
+    if (isBesideAnother(index)) {
+      report.remarks.push(
+        `${index} is what a REINDEX that was cut has left: DROP INDEX CONCURRENTLY ${index};`,
+      );
+    } else {
+      report.problems.push(
+        `The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`,
+      );
+    }
   }
   const { asked, unwell } = await unwellSlots(await hosts(), request.service);
   report.slotsAsked = asked;
