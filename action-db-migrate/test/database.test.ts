@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { invalidIndexes } from '../../lib/migration/aftermath.ts';
+import { invalidIndexes, isBesideAnother } from '../../lib/migration/aftermath.ts';
 import { readFacts } from '../../lib/migration/checks.ts';
 import {
   createLogin,
@@ -83,6 +83,31 @@ test('an index that could not be built is found', async () => {
     'could not create unique index',
   );
   expect(await invalidIndexes(postgres.database, 'postgres')).toEqual(['one_id']);
+});
+
+test('an index that somebody rebuilds at the moment is none, and what that leaves is told apart', async () => {
+  await rows('CREATE TABLE book (id int); CREATE INDEX by_id ON book (id);');
+  const ours = async () =>
+    (await invalidIndexes(postgres.database, 'postgres')).filter((name) => /by_id/.test(name));
+  const end = (what: string) =>
+    rows(`SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+          WHERE query LIKE '${what}%' AND pid <> pg_backend_pid();`);
+  const held = rows('BEGIN; INSERT INTO book VALUES (1); SELECT pg_sleep(60);').catch(() => {});
+  const rebuilt = rows('REINDEX INDEX CONCURRENTLY by_id;').catch(() => {});
+  const made = `SELECT count(*) FROM pg_index WHERE NOT indisvalid AND indrelid = 'book'::regclass;`;
+  for (let tries = 0; (await rows(made))[0]?.[0] === '0'; tries += 1) {
+    if (tries > 100) throw new Error('REINDEX did not begin.');
+    await pause(100);
+  }
+  expect(await ours()).toEqual([]);
+  await end('REINDEX');
+  await rebuilt;
+  expect(await ours()).toEqual(['by_id_ccnew']);
+  await end('SELECT pg_sleep');
+  await held;
+  expect(['by_id_ccnew', 'a."By id_ccold2"', 'by_id'].map(isBesideAnother)).toEqual([
+    ...[true, true, false],
+  ]);
 });
 
 test('a standby that falls behind is told with how much', async () => {

@@ -26,6 +26,7 @@ beforeAll(async () => {
   await postgres.database.query('postgres', `CREATE DATABASE ${database} OWNER ${owner};`);
   flyway = {
     program: join(find('flyway', '11.8.2'), 'flyway'),
+    home: mkdtempSync(join(tmpdir(), 'compta flyway-')),
     scripts: mkdtempSync(join(tmpdir(), 'compta-flyway-')),
     database,
     owner,
@@ -38,7 +39,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   postgres.stop();
-  rmSync(flyway.scripts, { recursive: true });
+  for (const folder of [flyway.home, flyway.scripts]) rmSync(folder, { recursive: true });
 });
 
 const write = (name: string, sql: string) => writeFileSync(join(flyway.scripts, name), sql);
@@ -64,6 +65,28 @@ test('pending scripts are told, then applied as the owner of the schema', async 
   expect(await rows(`SELECT tableowner FROM pg_tables WHERE tablename = 'entry';`)).toEqual([
     ['compta_test_owner'],
   ]);
+}, 180_000);
+
+test('no setting is taken from a checkout, a home or the environment', async () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), 'compta-settings-'));
+  writeFileSync(join(elsewhere, 'flyway.toml'), '[flyway]\ntable = "elsewhere"\n');
+  const before = process.cwd();
+  process.chdir(elsewhere);
+  try {
+    expect((await readState(flyway)).version).toBe('2');
+  } finally {
+    process.chdir(before);
+  }
+  for (const [name, value] of [
+    ['JAVA_TOOL_OPTIONS', `-Duser.home=${elsewhere}`],
+    ['FLYWAY_CONFIG_FILES', join(elsewhere, 'flyway.toml')],
+    ['FLYWAY_TABLE', 'elsewhere'],
+    ['flyway_table', 'elsewhere'],
+  ] as const) {
+    const env = { ...process.env, [name]: value };
+    expect([name, (await readState({ ...flyway, env })).version]).toEqual([name, '2']);
+  }
+  rmSync(elsewhere, { recursive: true });
 }, 180_000);
 
 test('a machine without Java is told so', async () => {

@@ -227,6 +227,11 @@ test('a script must say what it does to the schema, and is held to it on the lin
   expect((await migrate()).problems).toEqual([
     expect.stringMatching(/^Nothing was changed\. V2__silent\.sql:2: beside what PostgreSQL/),
   ]);
+  write('V2__silent.sql', 'UPDATE entry SET amount = amount + 1;');
+  write('V2__silent.sql.conf', 'executeInTransaction=false', '');
+  expect((await migrate()).problems).toEqual([
+    expect.stringMatching(/^Nothing was changed\. V2__silent\.sql\.conf: executeInTransaction is/),
+  ]);
   expect(await rows('SELECT count(label), sum(amount) FROM entry;')).toEqual([['2', '30']]);
 });
 
@@ -326,12 +331,7 @@ test('a Flyway that is killed in the middle of a script leaves what was whole, a
   write('V2__a.sql', 'ALTER TABLE entry ADD a int;');
   write('V3__slow.sql', 'ALTER TABLE entry ADD b int; SELECT pg_sleep(600);');
   const running = migrate();
-  const asleep = `SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
-    AND usename LIKE 'compta_migration%' AND query LIKE '%pg_sleep(600)%';`;
-  for (let tries = 0; (await rows(asleep))[0]?.[0] === '0'; tries += 1) {
-    if (tries > 600) throw new Error('The script did not begin within a minute.');
-    await pause(100);
-  }
+  await asleep();
   for (const pid of processesWith(`FLYWAY_LOCATIONS=filesystem:${temp}`))
     process.kill(pid, 'SIGKILL');
   const report = await running;
@@ -344,6 +344,48 @@ test('a Flyway that is killed in the middle of a script leaves what was whole, a
   ).toEqual([['0']]);
   write('V3__slow.sql', 'ALTER TABLE entry ADD b int;');
   expect((await migrate()).applied.map(({ version }) => version)).toEqual(['3']);
+});
+
+test('a server that is lost in the middle of a script leaves open what was applied', async () => {
+  write('V2__a.sql', 'ALTER TABLE entry ADD a int;');
+  write('V3__slow.sql', 'SELECT pg_sleep(600);');
+  const running = migrate({ backup: true });
+  await asleep();
+  await postgres.database.query(
+    'postgres',
+    `ALTER DATABASE ${database} ALLOW_CONNECTIONS false;
+     SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}';`,
+  );
+  const report = await running;
+  expect(report).toMatchObject({ before: '1', after: '', applied: [] });
+  expect(report.wayBack[0]).toMatch(/^What was applied could not be asked: run the command `info`/);
+  const back = report.wayBack.join('\n');
+  expect(back).toContain(`sudo compta-restore ${report.backup?.path} ${database}`);
+  expect(back).toContain(`recovery_target_name = '${report.restorePoint?.name}'`);
+});
+
+test('a restore that fails says what is in place, and how to go back', async () => {
+  const { backup } = await migrate({ command: 'backup', scripts: undefined });
+  const restore = (backupPath: string | undefined) =>
+    migrate({ command: 'restore', scripts: undefined, confirmed: database, backupPath });
+  await rows('DELETE FROM entry WHERE id = 2;');
+  servers.releases('app-1', '1.4.0');
+  servers.readiness(503);
+  const report = await restore(backup?.path);
+  servers.readiness(200);
+  expect(report.problems[0]).toMatch(/^After the restore the readiness/);
+  expect(await rows('SELECT count(*) FROM entry;')).toEqual([['2']]);
+  expect(report.wayBack[0]).toContain(`kept as \`${database}_before\``);
+
+  // What is printed leads back.
+  const command = /`(sudo .*?)`/.exec(report.wayBack[1] ?? '')?.[1] ?? '';
+  await reach(inventoryFrom(servers.outputs), servers.privateKey, temp, ({ server }) =>
+    server.exec(['sh', '-c', command]),
+  );
+  expect(await rows('SELECT count(*) FROM entry;')).toEqual([['1']]);
+
+  const broken = await restore(`${backup?.path}.none`);
+  expect(broken.wayBack[0]).toMatch(/^When no compta-restore runs on db-1 any more, look there/);
 });
 
 test('an index that could not be built is named with the way out, and then let run again', async () => {
@@ -364,7 +406,14 @@ test('an index that could not be built is named with the way out, and then let r
   const shown = await migrate({ command: 'repair' });
   expect(shown.problems[0]).toContain('3 "one": forgets the failed attempt, so that it runs again');
   expect(await migrate({ command: 'repair', confirmed: '3' })).toMatchObject({ problems: [] });
-  expect(await migrate()).toMatchObject({ problems: [], after: '4' });
+  // What a rebuild that was cut has left is not this migration's.
+  await rows(`CREATE INDEX other_ccnew ON entry (amount);
+    UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'other_ccnew'::regclass;`);
+  const again = await migrate();
+  expect(again).toMatchObject({ problems: [], after: '4' });
+  expect(again.remarks).toEqual([
+    'other_ccnew is what a REINDEX that was cut has left: DROP INDEX CONCURRENTLY other_ccnew;',
+  ]);
 });
 
 test('a lock that does not come is given up after its tries, with who holds it', async () => {
@@ -455,6 +504,16 @@ test('one run at a time: the second reads who has the turn', async () => {
   });
   expect((await migrate()).problems).toEqual([]);
 });
+
+/** Waits until a script is at `pg_sleep(600)`. */
+async function asleep(): Promise<void> {
+  const sleepers = `SELECT count(*) FROM pg_stat_activity WHERE state = 'active'
+    AND usename LIKE 'compta_migration%' AND query LIKE '%pg_sleep(600)%';`;
+  for (let tries = 0; (await rows(sleepers))[0]?.[0] === '0'; tries += 1) {
+    if (tries > 600) throw new Error('The script did not begin within a minute.');
+    await pause(100);
+  }
+}
 
 /** Processes whose environment has this beginning of a variable. */
 function processesWith(variable: string): number[] {

@@ -103,11 +103,22 @@ export function remarksOn(touched: readonly Touched[]): string[] {
   ]);
 }
 
-/** Indexes that a failed CREATE INDEX CONCURRENTLY left behind: they cost writes and help nobody. */
+/**
+ * Indexes that a failed CREATE INDEX or REINDEX CONCURRENTLY left behind: they cost writes and help nobody.
+ * One that somebody else, such as the weekly rebuild, is at now is none; a cut run of ours may still be.
+ */
 export async function invalidIndexes(database: Database, name: string): Promise<string[]> {
   const rows = await database.query(
     name,
-    'SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1;',
+    `SELECT i.indexrelid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+     WHERE NOT i.indisvalid AND NOT EXISTS (
+       SELECT FROM pg_stat_progress_create_index AS p JOIN pg_stat_activity AS a USING (pid)
+       WHERE p.datname = current_database() AND a.usename !~ '^compta_migration_'
+         AND (p.index_relid = c.oid OR p.relid = i.indrelid AND c.relname ~ '_cc(new|old)[0-9]*$'))
+     ORDER BY 1;`,
   );
   return rows.map(([index]) => index ?? '');
 }
+
+/** Whether it is what REINDEX CONCURRENTLY made beside an index that is still there. */
+export const isBesideAnother = (index: string): boolean => /_cc(?:new|old)\d*"?$/.test(index);

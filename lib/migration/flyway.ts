@@ -10,6 +10,8 @@ import { MigrationRefused } from './refused.ts';
  */
 export interface Flyway {
   program: string;
+  /** An empty folder: it takes settings from files of where it starts, and of the user's home. */
+  home: string;
   /** Folder with the scripts. */
   scripts: string;
   database: string;
@@ -187,7 +189,8 @@ async function ask<T>(
 ): Promise<T> {
   const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
   const result = await run(argv, {
-    env: { ...flyway.env, ...settings(flyway), ...more },
+    cwd: flyway.home,
+    env: { ...withoutSettings(flyway.env), ...settings(flyway), ...more },
     signal: flyway.cancelled,
     allowedExitCodes: [0, 1, NOT_FOUND],
   });
@@ -203,11 +206,26 @@ async function ask<T>(
   return shape.parse(answer);
 }
 
+/** What Flyway would take for settings, besides ours. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !/^(?:flyway|environments)_/i.test(name)),
+  );
+}
+
 /**
  * By environment, so that no password is in argv; the limits ride on the connection itself. Details
  * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
  */
-function settings({ scripts, database, owner, login, port, limits }: Flyway): NodeJS.ProcessEnv {
+function settings({
+  home,
+  scripts,
+  database,
+  owner,
+  login,
+  port,
+  limits,
+}: Flyway): NodeJS.ProcessEnv {
   const options = [
     `-c role=${owner}`,
     `-c lock_timeout=${limits.lockMs}`,
@@ -229,7 +247,7 @@ function settings({ scripts, database, owner, login, port, limits }: Flyway): No
     FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false',
     REDGATE_DISABLE_TELEMETRY: 'true',
     // It lives for seconds: the thorough compiler and collector would not pay.
-    JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
+    JDK_JAVA_OPTIONS: `-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.home="${home}"`,
   };
 }
 

@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { mkdtempSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import type { Host } from '../release/host.ts';
 import { Lease } from '../release/lease.ts';
 import { recordContracts, recordRestore } from '../release/schema.ts';
@@ -6,7 +7,7 @@ import { messageOf } from '../runner/main.ts';
 import type { Annotation } from '../runner/runner.ts';
 import type { Connection } from '../ssh/connection.ts';
 import { findTool } from '../tools/find.ts';
-import { invalidIndexes, remarksOn, touchedTables } from './aftermath.ts';
+import { invalidIndexes, isBesideAnother, remarksOn, touchedTables } from './aftermath.ts';
 import { backupAt, makeBackup, newestBackup, restoreBackup } from './backup.ts';
 import { createRestorePoint, judge, readFacts, refuseUnlessAllHold } from './checks.ts';
 import { Database } from './database.ts';
@@ -26,7 +27,7 @@ import { assertPostgres } from './front.ts';
 import { refuseMixed, refuseUnspoken } from './intent.ts';
 import { lint, sourceOf } from './lint.ts';
 import { createLogin, dropDeadLogins, dropLogin } from './login.ts';
-import { folderWithout, readPending, runsOf } from './pending.ts';
+import { folderWithout, readPending, refuseTakenOut, runsOf } from './pending.ts';
 import { MigrationRefused } from './refused.ts';
 import { rehearse } from './rehearsal.ts';
 import {
@@ -137,7 +138,8 @@ async function withFlyway(work: Work, alone: boolean): Promise<void> {
     work.mask(login.password);
     try {
       await onFlyway(work, {
-        ...{ program: join(tool, 'flyway'), scripts, database: request.database, owner, login },
+        ...{ program: resolve(tool, 'flyway'), home: mkdtempSync(join(temp, 'flyway-')) },
+        ...{ scripts, database: request.database, owner, login },
         ...{ port: tunnel.port, limits: statements, env, cancelled },
       });
     } finally {
@@ -220,6 +222,7 @@ async function lintPending(work: Work): Promise<void> {
   const { request, report, annotate, workspace, cancelled } = work;
   refuseUnspoken(report.pending);
   refuseMixed(report.pending);
+  refuseTakenOut(report.pending);
   const squawk = await findTool({ name: 'squawk', version: request.squawk, cancelled });
   report.findings = await lint(
     join(squawk, 'bin', 'squawk'),
@@ -301,6 +304,8 @@ async function change(work: Work, flyway: Flyway): Promise<void> {
   if (contracts.length > 0) {
     for (const host of await work.hosts()) await recordContracts(host, request.service, contracts);
   }
+  // Not known until it is asked: the connection may be lost in between.
+  report.after = '';
   try {
     await apply({ ...flyway, cancelled: work.cancelled }, work);
   } catch (error) {
@@ -369,9 +374,15 @@ function isSame(
 /** Invalid indexes, and the health of the service that lives on the database. */
 async function lookAround({ request, report, database, hosts }: Work): Promise<void> {
   for (const index of await invalidIndexes(database, request.database)) {
-    report.problems.push(
-      `The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`,
-    );
+    if (isBesideAnother(index)) {
+      report.remarks.push(
+        `${index} is what a REINDEX that was cut has left: DROP INDEX CONCURRENTLY ${index};`,
+      );
+    } else {
+      report.problems.push(
+        `The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`,
+      );
+    }
   }
   const { asked, unwell } = await unwellSlots(await hosts(), request.service);
   report.slotsAsked = asked;

@@ -2,6 +2,7 @@ import { copyFileSync, existsSync, mkdtempSync, readdirSync, readFileSync } from
 import { basename, join } from 'node:path';
 import type { Script } from './flyway.ts';
 import { type Intent, intentOf } from './intent.ts';
+import { MigrationRefused } from './refused.ts';
 import { runsOutsideTransaction } from './sql.ts';
 
 /** A script that is to be applied, read and understood. */
@@ -33,6 +34,24 @@ export function readPending(scripts: readonly Script[]): Pending[] {
       outside: runsOutsideTransaction(sql),
     };
   });
+}
+
+/**
+ * @throws MigrationRefused for a script that a file of settings beside it takes out of its transaction:
+ * cut in its middle it would run again from its beginning.
+ */
+export function refuseTakenOut(scripts: readonly { path: string }[]): void {
+  const taken = scripts
+    .map(({ path }) => `${path}.conf`)
+    .filter(
+      (path) => existsSync(path) && /^\s*executeInTransaction/im.test(readFileSync(path, 'utf8')),
+    );
+  if (taken.length === 0) return;
+  throw new MigrationRefused(
+    `Nothing was changed. ${taken.map((path) => basename(path)).join(', ')}: executeInTransaction is ` +
+      'not to be set. A script runs in one transaction with its line in the history, and outside only ' +
+      'if PostgreSQL refuses it inside (CONCURRENTLY, VACUUM, …). Take that line out.',
+  );
 }
 
 /** Scripts that Flyway is given in one go: those outside a transaction each in a run of its own. */

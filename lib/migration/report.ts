@@ -15,6 +15,7 @@ export interface Report {
   dryRun: boolean;
   /** Version of the schema; '' when it could not be asked for. */
   before: string;
+  /** '' too once scripts may have been applied, until it is asked for again. */
   after: string;
   pending: Pending[];
   applied: Applied[];
@@ -71,7 +72,8 @@ export interface Place {
 
 /** What can be done after a failure, from least to most. */
 export function wayBackFrom(report: Report, { environment, service, server }: Place): string[] {
-  const { database, backup, restorePoint, applied, before, corrections } = report;
+  if (report.command === 'restore') return afterRestore(report, server);
+  const { database, backup, restorePoint, applied, before, after, corrections } = report;
   const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
   const again = [
     ...failed.map(
@@ -81,10 +83,13 @@ export function wayBackFrom(report: Report, { environment, service, server }: Pl
     ),
     'Correct what failed, and run the migration again.',
   ];
-  if (applied.length === 0) return [`The schema is still at ${before}.`, ...again];
+  if (applied.length === 0 && before === '') return ['Nothing was changed.', ...again];
+  if (applied.length === 0 && after !== '') return [`The schema is still at ${before}.`, ...again];
   const versions = applied.map(({ version, description }) => version || description).join(', ');
   return [
-    `Applied and kept: ${versions}.`,
+    applied.length === 0
+      ? 'What was applied could not be asked: run the command `info`, which tells the schema.'
+      : `Applied and kept: ${versions}.`,
     ...again,
     ...(backup
       ? [
@@ -100,5 +105,34 @@ export function wayBackFrom(report: Report, { environment, service, server }: Pl
             `archived WAL up to \`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
         ]
       : []),
+  ];
+}
+
+function afterRestore({ database, restored }: Report, server: string): string[] {
+  if (!restored) {
+    return [
+      `When no compta-restore runs on ${server} any more, look there for a \`${database}_before_<time>\` of ` +
+        `this run: \`sudo -u postgres psql --list\`. If there is none, what ${database} held is untouched; ` +
+        'else the backup is in its place, and that is what it held.',
+      'Correct what failed, and run the restore again.',
+    ];
+  }
+  if (restored.previous === null) {
+    return [
+      `\`${restored.restored}\` is in place; there was no ${database} before. Correct what failed.`,
+    ];
+  }
+  const { previous } = restored;
+  const sql = [
+    `ALTER DATABASE ${database} ALLOW_CONNECTIONS false`,
+    `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
+    `ALTER DATABASE ${database} RENAME TO ${previous.replace('_before', '_undone')}`,
+    `ALTER DATABASE ${previous} RENAME TO ${database}`,
+  ];
+  return [
+    `\`${restored.restored}\` is in place; what was there is kept as \`${previous}\`. Correct what failed.`,
+    `Back to what was there, losing what was posted since: on ${server} \`sudo -u postgres psql -v ` +
+      `ON_ERROR_STOP=1 ${sql.map((each) => `-c "${each}"`).join(' ')}\`. Then roll back to no version ` +
+      'that its scripts had shut out: that would not be refused.',
   ];
 }

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
@@ -8,7 +9,7 @@ import { historyIn } from '../drill.ts';
 import { standInTheWay } from '../fleet.ts';
 import { intentOf, refuseMixed, refuseUnspoken } from '../intent.ts';
 import { locksOf } from '../locks.ts';
-import { runsOf } from '../pending.ts';
+import { refuseTakenOut, runsOf } from '../pending.ts';
 import { correctionsFor, refuseUnlessNamed } from '../repair.ts';
 import { emptyReport, wayBackFrom } from '../report.ts';
 import { serviceOf } from '../request.ts';
@@ -109,6 +110,24 @@ describe('what can be read from SQL', () => {
   });
 });
 
+test('nor is a script to be taken out of its transaction by a file beside it', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'compta-pending-'));
+  const script = (name: string, conf: string) => {
+    writeFileSync(join(folder, `${name}.conf`), conf);
+    return { path: join(folder, name) };
+  };
+  const fine = [
+    script('V1__a.sql', 'encoding=UTF-8\n# executeInTransaction=false'),
+    { path: 'V2' },
+  ];
+  expect(() => refuseTakenOut(fine)).not.toThrow();
+  const taken = script('V3__b.sql', 'encoding=UTF-8\n executeInTransaction = false\n');
+  expect(() => refuseTakenOut([...fine, taken])).toThrow(
+    /^Nothing was changed\. V3__b\.sql\.conf: executeInTransaction is not to be set\./,
+  );
+  rmSync(folder, { recursive: true });
+});
+
 test('scripts outside a transaction get a run of their own, the others go together', () => {
   const script = (file: string, outside = false) => ({ file, outside });
   const runs = runsOf([
@@ -138,6 +157,36 @@ test('the way back gives the workflow the inputs that it has, and all that it re
     expect.arrayContaining(Object.keys(inputs).filter((name) => inputs[name].required)),
   );
   expect(back).toContain('-f dry-run=false'); // its default is a dry run, which a restore has not
+});
+
+test('the way back says only what is known', () => {
+  const place = { environment: 'staging', service: 'auth-service', server: 'db-1' };
+  const report = emptyReport('migrate', 'compta_auth', false);
+  expect(wayBackFrom(report, place)[0]).toBe('Nothing was changed.');
+  Object.assign(report, { before: '1', after: '1' });
+  expect(wayBackFrom(report, place)[0]).toBe('The schema is still at 1.');
+  report.after = '';
+  report.restorePoint = { name: 'here', lsn: '0/1' };
+  const back = wayBackFrom(report, place).join('\n');
+  expect(back).toMatch(/^What was applied could not be asked: run the command `info`/);
+  expect(back).toContain("`recovery_target_name = 'here'`");
+});
+
+test('the way back from a restore is not that of a migration', () => {
+  const place = { environment: 'staging', service: 'auth-service', server: 'db-1' };
+  const report = emptyReport('restore', 'compta_auth', false);
+  expect(wayBackFrom(report, place)[0]).toMatch(
+    /^When no compta-restore runs on db-1 any more, look there for a `compta_auth_before_<time>`/,
+  );
+  const restored = { database: 'compta_auth', restored: 'compta_auth-1', seconds: 1 };
+  report.restored = { ...restored, previous: null };
+  expect(wayBackFrom(report, place)).toEqual([
+    '`compta_auth-1` is in place; there was no compta_auth before. Correct what failed.',
+  ]);
+  report.restored = { ...restored, previous: 'compta_auth_before_7' };
+  const back = wayBackFrom(report, place).join('\n');
+  expect(back).toContain('what was there is kept as `compta_auth_before_7`. Correct what failed.');
+  expect(back).toContain('-c "ALTER DATABASE compta_auth RENAME TO compta_auth_undone_7"');
 });
 
 describe('repair', () => {

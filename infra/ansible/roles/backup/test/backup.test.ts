@@ -42,6 +42,29 @@ test('the weekly look at indexes fails when it could look at none', () => {
   expect(done.stderr).toContain('connection to server');
 });
 
+test('the weekly look at indexes drops what a rebuild that was cut has left, and no other', () => {
+  world.sql('postgres', 'CREATE DATABASE compta_left;');
+  world.sql(
+    'compta_left',
+    `CREATE SCHEMA "the books"; CREATE TABLE "the books".entry (id int);
+     CREATE INDEX by_id_ccnew ON "the books".entry (id);
+     CREATE INDEX by_id_ccold1 ON "the books".entry (id);
+     CREATE INDEX by_id_ccnew2 ON "the books".entry (id); -- a name like any other
+     CREATE INDEX by_id ON "the books".entry (id);
+     UPDATE pg_index SET indisvalid = false WHERE indrelid = '"the books".entry'::regclass
+       AND indexrelid <> '"the books".by_id_ccnew2'::regclass;`,
+  );
+  const env = { PGHOST: world.at('home'), PGUSER: 'postgres' };
+  const done = world.script('compta-postgresql-maintenance', [], { env });
+  const left = world.sql(
+    'compta_left',
+    `SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = 'entry';`,
+  );
+  world.sql('postgres', 'DROP DATABASE compta_left;');
+  expect(done).toMatchObject({ code: 0, stderr: '' });
+  expect(left.trim()).toBe('by_id by_id_ccnew2');
+});
+
 test('node exporter is told what statements of the services cost, and the dead rows of tables', () => {
   world.sql('postgres', 'CREATE ROLE compta_slow_app; CREATE DATABASE compta_slow;');
   world.sql(
