@@ -33,6 +33,7 @@ class CallbackModule(CallbackBase):
         descriptor = os.open(os.environ["COMPTA_EVENTS_FILE"], flags, 0o600)
         self._file = open(descriptor, "a", encoding="utf-8")
         self._started = {}
+        self._begun = {}
 
     def _write(self, **event):
         self._file.write(json.dumps(event) + "\n")
@@ -55,6 +56,13 @@ class CallbackModule(CallbackBase):
             **more,
         )
 
+    def v2_playbook_on_start(self, playbook):
+        self._begun = {play._uuid: [] for play in playbook.get_plays()}
+
+    def v2_playbook_on_play_start(self, play):
+        # Once for each batch (`serial`), with a copy of the play.
+        self._begun[play._uuid].append((play, _hosts(play, "ansible_play_batch")))
+
     def v2_runner_on_start(self, host, task):
         self._started[(host.get_name(), task._uuid)] = time.time()
         self._write(event="start", host=host.get_name(), task=task.get_name())
@@ -76,6 +84,27 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_stats(self, stats):
         hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
         self._write(event="stats", hosts=hosts)
+        self._write(event="end", complete=self._complete(set(stats.dark)))
+
+    def _complete(self, lost):
+        """Whether each play came to its end on all of its hosts but those that were lost.
+
+        Ansible ends the whole playbook when every host of a batch is lost, and a play at a
+        loss under any_errors_fatal or run_once.
+        """
+        for batches in self._begun.values():
+            if not batches:
+                return False
+            finished = set()
+            for play, batch in batches:
+                finished |= batch & _hosts(play, "ansible_play_hosts")
+            if _hosts(batches[0][0], "ansible_play_hosts_all") - finished - lost:
+                return False
+        return True
+
+
+def _hosts(play, variable):
+    return set(play.get_variable_manager().get_vars(play=play)[variable])
 
 
 def _message(result):

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { CommandFailed, run } from '../../lib/process/run.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { playbookArgv } from './command.ts';
-import { type Attempt, parseEvents, settled, stoppedWith, unreachable } from './events.ts';
+import { type Attempt, parseEvents, settled, unreachable } from './events.ts';
 import type { Hosts } from './hosts.ts';
 import type { Inputs } from './inputs.ts';
 import { staysUnreachable } from './problems.ts';
@@ -25,9 +25,9 @@ export interface Played {
 const UNREACHABLE = 4;
 
 /**
- * Runs the playbook, and again on those hosts alone that could not be reached, and on those that
- * their loss stopped. A task that failed is never done again: its failure stays, whatever comes of
- * the others.
+ * Runs the playbook, and again on those hosts alone that could not be reached, or on all of them when
+ * their loss ended it for others too. A task that failed is never done again: its failure stays,
+ * whatever comes of the others.
  */
 export async function play(
   inputs: Inputs,
@@ -58,8 +58,12 @@ export async function play(
       return { attempts, failure: lasting ?? (cured ? undefined : latest), timedOut };
     }
     const names = lost.map(({ host }) => host);
-    limit = [...names, ...stoppedWith(lost, done.results)].join(',');
-    step.runner.info(`Trying ${limit} again: ${names.join(', ')} could not be reached.`);
+    const alone = done.complete || lasting !== undefined;
+    if (alone) limit = names.join(',');
+    const so = alone ? '' : ', and the playbook ended for others too';
+    step.runner.info(
+      `Trying ${limit ?? 'all hosts'} again: ${names.join(', ')} could not be reached${so}.`,
+    );
   }
 }
 

@@ -19,7 +19,8 @@ const stats = z.object({
   event: z.literal('stats'),
   hosts: z.record(z.string(), z.object({ rescued: z.number() })),
 });
-const event = z.discriminatedUnion('event', [started, result, stats]);
+const end = z.object({ event: z.literal('end'), complete: z.boolean() });
+const event = z.discriminatedUnion('event', [started, result, stats, end]);
 type Event = z.infer<typeof event>;
 export type TaskResult = Omit<z.infer<typeof result>, 'event' | 'outcome'> & {
   outcome: z.infer<typeof result>['outcome'] | 'rescued';
@@ -30,6 +31,8 @@ export interface Attempt {
   results: TaskResult[];
   /** What had begun and never ended: where a run stood that was stopped. */
   open: { host: string; task: string }[];
+  /** Whether the playbook came to its end on all hosts but those that were lost; no if not known. */
+  complete: boolean;
 }
 
 /** Of an Ansible that was killed, or whose disk is full, the last line may be but a part. */
@@ -45,7 +48,8 @@ export function parseEvents(text: string): Attempt {
   }
   const results = events.filter((entry) => entry.event === 'result');
   const rescued = events.find((entry) => entry.event === 'stats')?.hosts ?? {};
-  return { results: withRescued(results, rescued), open: [...open.values()] };
+  const complete = events.find((entry) => entry.event === 'end')?.complete ?? false;
+  return { results: withRescued(results, rescued), open: [...open.values()], complete };
 }
 
 /** Ansible counts them in the end only: a host goes on after a rescue, so its first failures. */
@@ -96,20 +100,6 @@ const changedSomething = ({ changed, outcome }: TaskResult) => changed && outcom
 
 /** Whose last word was "unreachable", by events: exit code 4 also means a parse error. */
 export function unreachable(results: readonly TaskResult[]): TaskResult[] {
-  return lastOfEach(results).filter(({ outcome }) => outcome === 'unreachable');
-}
-
-/**
- * Hosts that are well and came no further than the task at which others were lost: the play has
- * `any_errors_fatal`, and ended for them too.
- */
-export function stoppedWith(lost: readonly TaskResult[], results: readonly TaskResult[]): string[] {
-  const others = lastOfEach(results).filter(({ outcome }) => outcome !== 'unreachable');
-  const isThere = ({ path, line, outcome }: TaskResult) =>
-    outcome !== 'failed' && lost.some((entry) => entry.path === path && entry.line === line);
-  return others.every(isThere) ? others.map(hostOf) : [];
-}
-
-function lastOfEach(results: readonly TaskResult[]): TaskResult[] {
-  return [...new Map(results.map((entry) => [entry.host, entry])).values()];
+  const last = new Map(results.map((entry) => [entry.host, entry]));
+  return [...last.values()].filter(({ outcome }) => outcome === 'unreachable');
 }

@@ -1,8 +1,5 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { hetznerApi } from '../../lib/hetzner/api.ts';
-import { labelledHostKeys } from '../../lib/inventory/host-key-labels.ts';
-import type { Inventory } from '../../lib/inventory/inventory.ts';
 import type { Step } from '../../lib/runner/main.ts';
 import { openToRunner } from '../../lib/runner-access/step.ts';
 import { startAgent } from './agent.ts';
@@ -16,6 +13,7 @@ import { underReleaseLease } from './lease.ts';
 import { mitogen } from './mitogen.ts';
 import { failureOf } from './problems.ts';
 import { report } from './report.ts';
+import { labelledKeys } from './servers.ts';
 import { findVaults, maskVaults } from './vault.ts';
 import { writeVaultPasswords } from './vault-passwords.ts';
 import { controlSockets, makeWorkspace, removeWorkspace } from './workspace.ts';
@@ -33,31 +31,15 @@ export async function run(step: Step): Promise<void> {
   const agent = await startAgent(inputs.privateKey, workspace);
   runner.saveState('agent', String(agent.pid));
   try {
-    const renewed = await labelledKeys(inputs, servers, step);
+    const renewed = await labelledKeys(servers, inputs.hcloudToken, step);
     const hosts = writeHosts(inputs, agent, workspace, renewed);
     const env = await environment(inputs, hosts, ansible, workspace, step);
-    await underReleaseLease(inputs, servers, step, (under, lease) =>
+    await underReleaseLease(inputs, servers, renewed, step, (under, lease) =>
       playAndReport(inputs, hosts, { ansible, env: { ...env, ...lease }, workspace }, under),
     );
   } finally {
     agent.stop();
     await removeWorkspace(runner, workspace);
-  }
-}
-
-/** What the servers' labels tell is a help: without it Terraform's outputs are all that is known. */
-async function labelledKeys(
-  { hcloudToken }: Inputs,
-  servers: Inventory | undefined,
-  { runner, cancelled }: Step,
-): Promise<string> {
-  if (servers === undefined || hcloudToken === undefined) return '';
-  try {
-    return await labelledHostKeys(servers, hetznerApi(hcloudToken, runner.env, cancelled));
-  } catch (error) {
-    const why = (error as Error).message;
-    runner.warning(`Host keys that were renewed since the outputs are not known: ${why}`);
-    return '';
   }
 }
 

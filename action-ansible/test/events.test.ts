@@ -1,12 +1,5 @@
 import { expect, test } from '@jest/globals';
-import {
-  parseEvents,
-  recap,
-  settled,
-  stoppedWith,
-  type TaskResult,
-  unreachable,
-} from '../src/events.ts';
+import { parseEvents, recap, settled, type TaskResult, unreachable } from '../src/events.ts';
 
 const entry = (host: string, task: string, more: object = {}) => ({
   event: 'result',
@@ -72,16 +65,9 @@ test('a host that was tried again counts once, with what was changed before it w
   expect(unreachable(results)).toEqual([]);
 });
 
-test('where no host came further than one that was lost, the play ended for all of them', () => {
-  const lost = entry('b', 'two', { outcome: 'unreachable' });
-  const stopped = (...others: ReturnType<typeof entry>[]) => {
-    const { results } = attempt(entry('a', 'one'), entry('b', 'one'), ...others, lost);
-    return stoppedWith(unreachable(results), results);
-  };
-  expect(stopped(entry('a', 'two'))).toEqual(['a']);
-  expect(stopped(entry('a', 'two'), entry('c', 'two'))).toEqual(['a', 'c']);
-  expect(stopped(entry('a', 'two'), entry('c', 'two'), entry('c', 'three', { line: 2 }))).toEqual(
-    [],
-  );
-  expect(stopped(entry('a', 'two', { outcome: 'failed' }))).toEqual([]);
+test('a run came to its end on the other hosts only if Ansible says so', () => {
+  const lost = entry('b', 'one', { outcome: 'unreachable' });
+  expect(attempt(lost).complete).toBe(false);
+  expect(attempt(lost, { event: 'end', complete: false }).complete).toBe(false);
+  expect(attempt(lost, { event: 'end', complete: true }).complete).toBe(true);
 });

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Host } from '../../lib/release/host.ts';
-import { readLease } from '../../lib/release/lease.ts';
+import { Lease, readLease } from '../../lib/release/lease.ts';
 import { startHosts, type TestHost, type TestHosts } from '../../lib/release/test/fixture/hosts.ts';
 import { runAction, startAction } from '../../lib/runner/test/start-action.ts';
+import { keyPair } from '../../lib/ssh/key-pair.ts';
 import { SshPool } from '../../lib/ssh/pool.ts';
 import { makeProject, type Project } from './project.ts';
 import { until } from './until.ts';
@@ -29,16 +31,16 @@ afterAll(async () => {
   project?.remove();
 }, 180_000);
 
-/** What Terraform would put out for the test host. */
-function outputs(): Record<string, unknown> {
+/** What Terraform would put out for the test host, perhaps with a key that it had before. */
+function outputs(hostKey?: string): Record<string, unknown> {
   const { hosts, bastion, bastionKey, port } = servers;
   const server = (role: string, private_ip: string, host_key: string) => ({
     ...{ role, private_ip, host_key, volume_device: null },
     public_ip: role === 'bastion' ? private_ip : null,
   });
-  const applications = hosts.map(({ name, ssh, hostKey }) => [
-    name,
-    server('application', ssh, hostKey),
+  const applications = hosts.map((host) => [
+    host.name,
+    server('application', host.ssh, hostKey ?? host.hostKey),
   ]);
   return {
     environment: 'staging',
@@ -67,12 +69,16 @@ const play = (more: Record<string, string> = {}) =>
   runAction('action-ansible', inputs(more), env());
 const told = () => readFileSync(project.file('told'), 'utf8');
 
+function application(): Host {
+  const { name, ssh } = servers.hosts[0] as TestHost;
+  return new Host(name, ssh, () => pool.connect(ssh, name));
+}
+
 test('a playbook holds the lease of what is released, and gives it back', async () => {
   expect((await play()).stdout).toContain('No application server has a release yet');
   expect(told()).toBe('');
 
-  const { name, ssh } = servers.hosts[0] as TestHost;
-  const host = new Host(name, ssh, () => pool.connect(ssh, name));
+  const host = application();
   const manifest = {
     ...{ release: '1.0.0-0a1b2c3d', version: '1.0.0', environment: 'staging', services: {} },
     ...{ order: [], versionPaths: {}, edge: { image: '', config: '' }, createdAt: '' },
@@ -113,10 +119,61 @@ test('of two runs at once the second one says who is there; its re-run finishes'
   expect(Number(told())).toBeGreaterThan(0);
 }, 120_000);
 
-test('where no application server answers, it says so and takes none', async () => {
+/** Hetzner, whose labels tell the application server's key. */
+async function startHetzner(): Promise<{ url: string; close: () => void }> {
+  const { name, hostKey } = servers.hosts[0] as TestHost;
+  const tail = hostKey.slice(-43).replaceAll('+', '-').replaceAll('/', '_');
+  const server = createServer(({ url }, response) => {
+    const labels = url?.includes(name) ? { 'host-key': `k${tail}k` } : {};
+    response.end(JSON.stringify({ servers: [{ id: 1, labels }] }));
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as { port: number };
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
+}
+
+test('a host key that was renewed since the outputs keeps neither main nor post from the lease', async () => {
+  project.write('outdated.json', JSON.stringify(outputs(keyPair().public.trim())));
+  const hetzner = await startHetzner();
+  const lease = await Lease.take([application()], {
+    ...{ owner: 'a run that was killed', run: '', waitMs: 0, say: () => {} },
+  });
+  try {
+    const given = inputs({
+      'terraform-outputs': project.file('outdated.json'),
+      'hcloud-token': 'token-of-the-test',
+    });
+    const world = { ...env(), HCLOUD_ENDPOINT: hetzner.url };
+    const killed = { ...world, 'STATE_lease-token': String(lease.token) };
+    const post = await startAction('action-ansible', given, killed, 'post').ended;
+    expect(post).toMatchObject({ exitCode: 0, errors: [] });
+    expect(await readLease(application())).toMatchObject({ token: lease.token, expires: 0 });
+
+    expect(await runAction('action-ansible', given, world)).toMatchObject({
+      ...{ exitCode: 0, errors: [] },
+      outputs: { 'host-keys-renewed': 'true' },
+    });
+    expect(Number(told())).toBe(lease.token + 1);
+  } finally {
+    await lease.free();
+    hetzner.close();
+  }
+}, 180_000);
+
+test('where no application server answers for long, it warns and takes none', async () => {
   await servers.hosts[0]?.powerOff();
-  const { exitCode, stdout } = await play();
+  const { exitCode, warnings } = await play();
   expect(exitCode).toBe(0);
-  expect(stdout).toMatch(/No application server answers \(.*app-1.*\), so there is no lease/);
+  expect(warnings).toEqual([
+    expect.stringMatching(/^No application server answers \(.*app-1.*\), so there is no lease/),
+  ]);
   expect(told()).toBe('');
+}, 180_000);
+
+test('an application server that answers a moment later is waited for', async () => {
+  const started = startAction('action-ansible', inputs({}), env());
+  await started.said('No application server answers yet');
+  await servers.hosts[0]?.powerOn();
+  expect(await started.ended).toMatchObject({ exitCode: 0, errors: [], warnings: [] });
+  expect(Number(told())).toBeGreaterThan(0);
 }, 180_000);

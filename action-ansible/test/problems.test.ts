@@ -11,7 +11,8 @@ function lost(message: string) {
     ...{ changed: false, start: 1, end: 2, message },
   };
   const failure = new CommandFailed('ansible-playbook', 'failed', { exitCode: 4 });
-  const played = { attempts: [{ results: [entry], open: [] }], failure, timedOut: false };
+  const attempts = [{ results: [entry], open: [], complete: true }];
+  const played = { attempts, failure, timedOut: false };
   const said = failureOf({ playbook: 'site.yml' } as Inputs, played)?.message ?? '';
   const [, first = ''] = said.split('\n');
   return {

@@ -134,6 +134,35 @@ test('a host that comes back is finished by the retry alone; what failed elsewhe
   expect(placed('done')).toBe(true);
 }, 120_000);
 
+const count = { shell: 'echo {{ inventory_hostname }} >> tries', args: { chdir: '{{ home }}' } };
+const alone = 'Trying target again: target could not be reached.';
+const all =
+  'Trying target,near again: target could not be reached, and the playbook ended for others too.';
+test.each([
+  ['goes on without a host', [{ tasks: [count] }], alone],
+  ['ends with all of a batch', [{ serial: 1, tasks: [count] }], all],
+  [
+    'ends with all of a group',
+    [{ hosts: 'target', tasks: [{ ping: {} }] }, { tasks: [count] }],
+    all,
+  ],
+  ['ends at a run_once', [{ tasks: [{ ping: {}, run_once: true }, count] }], all],
+  ['ends at any_errors_fatal', [{ any_errors_fatal: true, tasks: [{ ping: {} }, count] }], all],
+])(
+  'when the playbook %s, nobody is left out or done twice',
+  async (_, plays, said) => {
+    await arrange(1);
+    const common = { hosts: 'all', gather_facts: false, vars: { home: sshd.home } };
+    project.write('site.yml', JSON.stringify(plays.map((play) => ({ ...common, ...play }))));
+    const ended = await run({ limit: 'target,near' });
+    expect(ended).toMatchObject({ exitCode: 0, errors: [], outputs: { unreachable: '0' } });
+    expect(ended.stdout).toContain(said);
+    const tries = readFileSync(join(sshd.home, 'tries'), 'utf8').trim().split('\n');
+    expect(tries.sort()).toEqual(['near', 'target']);
+  },
+  120_000,
+);
+
 test('a disk that is full is named with its task; when there is room again, the re-run finishes', async () => {
   await arrange();
   const old = `${SMALL_DISK}/old`;

@@ -125,10 +125,13 @@ export function concludeDry(
 }
 
 /** The post step: frees the lease, on every server that answers, if the main step was killed before it could. */
-export async function freeAfter(runner: Runner, destination: () => Destination): Promise<void> {
+export async function freeAfter(
+  runner: Runner,
+  destination: () => Destination | Promise<Destination>,
+): Promise<void> {
   const token = Number(runner.state(LEASE_STATE));
   if (!Number.isInteger(token) || token === 0) return;
-  const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
+  const { hosts, close } = await connectAll({ ...(await destination()), unreachable: 'skip' });
   try {
     const freed = await freeLeases(hosts, token);
     if (freed.length > 0) runner.info(`Freed the lease on ${freed.length} hosts.`);
