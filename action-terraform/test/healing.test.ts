@@ -255,6 +255,8 @@ describe('a lock that Terraform could not give back', () => {
       if (held.has('state')) await refuse(held.get('state'));
       if (isBack) return;
       held.set('state', lockInfo());
+      // No apply is as short as the tick by which times of files are behind the clock.
+      await sleep(50);
       writeFileSync(join(folder, 'errored.tfstate'), '');
       isBack = true;
       fail(`Error: Failed to save state\n${unreachable}\nError: Error releasing the state lock`);
