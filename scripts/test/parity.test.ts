@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import {
   ancestorsOf,
   environmentOf,
@@ -92,7 +93,7 @@ test('a release that does not prove itself goes back, and how it ends is always 
     // Tests that ran out of the job's time count as cancelled; behind the maintenance page none run.
     const condition =
       `!cancelled() && contains(fromJSON('["failure", "cancelled"]'), needs.post-deployment-tests.result) && ` +
-      "needs.post-deployment-tests.outputs.failed != 'version' && " +
+      "needs.post-deployment-tests.outputs.replaced != 'true' && " +
       "needs.deploy-application.outputs.status == 'deployed'";
     expect(jobs.rollback?.if?.trim()).toBe(condition);
     expect(needsOf(jobs.rollback as Job)).toEqual(['deploy-application', 'post-deployment-tests']);
@@ -108,6 +109,17 @@ test('a release that does not prove itself goes back, and how it ends is always 
   // A service's team takes back its own service, and no other team's.
   const back = step(release.jobs.rollback, './action-rollback').with;
   expect(back?.services).toBe(expression('inputs.service'));
+});
+
+test('a release stays where another version answers, not where none does', () => {
+  for (const { jobs } of [production, staging, release]) {
+    const tests = jobs['post-deployment-tests'] as Job;
+    expect(tests.outputs?.replaced).toBe(expression('steps.replaced.outputs.passed'));
+    const { if: condition, with: given } = tests.steps.find(({ id }) => id === 'replaced') ?? {};
+    expect(condition).toBe("failure() && steps.smoke.outputs.failed == 'version'");
+    const { 'version-path': path = '/api/version' } = step(tests, './action-smoke').with ?? {};
+    expect(parse(String(given?.http))).toEqual([{ path, contains: '"version"' }]);
+  }
 });
 
 test('what serves is tested, unless users are shown the maintenance page', () => {
