@@ -133,6 +133,9 @@ test('what serves is tested, unless users are shown the maintenance page', () =>
   expect(jobs['health-checks']?.if?.trim()).toBe(condition('rollback'));
 });
 
+const behindThePage = (release: string, words: string) =>
+  expression(`needs.${release}.outputs.maintenance == 'true' && '${words}' || ''`);
+
 test('a version that serves is not told as one that did not come', () => {
   for (const { jobs } of [production, staging, release]) {
     const { status, title } = step(jobs.notify, './action-notify').with ?? {};
@@ -143,7 +146,10 @@ test('a version that serves is not told as one that did not come', () => {
         "'has an unproven' || 'did not get'",
     );
     expect(status).toContain("contains(needs.*.result, 'cancelled') && 'cancelled' || 'failure'");
+    expect(title).toContain(behindThePage('deploy-application', ' behind the maintenance page'));
   }
+  const { fields } = step(workflow('rollback.yml').jobs.notify, './action-notify').with ?? {};
+  expect(fields).toContain(behindThePage('rollback', ', unproven behind the maintenance page'));
 });
 
 test('a rollback by hand is open to both environments, and production’s reviewers are asked', () => {
