@@ -138,6 +138,14 @@ test('what serves is tested, unless users are shown the maintenance page', () =>
   expect(jobs['health-checks']?.if?.trim()).toBe(condition('rollback'));
 });
 
+test('an account whose name is part of what decides about tests and rollback is refused', () => {
+  for (const { jobs } of [production, staging, release]) {
+    const steps = Object.values(jobs).flatMap((job) => job.steps);
+    const told = steps.flatMap(({ env }) => env?.TOLD?.split(' ') ?? []);
+    expect(told).toEqual(expect.arrayContaining(['deployed', 'unchanged', 'true']));
+  }
+});
+
 const behindThePage = (release: string, words: string) =>
   expression(`needs.${release}.outputs.maintenance == 'true' && '${words}' || ''`);
 
