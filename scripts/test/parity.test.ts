@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import {
   ancestorsOf,
   environmentOf,
@@ -92,12 +93,17 @@ test('a release that does not prove itself goes back, and how it ends is always 
     // Tests that ran out of the job's time count as cancelled; behind the maintenance page none run.
     const condition =
       `!cancelled() && contains(fromJSON('["failure", "cancelled"]'), needs.post-deployment-tests.result) && ` +
-      "needs.post-deployment-tests.outputs.failed != 'version' && " +
+      "needs.post-deployment-tests.outputs.replaced != 'true' && " +
       "needs.deploy-application.outputs.status == 'deployed'";
     expect(jobs.rollback?.if?.trim()).toBe(condition);
     expect(needsOf(jobs.rollback as Job)).toEqual(['deploy-application', 'post-deployment-tests']);
   }
-  for (const { jobs } of [production, staging, release]) expect(jobs.notify?.if).toBe('always()');
+  for (const { jobs } of [production, staging, release]) {
+    expect(jobs.notify?.if).toBe('always()');
+    // Of a run that is cancelled early it sees nothing but this.
+    const others = Object.keys(jobs).filter((id) => !['promote', 'notify'].includes(id));
+    expect(needsOf(jobs.notify as Job)).toEqual(others);
+  }
   // Another team may have released since, and failed jobs that are run again come by once more.
   for (const { jobs } of [production, staging, release]) {
     const { from } = step(jobs.rollback, './action-rollback').with ?? {};
@@ -108,6 +114,17 @@ test('a release that does not prove itself goes back, and how it ends is always 
   // A service's team takes back its own service, and no other team's.
   const back = step(release.jobs.rollback, './action-rollback').with;
   expect(back?.services).toBe(expression('inputs.service'));
+});
+
+test('a release stays where another version answers, not where none does', () => {
+  for (const { jobs } of [production, staging, release]) {
+    const tests = jobs['post-deployment-tests'] as Job;
+    expect(tests.outputs?.replaced).toBe(expression('steps.replaced.outputs.passed'));
+    const { if: condition, with: given } = tests.steps.find(({ id }) => id === 'replaced') ?? {};
+    expect(condition).toBe("failure() && steps.smoke.outputs.failed == 'version'");
+    const { 'version-path': path = '/api/version' } = step(tests, './action-smoke').with ?? {};
+    expect(parse(String(given?.http))).toEqual([{ path, contains: '"version"' }]);
+  }
 });
 
 test('what serves is tested, unless users are shown the maintenance page', () => {
@@ -121,6 +138,17 @@ test('what serves is tested, unless users are shown the maintenance page', () =>
   expect(jobs['health-checks']?.if?.trim()).toBe(condition('rollback'));
 });
 
+test('an account whose name is part of what decides about tests and rollback is refused', () => {
+  for (const { jobs } of [production, staging, release]) {
+    const steps = Object.values(jobs).flatMap((job) => job.steps);
+    const told = steps.flatMap(({ env }) => env?.TOLD?.split(' ') ?? []);
+    expect(told).toEqual(expect.arrayContaining(['deployed', 'unchanged', 'true']));
+  }
+});
+
+const behindThePage = (release: string, words: string) =>
+  expression(`needs.${release}.outputs.maintenance == 'true' && '${words}' || ''`);
+
 test('a version that serves is not told as one that did not come', () => {
   for (const { jobs } of [production, staging, release]) {
     const { status, title } = step(jobs.notify, './action-notify').with ?? {};
@@ -131,7 +159,10 @@ test('a version that serves is not told as one that did not come', () => {
         "'has an unproven' || 'did not get'",
     );
     expect(status).toContain("contains(needs.*.result, 'cancelled') && 'cancelled' || 'failure'");
+    expect(title).toContain(behindThePage('deploy-application', ' behind the maintenance page'));
   }
+  const { fields } = step(workflow('rollback.yml').jobs.notify, './action-notify').with ?? {};
+  expect(fields).toContain(behindThePage('rollback', ', unproven behind the maintenance page'));
 });
 
 test('a rollback by hand is open to both environments, and production’s reviewers are asked', () => {
