@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 
 const folder = mkdtempSync(join(tmpdir(), 'compta-maintenance-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -47,4 +48,16 @@ test('maintenance updates what the nightly run holds back, and nothing else is h
   const [, list = ''] = /Package-Blacklist \{([^}]*)\}/.exec(nightly) ?? [];
   const names = [...list.matchAll(/"\^(.+)";/g)].map(([, name]) => name);
   expect(read('playbooks/maintenance.yml')).toContain(`maintenance_held: ^(${names.join('|')})\n`);
+  // PGDG's comes neither by the nightly run nor with PostgreSQL's packages, which ask for any from 15 on.
+  expect(names).toContain('libpq5$');
+});
+
+test('an update brings no package along that is only recommended', () => {
+  const update = readFileSync(
+    resolve(import.meta.dirname, '../tasks/maintenance/update.yml'),
+    'utf8',
+  );
+  const tasks = parse(update) as Record<string, object>[];
+  const [held] = tasks.flatMap((task) => task['ansible.builtin.apt'] ?? []);
+  expect(held).toMatchObject({ only_upgrade: true, install_recommends: false });
 });
