@@ -70370,7 +70370,7 @@ exports.visitAsync = visitAsync;
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(6447);
-/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(8305);
+/* harmony import */ var _main_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(9806);
 
 
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_0__/* .main */ .i)(_main_js__WEBPACK_IMPORTED_MODULE_1__/* .run */ .e);
@@ -70380,7 +70380,7 @@ __webpack_async_result__();
 
 /***/ }),
 
-/***/ 8305:
+/***/ 9806:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -70393,6 +70393,10 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_fs_ = __nccwpck_require__(3024);
 // EXTERNAL MODULE: external "node:path"
 var external_node_path_ = __nccwpck_require__(6760);
+// EXTERNAL MODULE: external "node:crypto"
+var external_node_crypto_ = __nccwpck_require__(7598);
+// EXTERNAL MODULE: external "node:net"
+var external_node_net_ = __nccwpck_require__(7030);
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
 ;// CONCATENATED MODULE: ./lib/hetzner/api.js
@@ -70515,112 +70519,6 @@ function pauseAfter(headers, attempt, now) {
     return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
 }
 
-;// CONCATENATED MODULE: ./lib/inventory/formats.js
-/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
-function knownHosts(inventory) {
-    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
-}
-/** The lines of one server, for a key that need not be the one of the inventory. */
-function knownHost({ bastion, ssh }, server, key) {
-    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
-    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
-    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
-}
-/**
- * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
- * `-F` on to the jump, so that the hop has the same key, user and known hosts.
- */
-function sshConfig(inventory, files) {
-    const { bastion } = inventory;
-    const hosts = inventory.servers.map((server) => server.name === bastion.name
-        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
-        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
-    const common = [
-        'Host *',
-        `  User ${inventory.ssh.user}`,
-        `  Port ${inventory.ssh.port}`,
-        `  IdentityFile "${files.identityFile}"`,
-        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
-        '  IdentitiesOnly yes',
-        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
-        '  GlobalKnownHostsFile /dev/null',
-        '  StrictHostKeyChecking yes',
-        '  UpdateHostKeys no',
-        '  BatchMode yes',
-        '  ConnectTimeout 15',
-        '  ServerAliveInterval 15',
-        '  ServerAliveCountMax 4',
-        '',
-    ];
-    return [...hosts, common.join('\n')].join('\n');
-}
-/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
-function ansibleInventory(inventory) {
-    const group = (role) => ({
-        hosts: Object.fromEntries(inventory.servers
-            .filter((server) => server.role === role)
-            .map((server) => [server.name, ansibleHost(inventory, server)])),
-    });
-    return {
-        all: {
-            vars: {
-                environment_name: inventory.environment,
-                network_cidr: inventory.networkCidr,
-                load_balancer_private_ip: inventory.loadBalancer.privateIp,
-                load_balancer_public_ip: inventory.loadBalancer.publicIp,
-            },
-            children: {
-                application: group('application'),
-                bastion: group('bastion'),
-                database: group('database'),
-                monitoring: group('monitoring'),
-            },
-        },
-    };
-}
-function ansibleHost(inventory, server) {
-    const { bastion } = inventory;
-    return {
-        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
-        ansible_port: inventory.ssh.port,
-        ansible_user: inventory.ssh.user,
-        private_ip: server.privateIp,
-        public_ip: server.publicIp,
-        server_role: server.role,
-        volume_device: server.volumeDevice,
-    };
-}
-
-;// CONCATENATED MODULE: ./lib/inventory/host-key-labels.js
-
-/** Every ed25519 key begins so; Terraform and the play leave it out of the label. */
-const PREFIX = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI';
-/** The one that sshd offers, and while it is being renewed the one that it will offer. */
-const LABELS = ['host-key', 'host-key-next'];
-/**
- * The host keys that the servers' own labels tell and the Terraform outputs do not, as lines of
- * known_hosts: of a renewal that nobody has taken into the state yet, or that was interrupted.
- */
-async function labelledHostKeys(inventory, api) {
-    const lines = inventory.servers.map(async (server) => {
-        const labels = (await api.byName('servers', server.name))?.labels ?? {};
-        const keys = LABELS.flatMap((label) => hostKeyIn(labels[label] ?? '') ?? []);
-        return [...new Set(keys)]
-            .filter((key) => key !== server.hostKey)
-            .map((key) => knownHost(inventory, server, key));
-    });
-    return (await Promise.all(lines)).flat().join('');
-}
-/** The public key that a label's value tells; undefined for a value that is none. */
-function hostKeyIn(label) {
-    const [, key] = /^k([\w-]{43})k$/.exec(label) ?? [];
-    return key && `${PREFIX}${key.replaceAll('-', '+').replaceAll('_', '/')}`;
-}
-
-// EXTERNAL MODULE: external "node:crypto"
-var external_node_crypto_ = __nccwpck_require__(7598);
-// EXTERNAL MODULE: external "node:net"
-var external_node_net_ = __nccwpck_require__(7030);
 // EXTERNAL MODULE: ../../node_modules/yaml/dist/index.js
 var dist = __nccwpck_require__(3483);
 ;// CONCATENATED MODULE: ../../node_modules/zod/v4/core/util.js
@@ -72121,7 +72019,12 @@ async function settled(api, action) {
 /** GitHub ends a hosted job after six hours: what is older has no owner any more. */
 const LIFETIME_MS = 6 * 3_600_000;
 const DESCRIPTION = /^runner of (.+) until (\S+)$/;
-/** The rules with this access, and without those that have expired. */
+/** So many rules may a firewall have: `set_rules` at https://docs.hetzner.cloud. */
+const MOST_RULES = 50;
+/**
+ * The rules with this access, and without those that have expired.
+ * @throws Error when there is no room for one more
+ */
 function opened(rules, { address, port, owner }, now) {
     const until = new Date(now.getTime() + LIFETIME_MS).toISOString();
     const rule = {
@@ -72131,7 +72034,11 @@ function opened(rules, { address, port, owner }, now) {
         source_ips: [`${address}/32`],
         description: `runner of ${owner} until ${until}`,
     };
-    return [...rules_closed(rules, owner, now), rule];
+    const others = rules_closed(rules, owner, now);
+    if (others.length < MOST_RULES)
+        return [...others, rule];
+    const [first] = others.map((other) => wayOf(other)?.until).sort();
+    throw new Error(`${others.length} runners may come in already, as many as Hetzner lets a firewall have. Each of them runs, or was killed before it closed its way in. The first expires at ${first}: run again then. If none of them runs, remove the rules of the firewall '<environment>-runners' in Hetzner's console.`);
 }
 /**
  * The rules without this access and without those that have expired. What is no runner's access
@@ -72139,12 +72046,17 @@ function opened(rules, { address, port, owner }, now) {
  */
 function rules_closed(rules, owner, now) {
     return rules.filter((rule) => {
-        const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
-        return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+        const way = wayOf(rule);
+        return way !== undefined && way.owner !== owner && Date.parse(way.until) > now.getTime();
     });
 }
 function rules_isOpen(rules, owner) {
-    return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+    return rules.some((rule) => wayOf(rule)?.owner === owner);
+}
+/** Whose way in a rule is; `undefined` when it is no runner's. */
+function wayOf({ description }) {
+    const [, owner, until] = DESCRIPTION.exec(description ?? '') ?? [];
+    return owner === undefined || until === undefined ? undefined : { owner, until };
 }
 
 ;// CONCATENATED MODULE: ./lib/runner-access/turn.js
@@ -80930,7 +80842,8 @@ const stats = object({
     event: literal('stats'),
     hosts: record(schemas_string(), object({ rescued: schemas_number() })),
 });
-const events_event = discriminatedUnion('event', [started, result, stats]);
+const events_end = object({ event: literal('end'), complete: schemas_boolean() });
+const events_event = discriminatedUnion('event', [started, result, stats, events_end]);
 /** Of an Ansible that was killed, or whose disk is full, the last line may be but a part. */
 function parseEvents(text) {
     const events = text
@@ -80946,7 +80859,8 @@ function parseEvents(text) {
     }
     const results = events.filter((entry) => entry.event === 'result');
     const rescued = events.find((entry) => entry.event === 'stats')?.hosts ?? {};
-    return { results: withRescued(results, rescued), open: [...open.values()] };
+    const complete = events.find((entry) => entry.event === 'end')?.complete ?? false;
+    return { results: withRescued(results, rescued), open: [...open.values()], complete };
 }
 /** Ansible counts them in the end only: a host goes on after a rescue, so its first failures. */
 function withRescued(results, hosts) {
@@ -80985,19 +80899,8 @@ const hostOf = ({ host }) => host;
 const changedSomething = ({ changed, outcome }) => changed && outcome === 'ok';
 /** Whose last word was "unreachable", by events: exit code 4 also means a parse error. */
 function unreachable(results) {
-    return lastOfEach(results).filter(({ outcome }) => outcome === 'unreachable');
-}
-/**
- * Hosts that are well and came no further than the task at which others were lost: the play has
- * `any_errors_fatal`, and ended for them too.
- */
-function stoppedWith(lost, results) {
-    const others = lastOfEach(results).filter(({ outcome }) => outcome !== 'unreachable');
-    const isThere = ({ path, line, outcome }) => outcome !== 'failed' && lost.some((entry) => entry.path === path && entry.line === line);
-    return others.every(isThere) ? others.map(hostOf) : [];
-}
-function lastOfEach(results) {
-    return [...new Map(results.map((entry) => [entry.host, entry])).values()];
+    const last = new Map(results.map((entry) => [entry.host, entry]));
+    return [...last.values()].filter(({ outcome }) => outcome === 'unreachable');
 }
 
 // EXTERNAL MODULE: ./lib/report/markdown.js
@@ -81116,9 +81019,9 @@ function count(number, what) {
 /** Of ansible-playbook: some host was unreachable, whatever failed on others; or a parse error. */
 const UNREACHABLE = 4;
 /**
- * Runs the playbook, and again on those hosts alone that could not be reached, and on those that
- * their loss stopped. A task that failed is never done again: its failure stays, whatever comes of
- * the others.
+ * Runs the playbook, and again on those hosts alone that could not be reached, or on all of them when
+ * their loss ended it for others too. A task that failed is never done again: its failure stays,
+ * whatever comes of the others.
  */
 async function play(inputs, hosts, tools, step) {
     const extraVars = (0,external_node_path_.join)(tools.workspace, 'extra-vars.json');
@@ -81145,8 +81048,11 @@ async function play(inputs, hosts, tools, step) {
             return { attempts, failure: lasting ?? (cured ? undefined : latest), timedOut };
         }
         const names = lost.map(({ host }) => host);
-        limit = [...names, ...stoppedWith(lost, done.results)].join(',');
-        step.runner.info(`Trying ${limit} again: ${names.join(', ')} could not be reached.`);
+        const alone = done.complete || lasting !== undefined;
+        if (alone)
+            limit = names.join(',');
+        const so = alone ? '' : ', and the playbook ended for others too';
+        step.runner.info(`Trying ${limit ?? 'all hosts'} again: ${names.join(', ')} could not be reached${so}.`);
     }
 }
 async function attempt(argv, cwd, { env }, deadline, { runner, cancelled }) {
@@ -81243,6 +81149,82 @@ async function searchPaths(galaxy, folder) {
     return {
         ANSIBLE_ROLES_PATH: paths('DEFAULT_ROLES_PATH', (0,external_node_path_.join)(folder, 'roles')),
         ANSIBLE_COLLECTIONS_PATH: paths('COLLECTIONS_PATHS', (0,external_node_path_.join)(folder, 'collections')),
+    };
+}
+
+;// CONCATENATED MODULE: ./lib/inventory/formats.js
+/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
+function knownHosts(inventory) {
+    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+/** The lines of one server, for a key that need not be the one of the inventory. */
+function knownHost({ bastion, ssh }, server, key) {
+    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
+}
+/**
+ * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
+ * `-F` on to the jump, so that the hop has the same key, user and known hosts.
+ */
+function sshConfig(inventory, files) {
+    const { bastion } = inventory;
+    const hosts = inventory.servers.map((server) => server.name === bastion.name
+        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
+        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
+    const common = [
+        'Host *',
+        `  User ${inventory.ssh.user}`,
+        `  Port ${inventory.ssh.port}`,
+        `  IdentityFile "${files.identityFile}"`,
+        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
+        '  IdentitiesOnly yes',
+        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
+        '  GlobalKnownHostsFile /dev/null',
+        '  StrictHostKeyChecking yes',
+        '  UpdateHostKeys no',
+        '  BatchMode yes',
+        '  ConnectTimeout 15',
+        '  ServerAliveInterval 15',
+        '  ServerAliveCountMax 4',
+        '',
+    ];
+    return [...hosts, common.join('\n')].join('\n');
+}
+/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
+function ansibleInventory(inventory) {
+    const group = (role) => ({
+        hosts: Object.fromEntries(inventory.servers
+            .filter((server) => server.role === role)
+            .map((server) => [server.name, ansibleHost(inventory, server)])),
+    });
+    return {
+        all: {
+            vars: {
+                environment_name: inventory.environment,
+                network_cidr: inventory.networkCidr,
+                load_balancer_private_ip: inventory.loadBalancer.privateIp,
+                load_balancer_public_ip: inventory.loadBalancer.publicIp,
+            },
+            children: {
+                application: group('application'),
+                bastion: group('bastion'),
+                database: group('database'),
+                monitoring: group('monitoring'),
+            },
+        },
+    };
+}
+function ansibleHost(inventory, server) {
+    const { bastion } = inventory;
+    return {
+        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
+        ansible_port: inventory.ssh.port,
+        ansible_user: inventory.ssh.user,
+        private_ip: server.privateIp,
+        public_ip: server.publicIp,
+        server_role: server.role,
+        volume_device: server.volumeDevice,
     };
 }
 
@@ -85899,7 +85881,7 @@ class Lease {
                 : await takeAll(hosts, record, token, lifetime, force);
             if (obstacle === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, token, { record, lifetime });
+                return new Lease(hosts, token, { record, lifetime, taken: options.taken });
             }
             const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
@@ -85949,11 +85931,13 @@ class Lease {
     async free() {
         clearInterval(this.#heartbeat);
         if (this.#own) {
-            await Promise.allSettled(this.#hosts.map(async (host) => {
+            const ends = await Promise.allSettled(this.#hosts.map(async (host) => {
                 // One that arrives later would revive what was given back.
                 await this.#renewals.get(host);
                 await this.#put(host, 0);
             }));
+            if (ends.every(({ status }) => status === 'fulfilled'))
+                this.#own.taken?.(0);
         }
         for (const host of this.#hosts)
             host.token = undefined;
@@ -86280,9 +86264,13 @@ function conclude(runner, action, environment, hosts, outcome) {
     runner.output('version', outcome.version);
     runner.output('release', outcome.release);
     runner.output('previous-version', outcome.previousVersion);
+    runner.output('maintenance', String(outcome.maintenance ?? false));
     runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
     runner.output('report-file', report);
     runner.summary(outcomeMarkdown(action, environment, outcome));
+    if (outcome.maintenance) {
+        runner.warning('Users are shown the maintenance page: at the public address nothing was asked, and nothing is proven there.');
+    }
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
@@ -86302,7 +86290,7 @@ async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
+    const { hosts, close } = await connectAll({ ...(await destination()), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
@@ -86532,6 +86520,58 @@ done`;
     await host.change(['sh', '-c', script, 'prune', ...keep], { timeoutMs: 300_000 });
 }
 
+;// CONCATENATED MODULE: ./lib/inventory/host-key-labels.js
+
+/** Every ed25519 key begins so; Terraform and the play leave it out of the label. */
+const PREFIX = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI';
+/** The one that sshd offers, and while it is being renewed the one that it will offer. */
+const LABELS = ['host-key', 'host-key-next'];
+/**
+ * The host keys that the servers' own labels tell and the Terraform outputs do not, as lines of
+ * known_hosts: of a renewal that nobody has taken into the state yet, or that was interrupted.
+ */
+async function labelledHostKeys(inventory, api) {
+    const lines = inventory.servers.map(async (server) => {
+        const labels = (await api.byName('servers', server.name))?.labels ?? {};
+        const keys = LABELS.flatMap((label) => hostKeyIn(labels[label] ?? '') ?? []);
+        return [...new Set(keys)]
+            .filter((key) => key !== server.hostKey)
+            .map((key) => knownHost(inventory, server, key));
+    });
+    return (await Promise.all(lines)).flat().join('');
+}
+/** The public key that a label's value tells; undefined for a value that is none. */
+function hostKeyIn(label) {
+    const [, key] = /^k([\w-]{43})k$/.exec(label) ?? [];
+    return key && `${PREFIX}${key.replaceAll('-', '+').replaceAll('_', '/')}`;
+}
+
+;// CONCATENATED MODULE: ./action-ansible/src/servers.js
+
+
+
+/** What the servers' labels tell is a help: without it Terraform's outputs are all that is known. */
+async function labelledKeys(servers, hcloudToken, { runner, cancelled }) {
+    if (servers === undefined || hcloudToken === undefined)
+        return '';
+    try {
+        return await labelledHostKeys(servers, api_hetznerApi(hcloudToken, runner.env, cancelled));
+    }
+    catch (error) {
+        const why = error.message;
+        runner.warning(`Host keys that were renewed since the outputs are not known: ${why}`);
+        return '';
+    }
+}
+/**
+ * The application servers, any of which may be off.
+ * @param renewed lines of known_hosts that the inventory does not have
+ */
+function applicationServers(inventory, privateKey, renewed) {
+    const { ssh, ...where } = connect_destinationOf(inventory, privateKey, 'skip');
+    return { ...where, ssh: { ...ssh, knownHosts: `${ssh.knownHosts}${renewed}` } };
+}
+
 ;// CONCATENATED MODULE: ./action-ansible/src/lease.js
 
 
@@ -86539,24 +86579,28 @@ done`;
 
 
 
+
+
+/** About as long as Ansible tries a host itself, and again. */
+const lease_PATIENCE_MS = 30_000;
 /**
  * Does the work while no release can come in between, where input `release-lease` asks for it. Taken on
  * the application servers that have a release: one that is new, or that nobody answers at, has none to
  * be disturbed.
  *
+ * @param renewed lines of known_hosts that the environment does not have
  * @param work gets the step, cancelled when the lease is lost, and what Ansible has to know of it.
  * @throws Error naming the holder when a release does not end in time.
  */
-async function underReleaseLease({ releaseLeaseMs, privateKey, playbook }, environment, step, work) {
+async function underReleaseLease({ releaseLeaseMs, privateKey, playbook }, environment, renewed, step, work) {
     if (releaseLeaseMs === undefined || environment === undefined)
         return work(step, {});
     const { runner, cancelled } = step;
-    const { hosts, close, why } = await serving(environment, privateKey);
+    const servers = applicationServers(environment, privateKey, renewed);
+    const { hosts, close } = await serving(servers, step);
     try {
-        if (hosts.length === 0) {
-            runner.info(`${why}, so there is no lease to take.`);
+        if (hosts.length === 0)
             return await work(step, {});
-        }
         const { by, run, within } = identity(runner.env);
         const lease = await Lease.take(hosts, {
             ...{ owner: by, run, within, reason: playbook, waitMs: releaseLeaseMs, cancelled },
@@ -86576,22 +86620,45 @@ async function underReleaseLease({ releaseLeaseMs, privateKey, playbook }, envir
         await close();
     }
 }
-/** The application servers that have a release, and why there is none if so. */
-async function serving(environment, privateKey) {
-    const destination = connect_destinationOf(environment, privateKey, 'skip');
-    const none = (why) => ({ hosts: [], close: async () => { }, why });
-    if (destination.hosts.length === 0)
-        return none('There is no application server');
+/** The application servers that have a release; of none it is said why. */
+async function serving(servers, { runner, cancelled }) {
+    const none = { hosts: [], close: async () => { } };
+    if (servers.hosts.length === 0) {
+        runner.info('There is no application server, so there is no lease to take.');
+        return none;
+    }
+    const deadline = Date.now() + lease_PATIENCE_MS;
+    for (let told = false;; told = true) {
+        try {
+            const found = await released(servers);
+            if (found.hosts.length === 0) {
+                runner.info('No application server has a release yet, so there is no lease to take.');
+            }
+            return found;
+        }
+        catch (error) {
+            if (!(error instanceof HostUnreachableError))
+                throw error;
+            if (Date.now() > deadline) {
+                runner.warning(`No application server answers (${error.message}), so there is no lease to take: ` +
+                    'a release could come in between.');
+                return none;
+            }
+            if (!told)
+                runner.info(`No application server answers yet: ${error.message}`);
+        }
+        await (0,promises_namespaceObject.setTimeout)(1_000, undefined, { signal: cancelled });
+    }
+}
+async function released(servers) {
+    const { hosts, close } = await connect_connectAll(servers);
     try {
-        const { hosts, close } = await connect_connectAll(destination);
         const releases = await Promise.all(hosts.map(currentRelease));
-        const released = hosts.filter((_, index) => releases[index] !== undefined);
-        return { hosts: released, close, why: 'No application server has a release yet' };
+        return { hosts: hosts.filter((_, index) => releases[index] !== undefined), close };
     }
     catch (error) {
-        if (!(error instanceof HostUnreachableError))
-            throw error;
-        return none(`No application server answers (${error.message})`);
+        await close();
+        throw error;
     }
 }
 
@@ -86789,7 +86856,6 @@ function writeEvents({ attempts }, runner) {
 
 
 
-
 async function main_run(step) {
     const { runner, cancelled } = step;
     const inputs = readInputs(runner);
@@ -86804,27 +86870,14 @@ async function main_run(step) {
     const agent = await startAgent(inputs.privateKey, workspace);
     runner.saveState('agent', String(agent.pid));
     try {
-        const renewed = await labelledKeys(inputs, servers, step);
+        const renewed = await labelledKeys(servers, inputs.hcloudToken, step);
         const hosts = writeHosts(inputs, agent, workspace, renewed);
         const env = await environment(inputs, hosts, ansible, workspace, step);
-        await underReleaseLease(inputs, servers, step, (under, lease) => playAndReport(inputs, hosts, { ansible, env: { ...env, ...lease }, workspace }, under));
+        await underReleaseLease(inputs, servers, renewed, step, (under, lease) => playAndReport(inputs, hosts, { ansible, env: { ...env, ...lease }, workspace }, under));
     }
     finally {
         agent.stop();
         await removeWorkspace(runner, workspace);
-    }
-}
-/** What the servers' labels tell is a help: without it Terraform's outputs are all that is known. */
-async function labelledKeys({ hcloudToken }, servers, { runner, cancelled }) {
-    if (servers === undefined || hcloudToken === undefined)
-        return '';
-    try {
-        return await labelledHostKeys(servers, api_hetznerApi(hcloudToken, runner.env, cancelled));
-    }
-    catch (error) {
-        const why = error.message;
-        runner.warning(`Host keys that were renewed since the outputs are not known: ${why}`);
-        return '';
     }
 }
 async function playAndReport(inputs, hosts, tools, step) {

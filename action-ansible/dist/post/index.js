@@ -30015,6 +30015,13 @@ module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:readlin
 
 /***/ }),
 
+/***/ 8500:
+/***/ ((module) => {
+
+module.exports = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
+
+/***/ }),
+
 /***/ 6928:
 /***/ ((module) => {
 
@@ -38628,14 +38635,16 @@ exports.visitAsync = visitAsync;
 /***/ ((__webpack_module__, __unused_webpack___webpack_exports__, __nccwpck_require__) => {
 
 __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependencies__, __webpack_async_result__) => { try {
-/* harmony import */ var _lib_release_connect_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(3011);
+/* harmony import */ var _lib_hetzner_token_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8580);
 /* harmony import */ var _lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__ = __nccwpck_require__(2200);
 /* harmony import */ var _lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__ = __nccwpck_require__(9051);
 /* harmony import */ var _lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__ = __nccwpck_require__(9850);
 /* harmony import */ var _lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__ = __nccwpck_require__(9351);
-/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(3036);
+/* harmony import */ var _lib_runner_access_step_js__WEBPACK_IMPORTED_MODULE_5__ = __nccwpck_require__(674);
 /* harmony import */ var _lib_ssh_inputs_js__WEBPACK_IMPORTED_MODULE_6__ = __nccwpck_require__(2676);
-/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(8219);
+/* harmony import */ var _servers_js__WEBPACK_IMPORTED_MODULE_7__ = __nccwpck_require__(2221);
+/* harmony import */ var _workspace_js__WEBPACK_IMPORTED_MODULE_8__ = __nccwpck_require__(8219);
+
 
 
 
@@ -38648,10 +38657,12 @@ __nccwpck_require__.a(__webpack_module__, async (__webpack_handle_async_dependen
 await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__/* .main */ .i)(async (step) => {
     const { runner } = step;
     try {
-        await (0,_workspace_js__WEBPACK_IMPORTED_MODULE_7__/* .removeWorkspace */ .qh)(runner);
-        await (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__/* .freeAfter */ .R1)(runner, () => {
+        await (0,_workspace_js__WEBPACK_IMPORTED_MODULE_8__/* .removeWorkspace */ .qh)(runner);
+        await (0,_lib_release_step_js__WEBPACK_IMPORTED_MODULE_2__/* .freeAfter */ .R1)(runner, async () => {
             const servers = (0,_lib_release_inputs_js__WEBPACK_IMPORTED_MODULE_1__/* .inventoryFrom */ .TY)((0,_lib_runner_inputs_js__WEBPACK_IMPORTED_MODULE_3__/* .required */ .mw)(runner, 'terraform-outputs', 'give the file.'));
-            return (0,_lib_release_connect_js__WEBPACK_IMPORTED_MODULE_0__/* .destinationOf */ .My)(servers, (0,_lib_ssh_inputs_js__WEBPACK_IMPORTED_MODULE_6__/* .privateKeyInput */ .j)(runner), 'skip');
+            // The play may have renewed host keys before it was killed.
+            const renewed = await (0,_servers_js__WEBPACK_IMPORTED_MODULE_7__/* .labelledKeys */ .A)(servers, (0,_lib_hetzner_token_js__WEBPACK_IMPORTED_MODULE_0__/* .hcloudToken */ .L)(runner), step);
+            return (0,_servers_js__WEBPACK_IMPORTED_MODULE_7__/* .applicationServers */ .N)(servers, (0,_lib_ssh_inputs_js__WEBPACK_IMPORTED_MODULE_6__/* .privateKeyInput */ .j)(runner), renewed);
         });
     }
     finally {
@@ -38661,6 +38672,77 @@ await (0,_lib_runner_main_js__WEBPACK_IMPORTED_MODULE_4__/* .main */ .i)(async (
 
 __webpack_async_result__();
 } catch(e) { __webpack_async_result__(e); } }, 1);
+
+/***/ }),
+
+/***/ 2221:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+
+// EXPORTS
+__nccwpck_require__.d(__webpack_exports__, {
+  N: () => (/* binding */ applicationServers),
+  A: () => (/* binding */ labelledKeys)
+});
+
+// EXTERNAL MODULE: ./lib/hetzner/api.js
+var api = __nccwpck_require__(9745);
+// EXTERNAL MODULE: ./lib/inventory/formats.js
+var formats = __nccwpck_require__(3263);
+;// CONCATENATED MODULE: ./lib/inventory/host-key-labels.js
+
+/** Every ed25519 key begins so; Terraform and the play leave it out of the label. */
+const PREFIX = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI';
+/** The one that sshd offers, and while it is being renewed the one that it will offer. */
+const LABELS = ['host-key', 'host-key-next'];
+/**
+ * The host keys that the servers' own labels tell and the Terraform outputs do not, as lines of
+ * known_hosts: of a renewal that nobody has taken into the state yet, or that was interrupted.
+ */
+async function labelledHostKeys(inventory, api) {
+    const lines = inventory.servers.map(async (server) => {
+        const labels = (await api.byName('servers', server.name))?.labels ?? {};
+        const keys = LABELS.flatMap((label) => hostKeyIn(labels[label] ?? '') ?? []);
+        return [...new Set(keys)]
+            .filter((key) => key !== server.hostKey)
+            .map((key) => (0,formats/* knownHost */.mD)(inventory, server, key));
+    });
+    return (await Promise.all(lines)).flat().join('');
+}
+/** The public key that a label's value tells; undefined for a value that is none. */
+function hostKeyIn(label) {
+    const [, key] = /^k([\w-]{43})k$/.exec(label) ?? [];
+    return key && `${PREFIX}${key.replaceAll('-', '+').replaceAll('_', '/')}`;
+}
+
+// EXTERNAL MODULE: ./lib/release/connect.js + 3 modules
+var connect = __nccwpck_require__(8471);
+;// CONCATENATED MODULE: ./action-ansible/src/servers.js
+
+
+
+/** What the servers' labels tell is a help: without it Terraform's outputs are all that is known. */
+async function labelledKeys(servers, hcloudToken, { runner, cancelled }) {
+    if (servers === undefined || hcloudToken === undefined)
+        return '';
+    try {
+        return await labelledHostKeys(servers, (0,api/* hetznerApi */.fo)(hcloudToken, runner.env, cancelled));
+    }
+    catch (error) {
+        const why = error.message;
+        runner.warning(`Host keys that were renewed since the outputs are not known: ${why}`);
+        return '';
+    }
+}
+/**
+ * The application servers, any of which may be off.
+ * @param renewed lines of known_hosts that the inventory does not have
+ */
+function applicationServers(inventory, privateKey, renewed) {
+    const { ssh, ...where } = (0,connect/* destinationOf */.My)(inventory, privateKey, 'skip');
+    return { ...where, ssh: { ...ssh, knownHosts: `${ssh.knownHosts}${renewed}` } };
+}
+
 
 /***/ }),
 
@@ -38900,6 +38982,242 @@ function endAgent(pid) {
 
 /***/ }),
 
+/***/ 9745:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   Bk: () => (/* binding */ HetznerError),
+/* harmony export */   fo: () => (/* binding */ hetznerApi)
+/* harmony export */ });
+/* unused harmony exports endpointOf, pauseAfter */
+/* harmony import */ var node_timers_promises__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(8500);
+
+const HETZNER = 'https://api.hetzner.cloud/v1';
+/** Where the API is, as the provider itself is told; without a slash at its end. */
+function endpointOf(env) {
+    return (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
+}
+const ATTEMPTS = 5;
+const RETRIED = new Set([429, 502, 503, 504]);
+/** What Hetzner refused, or did not answer. */
+class HetznerError extends Error {
+    name = 'HetznerError';
+    /** Hetzner's own word for it, such as `uniqueness_error`. */
+    code;
+    /** Whether the same may be answered otherwise in a moment. */
+    passes;
+    constructor(message, { code, passes, cause }) {
+        super(message, cause === undefined ? {} : { cause });
+        this.code = code;
+        this.passes = passes;
+    }
+}
+/**
+ * With the endpoint that the provider itself uses. What is not answered, or will be answered
+ * otherwise in a moment, is asked for again.
+ */
+function hetznerApi(token, env, cancelled) {
+    const base = endpointOf(env);
+    /** The whole answer: one that breaks off is none. */
+    async function send(path, init) {
+        const answer = await fetch(`${base}${path}`, {
+            ...init,
+            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+            signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
+        });
+        const { ok, status, headers } = answer;
+        return { ok, status, headers, text: await answer.text() };
+    }
+    async function ask(path, init = {}, attempts = ATTEMPTS) {
+        for (let attempt = 1;; attempt += 1) {
+            const isLast = attempt === attempts;
+            const answer = await send(path, init).catch((cause) => {
+                if (!isLast && !cancelled.aborted)
+                    return undefined;
+                throw new HetznerError(`${base}${path} did not answer (attempt ${attempt})`, {
+                    passes: true,
+                    cause,
+                });
+            });
+            if (answer?.status === 404)
+                return undefined;
+            if (answer?.ok)
+                return answer.text === '' ? undefined : JSON.parse(answer.text);
+            if (answer && (isLast || !RETRIED.has(answer.status))) {
+                const said = reasonIn(answer.text);
+                throw new HetznerError(`${base}${path} answered ${answer.status} (attempt ${attempt})${said ? `: ${said.code}, ${said.message}` : ''}`, { code: said?.code, passes: RETRIED.has(answer.status) });
+            }
+            const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
+            await (0,node_timers_promises__WEBPACK_IMPORTED_MODULE_0__.setTimeout)(pause, undefined, { signal: cancelled });
+        }
+    }
+    return {
+        get: (path) => ask(path),
+        post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
+        postOnce: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }, 1),
+        async delete(path) {
+            await ask(path, { method: 'DELETE' });
+        },
+        async byName(collection, name) {
+            const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
+            return body?.[collection]?.[0];
+        },
+        async all(collection, filters = {}) {
+            const found = [];
+            for (let page = 1; page !== null;) {
+                const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
+                const body = (await ask(`/${collection}?${query}`));
+                found.push(...(body?.[collection] ?? []));
+                page = body?.meta?.pagination?.next_page ?? null;
+            }
+            return found;
+        },
+        async byId(collection, id) {
+            const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
+            return body?.[collection.replace(/s$/, '')];
+        },
+    };
+}
+/** What Hetzner says to a refusal, such as `token_readonly`, "only allowed for write tokens". */
+function reasonIn(text) {
+    try {
+        return JSON.parse(text).error;
+    }
+    catch {
+        return undefined; // A gateway's page.
+    }
+}
+const LONGEST_PAUSE_MS = 60_000;
+/**
+ * How long to wait before asking again. Hetzner gives its budget back one request at a time
+ * (`RateLimit-Limit` an hour), and all of it by `RateLimit-Reset` (Unix seconds).
+ *
+ * @returns milliseconds
+ */
+function pauseAfter(headers, attempt, now) {
+    const said = (name) => (headers.has(name) ? Number(headers.get(name)) : Number.NaN);
+    const backoff = 250 * 2 ** attempt;
+    const retryAfter = said('Retry-After') * 1_000;
+    if (Number.isFinite(retryAfter))
+        return Math.min(retryAfter, LONGEST_PAUSE_MS);
+    if (said('RateLimit-Remaining') > 0)
+        return backoff;
+    const oneRequest = (3_600_000 / said('RateLimit-Limit')) * attempt;
+    const untilReset = Math.max(0, said('RateLimit-Reset') * 1_000 - now);
+    const known = [oneRequest, untilReset].filter(Number.isFinite);
+    if (known.length === 0)
+        return backoff;
+    return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
+}
+
+
+/***/ }),
+
+/***/ 8580:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   L: () => (/* binding */ hcloudToken)
+/* harmony export */ });
+/* harmony import */ var _runner_inputs_js__WEBPACK_IMPORTED_MODULE_0__ = __nccwpck_require__(9850);
+
+/** Input `hcloud-token`, else HCLOUD_TOKEN; masked either way. */
+function hcloudToken(runner) {
+    const token = (0,_runner_inputs_js__WEBPACK_IMPORTED_MODULE_0__/* .optionalSecret */ .Ny)(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
+    if (token)
+        runner.mask(token);
+    return token || undefined;
+}
+
+
+/***/ }),
+
+/***/ 3263:
+/***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
+
+/* harmony export */ __nccwpck_require__.d(__webpack_exports__, {
+/* harmony export */   BF: () => (/* binding */ knownHosts),
+/* harmony export */   mD: () => (/* binding */ knownHost)
+/* harmony export */ });
+/* unused harmony exports sshConfig, ansibleInventory */
+/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
+function knownHosts(inventory) {
+    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
+}
+/** The lines of one server, for a key that need not be the one of the inventory. */
+function knownHost({ bastion, ssh }, server, key) {
+    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
+    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
+    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
+}
+/**
+ * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
+ * `-F` on to the jump, so that the hop has the same key, user and known hosts.
+ */
+function sshConfig(inventory, files) {
+    const { bastion } = inventory;
+    const hosts = inventory.servers.map((server) => server.name === bastion.name
+        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
+        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
+    const common = [
+        'Host *',
+        `  User ${inventory.ssh.user}`,
+        `  Port ${inventory.ssh.port}`,
+        `  IdentityFile "${files.identityFile}"`,
+        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
+        '  IdentitiesOnly yes',
+        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
+        '  GlobalKnownHostsFile /dev/null',
+        '  StrictHostKeyChecking yes',
+        '  UpdateHostKeys no',
+        '  BatchMode yes',
+        '  ConnectTimeout 15',
+        '  ServerAliveInterval 15',
+        '  ServerAliveCountMax 4',
+        '',
+    ];
+    return [...hosts, common.join('\n')].join('\n');
+}
+/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
+function ansibleInventory(inventory) {
+    const group = (role) => ({
+        hosts: Object.fromEntries(inventory.servers
+            .filter((server) => server.role === role)
+            .map((server) => [server.name, ansibleHost(inventory, server)])),
+    });
+    return {
+        all: {
+            vars: {
+                environment_name: inventory.environment,
+                network_cidr: inventory.networkCidr,
+                load_balancer_private_ip: inventory.loadBalancer.privateIp,
+                load_balancer_public_ip: inventory.loadBalancer.publicIp,
+            },
+            children: {
+                application: group('application'),
+                bastion: group('bastion'),
+                database: group('database'),
+                monitoring: group('monitoring'),
+            },
+        },
+    };
+}
+function ansibleHost(inventory, server) {
+    const { bastion } = inventory;
+    return {
+        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
+        ansible_port: inventory.ssh.port,
+        ansible_user: inventory.ssh.user,
+        private_ip: server.privateIp,
+        public_ip: server.publicIp,
+        server_role: server.role,
+        volume_device: server.volumeDevice,
+    };
+}
+
+
+/***/ }),
+
 /***/ 1755:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
@@ -38991,7 +39309,7 @@ function serversOf(inventory, role) {
 
 /***/ }),
 
-/***/ 3011:
+/***/ 8471:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -39005,82 +39323,8 @@ __nccwpck_require__.d(__webpack_exports__, {
 
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: ./lib/inventory/formats.js
-/** `known_hosts` text: every server by its private address, the bastion by its public one too. */
-function knownHosts(inventory) {
-    return inventory.servers.map((server) => knownHost(inventory, server, server.hostKey)).join('');
-}
-/** The lines of one server, for a key that need not be the one of the inventory. */
-function knownHost({ bastion, ssh }, server, key) {
-    const addresses = [...(server.name === bastion.name ? [bastion.publicIp] : []), server.privateIp];
-    const name = (address) => (ssh.port === 22 ? address : `[${address}]:${ssh.port}`);
-    return addresses.map((address) => `${name(address)} ${key}\n`).join('');
-}
-/**
- * `ssh_config` text for `ssh -F`: the bastion directly, everything else through it. OpenSSH passes
- * `-F` on to the jump, so that the hop has the same key, user and known hosts.
- */
-function sshConfig(inventory, files) {
-    const { bastion } = inventory;
-    const hosts = inventory.servers.map((server) => server.name === bastion.name
-        ? `Host ${server.name} ${bastion.publicIp} ${server.privateIp}\n  HostName ${bastion.publicIp}\n`
-        : `Host ${server.name} ${server.privateIp}\n  HostName ${server.privateIp}\n  ProxyJump ${bastion.name}\n`);
-    const common = [
-        'Host *',
-        `  User ${inventory.ssh.user}`,
-        `  Port ${inventory.ssh.port}`,
-        `  IdentityFile "${files.identityFile}"`,
-        ...(files.identityAgent ? [`  IdentityAgent "${files.identityAgent}"`] : []),
-        '  IdentitiesOnly yes',
-        `  UserKnownHostsFile ${files.knownHostsFiles.map((file) => `"${file}"`).join(' ')}`,
-        '  GlobalKnownHostsFile /dev/null',
-        '  StrictHostKeyChecking yes',
-        '  UpdateHostKeys no',
-        '  BatchMode yes',
-        '  ConnectTimeout 15',
-        '  ServerAliveInterval 15',
-        '  ServerAliveCountMax 4',
-        '',
-    ];
-    return [...hosts, common.join('\n')].join('\n');
-}
-/** The inventory as Ansible's YAML inventory plugin reads it; every group is there, even if empty. */
-function ansibleInventory(inventory) {
-    const group = (role) => ({
-        hosts: Object.fromEntries(inventory.servers
-            .filter((server) => server.role === role)
-            .map((server) => [server.name, ansibleHost(inventory, server)])),
-    });
-    return {
-        all: {
-            vars: {
-                environment_name: inventory.environment,
-                network_cidr: inventory.networkCidr,
-                load_balancer_private_ip: inventory.loadBalancer.privateIp,
-                load_balancer_public_ip: inventory.loadBalancer.publicIp,
-            },
-            children: {
-                application: group('application'),
-                bastion: group('bastion'),
-                database: group('database'),
-                monitoring: group('monitoring'),
-            },
-        },
-    };
-}
-function ansibleHost(inventory, server) {
-    const { bastion } = inventory;
-    return {
-        ansible_host: server.name === bastion.name ? bastion.publicIp : server.privateIp,
-        ansible_port: inventory.ssh.port,
-        ansible_user: inventory.ssh.user,
-        private_ip: server.privateIp,
-        public_ip: server.publicIp,
-        server_role: server.role,
-        volume_device: server.volumeDevice,
-    };
-}
-
+// EXTERNAL MODULE: ./lib/inventory/formats.js
+var formats = __nccwpck_require__(3263);
 // EXTERNAL MODULE: ./lib/inventory/inventory.js
 var inventory_inventory = __nccwpck_require__(1755);
 // EXTERNAL MODULE: ./lib/ssh/errors.js
@@ -39454,7 +39698,7 @@ function destinationOf(inventory, privateKey, unreachable = 'fail') {
         ssh: {
             ...inventory.ssh,
             privateKey,
-            knownHosts: knownHosts(inventory),
+            knownHosts: (0,formats/* knownHosts */.BF)(inventory),
             jumpHost: inventory.bastion.publicIp,
         },
         hosts: (0,inventory_inventory/* serversOf */.U)(inventory, 'application').map(({ name, privateIp }) => ({
@@ -40036,8 +40280,8 @@ function bytes(limit) {
     return Number(match?.[1] ?? 0) * unit;
 }
 
-// EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
-var connect = __nccwpck_require__(3011);
+// EXTERNAL MODULE: ./lib/release/connect.js + 3 modules
+var connect = __nccwpck_require__(8471);
 ;// CONCATENATED MODULE: ./lib/release/images.js
 
 
@@ -40550,8 +40794,8 @@ var external_node_path_ = __nccwpck_require__(6760);
 var markdown = __nccwpck_require__(5238);
 // EXTERNAL MODULE: ./lib/runner/main.js + 17 modules
 var main = __nccwpck_require__(9351);
-// EXTERNAL MODULE: ./lib/release/connect.js + 4 modules
-var connect = __nccwpck_require__(3011);
+// EXTERNAL MODULE: ./lib/release/connect.js + 3 modules
+var connect = __nccwpck_require__(8471);
 // EXTERNAL MODULE: ./lib/release/host.js
 var host = __nccwpck_require__(3014);
 // EXTERNAL MODULE: ../../node_modules/zod/v4/classic/schemas.js + 17 modules
@@ -40663,7 +40907,7 @@ class Lease {
                 : await takeAll(hosts, record, token, lifetime, force);
             if (obstacle === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, token, { record, lifetime });
+                return new Lease(hosts, token, { record, lifetime, taken: options.taken });
             }
             const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
@@ -40713,11 +40957,13 @@ class Lease {
     async free() {
         clearInterval(this.#heartbeat);
         if (this.#own) {
-            await Promise.allSettled(this.#hosts.map(async (host) => {
+            const ends = await Promise.allSettled(this.#hosts.map(async (host) => {
                 // One that arrives later would revive what was given back.
                 await this.#renewals.get(host);
                 await this.#put(host, 0);
             }));
+            if (ends.every(({ status }) => status === 'fulfilled'))
+                this.#own.taken?.(0);
         }
         for (const host of this.#hosts)
             host.token = undefined;
@@ -41042,9 +41288,13 @@ function conclude(runner, action, environment, hosts, outcome) {
     runner.output('version', outcome.version);
     runner.output('release', outcome.release);
     runner.output('previous-version', outcome.previousVersion);
+    runner.output('maintenance', String(outcome.maintenance ?? false));
     runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
     runner.output('report-file', report);
     runner.summary(outcomeMarkdown(action, environment, outcome));
+    if (outcome.maintenance) {
+        runner.warning('Users are shown the maintenance page: at the public address nothing was asked, and nothing is proven there.');
+    }
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
@@ -41064,7 +41314,7 @@ async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await (0,connect/* connectAll */.Q5)({ ...destination(), unreachable: 'skip' });
+    const { hosts, close } = await (0,connect/* connectAll */.Q5)({ ...(await destination()), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
@@ -41173,7 +41423,7 @@ function escapeHtml(text) {
 
 /***/ }),
 
-/***/ 3036:
+/***/ 674:
 /***/ ((__unused_webpack___webpack_module__, __webpack_exports__, __nccwpck_require__) => {
 
 
@@ -41188,140 +41438,12 @@ __nccwpck_require__.d(__webpack_exports__, {
 var external_node_crypto_ = __nccwpck_require__(7598);
 // EXTERNAL MODULE: external "node:net"
 var external_node_net_ = __nccwpck_require__(7030);
-;// CONCATENATED MODULE: external "node:timers/promises"
-const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
-;// CONCATENATED MODULE: ./lib/hetzner/api.js
-
-const HETZNER = 'https://api.hetzner.cloud/v1';
-/** Where the API is, as the provider itself is told; without a slash at its end. */
-function endpointOf(env) {
-    return (env.HCLOUD_ENDPOINT || HETZNER).replace(/\/+$/, '');
-}
-const ATTEMPTS = 5;
-const RETRIED = new Set([429, 502, 503, 504]);
-/** What Hetzner refused, or did not answer. */
-class HetznerError extends Error {
-    name = 'HetznerError';
-    /** Hetzner's own word for it, such as `uniqueness_error`. */
-    code;
-    /** Whether the same may be answered otherwise in a moment. */
-    passes;
-    constructor(message, { code, passes, cause }) {
-        super(message, cause === undefined ? {} : { cause });
-        this.code = code;
-        this.passes = passes;
-    }
-}
-/**
- * With the endpoint that the provider itself uses. What is not answered, or will be answered
- * otherwise in a moment, is asked for again.
- */
-function api_hetznerApi(token, env, cancelled) {
-    const base = endpointOf(env);
-    /** The whole answer: one that breaks off is none. */
-    async function send(path, init) {
-        const answer = await fetch(`${base}${path}`, {
-            ...init,
-            headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-            signal: AbortSignal.any([cancelled, AbortSignal.timeout(15_000)]),
-        });
-        const { ok, status, headers } = answer;
-        return { ok, status, headers, text: await answer.text() };
-    }
-    async function ask(path, init = {}, attempts = ATTEMPTS) {
-        for (let attempt = 1;; attempt += 1) {
-            const isLast = attempt === attempts;
-            const answer = await send(path, init).catch((cause) => {
-                if (!isLast && !cancelled.aborted)
-                    return undefined;
-                throw new HetznerError(`${base}${path} did not answer (attempt ${attempt})`, {
-                    passes: true,
-                    cause,
-                });
-            });
-            if (answer?.status === 404)
-                return undefined;
-            if (answer?.ok)
-                return answer.text === '' ? undefined : JSON.parse(answer.text);
-            if (answer && (isLast || !RETRIED.has(answer.status))) {
-                const said = reasonIn(answer.text);
-                throw new HetznerError(`${base}${path} answered ${answer.status} (attempt ${attempt})${said ? `: ${said.code}, ${said.message}` : ''}`, { code: said?.code, passes: RETRIED.has(answer.status) });
-            }
-            const pause = pauseAfter(answer?.headers ?? new Headers(), attempt, Date.now());
-            await (0,promises_namespaceObject.setTimeout)(pause, undefined, { signal: cancelled });
-        }
-    }
-    return {
-        get: (path) => ask(path),
-        post: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }),
-        postOnce: (path, body) => ask(path, { method: 'POST', body: JSON.stringify(body) }, 1),
-        async delete(path) {
-            await ask(path, { method: 'DELETE' });
-        },
-        async byName(collection, name) {
-            const body = await ask(`/${collection}?name=${encodeURIComponent(name)}`);
-            return body?.[collection]?.[0];
-        },
-        async all(collection, filters = {}) {
-            const found = [];
-            for (let page = 1; page !== null;) {
-                const query = new URLSearchParams({ ...filters, per_page: '50', page: String(page) });
-                const body = (await ask(`/${collection}?${query}`));
-                found.push(...(body?.[collection] ?? []));
-                page = body?.meta?.pagination?.next_page ?? null;
-            }
-            return found;
-        },
-        async byId(collection, id) {
-            const body = await ask(`/${collection}/${encodeURIComponent(id)}`);
-            return body?.[collection.replace(/s$/, '')];
-        },
-    };
-}
-/** What Hetzner says to a refusal, such as `token_readonly`, "only allowed for write tokens". */
-function reasonIn(text) {
-    try {
-        return JSON.parse(text).error;
-    }
-    catch {
-        return undefined; // A gateway's page.
-    }
-}
-const LONGEST_PAUSE_MS = 60_000;
-/**
- * How long to wait before asking again. Hetzner gives its budget back one request at a time
- * (`RateLimit-Limit` an hour), and all of it by `RateLimit-Reset` (Unix seconds).
- *
- * @returns milliseconds
- */
-function pauseAfter(headers, attempt, now) {
-    const said = (name) => (headers.has(name) ? Number(headers.get(name)) : Number.NaN);
-    const backoff = 250 * 2 ** attempt;
-    const retryAfter = said('Retry-After') * 1_000;
-    if (Number.isFinite(retryAfter))
-        return Math.min(retryAfter, LONGEST_PAUSE_MS);
-    if (said('RateLimit-Remaining') > 0)
-        return backoff;
-    const oneRequest = (3_600_000 / said('RateLimit-Limit')) * attempt;
-    const untilReset = Math.max(0, said('RateLimit-Reset') * 1_000 - now);
-    const known = [oneRequest, untilReset].filter(Number.isFinite);
-    if (known.length === 0)
-        return backoff;
-    return Math.min(Math.max(backoff, Math.min(...known)), LONGEST_PAUSE_MS);
-}
-
+// EXTERNAL MODULE: ./lib/hetzner/api.js
+var hetzner_api = __nccwpck_require__(9745);
+// EXTERNAL MODULE: ./lib/hetzner/token.js
+var hetzner_token = __nccwpck_require__(8580);
 // EXTERNAL MODULE: ./lib/runner/inputs.js
 var inputs = __nccwpck_require__(9850);
-;// CONCATENATED MODULE: ./lib/hetzner/token.js
-
-/** Input `hcloud-token`, else HCLOUD_TOKEN; masked either way. */
-function hcloudToken(runner) {
-    const token = (0,inputs/* optionalSecret */.Ny)(runner, 'hcloud-token') ?? runner.env.HCLOUD_TOKEN;
-    if (token)
-        runner.mask(token);
-    return token || undefined;
-}
-
 ;// CONCATENATED MODULE: external "node:https"
 const external_node_https_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:https");
 ;// CONCATENATED MODULE: ./lib/runner-access/address.js
@@ -41358,6 +41480,8 @@ function textOf(url) {
     });
 }
 
+// EXTERNAL MODULE: external "node:timers/promises"
+var promises_ = __nccwpck_require__(8500);
 ;// CONCATENATED MODULE: ./lib/hetzner/actions.js
 
 const POLL_MS = 500;
@@ -41366,7 +41490,7 @@ const POLLS = 120;
 async function settled(api, action) {
     let current = action;
     for (let poll = 0; current?.status === 'running' && poll < POLLS; poll += 1) {
-        await (0,promises_namespaceObject.setTimeout)(POLL_MS);
+        await (0,promises_.setTimeout)(POLL_MS);
         current = (await api.get(`/actions/${current.id}`))
             ?.action;
     }
@@ -41380,7 +41504,12 @@ async function settled(api, action) {
 /** GitHub ends a hosted job after six hours: what is older has no owner any more. */
 const LIFETIME_MS = (/* unused pure expression or super */ null && (6 * 3_600_000));
 const DESCRIPTION = /^runner of (.+) until (\S+)$/;
-/** The rules with this access, and without those that have expired. */
+/** So many rules may a firewall have: `set_rules` at https://docs.hetzner.cloud. */
+const MOST_RULES = 50;
+/**
+ * The rules with this access, and without those that have expired.
+ * @throws Error when there is no room for one more
+ */
 function rules_opened(rules, { address, port, owner }, now) {
     const until = new Date(now.getTime() + LIFETIME_MS).toISOString();
     const rule = {
@@ -41390,7 +41519,11 @@ function rules_opened(rules, { address, port, owner }, now) {
         source_ips: [`${address}/32`],
         description: `runner of ${owner} until ${until}`,
     };
-    return [...rules_closed(rules, owner, now), rule];
+    const others = rules_closed(rules, owner, now);
+    if (others.length < MOST_RULES)
+        return [...others, rule];
+    const [first] = others.map((other) => wayOf(other)?.until).sort();
+    throw new Error(`${others.length} runners may come in already, as many as Hetzner lets a firewall have. Each of them runs, or was killed before it closed its way in. The first expires at ${first}: run again then. If none of them runs, remove the rules of the firewall '<environment>-runners' in Hetzner's console.`);
 }
 /**
  * The rules without this access and without those that have expired. What is no runner's access
@@ -41398,12 +41531,17 @@ function rules_opened(rules, { address, port, owner }, now) {
  */
 function rules_closed(rules, owner, now) {
     return rules.filter((rule) => {
-        const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
-        return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+        const way = wayOf(rule);
+        return way !== undefined && way.owner !== owner && Date.parse(way.until) > now.getTime();
     });
 }
 function rules_isOpen(rules, owner) {
-    return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+    return rules.some((rule) => wayOf(rule)?.owner === owner);
+}
+/** Whose way in a rule is; `undefined` when it is no runner's. */
+function wayOf({ description }) {
+    const [, owner, until] = DESCRIPTION.exec(description ?? '') ?? [];
+    return owner === undefined || until === undefined ? undefined : { owner, until };
 }
 
 ;// CONCATENATED MODULE: ./lib/runner-access/turn.js
@@ -41413,7 +41551,7 @@ function rules_isOpen(rules, owner) {
 const LONGEST_TURN_MS = 120_000;
 const PATIENCE_MS = 300_000;
 const PAUSE_MS = 200;
-const turn_LONGEST_PAUSE_MS = 3_000;
+const LONGEST_PAUSE_MS = 3_000;
 /**
  * Waits for the one turn to change a firewall's rules, which Hetzner replaces as a whole, whoever
  * wrote them last. Of two firewalls with one name it refuses the second: so who has made an empty
@@ -41443,7 +41581,7 @@ async function takeTurn(api, firewall, owner, longest = LONGEST_TURN_MS) {
         if (waited > PATIENCE_MS) {
             throw new Error(`The turn to change firewall ${firewall} did not come within ${PATIENCE_MS / 60_000} minutes: ${holder?.labels?.runner ?? 'nobody'} has it. Let fewer jobs reach the environment at once.`);
         }
-        await (0,promises_namespaceObject.setTimeout)(turn_pauseAfter(waited) * (1 + Math.random()));
+        await (0,promises_.setTimeout)(pauseAfter(waited) * (1 + Math.random()));
     }
 }
 /**
@@ -41452,8 +41590,8 @@ async function takeTurn(api, firewall, owner, longest = LONGEST_TURN_MS) {
  *
  * @param waited milliseconds, as is what it returns: the least pause before asking again
  */
-function turn_pauseAfter(waited) {
-    return Math.min(Math.max(PAUSE_MS, waited / 10), turn_LONGEST_PAUSE_MS);
+function pauseAfter(waited) {
+    return Math.min(Math.max(PAUSE_MS, waited / 10), LONGEST_PAUSE_MS);
 }
 /** @returns undefined when another has the turn, or nobody knows whether we have it */
 async function make(api, name, runner) {
@@ -41462,7 +41600,7 @@ async function make(api, name, runner) {
         return made.firewall.id;
     }
     catch (error) {
-        if (!(error instanceof HetznerError))
+        if (!(error instanceof hetzner_api/* HetznerError */.Bk))
             throw error;
         if (error.code === 'uniqueness_error' || error.passes)
             return undefined;
@@ -41485,7 +41623,7 @@ function labelOf(owner) {
 
 
 
-const firewall_ATTEMPTS = 5;
+const ATTEMPTS = 5;
 const firewall_PAUSE_MS = 1_500;
 /** The firewall on the bastion that Terraform leaves to the runners: `<environment>-runners`. */
 async function firewall_runnersFirewall(api, environment) {
@@ -41511,7 +41649,7 @@ const FRESH_MS = 10_000;
  */
 async function change(api, firewall, owner, edit, isDone) {
     let failure;
-    for (let attempt = 0; attempt < firewall_ATTEMPTS; attempt += 1) {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
         const turn = await takeTurn(api, firewall, owner);
         try {
             const rules = edit(await rulesOf(api, firewall));
@@ -41522,17 +41660,17 @@ async function change(api, firewall, owner, edit, isDone) {
                 return;
         }
         catch (error) {
-            if (!(error instanceof HetznerError) || !error.passes)
+            if (!(error instanceof hetzner_api/* HetznerError */.Bk) || !error.passes)
                 throw error;
             failure = error;
             // What was sent may still be done: not in another one's turn.
-            await (0,promises_namespaceObject.setTimeout)(firewall_PAUSE_MS);
+            await (0,promises_.setTimeout)(firewall_PAUSE_MS);
         }
         finally {
             await turn.end();
         }
     }
-    throw new Error(`The rules of firewall ${firewall} are not what they were set to after ${firewall_ATTEMPTS} attempts: nobody but the runners may change them.`, { cause: failure });
+    throw new Error(`The rules of firewall ${firewall} are not what they were set to after ${ATTEMPTS} attempts: nobody but the runners may change them.`, { cause: failure });
 }
 async function write(api, firewall, rules) {
     const answer = await api.postOnce(`/firewalls/${firewall}/actions/set_rules`, { rules });
@@ -41586,12 +41724,12 @@ async function closeToRunner({ runner, cancelled }) {
     if (inputs === undefined)
         return;
     const { firewall, owner } = JSON.parse(state);
-    const api = api_hetznerApi(inputs.token, runner.env, cancelled);
+    const api = (0,hetzner_api/* hetznerApi */.fo)(inputs.token, runner.env, cancelled);
     await firewall_close(api, firewall, owner);
     runner.info("Closed the bastion's port for this runner.");
 }
 function accessInputs(runner) {
-    const token = hcloudToken(runner);
+    const token = (0,hetzner_token/* hcloudToken */.L)(runner);
     const address = (0,inputs/* optional */.lq)(runner, 'runner-address') ?? WHAT_IS_MY_ADDRESS;
     if (!(0,external_node_net_.isIPv4)(address) && !/^https:\/\/\S+$/.test(address)) {
         throw new inputs/* InputError */.dz('runner-address', `is '${address}': give an IPv4 address, or an https URL that answers with the asker's.`);

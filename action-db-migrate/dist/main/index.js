@@ -48846,7 +48846,7 @@ class Lease {
                 : await takeAll(hosts, record, token, lifetime, force);
             if (obstacle === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, token, { record, lifetime });
+                return new Lease(hosts, token, { record, lifetime, taken: options.taken });
             }
             const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
@@ -48896,11 +48896,13 @@ class Lease {
     async free() {
         clearInterval(this.#heartbeat);
         if (this.#own) {
-            await Promise.allSettled(this.#hosts.map(async (host) => {
+            const ends = await Promise.allSettled(this.#hosts.map(async (host) => {
                 // One that arrives later would revive what was given back.
                 await this.#renewals.get(host);
                 await this.#put(host, 0);
             }));
+            if (ends.every(({ status }) => status === 'fulfilled'))
+                this.#own.taken?.(0);
         }
         for (const host of this.#hosts)
             host.token = undefined;
@@ -49634,11 +49636,21 @@ function remarksOn(touched) {
             `ALTER TABLE ${table} VALIDATE CONSTRAINT ${constraint};`),
     ]);
 }
-/** Indexes that a failed CREATE INDEX CONCURRENTLY left behind: they cost writes and help nobody. */
+/**
+ * Indexes that a failed CREATE INDEX or REINDEX CONCURRENTLY left behind: they cost writes and help nobody.
+ * One that somebody else, such as the weekly rebuild, is at now is none; a cut run of ours may still be.
+ */
 async function invalidIndexes(database, name) {
-    const rows = await database.query(name, 'SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1;');
+    const rows = await database.query(name, `SELECT i.indexrelid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+     WHERE NOT i.indisvalid AND NOT EXISTS (
+       SELECT FROM pg_stat_progress_create_index AS p JOIN pg_stat_activity AS a USING (pid)
+       WHERE p.datname = current_database() AND a.usename !~ '^compta_migration_'
+         AND (p.index_relid = c.oid OR p.relid = i.indrelid AND c.relname ~ '_cc(new|old)[0-9]*$'))
+     ORDER BY 1;`);
     return rows.map(([index]) => index ?? '');
 }
+/** Whether it is what REINDEX CONCURRENTLY made beside an index that is still there. */
+const isBesideAnother = (index) => /_cc(?:new|old)\d*"?$/.test(index);
 
 ;// CONCATENATED MODULE: ./lib/migration/refused.js
 /** A migration that must not happen, or did not: says why, and what to do. */
@@ -50019,7 +50031,8 @@ const NOT_FOUND = 127;
 async function ask(flyway, commands, shape, more = {}) {
     const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
     const result = await run(argv, {
-        env: { ...flyway.env, ...settings(flyway), ...more },
+        cwd: flyway.home,
+        env: { ...withoutSettings(flyway.env), ...settings(flyway), ...more },
         signal: flyway.cancelled,
         allowedExitCodes: [0, 1, NOT_FOUND],
     });
@@ -50033,11 +50046,15 @@ async function ask(flyway, commands, shape, more = {}) {
         throw new FlywayRefused(refused.data.error);
     return shape.parse(answer);
 }
+/** What Flyway would take for settings, besides ours. */
+function withoutSettings(env) {
+    return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:flyway|environments)_/i.test(name)));
+}
 /**
  * By environment, so that no password is in argv; the limits ride on the connection itself. Details
  * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
  */
-function settings({ scripts, database, owner, login, port, limits }) {
+function settings({ home, scripts, database, owner, login, port, limits, }) {
     const options = [
         `-c role=${owner}`,
         `-c lock_timeout=${limits.lockMs}`,
@@ -50059,7 +50076,7 @@ function settings({ scripts, database, owner, login, port, limits }) {
         FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false',
         REDGATE_DISABLE_TELEMETRY: 'true',
         // It lives for seconds: the thorough compiler and collector would not pay.
-        JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
+        JDK_JAVA_OPTIONS: `-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.home="${home}"`,
     };
 }
 function parsed(result, program) {
@@ -50169,6 +50186,7 @@ function header(sql) {
 
 
 
+
 function readPending(scripts) {
     return scripts.flatMap(({ version, description, filepath }) => {
         if (!filepath)
@@ -50185,6 +50203,20 @@ function readPending(scripts) {
             outside: runsOutsideTransaction(sql),
         };
     });
+}
+/**
+ * @throws MigrationRefused for a script that a file of settings beside it takes out of its transaction:
+ * cut in its middle it would run again from its beginning.
+ */
+function refuseTakenOut(scripts) {
+    const taken = scripts
+        .map(({ path }) => `${path}.conf`)
+        .filter((path) => (0,external_node_fs_.existsSync)(path) && /^\s*executeInTransaction/im.test((0,external_node_fs_.readFileSync)(path, 'utf8')));
+    if (taken.length === 0)
+        return;
+    throw new MigrationRefused(`Nothing was changed. ${taken.map((path) => (0,external_node_path_.basename)(path)).join(', ')}: executeInTransaction is ` +
+        'not to be set. A script runs in one transaction with its line in the history, and outside only ' +
+        'if PostgreSQL refuses it inside (CONCURRENTLY, VACUUM, …). Take that line out.');
 }
 /** Scripts that Flyway is given in one go: those outside a transaction each in a run of its own. */
 function runsOf(pending) {
@@ -51182,18 +51214,24 @@ function reportJson(report) {
 }
 /** What can be done after a failure, from least to most. */
 function wayBackFrom(report, { environment, service, server }) {
-    const { database, backup, restorePoint, applied, before, corrections } = report;
+    if (report.command === 'restore')
+        return report_afterRestore(report, server);
+    const { database, backup, restorePoint, applied, before, after, corrections } = report;
     const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
     const again = [
         ...failed.map(({ version }) => `Script ${version} ran outside a transaction, so look at what it has left, undo that, and ` +
             `let it run again with the command \`repair\` and \`repair-confirm: '${version}'\`.`),
         'Correct what failed, and run the migration again.',
     ];
-    if (applied.length === 0)
+    if (applied.length === 0 && before === '')
+        return ['Nothing was changed.', ...again];
+    if (applied.length === 0 && after !== '')
         return [`The schema is still at ${before}.`, ...again];
     const versions = applied.map(({ version, description }) => version || description).join(', ');
     return [
-        `Applied and kept: ${versions}.`,
+        applied.length === 0
+            ? 'What was applied could not be asked: run the command `info`, which tells the schema.'
+            : `Applied and kept: ${versions}.`,
         ...again,
         ...(backup
             ? [
@@ -51209,6 +51247,34 @@ function wayBackFrom(report, { environment, service, server }) {
                     `archived WAL up to \`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
             ]
             : []),
+    ];
+}
+function report_afterRestore({ database, restored }, server) {
+    if (!restored) {
+        return [
+            `When no compta-restore runs on ${server} any more, look there for a \`${database}_before_<time>\` of ` +
+                `this run: \`sudo -u postgres psql --list\`. If there is none, what ${database} held is untouched; ` +
+                'else the backup is in its place, and that is what it held.',
+            'Correct what failed, and run the restore again.',
+        ];
+    }
+    if (restored.previous === null) {
+        return [
+            `\`${restored.restored}\` is in place; there was no ${database} before. Correct what failed.`,
+        ];
+    }
+    const { previous } = restored;
+    const sql = [
+        `ALTER DATABASE ${database} ALLOW_CONNECTIONS false`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
+        `ALTER DATABASE ${database} RENAME TO ${previous.replace('_before', '_undone')}`,
+        `ALTER DATABASE ${previous} RENAME TO ${database}`,
+    ];
+    return [
+        `\`${restored.restored}\` is in place; what was there is kept as \`${previous}\`. Correct what failed.`,
+        `Back to what was there, losing what was posted since: on ${server} \`sudo -u postgres psql -v ` +
+            `ON_ERROR_STOP=1 ${sql.map((each) => `-c "${each}"`).join(' ')}\`. Then roll back to no version ` +
+            'that its scripts had shut out: that would not be refused.',
     ];
 }
 
@@ -54121,6 +54187,7 @@ function applicationName(who) {
 
 
 
+
 /** Does what is asked for. What goes wrong is in the report's `problems`. */
 async function carryOut(request, world) {
     const { command, dryRun } = request;
@@ -54190,7 +54257,8 @@ async function withFlyway(work, alone) {
         work.mask(login.password);
         try {
             await onFlyway(work, {
-                ...{ program: (0,external_node_path_.join)(tool, 'flyway'), scripts, database: request.database, owner, login },
+                ...{ program: (0,external_node_path_.resolve)(tool, 'flyway'), home: (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(temp, 'flyway-')) },
+                ...{ scripts, database: request.database, owner, login },
                 ...{ port: tunnel.port, limits: statements, env, cancelled },
             });
         }
@@ -54273,6 +54341,7 @@ async function lintPending(work) {
     const { request, report, annotate, workspace, cancelled } = work;
     refuseUnspoken(report.pending);
     refuseMixed(report.pending);
+    refuseTakenOut(report.pending);
     const squawk = await findTool({ name: 'squawk', version: request.squawk, cancelled });
     report.findings = await lint((0,external_node_path_.join)(squawk, 'bin', 'squawk'), report.pending.map(({ path }) => path));
     for (const { file, line, rule, message } of report.findings) {
@@ -54341,6 +54410,8 @@ async function change(work, flyway) {
         for (const host of await work.hosts())
             await recordContracts(host, request.service, contracts);
     }
+    // Not known until it is asked: the connection may be lost in between.
+    report.after = '';
     try {
         await apply({ ...flyway, cancelled: work.cancelled }, work);
     }
@@ -54394,7 +54465,12 @@ function isSame(wanted, script) {
 /** Invalid indexes, and the health of the service that lives on the database. */
 async function lookAround({ request, report, database, hosts }) {
     for (const index of await invalidIndexes(database, request.database)) {
-        report.problems.push(`The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`);
+        if (isBesideAnother(index)) {
+            report.remarks.push(`${index} is what a REINDEX that was cut has left: DROP INDEX CONCURRENTLY ${index};`);
+        }
+        else {
+            report.problems.push(`The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`);
+        }
     }
     const { asked, unwell } = await unwellSlots(await hosts(), request.service);
     report.slotsAsked = asked;
@@ -56158,7 +56234,12 @@ async function settled(api, action) {
 /** GitHub ends a hosted job after six hours: what is older has no owner any more. */
 const LIFETIME_MS = 6 * 3_600_000;
 const DESCRIPTION = /^runner of (.+) until (\S+)$/;
-/** The rules with this access, and without those that have expired. */
+/** So many rules may a firewall have: `set_rules` at https://docs.hetzner.cloud. */
+const MOST_RULES = 50;
+/**
+ * The rules with this access, and without those that have expired.
+ * @throws Error when there is no room for one more
+ */
 function opened(rules, { address, port, owner }, now) {
     const until = new Date(now.getTime() + LIFETIME_MS).toISOString();
     const rule = {
@@ -56168,7 +56249,11 @@ function opened(rules, { address, port, owner }, now) {
         source_ips: [`${address}/32`],
         description: `runner of ${owner} until ${until}`,
     };
-    return [...rules_closed(rules, owner, now), rule];
+    const others = rules_closed(rules, owner, now);
+    if (others.length < MOST_RULES)
+        return [...others, rule];
+    const [first] = others.map((other) => wayOf(other)?.until).sort();
+    throw new Error(`${others.length} runners may come in already, as many as Hetzner lets a firewall have. Each of them runs, or was killed before it closed its way in. The first expires at ${first}: run again then. If none of them runs, remove the rules of the firewall '<environment>-runners' in Hetzner's console.`);
 }
 /**
  * The rules without this access and without those that have expired. What is no runner's access
@@ -56176,12 +56261,17 @@ function opened(rules, { address, port, owner }, now) {
  */
 function rules_closed(rules, owner, now) {
     return rules.filter((rule) => {
-        const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
-        return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+        const way = wayOf(rule);
+        return way !== undefined && way.owner !== owner && Date.parse(way.until) > now.getTime();
     });
 }
 function rules_isOpen(rules, owner) {
-    return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+    return rules.some((rule) => wayOf(rule)?.owner === owner);
+}
+/** Whose way in a rule is; `undefined` when it is no runner's. */
+function wayOf({ description }) {
+    const [, owner, until] = DESCRIPTION.exec(description ?? '') ?? [];
+    return owner === undefined || until === undefined ? undefined : { owner, until };
 }
 
 ;// CONCATENATED MODULE: ./lib/runner-access/turn.js

@@ -84617,7 +84617,7 @@ class Lease {
                 : await takeAll(hosts, record, token, lifetime, force);
             if (obstacle === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, token, { record, lifetime });
+                return new Lease(hosts, token, { record, lifetime, taken: options.taken });
             }
             const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
@@ -84667,11 +84667,13 @@ class Lease {
     async free() {
         clearInterval(this.#heartbeat);
         if (this.#own) {
-            await Promise.allSettled(this.#hosts.map(async (host) => {
+            const ends = await Promise.allSettled(this.#hosts.map(async (host) => {
                 // One that arrives later would revive what was given back.
                 await this.#renewals.get(host);
                 await this.#put(host, 0);
             }));
+            if (ends.every(({ status }) => status === 'fulfilled'))
+                this.#own.taken?.(0);
         }
         for (const host of this.#hosts)
             host.token = undefined;
@@ -86338,14 +86340,15 @@ async function bring_bring(standings, { release, action, undoes, last }, how, le
             })));
             await rollHosts(targets, rows, options);
         }
+        let maintenance = false;
         if (last !== 'swap') {
-            await askPublicly(targets, target, how);
+            maintenance = await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
         // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
         const isNew = standings.some(({ current }) => current?.release !== target.release);
         const recorded = last !== 'swap' && isNew;
-        return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
+        return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed', maintenance });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
@@ -86373,17 +86376,20 @@ async function bring_bring(standings, { release, action, undoes, last }, how, le
         return finish({ status: 'rolled-back', ...reason });
     }
 }
-/** Users' own way in, unless they are shown the maintenance page. */
-async function askPublicly(targets, target, how) {
-    const { baseUrl, tell } = how;
-    if (baseUrl === undefined)
-        return;
-    const hidden = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
-    if (hidden.some(Boolean)) {
+/**
+ * Asks for the version by users' own way in, unless they are shown the maintenance page.
+ * @returns whether they are.
+ */
+async function askPublicly(targets, target, { baseUrl, tell }) {
+    const shown = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
+    const maintenance = shown.some(Boolean);
+    if (maintenance) {
         progress_note(tell, '', 'The maintenance page is on: the public address is not asked for the version');
-        return;
     }
-    await progress_step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
+    else if (baseUrl !== undefined) {
+        await progress_step(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
+    }
+    return maintenance;
 }
 /** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
 async function takeUp(host, tell) {
@@ -86922,9 +86928,13 @@ function conclude(runner, action, environment, hosts, outcome) {
     runner.output('version', outcome.version);
     runner.output('release', outcome.release);
     runner.output('previous-version', outcome.previousVersion);
+    runner.output('maintenance', String(outcome.maintenance ?? false));
     runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
     runner.output('report-file', report);
     runner.summary(outcomeMarkdown(action, environment, outcome));
+    if (outcome.maintenance) {
+        runner.warning('Users are shown the maintenance page: at the public address nothing was asked, and nothing is proven there.');
+    }
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
@@ -86944,7 +86954,7 @@ async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
+    const { hosts, close } = await connectAll({ ...(await destination()), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
@@ -87145,7 +87155,12 @@ async function settled(api, action) {
 /** GitHub ends a hosted job after six hours: what is older has no owner any more. */
 const LIFETIME_MS = 6 * 3_600_000;
 const DESCRIPTION = /^runner of (.+) until (\S+)$/;
-/** The rules with this access, and without those that have expired. */
+/** So many rules may a firewall have: `set_rules` at https://docs.hetzner.cloud. */
+const MOST_RULES = 50;
+/**
+ * The rules with this access, and without those that have expired.
+ * @throws Error when there is no room for one more
+ */
 function opened(rules, { address, port, owner }, now) {
     const until = new Date(now.getTime() + LIFETIME_MS).toISOString();
     const rule = {
@@ -87155,7 +87170,11 @@ function opened(rules, { address, port, owner }, now) {
         source_ips: [`${address}/32`],
         description: `runner of ${owner} until ${until}`,
     };
-    return [...rules_closed(rules, owner, now), rule];
+    const others = rules_closed(rules, owner, now);
+    if (others.length < MOST_RULES)
+        return [...others, rule];
+    const [first] = others.map((other) => wayOf(other)?.until).sort();
+    throw new Error(`${others.length} runners may come in already, as many as Hetzner lets a firewall have. Each of them runs, or was killed before it closed its way in. The first expires at ${first}: run again then. If none of them runs, remove the rules of the firewall '<environment>-runners' in Hetzner's console.`);
 }
 /**
  * The rules without this access and without those that have expired. What is no runner's access
@@ -87163,12 +87182,17 @@ function opened(rules, { address, port, owner }, now) {
  */
 function rules_closed(rules, owner, now) {
     return rules.filter((rule) => {
-        const [, of, until = ''] = DESCRIPTION.exec(rule.description ?? '') ?? [];
-        return of !== undefined && of !== owner && Date.parse(until) > now.getTime();
+        const way = wayOf(rule);
+        return way !== undefined && way.owner !== owner && Date.parse(way.until) > now.getTime();
     });
 }
 function rules_isOpen(rules, owner) {
-    return rules.some(({ description }) => DESCRIPTION.exec(description ?? '')?.[1] === owner);
+    return rules.some((rule) => wayOf(rule)?.owner === owner);
+}
+/** Whose way in a rule is; `undefined` when it is no runner's. */
+function wayOf({ description }) {
+    const [, owner, until] = DESCRIPTION.exec(description ?? '') ?? [];
+    return owner === undefined || until === undefined ? undefined : { owner, until };
 }
 
 ;// CONCATENATED MODULE: ./lib/runner-access/turn.js

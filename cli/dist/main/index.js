@@ -39901,14 +39901,15 @@ async function bring(standings, { release, action, undoes, last }, how, lease) {
             })));
             await rollHosts(targets, rows, options);
         }
+        let maintenance = false;
         if (last !== 'swap') {
-            await askPublicly(targets, target, how);
+            maintenance = await askPublicly(targets, target, how);
             await recordAll(targets, previous, action, how, now(), nothing);
         }
         // What a killed run swapped and this one has recorded is its own, to be taken back if it is not proven.
         const isNew = standings.some(({ current }) => current?.release !== target.release);
         const recorded = last !== 'swap' && isNew;
-        return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed' });
+        return finish({ status: nothing && !recorded ? 'unchanged' : 'deployed', maintenance });
     }
     catch (error) {
         // Cancelled, or no longer ours: what is there is whole, and the next run takes it up.
@@ -39936,17 +39937,20 @@ async function bring(standings, { release, action, undoes, last }, how, lease) {
         return finish({ status: 'rolled-back', ...reason });
     }
 }
-/** Users' own way in, unless they are shown the maintenance page. */
-async function askPublicly(targets, target, how) {
-    const { baseUrl, tell } = how;
-    if (baseUrl === undefined)
-        return;
-    const hidden = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
-    if (hidden.some(Boolean)) {
+/**
+ * Asks for the version by users' own way in, unless they are shown the maintenance page.
+ * @returns whether they are.
+ */
+async function askPublicly(targets, target, { baseUrl, tell }) {
+    const shown = await Promise.all(targets.map(({ host }) => inMaintenance(host)));
+    const maintenance = shown.some(Boolean);
+    if (maintenance) {
         (0,progress/* note */.N4)(tell, '', 'The maintenance page is on: the public address is not asked for the version');
-        return;
     }
-    await (0,progress/* step */.PM)(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
+    else if (baseUrl !== undefined) {
+        await (0,progress/* step */.PM)(tell, '', `ask ${baseUrl} for ${target.version}`, () => passGate(baseUrl, target, 2 * targets.length, 30_000));
+    }
+    return maintenance;
 }
 /** Tells of a run that ended in the middle, and undoes what the plan cannot see. */
 async function takeUp(host, tell) {
@@ -41171,11 +41175,21 @@ function remarksOn(touched) {
             `ALTER TABLE ${table} VALIDATE CONSTRAINT ${constraint};`),
     ]);
 }
-/** Indexes that a failed CREATE INDEX CONCURRENTLY left behind: they cost writes and help nobody. */
+/**
+ * Indexes that a failed CREATE INDEX or REINDEX CONCURRENTLY left behind: they cost writes and help nobody.
+ * One that somebody else, such as the weekly rebuild, is at now is none; a cut run of ours may still be.
+ */
 async function invalidIndexes(database, name) {
-    const rows = await database.query(name, 'SELECT indexrelid::regclass::text FROM pg_index WHERE NOT indisvalid ORDER BY 1;');
+    const rows = await database.query(name, `SELECT i.indexrelid::regclass::text FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid
+     WHERE NOT i.indisvalid AND NOT EXISTS (
+       SELECT FROM pg_stat_progress_create_index AS p JOIN pg_stat_activity AS a USING (pid)
+       WHERE p.datname = current_database() AND a.usename !~ '^compta_migration_'
+         AND (p.index_relid = c.oid OR p.relid = i.indrelid AND c.relname ~ '_cc(new|old)[0-9]*$'))
+     ORDER BY 1;`);
     return rows.map(([index]) => index ?? '');
 }
+/** Whether it is what REINDEX CONCURRENTLY made beside an index that is still there. */
+const isBesideAnother = (index) => /_cc(?:new|old)\d*"?$/.test(index);
 
 ;// CONCATENATED MODULE: external "node:timers/promises"
 const promises_namespaceObject = __WEBPACK_EXTERNAL_createRequire(import.meta.url)("node:timers/promises");
@@ -41295,7 +41309,8 @@ const NOT_FOUND = 127;
 async function ask(flyway, commands, shape, more = {}) {
     const argv = [flyway.program, '-outputType=json', '-skipCheckForUpdate', ...commands];
     const result = await (0,run/* run */.eF)(argv, {
-        env: { ...flyway.env, ...settings(flyway), ...more },
+        cwd: flyway.home,
+        env: { ...withoutSettings(flyway.env), ...settings(flyway), ...more },
         signal: flyway.cancelled,
         allowedExitCodes: [0, 1, NOT_FOUND],
     });
@@ -41309,11 +41324,15 @@ async function ask(flyway, commands, shape, more = {}) {
         throw new FlywayRefused(refused.data.error);
     return shape.parse(answer);
 }
+/** What Flyway would take for settings, besides ours. */
+function withoutSettings(env) {
+    return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(?:flyway|environments)_/i.test(name)));
+}
 /**
  * By environment, so that no password is in argv; the limits ride on the connection itself. Details
  * of errors stay away, as they show rows: `Key (amount)=(1) is duplicated`.
  */
-function settings({ scripts, database, owner, login, port, limits }) {
+function settings({ home, scripts, database, owner, login, port, limits, }) {
     const options = [
         `-c role=${owner}`,
         `-c lock_timeout=${limits.lockMs}`,
@@ -41335,7 +41354,7 @@ function settings({ scripts, database, owner, login, port, limits }) {
         FLYWAY_POSTGRESQL_TRANSACTIONAL_LOCK: 'false',
         REDGATE_DISABLE_TELEMETRY: 'true',
         // It lives for seconds: the thorough compiler and collector would not pay.
-        JDK_JAVA_OPTIONS: '-XX:TieredStopAtLevel=1 -XX:+UseSerialGC',
+        JDK_JAVA_OPTIONS: `-XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Duser.home="${home}"`,
     };
 }
 function parsed(result, program) {
@@ -41445,6 +41464,7 @@ function header(sql) {
 
 
 
+
 function readPending(scripts) {
     return scripts.flatMap(({ version, description, filepath }) => {
         if (!filepath)
@@ -41461,6 +41481,20 @@ function readPending(scripts) {
             outside: runsOutsideTransaction(sql),
         };
     });
+}
+/**
+ * @throws MigrationRefused for a script that a file of settings beside it takes out of its transaction:
+ * cut in its middle it would run again from its beginning.
+ */
+function refuseTakenOut(scripts) {
+    const taken = scripts
+        .map(({ path }) => `${path}.conf`)
+        .filter((path) => (0,external_node_fs_.existsSync)(path) && /^\s*executeInTransaction/im.test((0,external_node_fs_.readFileSync)(path, 'utf8')));
+    if (taken.length === 0)
+        return;
+    throw new MigrationRefused(`Nothing was changed. ${taken.map((path) => (0,external_node_path_.basename)(path)).join(', ')}: executeInTransaction is ` +
+        'not to be set. A script runs in one transaction with its line in the history, and outside only ' +
+        'if PostgreSQL refuses it inside (CONCURRENTLY, VACUUM, …). Take that line out.');
 }
 /** Scripts that Flyway is given in one go: those outside a transaction each in a run of its own. */
 function runsOf(pending) {
@@ -42415,18 +42449,24 @@ function reportJson(report) {
 }
 /** What can be done after a failure, from least to most. */
 function wayBackFrom(report, { environment, service, server }) {
-    const { database, backup, restorePoint, applied, before, corrections } = report;
+    if (report.command === 'restore')
+        return afterRestore(report, server);
+    const { database, backup, restorePoint, applied, before, after, corrections } = report;
     const failed = corrections.filter(({ code }) => code.startsWith('FAILED'));
     const again = [
         ...failed.map(({ version }) => `Script ${version} ran outside a transaction, so look at what it has left, undo that, and ` +
             `let it run again with the command \`repair\` and \`repair-confirm: '${version}'\`.`),
         'Correct what failed, and run the migration again.',
     ];
-    if (applied.length === 0)
+    if (applied.length === 0 && before === '')
+        return ['Nothing was changed.', ...again];
+    if (applied.length === 0 && after !== '')
         return [`The schema is still at ${before}.`, ...again];
     const versions = applied.map(({ version, description }) => version || description).join(', ');
     return [
-        `Applied and kept: ${versions}.`,
+        applied.length === 0
+            ? 'What was applied could not be asked: run the command `info`, which tells the schema.'
+            : `Applied and kept: ${versions}.`,
         ...again,
         ...(backup
             ? [
@@ -42442,6 +42482,34 @@ function wayBackFrom(report, { environment, service, server }) {
                     `archived WAL up to \`recovery_target_name = '${restorePoint.name}'\` (${restorePoint.lsn}).`,
             ]
             : []),
+    ];
+}
+function afterRestore({ database, restored }, server) {
+    if (!restored) {
+        return [
+            `When no compta-restore runs on ${server} any more, look there for a \`${database}_before_<time>\` of ` +
+                `this run: \`sudo -u postgres psql --list\`. If there is none, what ${database} held is untouched; ` +
+                'else the backup is in its place, and that is what it held.',
+            'Correct what failed, and run the restore again.',
+        ];
+    }
+    if (restored.previous === null) {
+        return [
+            `\`${restored.restored}\` is in place; there was no ${database} before. Correct what failed.`,
+        ];
+    }
+    const { previous } = restored;
+    const sql = [
+        `ALTER DATABASE ${database} ALLOW_CONNECTIONS false`,
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
+        `ALTER DATABASE ${database} RENAME TO ${previous.replace('_before', '_undone')}`,
+        `ALTER DATABASE ${previous} RENAME TO ${database}`,
+    ];
+    return [
+        `\`${restored.restored}\` is in place; what was there is kept as \`${previous}\`. Correct what failed.`,
+        `Back to what was there, losing what was posted since: on ${server} \`sudo -u postgres psql -v ` +
+            `ON_ERROR_STOP=1 ${sql.map((each) => `-c "${each}"`).join(' ')}\`. Then roll back to no version ` +
+            'that its scripts had shut out: that would not be refused.',
     ];
 }
 
@@ -45344,6 +45412,7 @@ function applicationName(who) {
 
 
 
+
 /** Does what is asked for. What goes wrong is in the report's `problems`. */
 async function carryOut(request, world) {
     const { command, dryRun } = request;
@@ -45413,7 +45482,8 @@ async function withFlyway(work, alone) {
         work.mask(login.password);
         try {
             await onFlyway(work, {
-                ...{ program: (0,external_node_path_.join)(tool, 'flyway'), scripts, database: request.database, owner, login },
+                ...{ program: (0,external_node_path_.resolve)(tool, 'flyway'), home: (0,external_node_fs_.mkdtempSync)((0,external_node_path_.join)(temp, 'flyway-')) },
+                ...{ scripts, database: request.database, owner, login },
                 ...{ port: tunnel.port, limits: statements, env, cancelled },
             });
         }
@@ -45496,6 +45566,7 @@ async function lintPending(work) {
     const { request, report, annotate, workspace, cancelled } = work;
     refuseUnspoken(report.pending);
     refuseMixed(report.pending);
+    refuseTakenOut(report.pending);
     const squawk = await findTool({ name: 'squawk', version: request.squawk, cancelled });
     report.findings = await lint((0,external_node_path_.join)(squawk, 'bin', 'squawk'), report.pending.map(({ path }) => path));
     for (const { file, line, rule, message } of report.findings) {
@@ -45564,6 +45635,8 @@ async function change(work, flyway) {
         for (const host of await work.hosts())
             await (0,schema/* recordContracts */.rU)(host, request.service, contracts);
     }
+    // Not known until it is asked: the connection may be lost in between.
+    report.after = '';
     try {
         await apply({ ...flyway, cancelled: work.cancelled }, work);
     }
@@ -45617,7 +45690,12 @@ function isSame(wanted, script) {
 /** Invalid indexes, and the health of the service that lives on the database. */
 async function lookAround({ request, report, database, hosts }) {
     for (const index of await invalidIndexes(database, request.database)) {
-        report.problems.push(`The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`);
+        if (isBesideAnother(index)) {
+            report.remarks.push(`${index} is what a REINDEX that was cut has left: DROP INDEX CONCURRENTLY ${index};`);
+        }
+        else {
+            report.problems.push(`The index ${index} is invalid: DROP INDEX CONCURRENTLY ${index}; then create it again.`);
+        }
     }
     const { asked, unwell } = await unwellSlots(await hosts(), request.service);
     report.slotsAsked = asked;
@@ -47850,7 +47928,7 @@ class Lease {
                 : await takeAll(hosts, record, token, lifetime, force);
             if (obstacle === undefined) {
                 options.taken?.(token);
-                return new Lease(hosts, token, { record, lifetime });
+                return new Lease(hosts, token, { record, lifetime, taken: options.taken });
             }
             const { who, sentence, remedy } = obstacle;
             if (Date.now() > deadline) {
@@ -47900,11 +47978,13 @@ class Lease {
     async free() {
         clearInterval(this.#heartbeat);
         if (this.#own) {
-            await Promise.allSettled(this.#hosts.map(async (host) => {
+            const ends = await Promise.allSettled(this.#hosts.map(async (host) => {
                 // One that arrives later would revive what was given back.
                 await this.#renewals.get(host);
                 await this.#put(host, 0);
             }));
+            if (ends.every(({ status }) => status === 'fulfilled'))
+                this.#own.taken?.(0);
         }
         for (const host of this.#hosts)
             host.token = undefined;
@@ -48755,9 +48835,13 @@ function conclude(runner, action, environment, hosts, outcome) {
     runner.output('version', outcome.version);
     runner.output('release', outcome.release);
     runner.output('previous-version', outcome.previousVersion);
+    runner.output('maintenance', String(outcome.maintenance ?? false));
     runner.output('hosts', JSON.stringify(hosts.map((host) => host.name)));
     runner.output('report-file', report);
     runner.summary(outcomeMarkdown(action, environment, outcome));
+    if (outcome.maintenance) {
+        runner.warning('Users are shown the maintenance page: at the public address nothing was asked, and nothing is proven there.');
+    }
     if (outcome.status === 'deployed' || outcome.status === 'unchanged')
         return;
     const end = outcome.status === 'rolled-back' ? 'Everything was rolled back.' : 'See the summary.';
@@ -48777,7 +48861,7 @@ async function freeAfter(runner, destination) {
     const token = Number(runner.state(LEASE_STATE));
     if (!Number.isInteger(token) || token === 0)
         return;
-    const { hosts, close } = await connectAll({ ...destination(), unreachable: 'skip' });
+    const { hosts, close } = await connectAll({ ...(await destination()), unreachable: 'skip' });
     try {
         const freed = await freeLeases(hosts, token);
         if (freed.length > 0)
