@@ -158,7 +158,7 @@ function coursesOn(servers: Staging, folder: string): Record<string, Course> {
         assert.match(String(status), /^(deployed|unchanged)$/, problem);
       },
       release: () => without,
-      // Caddy ends connections that are kept alive, so these are new ones.
+      // The load balancer cuts what is under way at a server that leaves: each on its own, and asked again.
       client: () => startAsking(`${servers.public}/api/version`),
     },
   };
